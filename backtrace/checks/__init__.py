@@ -1,0 +1,119 @@
+"""The cross-check: backprop, SymPy and a measured slope are three independent witnesses.
+
+    symbolic   SymPy's derivative of the text, read a second time
+    numeric    the slope measured through the graph with 60 digits
+    judge      the verdict: agree, disagree, kink or skipped
+    rounding   how much of a difference 64-bit floats explain
+    culprit    which gate is wrong, when they disagree
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.checks.subject import Budget, Subject
+from backtrace.formula.printer import label
+from backtrace.graph import Node
+from backtrace.notation import number
+from backtrace.record import KINK, SKIPPED, Check, Note
+
+_LARGEST_EXPONENT = 10_000  # SymPy multiplies exact fractions out: 1.0000001^1000000000
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The verdict on every variable and on the output, and what a reader should know of them."""
+
+    checks: dict[str, Check]
+    output: Check
+    notes: list[Note]
+
+
+def skip_all(subject: Subject, reason: str) -> Findings:
+    """No witness is heard, for a reason: a value that is not finite, say."""
+    checks = {n: Check(g, verdict=SKIPPED, reason=reason) for n, g in subject.gradients.items()}
+    return Findings(checks, Check(subject.value, verdict=SKIPPED, reason=reason), [])
+
+
+def cross_check(subject: Subject, budget: Budget) -> Findings:
+    """Every variable's verdict. The subject's values must all be finite."""
+    from backtrace.checks import numeric  # with mpmath, which only a check needs
+    from backtrace.checks.judge import Judge
+
+    at_kink = _at_kinks(subject)
+    free = [name for name in subject.wrt if name not in at_kink]
+    answers = _symbolic_answers(subject, free, budget)
+    measured = numeric.measure(subject, free, budget)
+    judge = Judge(subject, measured)
+    checks: dict[str, Check] = {}
+    for name, gradient in subject.gradients.items():
+        if name in at_kink:
+            checks[name] = Check(gradient, verdict=KINK, reason=at_kink[name])
+        else:
+            slope = measured.slopes.get(name)
+            checks[name] = judge.verdict(
+                name, replace(answers[name], backprop=gradient, numeric=slope)
+            )
+    if at_kink:
+        output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
+    else:
+        output = judge.verdict("", replace(answers[""], backprop=subject.value))
+    return Findings(checks, output, judge.notes)
+
+
+def _at_kinks(subject: Subject) -> dict[str, str]:
+    """The variables whose gradient passes a gate at a kink, and which gate that is."""
+    graph = subject.graph
+    needed = graph.ancestors(graph.output)
+    found: dict[str, str] = {}
+    for index in subject.kinks:
+        if index not in needed:
+            continue
+        behind = graph.ancestors(index)
+        reason = f"{label(graph.nodes[index])} (#{index}) is at a kink: no derivative to compare"
+        for name in subject.wrt:
+            if graph.inputs[name] in behind:
+                found.setdefault(name, reason)
+    return found
+
+
+def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
+    """SymPy's part of each check, the output's under ""."""
+    reason = _too_much_for_sympy(subject, budget)
+    if reason:
+        return dict.fromkeys(("", *free), Check(0.0, reason=f"symbolic check skipped: {reason}"))
+    from backtrace.checks.symbolic import ask
+
+    text, point = subject.graph.text, subject.point
+    return {
+        name: Check(
+            0.0,
+            symbolic=answer.value,
+            derivative=answer.formula,
+            reason=answer.reason and f"symbolic check skipped: {answer.reason}",
+        )
+        for name, answer in ask(text, point.keys(), point, free, budget.symbolic_seconds).items()
+    }
+
+
+def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
+    """Why SymPy, which has no limits of its own, is not asked; "" when it can be."""
+    if subject.graph.gate_count > budget.symbolic_gates:
+        return f"{subject.graph.gate_count:,} gates"
+    exponents = list(_exponents(subject.graph.nodes, subject.values))
+    for node in subject.graph.nodes:
+        for constant in node.constants:
+            exponents += _exponents(constant.nodes, constant.values(FLOATS))
+    largest = max(map(abs, exponents), default=0.0)
+    return f"the exponent {number(largest)} is too large" if largest > _LARGEST_EXPONENT else ""
+
+
+def _exponents(nodes: Sequence[Node], values: Sequence[float]) -> Iterator[float]:
+    for node in nodes:
+        if node.gate is not None and node.gate.name == "pow":
+            yield node.operand_values(values, FLOATS)[1]
+
+
+__all__ = ["Budget", "Findings", "Subject", "cross_check", "skip_all"]

@@ -1,0 +1,47 @@
+"""Runs a function for at most so many seconds: SymPy may think for an hour about a short formula."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_GRACE = 0.2  # seconds for an interrupted function to notice
+
+
+class OutOfTime(Exception):
+    """The function did not finish in time."""
+
+
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """The function's result, or what it raised, or OutOfTime.
+
+    The function runs in a thread of its own, so that this works in any thread and on any system,
+    and is interrupted there. One that does not notice (a single long operation in C) is left
+    behind and dies with the process.
+    """
+    outcome: dict[str, Any] = {}
+
+    def target() -> None:
+        try:
+            outcome["result"] = function()
+        except BaseException as error:
+            outcome["error"] = error
+
+    worker = threading.Thread(target=target, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if worker.is_alive():
+        assert worker.ident is not None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(worker.ident), ctypes.py_object(OutOfTime)
+        )
+        worker.join(_GRACE)
+        raise OutOfTime
+    if "error" in outcome:
+        raise outcome["error"]
+    result: T = outcome["result"]
+    return result

@@ -1,0 +1,85 @@
+"""Agree, disagree, kink or skipped: what the witnesses say, held against backprop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from backtrace.checks.culprit import first_wrong_gate
+from backtrace.checks.numeric import Measured
+from backtrace.checks.rounding import uncertainty
+from backtrace.checks.subject import Subject
+from backtrace.formula.printer import label
+from backtrace.notation import number
+from backtrace.record import AGREE, DISAGREE, SKIPPED, Check, Note
+
+TOLERANCE = 1e-9
+"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
+
+
+class Judge:
+    """What is costly (how far rounding reaches, which gate is wrong) is found once, and only when
+    something differs. `notes` collects what a reader should know of the verdicts."""
+
+    def __init__(self, subject: Subject, measured: Measured) -> None:
+        self.subject = subject
+        self.measured = measured
+        self.notes: list[Note] = []
+
+    def verdict(self, name: str, check: Check) -> Check:
+        """The check, judged; `name` is a variable, or "" for the output's value."""
+        witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
+        indirect = self.measured.indirect if name and check.numeric is None else ""
+        if indirect and self.measured.contradiction:
+            return self._disagreement(check, self.measured.contradiction)
+        reason = "; ".join(filter(None, (check.reason, indirect)))
+        if not witnesses:
+            verdict = AGREE if indirect and self.measured.covers_all else SKIPPED
+            return replace(check, verdict=verdict, reason=reason)
+        error = max(_relative_error(check.backprop, w) for w in witnesses)
+        check = replace(check, relative_error=error, reason=reason)
+        if error <= TOLERANCE:
+            return replace(check, verdict=AGREE)
+        difference = max(abs(check.backprop - w) for w in witnesses)
+        if difference <= self._uncertainty[name]:
+            self._note_rounding(name, check.backprop, witnesses[0])
+            return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
+        words = ", ".join(f"{who} {number(w, 10)}" for who, w in _heard(check))
+        return self._disagreement(check, f"backprop {number(check.backprop, 10)}, {words}")
+
+    @cached_property
+    def _uncertainty(self) -> dict[str, float]:
+        return uncertainty(self.subject)
+
+    @cached_property
+    def _culprit(self) -> int | None:
+        s = self.subject
+        return first_wrong_gate(s.graph, s.values, s.locals, s.kinks)
+
+    def _disagreement(self, check: Check, words: str) -> Check:
+        gate = self._culprit
+        if gate is not None:
+            place = f"the gate {label(self.subject.graph.nodes[gate])} (#{gate}) is wrong on its own"
+        else:
+            place = "every gate is right on its own: the formula is read or summed in two ways"
+        return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
+
+    def _note_rounding(self, name: str, backprop: float, witness: float) -> None:
+        what = f"the gradient of {name}" if name else "the output"
+        self.notes.append(
+            Note(
+                "rounding",
+                f"{what} loses digits in 64-bit floats: {number(backprop)} here, "
+                f"{number(witness)} with more digits",
+                self.subject.graph.inputs[name] if name else self.subject.graph.output,
+            )
+        )
+
+
+def _heard(check: Check) -> list[tuple[str, float]]:
+    both = (("SymPy", check.symbolic), ("measured slope", check.numeric))
+    return [(who, value) for who, value in both if value is not None]
+
+
+def _relative_error(a: float, b: float) -> float:
+    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b))

@@ -1,0 +1,225 @@
+"""SymPy's witness: it reads the text a second time, differentiates, and evaluates at the point.
+
+It is given only text that `respell` wrote, and names bound to SymPy's own functions or, for a gate
+that SymPy does not have (sigmoid), to SymPy's reading of the gate's formula. Symbols are real;
+numbers are exact (0.1 is 1/10); values are good to 15 digits. Only to be asked about points where
+the float trace is finite and no gate stands at a kink.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
+from sympy.printing.str import StrPrinter
+
+from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.respell import Respelled, respell
+from backtrace.gates import GATES, Gate
+
+_VALUE_DIGITS = 20
+_LONGEST = 2000  # characters of a derivative; the rest is left out
+_NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
+_CONSTANTS = {"c_e": sympy.E, "c_pi": sympy.pi, "c_tau": 2 * sympy.pi}
+
+
+class Unanswered(Exception):
+    """SymPy has no usable answer; the message says why."""
+
+
+_FAILURES = (
+    *(Unanswered, RecursionError, ArithmeticError, AttributeError, NotImplementedError),
+    *(TypeError, ValueError, SyntaxError, MemoryError),
+)
+
+
+class _Floor(sympy.floor):  # type: ignore[misc]
+    """floor, with the derivative 0 that it has between its jumps."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
+        return sympy.Integer(0)
+
+
+class _Ceiling(sympy.ceiling):  # type: ignore[misc]
+    """ceiling, with the derivative 0 that it has between its jumps."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
+        return sympy.Integer(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value at the point and its formula; None, and the reason, where SymPy has no answer."""
+
+    value: float | None = None
+    formula: str | None = None
+    reason: str = ""
+
+
+def ask(
+    text: str,
+    names: Collection[str],
+    point: Mapping[str, float],
+    wrt: Sequence[str],
+    seconds: float,
+) -> dict[str, Answer]:
+    """SymPy's value of the formula (under "") and of its derivative by each variable of `wrt`.
+
+    Takes at most `seconds` in all; what is not answered by then says so.
+    """
+    answers: dict[str, Answer] = {}
+
+    def work() -> None:
+        reading = Reading(text, names)
+        answers[""] = _answer(lambda: reading.expression, reading, point)
+        for name in wrt:
+            answers[name] = _answer(functools.partial(reading.derivative, name), reading, point)
+
+    reason = ""
+    try:
+        within(seconds, work)
+    except OutOfTime:
+        reason = f"SymPy needs more than {seconds:g} s"
+    except _FAILURES as error:
+        reason = _words(error)
+    return {name: answers.get(name, Answer(reason=reason)) for name in ("", *wrt)}
+
+
+def _answer(
+    expression: Callable[[], Any], reading: Reading, point: Mapping[str, float]
+) -> Answer:
+    formula = None
+    try:
+        found = expression()
+        formula = reading.text(found)
+        return Answer(reading.value(found, point), formula)
+    except _FAILURES as error:
+        return Answer(None, formula, _words(error))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, Unanswered):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "the formula is nested too deeply for SymPy"
+    return f"SymPy cannot do it ({type(error).__name__})"
+
+
+class Reading:
+    """SymPy's expression for a whole formula, its derivatives and their values."""
+
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        respelled = respell(text, names)
+        self._symbols = {
+            name: sympy.Symbol(v, real=True) for name, v in respelled.variables.items()
+        }
+        self._printer = _Printer({v: name for name, v in respelled.variables.items()})
+        self.expression = _read(respelled, self._symbols)
+
+    def derivative(self, variable: str) -> Any:
+        """The derivative by one variable, without the spikes that jumps have at their kinks."""
+        if variable not in self._symbols:
+            return sympy.Integer(0)
+        return self.expression.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
+
+    def value(self, expression: Any, point: Mapping[str, float]) -> float:
+        """An expression's value at the point, correct to 15 digits."""
+        exact = {
+            symbol: sympy.Rational(point[name])
+            for name, symbol in self._symbols.items()
+            if name in point
+        }
+        result = expression.evalf(_VALUE_DIGITS, subs=exact)
+        if not (result.is_Float or result.is_Rational) or not result.is_finite:
+            raise Unanswered("SymPy finds no real number here")
+        return float(result)
+
+    def text(self, expression: Any) -> str:
+        """An expression in the formula language, with the user's names."""
+        text: str = self._printer.doprint(expression).replace("**", "^")
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _zero(*_: Any) -> Any:
+    return sympy.Integer(0)
+
+
+def _read(respelled: Respelled, symbols: Mapping[str, Any]) -> Any:
+    known: dict[str, Any] = dict(_CONSTANTS)
+    known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}
+    known |= {f"f_{name}": _function(GATES[name]) for name in respelled.functions}
+    result = None
+    for stage, text in respelled.statements:
+        result = parse_expr(
+            text,
+            local_dict=known,
+            global_dict={**_NUMBERS, "__builtins__": {}},
+            transformations=(auto_number, rationalize),
+        )
+        if stage:
+            known[stage] = result
+    return result
+
+
+def _function(gate: Gate) -> Callable[..., Any]:
+    """What a call of this gate means to SymPy."""
+    special = {"where": _where, "floor": _Floor, "ceil": _Ceiling}
+    if gate.name in special:
+        return special[gate.name]
+    if gate.sympy:
+        primitive: Callable[..., Any] = getattr(sympy, gate.sympy)
+        return primitive
+    return lambda *values, **keywords: _composite(gate, values, keywords)
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    return sympy.Piecewise((a, condition), (b, True))
+
+
+def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+    """The gate's formula, read by SymPy, with the arguments in the parameters' places."""
+    reading = respell(gate.formula, gate.parameters)
+    symbols = {name: sympy.Symbol(v, real=True) for name, v in reading.variables.items()}
+    given: dict[str, Any] = {name: sympy.Rational(text) for name, text in gate.defaults.items()}
+    given |= dict(zip(gate.parameters, values, strict=False))
+    given |= {name.removeprefix("p_"): value for name, value in keywords.items()}
+    body = _read(reading, symbols)
+    return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)
+
+
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """Expressions in the formula language: max, abs, where, and the user's names."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def _print_Symbol(self, symbol: Any) -> str:
+        return self._names.get(symbol.name, symbol.name)
+
+    def _print_Exp1(self, _: Any) -> str:
+        return "e"
+
+    def _print_Function(self, expression: Any) -> str:
+        name = re.sub("^_", "", expression.func.__name__).lower()
+        name = {"ceiling": "ceil"}.get(name, name)
+        return f"{name}({self.stringify(expression.args, ', ')})"
+
+    def _print_Heaviside(self, expression: Any) -> str:
+        return f"where({self._print(expression.args[0])} > 0, 1, 0)"
+
+    def _print_Piecewise(self, expression: Any) -> str:
+        *cases, (last, _) = [(pair.expr, pair.cond) for pair in expression.args]
+        text = self._print(last)
+        for value, condition in reversed(cases):
+            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+        return text
+
+    _print_LatticeOp = _print_Function
+    _print_Max = _print_Function
+    _print_Min = _print_Function

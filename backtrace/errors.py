@@ -1,0 +1,106 @@
+"""Every error a user can cause: what is wrong, where it is, and the remedy.
+
+An error carries the text it speaks of and the place in it, and draws its own caret:
+
+    error: 'x' has no value
+      (x+y)*z
+       ^
+    hint: add x=... to the command
+
+Raised by the library, printed only by the command (`backtrace.cli`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+Span = tuple[int, int]
+
+_LONGEST_LINE = 74  # characters of a quoted line; two more are the indent
+
+
+class BacktraceError(Exception):
+    """An input that cannot be used.
+
+    Attributes: `what` (one line, lower case), `text` (the user's own text, "" when the error has
+    no place), `span` ([start, end) in `text`), `hint` (the remedy, "" when there is none).
+    """
+
+    def __init__(
+        self, what: str, *, text: str = "", span: Span | None = None, hint: str = ""
+    ) -> None:
+        self.what = visible(what)
+        self.text = text
+        self.span = span
+        self.hint = visible(hint)
+        super().__init__(self.what)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.span is not None and self.text:
+            lines += quote(self.text, self.span)
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class FormulaError(BacktraceError):
+    """The formula cannot be read."""
+
+
+class ValueGivenError(BacktraceError):
+    """A NAME=VALUE cannot be used: not a number, not finite, twice, missing, or never used."""
+
+
+class UsageError(BacktraceError):
+    """The command line, an option or a file cannot be used."""
+
+
+def visible(text: str) -> str:
+    """`text` with nothing in it that a terminal would obey: controls and marks as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Zs" or character == "\t":
+        return " "
+    if character.isprintable() and not category.startswith("M"):
+        return character
+    return ascii(character)[1:-1]
+
+
+def quote(text: str, span: Span) -> list[str]:
+    """The line of `text` that `span` begins in, and a run of carets under the span's characters.
+
+    A text of several lines names the line; a long line is cut around the caret.
+    """
+    start = min(span[0], len(text))
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    last = len(text) if last < 0 else last
+    end = min(max(span[1], start + 1), max(last, start + 1))
+    before, marked, after = text[first:start], text[start:end], text[end:last]
+
+    room = _LONGEST_LINE - 6
+    if len(marked) > room // 2:
+        marked, after = marked[: room // 2] + "...", ""
+    if len(before) + len(marked) + len(after) > _LONGEST_LINE:
+        keep = max(room - len(marked), 0)
+        left = min(len(before), max(keep - len(after), keep // 2))
+        before = before if left == len(before) else "..." + before[len(before) - left :]
+        after = after if len(after) <= keep - left else after[: keep - left] + "..."
+
+    before, marked = visible(before), visible(marked)
+    lines = [f"  {before}{marked}{visible(after)}".rstrip()]
+    lines.append(" " * (2 + _cells(before)) + "^" * max(_cells(marked), 1))
+    if "\n" in text.rstrip("\n"):
+        lines.insert(0, f"  line {text.count(chr(10), 0, first) + 1}:")
+    return lines
+
+
+def _cells(text: str) -> int:
+    """How many terminal cells `text` takes: wide characters take two."""
+    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)

@@ -1,0 +1,167 @@
+"""The point: NAME=VALUE words read as numbers, and held against the formula's variables.
+
+A value is a number or a constant formula: 5, -1e-3, 1/3, pi/2, sqrt(2). It must be finite.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.errors import FormulaError, Span, ValueGivenError
+from backtrace.formula.parser import parse
+from backtrace.formula.slips import near_misses
+from backtrace.formula.tokens import NAME, tokenize
+from backtrace.graph import Graph
+
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and where it was given: `text` is the whole word, `span` the name in it."""
+
+    value: float
+    text: str = ""
+    span: Span | None = None
+
+
+def read_words(words: Sequence[str]) -> dict[str, Given]:
+    """The NAME=VALUE words of a command line. Raises ValueGivenError."""
+    given: dict[str, Given] = {}
+    for index, word in enumerate(words):
+        name, value = _split(word, words[index + 1 : index + 2])
+        where = (0, word.index("="))
+        if name in given:
+            raise ValueGivenError(f"'{name}' is given twice", text=word, span=where)
+        given[name] = Given(read_value(value, word, len(word) - len(value)), word, where)
+    return given
+
+
+def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
+    """A point given from Python: numbers, or texts as on the command line."""
+    given: dict[str, Given] = {}
+    for name, value in point.items():
+        if isinstance(value, str):
+            given[_name(name, name)] = Given(read_value(value, value, 0))
+            continue
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
+        if not math.isfinite(number):
+            raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
+        given[_name(name, name)] = Given(number)
+    return given
+
+
+def read_value(value: str, text: str, offset: int) -> float:
+    """One number or constant formula, which stands in `text` at `offset`."""
+    span = (offset, len(text))
+    if _PLAIN_NUMBER.fullmatch(value):
+        number = float(value)
+    else:
+        number = _constant(value, text, offset)
+    if not math.isfinite(number):
+        what = f"the value is {number}, and a value must be a finite number"
+        raise ValueGivenError(what, text=text, span=span)
+    return number
+
+
+def _constant(value: str, text: str, offset: int) -> float:
+    if value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        what = f"{value.strip()} is not a value: a value must be a finite number"
+        raise ValueGivenError(what, text=text, span=(offset, len(text)))
+    try:
+        graph = parse(value)
+    except FormulaError as error:
+        start, end = error.span or (0, len(value))
+        raise ValueGivenError(
+            error.what, text=text, span=(start + offset, end + offset), hint=error.hint
+        ) from None
+    if graph.inputs:
+        name, index = next(iter(graph.inputs.items()))
+        start, end = graph.nodes[index].span
+        before = value[:start].rstrip()
+        hint = "a value is a number or a constant formula: 5, 1/3, pi/2, sqrt(2)"
+        if _PLAIN_NUMBER.fullmatch(before):
+            hint = f"a space missing? {text[:offset]}{before} {name}=..."
+        raise ValueGivenError(
+            f"'{name}' is not a number", text=text, span=(start + offset, end + offset), hint=hint
+        )
+    return float(graph.evaluate(FLOATS, {})[graph.output])
+
+
+def _split(word: str, following: Sequence[str]) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        hint = "values are written NAME=VALUE after the formula: x=-2"
+        if following and following[0].startswith("="):
+            hint = f"no spaces around the =: {word}=..."
+        raise ValueGivenError(f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint)
+    if not name.strip():
+        hint = "no spaces around the =: x=-2"
+        raise ValueGivenError("a name is missing before '='", text=word, span=(0, 1), hint=hint)
+    if value.startswith("="):
+        hint = f"a value takes one =: {name}{value}"
+        raise ValueGivenError("'==' compares", text=word, span=(len(name), len(name) + 2), hint=hint)
+    if not value.strip():
+        hint = f"no spaces around the =: {name}=..." if following else f"{name}=..."
+        raise ValueGivenError(
+            f"'{name}' is given no value", text=word, span=(0, len(word)), hint=hint
+        )
+    return _name(name, word), value
+
+
+def _name(name: str, word: str) -> str:
+    """A variable's canonical name: w₀ is w0."""
+    try:
+        tokens = tokenize(name)
+    except FormulaError as error:
+        raise ValueGivenError(error.what, text=word, span=error.span, hint=error.hint) from None
+    if len(tokens) != 2 or tokens[0].kind != NAME:
+        hint = "a name is made of letters, digits and _, and begins with a letter"
+        raise ValueGivenError(f"'{name}' is not a name", text=word, span=(0, len(name)), hint=hint)
+    return tokens[0].text
+
+
+def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, float]:
+    """The value of every input, in the graph's order. Raises ValueGivenError where one is missing,
+    or where a value is given that nothing uses."""
+    missing = [name for name in graph.inputs if name not in given]
+    if missing:
+        raise _missing(graph, given, missing)
+    for name, value in given.items():
+        if name in graph.inputs:
+            continue
+        hint = f"the formula has {', '.join(graph.inputs)}" if graph.inputs else ""
+        what = f"'{name}' does not occur in the formula"
+        if name in graph.stages:
+            what, hint = f"'{name}' is computed by the formula", f"leave {name}=... out"
+        raise ValueGivenError(what, text=value.text, span=value.span, hint=hint)
+    return {name: given[name].value for name in graph.inputs}
+
+
+def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> ValueGivenError:
+    name = missing[0]
+    unused = [g for g in given if g not in graph.inputs]
+    near = near_misses(name, unused)
+    hint = f"add {' '.join(f'{m}=...' for m in missing[:8])} to the command"
+    if near:
+        hint = f"you gave {near[0]}=...: did you mean {name}=...?"
+    elif product := _as_product(name, set(given)):
+        hint = f"for a product write {product}"
+    return ValueGivenError(
+        f"'{name}' has no value", text=graph.text, span=graph.nodes[graph.inputs[name]].span, hint=hint
+    )
+
+
+def _as_product(name: str, known: set[str]) -> str:
+    """`xy` as x*y, when x and y are known."""
+    for cut in range(1, len(name)):
+        if name[:cut] in known and name[cut:] in known:
+            return f"{name[:cut]}*{name[cut:]}"
+    return ""

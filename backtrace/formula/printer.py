@@ -1,0 +1,118 @@
+"""Graph -> text: the parser's way back. What is printed reads as the same graph again."""
+
+from __future__ import annotations
+
+from backtrace.algebra.spelling import Spelled, call, infix, literal, prefix
+from backtrace.gates import Gate
+from backtrace.graph import Constant, Graph, Node, run
+
+ELLIPSIS = "…"
+_LONGEST_OPERAND = 200  # characters; a longer operand is left out, so that 100,000 terms stay linear
+
+
+def expressions(graph: Graph, longest: int | None = _LONGEST_OPERAND) -> list[str]:
+    """What every node computes, in the written variables and stage names.
+
+    `q = x + y; f = q*z` gives x, y, z, `x + y`, `q*z`. An operand longer than `longest` characters
+    is an ellipsis (None: never).
+    """
+    texts: list[str] = []
+    shown: list[Spelled] = []  # as an operand of others: a stage by its name
+    for node in graph.nodes:
+        own = _spell_node(node, shown)
+        texts.append(own.text)
+        if node.name:
+            own = Spelled(node.name)
+        elif longest is not None and len(own.text) > longest:
+            own = Spelled(ELLIPSIS)
+        shown.append(own)
+    return texts
+
+
+def short_expressions(graph: Graph, longest: int) -> list[str]:
+    """As `expressions`, but where the whole is longer than `longest` characters, inner gates are
+    referred to by number: `1/#11`."""
+    whole = expressions(graph)
+    names = [
+        Spelled(node.name or f"#{index}") if node.gate is not None or node.name else Spelled(text)
+        for index, (node, text) in enumerate(zip(graph.nodes, whole, strict=True))
+    ]
+    return [
+        text if len(text) <= longest else _spell_node(node, names).text
+        for node, text in zip(graph.nodes, whole, strict=True)
+    ]
+
+
+def source(graph: Graph) -> str:
+    """The whole formula, one statement per stage: parsing it gives the same graph."""
+    texts = expressions(graph, longest=None)
+    statements = [
+        f"{node.name} = {texts[index]}"
+        for index, node in enumerate(graph.nodes)
+        if node.name and not node.is_input
+    ]
+    output = graph.nodes[graph.output]
+    if not output.name or output.is_input:
+        statements.append(texts[graph.output])
+    elif output.name != graph.nodes[-1].name:
+        statements.append(output.name)
+    return "; ".join(statements)
+
+
+def label(node: Node) -> str:
+    """What is written in a gate's circle: add, mul, exp; with a constant +1, *-1, 1/x, ^2."""
+    gate = node.gate
+    if gate is None:
+        return node.name or spell_constant(node.constants[0]).text
+    if gate.name == "neg":
+        return "*-1"
+    if not node.constants or not gate.operator:
+        return gate.name if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text
+    if gate.is_comparison:
+        return _spell_gate(gate, _spelled_constants(node)).text
+    first, second = node.operands
+    if isinstance(second, Constant):
+        return gate.operator + spell_constant(second).within(gate.binding + 1)
+    constant = spell_constant(first) if isinstance(first, Constant) else Spelled("x")
+    if gate.name in ("add", "mul"):
+        return gate.operator + constant.within(gate.binding + 1)
+    return constant.within(gate.binding) + gate.operator + "x"
+
+
+def application(gate: Gate, operands: list[str]) -> str:
+    """The gate applied to operands that are written out: exp(1000), 1/0, (-2)^0.5."""
+    return _spell_gate(gate, [literal(text) for text in operands]).text
+
+
+def spell_constant(constant: Constant) -> Spelled:
+    if not constant.nodes:
+        return literal(constant.text)
+    return run(constant.nodes, _spell_leaf, _spell_gate)[-1]
+
+
+def _spell_leaf(leaf: Node | Constant) -> Spelled:
+    return spell_constant(leaf) if isinstance(leaf, Constant) else Spelled(leaf.name)
+
+
+def _spelled_constants(node: Node) -> list[Spelled]:
+    return [spell_constant(o) if isinstance(o, Constant) else Spelled("x") for o in node.operands]
+
+
+def _spell_node(node: Node, shown: list[Spelled]) -> Spelled:
+    if node.is_input:
+        return Spelled(node.name)
+    operands = [shown[o] if isinstance(o, int) else spell_constant(o) for o in node.operands]
+    return operands[0] if node.gate is None else _spell_gate(node.gate, operands)
+
+
+def _spell_gate(gate: Gate, operands: list[Spelled]) -> Spelled:
+    if gate.name == "identity":
+        return operands[0]
+    if len(operands) == 1 and gate.operator:
+        return prefix(gate.operator, gate.binding, operands[0])
+    if gate.operator:
+        return infix(gate.operator, gate.binding, *operands)
+    defaults = [gate.defaults.get(parameter) for parameter in gate.parameters]
+    while not gate.variadic and defaults and operands[-1].text == defaults.pop():
+        operands = operands[:-1]  # leaky_relu(x, 0.01) is written leaky_relu(x)
+    return call(gate.name, operands)

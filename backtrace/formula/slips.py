@@ -1,0 +1,172 @@
+"""What people mistype in a formula, each slip with its own words and its remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from backtrace.errors import FormulaError, Span
+from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
+from backtrace.gates import GATES, Gate
+
+_FAR_FROM_HERE = {"[": "arrays are not supported yet", "@": "arrays are not supported yet"}
+
+
+def is_function(name: str) -> bool:
+    """Whether a formula may call it: sin is one, add is written +."""
+    return name in GATES and not GATES[name].operator
+
+
+def near_misses(name: str, known: list[str]) -> list[str]:
+    """Known names that `name` is probably a misspelling of, the nearest first."""
+    same_but_case = [k for k in known if k.lower() == name.lower()]
+    return same_but_case or difflib.get_close_matches(name, known, n=2, cutoff=0.66)
+
+
+def _error(text: str, what: str, span: Span, hint: str = "") -> FormulaError:
+    return FormulaError(what, text=text, span=span, hint=hint)
+
+
+def _span(token: Token) -> Span:
+    return (token.start, token.end)
+
+
+def _shown(text: str, token: Token) -> str:
+    return text[token.start : token.end][:40]
+
+
+def not_a_function(text: str, token: Token, is_variable: bool) -> FormulaError:
+    name = _shown(text, token)
+    if is_variable:
+        what = f"'{name}' is a variable, not a function"
+        return _error(text, what, _span(token), f"for a product write {name}*(...)")
+    near = near_misses(token.text, [n for n in GATES if is_function(n)])
+    hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
+    if not near and len(name) <= 2:
+        hint = f"for a product write {name}*(...)"
+    return _error(text, f"unknown function '{name}'", _span(token), hint)
+
+
+def function_without_brackets(text: str, token: Token, following: Token) -> FormulaError:
+    name = _shown(text, token)
+    argument = _shown(text, following) if following.kind in (NAME, NUMBER) else "..."
+    hint = f"write {name}({argument}), or give a variable of this name a value: {name}=..."
+    return _error(text, f"'{name}' is a function and needs brackets", _span(token), hint)
+
+
+def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
+    """An operand is due and something else stands there."""
+    token, before = tokens[at], tokens[at - 1] if at else None
+    shown = _shown(text, token)
+    opens = before is None or before.kind in ("(", "|", ",", BREAK, "=")
+    if token.kind == "'":
+        return _quoted(text, token)
+    if token.kind == "*" and before is not None and before.kind == "*":
+        both = text[before.start : token.end]
+        return _error(
+            text, f"'{both}' is not an operator", (before.start, token.end), "a power is ** or ^"
+        )
+    if token.kind in _FAR_FROM_HERE:
+        return _error(text, f"unexpected '{shown}'", _span(token), _FAR_FROM_HERE[token.kind])
+    if before is not None and not opens and token.kind in (END, BREAK, ")", ","):
+        hint = "to go on in the next line, put the whole in brackets" if token.text == "\n" else ""
+        return _error(
+            text, f"'{_shown(text, before)}' needs something on its right", _span(before), hint
+        )
+    if token.kind in ("*", "/", "^", "<", "<=", ">", ">=", "==", "!=", POWER):
+        return _error(text, f"'{shown}' needs something on its left", _span(token))
+    if token.kind in (END, BREAK):
+        return _error(text, "the formula ends where a value is due", _span(token))
+    if token.kind in (")", ","):
+        return _error(text, f"something is missing before '{shown}'", _span(token))
+    return _error(text, f"unexpected '{shown}'", _span(token))
+
+
+def _quoted(text: str, token: Token) -> FormulaError:
+    return _error(
+        text,
+        "text in quotes is not part of a formula",
+        _span(token),
+        "write names without quotes",
+    )
+
+
+def operator_missing(
+    text: str, tokens: list[Token], at: int, knows: Callable[[str], bool]
+) -> FormulaError:
+    """An operator is due and something else stands there."""
+    token, before = tokens[at], tokens[at - 1]
+    shown = _shown(text, token)
+    if token.kind == "'":
+        return _error(
+            text,
+            "a prime is not part of a name",
+            _span(token),
+            f"call it {_shown(text, before)}1; backtrace finds the derivatives itself",
+        )
+    if token.kind == "=":
+        return _error(
+            text,
+            "'=' can only name a stage, at the start of a statement",
+            _span(token),
+            "q = x + y; f = q*z",
+        )
+    if token.kind in (NAME, NUMBER, "(", "|", "√"):
+        hint = f"write {_shown(text, before)}*{shown} for a product"
+        if before.kind not in (NAME, NUMBER) or token.kind not in (NAME, NUMBER):
+            hint = "write * for a product"
+        elif token.kind == NAME and token.text in ("if", "else", "and", "or", "not"):
+            hint = "a choice is written where(x > 0, a, b)"
+        return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
+    return _error(text, f"unexpected '{shown}'", _span(token), _FAR_FROM_HERE.get(token.kind, ""))
+
+
+def unclear_product(
+    text: str, operator: Token, left: Span, right: Span, token: Token
+) -> FormulaError:
+    """`1/2x`, `2^3x`: two readings, so neither."""
+    symbol = _shown(text, operator)
+    a, b = text[slice(*left)].strip(), text[slice(*right)].strip()
+    c = _shown(text, token) if token.kind == NAME else "(...)"
+    hint = ""
+    if len(a) + len(b) < 40:
+        hint = f"write ({a}{symbol}{b})*{c} or {a}{symbol}({b}*{c})"
+    return _error(
+        text, f"it is not clear what '{symbol}' takes here", (left[0], token.end), hint
+    )
+
+
+def unknown_keyword(text: str, gate: Gate, token: Token) -> FormulaError:
+    hint = f"it is written {signature(gate)}"
+    return _error(text, f"{gate.name} has no '{_shown(text, token)}='", _span(token), hint)
+
+
+def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
+    least = len(gate.parameters) - len(gate.defaults)
+    takes = "at least 1 argument" if gate.variadic else f"{least} argument{'s' * (least != 1)}"
+    if gate.defaults:
+        takes = f"{least} or {len(gate.parameters)} arguments"
+    hint = f"it is written {signature(gate)}"
+    return _error(text, f"{gate.name} takes {takes}, not {given}", span, hint)
+
+
+def signature(gate: Gate) -> str:
+    """How a function is called: leaky_relu(x, a=0.01), max(x, y, ...)."""
+    parts = [p + (f"={gate.defaults[p]}" if p in gate.defaults else "") for p in gate.parameters]
+    return f"{gate.name}({', '.join(parts)}{', ...' if gate.variadic else ''})"
+
+
+def comma_outside_call(text: str, tokens: list[Token], at: int) -> FormulaError:
+    token, before, after = tokens[at], tokens[at - 1], tokens[at + 1]
+    hint = ""
+    if before.kind == after.kind == NUMBER:
+        hint = f"a decimal point? {_shown(text, before)}.{_shown(text, after)}"
+    return _error(text, "a comma can only stand between the arguments of a function", _span(token), hint)
+
+
+def comparison_outside_where(text: str, token: Token) -> FormulaError:
+    shown = _shown(text, token)
+    hint = "where(x > 0, a, b) is a where x > 0, else b"
+    if token.kind == "==":
+        hint = "a value is given after the formula: x=2"
+    return _error(text, f"'{shown}' is only allowed in where()", _span(token), hint)

@@ -1,0 +1,27 @@
+"""The table of gates: every operation a formula can be made of, one row each.
+
+    arithmetic    + - * / ^ and the sign
+    choices       max, min, where and comparisons, abs, sign, floor, ceil
+    elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
+    activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
+
+The parser, the check, every view, `backtrace gates`, the README's table and the tests read this
+table; adding a gate touches its row and nothing else.
+"""
+
+from __future__ import annotations
+
+from backtrace.gates import activations, arithmetic, choices, elementary
+from backtrace.gates.gate import Domain, Gate, Kink, Role
+
+FAMILIES: dict[str, tuple[Gate, ...]] = {
+    "arithmetic": arithmetic.ROWS,
+    "choices": choices.ROWS,
+    "elementary": elementary.ROWS,
+    "activations": activations.ROWS,
+}
+
+GATES: dict[str, Gate] = {row.name: row for rows in FAMILIES.values() for row in rows}
+"""Every gate by name, in the order a learner meets them."""
+
+__all__ = ["FAMILIES", "GATES", "Domain", "Gate", "Kink", "Role"]

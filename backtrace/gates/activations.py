@@ -1,0 +1,194 @@
+"""The activation functions of neural networks.
+
+Each forward is written to survive where its formula overflows: sigmoid(-1000) is 0, not nan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backtrace.algebra import Algebra, Value
+from backtrace.gates.choices import flat_at
+from backtrace.gates.gate import Gate, Kink, Role
+
+
+RELU = Gate(
+    name="relu",
+    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
+    parameters=("x",),
+    role=Role.ROUTER,
+    forward=lambda m, x: m.maximum(x, 0),
+    local=(lambda m, f, x: m.greater(x, 0),),
+    formula="max(0, x)",
+    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0"),
+)
+
+LEAKY_RELU = Gate(
+    name="leaky_relu",
+    summary="x where x > 0, else a*x",
+    parameters=("x", "a"),
+    defaults={"a": "0.01"},
+    role=Role.SCALER,
+    forward=lambda m, x, a: m.where(m.greater(x, 0), x, a * x),
+    local=(
+        lambda m, f, x, a: m.where(m.greater(x, 0), 1, a),
+        lambda m, f, x, a: m.where(m.greater(x, 0), 0, x),
+    ),
+    formula="where(x > 0, x, a*x)",
+    kink=Kink(
+        at=lambda m, f, x, a: m.equal(x, 0),
+        local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
+        says="at 0 the slope between a and 1 that is nearest to 0",
+    ),
+)
+
+
+def _nearest_to_zero(m: Algebra, a: Value) -> Value:
+    """The number between a and 1 that is nearest to zero."""
+    return m.where(m.less(a, 0), 0, m.minimum(a, 1))
+
+
+ELU = Gate(
+    name="elu",
+    summary="x where x > 0, else a*(exp(x) - 1)",
+    parameters=("x", "a"),
+    defaults={"a": "1"},
+    role=Role.SCALER,
+    forward=lambda m, x, a: m.where(m.greater(x, 0), x, a * m.expm1(m.minimum(x, 0))),
+    local=(
+        lambda m, f, x, a: m.where(m.greater(x, 0), 1, a * m.exp(m.minimum(x, 0))),
+        lambda m, f, x, a: m.where(m.greater(x, 0), 0, m.expm1(m.minimum(x, 0))),
+    ),
+    formula="where(x > 0, x, a*(exp(x) - 1))",
+    kink=Kink(
+        at=lambda m, f, x, a: m.equal(x, 0) * m.not_equal(a, 1),
+        local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
+        says="at 0 the slope between a and 1 that is nearest to 0",
+    ),
+)
+
+_SELU_SCALE = "1.0507009873554804934193349852946"
+_SELU_ALPHA = "1.6732632423543772848170429916717"
+
+
+def _selu(m: Algebra, x: Value) -> Value:
+    below = m.number(_SELU_ALPHA) * m.expm1(m.minimum(x, 0))
+    return m.number(_SELU_SCALE) * m.where(m.greater(x, 0), x, below)
+
+
+def _selu_slope(m: Algebra, f: Value, x: Value) -> Value:
+    below = m.number(_SELU_ALPHA) * m.exp(m.minimum(x, 0))
+    return m.number(_SELU_SCALE) * m.where(m.greater(x, 0), 1, below)
+
+
+SELU = Gate(
+    name="selu",
+    summary="the self-normalising elu (Klambauer et al. 2017)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=_selu,
+    local=(_selu_slope,),
+    formula=f"{_SELU_SCALE}*where(x > 0, x, {_SELU_ALPHA}*(exp(x) - 1))",
+    kink=Kink(
+        at=lambda m, f, x: m.equal(x, 0),
+        local=lambda m, k, f, x, constant: m.number(_SELU_SCALE),
+        says="at 0 the slope from the right, the smaller of the two",
+    ),
+)
+
+SIGMOID = Gate(
+    name="sigmoid",
+    summary="the logistic function: a squashing to (0, 1)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.sigmoid(x),
+    local=(lambda m, s, x: s * (1 - s),),
+    formula="1/(1 + exp(-x))",
+    output="s",
+)
+
+SOFTPLUS = Gate(
+    name="softplus",
+    summary="a smooth relu, ln(1 + e^x); its slope is sigmoid(x)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.softplus(x),
+    local=(lambda m, f, x: m.sigmoid(x),),
+    formula="ln(1 + exp(x))",
+)
+
+SILU = Gate(
+    name="silu",
+    summary="x*sigmoid(x), also called swish",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: x * m.sigmoid(x),
+    local=(lambda m, f, x: m.sigmoid(x) + f * m.sigmoid(-x),),
+    formula="x*sigmoid(x)",
+)
+
+SWISH = replace(SILU, name="swish", summary="x*sigmoid(x), also called silu")
+
+GELU = Gate(
+    name="gelu",
+    summary="x times the normal distribution function (Hendrycks and Gimpel 2016)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: x * m.normal_cdf(x),
+    local=(lambda m, f, x: m.normal_cdf(x) + x * m.normal_pdf(x),),
+    formula="x*(1 + erf(x/sqrt(2)))/2",
+)
+
+
+def _gelu_tanh_inner(m: Algebra, x: Value) -> Value:
+    cubic = x + m.number("0.044715") * x * x * x
+    return m.sqrt(m.divide(2, m.number("pi"))) * cubic
+
+
+def _gelu_tanh_slope(m: Algebra, f: Value, x: Value) -> Value:
+    t = m.tanh(_gelu_tanh_inner(m, x))
+    inner = m.sqrt(m.divide(2, m.number("pi"))) * (1 + 3 * m.number("0.044715") * m.square(x))
+    return m.divide(1 + t + x * (1 - m.square(t)) * inner, 2)
+
+
+GELU_TANH = Gate(
+    name="gelu_tanh",
+    summary="the tanh approximation of gelu",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.divide(x * (1 + m.tanh(_gelu_tanh_inner(m, x))), 2),
+    local=(_gelu_tanh_slope,),
+    formula="x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))/2",
+)
+
+
+def _mish_slope(m: Algebra, f: Value, x: Value) -> Value:
+    t = m.tanh(m.softplus(x))
+    return t + x * (1 - m.square(t)) * m.sigmoid(x)
+
+
+MISH = Gate(
+    name="mish",
+    summary="x*tanh(softplus(x)) (Misra 2019)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: x * m.tanh(m.softplus(x)),
+    local=(_mish_slope,),
+    formula="x*tanh(softplus(x))",
+)
+
+HARDTANH = Gate(
+    name="hardtanh",
+    summary="x cut to between -1 and 1",
+    parameters=("x",),
+    role=Role.ROUTER,
+    forward=lambda m, x: m.maximum(-1, m.minimum(1, x)),
+    local=(lambda m, f, x: m.less(m.abs(x), 1),),
+    formula="max(-1, min(1, x))",
+    kink=flat_at(lambda m, f, x: m.equal(m.abs(x), 1), says="at -1 and 1 the slope is taken as 0"),
+)
+
+ROWS = (
+    *(RELU, LEAKY_RELU, ELU, SELU, SIGMOID, SOFTPLUS),
+    *(SILU, SWISH, GELU, GELU_TANH, MISH, HARDTANH),
+)

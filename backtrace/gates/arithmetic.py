@@ -1,0 +1,114 @@
+"""The operators: + - * / ^, the sign, and the copy that a stage `q = x` makes."""
+
+from __future__ import annotations
+
+from backtrace.algebra.spelling import Binding
+from backtrace.gates.gate import Domain, Gate, Role
+
+ADD = Gate(
+    name="add",
+    summary="addition: the gradient distributor",
+    parameters=("x", "y"),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x, y: x + y,
+    local=(
+        lambda m, f, x, y: 1,
+        lambda m, f, x, y: 1,
+    ),
+    formula="x + y",
+    operator="+",
+    binding=Binding.SUM,
+)
+
+SUB = Gate(
+    name="sub",
+    summary="subtraction: distributes, with the sign turned for the second input",
+    parameters=("x", "y"),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x, y: x - y,
+    local=(
+        lambda m, f, x, y: 1,
+        lambda m, f, x, y: -1,
+    ),
+    formula="x - y",
+    operator="-",
+    binding=Binding.SUM,
+)
+
+MUL = Gate(
+    name="mul",
+    summary="multiplication: the gradient switcher",
+    parameters=("x", "y"),
+    role=Role.SWITCHER,
+    forward=lambda m, x, y: x * y,
+    local=(
+        lambda m, f, x, y: y,
+        lambda m, f, x, y: x,
+    ),
+    formula="x*y",
+    operator="*",
+    binding=Binding.PRODUCT,
+)
+
+DIV = Gate(
+    name="div",
+    summary="division",
+    parameters=("x", "y"),
+    role=Role.SCALER,
+    forward=lambda m, x, y: m.divide(x, y),
+    local=(
+        lambda m, f, x, y: m.divide(1, y),
+        lambda m, f, x, y: m.divide(-f, y),
+    ),
+    formula="x/y",
+    operator="/",
+    binding=Binding.PRODUCT,
+    domain=Domain(says="y is not 0", holds=lambda x, y: y != 0),
+    cure="keep the divisor away from 0: where(y == 0, ..., x/y)",
+)
+
+NEG = Gate(
+    name="neg",
+    summary="the sign turned: *-1 on the slides",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: -x,
+    local=(lambda m, f, x: -1,),
+    formula="-x",
+    operator="-",
+    binding=Binding.SIGN,
+)
+
+POW = Gate(
+    name="pow",
+    summary="power",
+    parameters=("x", "y"),
+    role=Role.SCALER,
+    forward=lambda m, x, y: m.power(x, y),
+    local=(
+        # x^0 is 1 everywhere, also at 0: its slope is 0 and not 0 * 0^-1
+        lambda m, f, x, y: m.where(m.equal(y, 0), 0, y * m.power(x, y - 1)),
+        # at x = 0 the limit of x^y ln(x) from the right, for y > 0
+        lambda m, f, x, y: m.where(m.equal(x, 0) * m.greater(y, 0), 0, f * m.log(x)),
+    ),
+    formula="x^y",
+    operator="^",
+    binding=Binding.POWER,
+    domain=Domain(
+        says="x > 0, or x = 0 and y >= 0, or y whole",
+        holds=lambda x, y: x > 0 or (x == 0 and y >= 0) or (x != 0 and y == int(y)),
+    ),
+    cure="keep the base positive, or the exponent a whole constant",
+)
+
+IDENTITY = Gate(
+    name="identity",
+    summary="a copy: what a stage `q = x` is",
+    parameters=("x",),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x: x,
+    local=(lambda m, f, x: 1,),
+    formula="x",
+)
+
+ROWS = (ADD, SUB, MUL, DIV, NEG, POW, IDENTITY)

@@ -1,0 +1,156 @@
+"""Gates that choose: max, min, where and its comparisons, abs, sign, floor, ceil."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backtrace.algebra import Algebra, Value
+from backtrace.algebra.spelling import Binding
+from backtrace.gates.gate import Gate, Kink, Role
+
+
+def _tied(m: Algebra, f: Value, *x: Value) -> Value:
+    return m.greater(sum(m.equal(value, f) for value in x), 1)
+
+
+def _share(m: Algebra, k: int, f: Value, x: list[Value], constant: list[bool]) -> Value:
+    """1/n to each of n tied inputs; nothing when a constant is among the tied."""
+    hits = [m.equal(value, f) for value in x]
+    fixed = sum(hit for hit, is_constant in zip(hits, constant, strict=True) if is_constant)
+    return m.where(m.greater(fixed, 0), 0, m.divide(hits[k], sum(hits)))
+
+
+TIE = Kink(
+    at=_tied,
+    local=_share,
+    says="n tied inputs get 1/n each; a tied constant takes it all, and the inputs get 0",
+)
+
+
+def flat_at(where: Callable[..., Value], says: str) -> Kink:
+    """A kink whose minimum-norm slope is 0."""
+    return Kink(at=where, local=lambda m, k, f, x, constant: 0, says=says)
+
+
+MAX = Gate(
+    name="max",
+    summary="the largest input: the gradient router",
+    parameters=("x", "y"),
+    variadic=True,
+    role=Role.ROUTER,
+    forward=lambda m, *x: m.maximum(*x),
+    local=(lambda m, f, x: m.equal(x, f),),
+    formula="max(x, y)",
+    sympy="Max",
+    kink=TIE,
+)
+
+MIN = Gate(
+    name="min",
+    summary="the smallest input: a gradient router too",
+    parameters=("x", "y"),
+    variadic=True,
+    role=Role.ROUTER,
+    forward=lambda m, *x: m.minimum(*x),
+    local=(lambda m, f, x: m.equal(x, f),),
+    formula="min(x, y)",
+    sympy="Min",
+    kink=TIE,
+)
+
+WHERE = Gate(
+    name="where",
+    summary="a where the condition holds, else b; the branch not taken gets exactly 0",
+    parameters=("condition", "a", "b"),
+    role=Role.ROUTER,
+    forward=lambda m, condition, a, b: m.where(condition, a, b),
+    local=(
+        lambda m, f, condition, a, b: 0,
+        lambda m, f, condition, a, b: m.where(condition, 1, 0),
+        lambda m, f, condition, a, b: m.where(condition, 0, 1),
+    ),
+    formula="where(condition, a, b)",
+    sympy="where",
+)
+
+
+def _comparison(symbol: str, name: str, words: str) -> Gate:
+    """A comparison: 1 where it holds, else 0; flat on both sides of its jump."""
+    return Gate(
+        name=name,
+        summary=f"1 where x is {words} y, else 0; only inside where()",
+        parameters=("x", "y"),
+        role=Role.ROUTER,
+        forward=lambda m, x, y: getattr(m, name)(x, y),
+        local=(
+            lambda m, f, x, y: 0,
+            lambda m, f, x, y: 0,
+        ),
+        formula=f"x {symbol} y",
+        operator=symbol,
+        binding=Binding.COMPARISON,
+        kink=flat_at(
+            lambda m, f, x, y: m.equal(x, y),
+            says="the two sides are equal: where() takes the branch its condition says",
+        ),
+    )
+
+
+COMPARISONS = (
+    _comparison("<", "less", "less than"),
+    _comparison("<=", "less_equal", "at most"),
+    _comparison(">", "greater", "greater than"),
+    _comparison(">=", "greater_equal", "at least"),
+    _comparison("==", "equal", "equal to"),
+    _comparison("!=", "not_equal", "different from"),
+)
+
+ABS = Gate(
+    name="abs",
+    summary="absolute value, also written |x|",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.abs(x),
+    local=(lambda m, f, x: m.sign(x),),
+    formula="abs(x)",
+    sympy="Abs",
+    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0"),
+)
+
+SIGN = Gate(
+    name="sign",
+    summary="-1, 0 or 1",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.sign(x),
+    local=(lambda m, f, x: 0,),
+    formula="sign(x)",
+    sympy="sign",
+    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at the jump the slope is taken as 0"),
+)
+
+FLOOR = Gate(
+    name="floor",
+    summary="the whole number at or below",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.floor(x),
+    local=(lambda m, f, x: 0,),
+    formula="floor(x)",
+    sympy="floor",
+    kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
+)
+
+CEIL = Gate(
+    name="ceil",
+    summary="the whole number at or above",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.ceil(x),
+    local=(lambda m, f, x: 0,),
+    formula="ceil(x)",
+    sympy="ceiling",
+    kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
+)
+
+ROWS = (MAX, MIN, WHERE, *COMPARISONS, ABS, SIGN, FLOOR, CEIL)

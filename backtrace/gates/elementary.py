@@ -1,0 +1,242 @@
+"""The functions of a calculus course: exp and logarithms, roots, trigonometry, hyperbolics, erf."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backtrace.gates.choices import flat_at
+from backtrace.gates.gate import Domain, Gate, Role
+
+_POSITIVE = Domain(says="x > 0", holds=lambda x: x > 0)
+_NOT_NEGATIVE = Domain(says="x >= 0", holds=lambda x: x >= 0)
+_UNIT = Domain(says="-1 <= x <= 1", holds=lambda x: -1 <= x <= 1)
+_LOG_CURE = "keep the argument above 0, or add a small constant to it"
+_ROOT_CURE = "where(x > 0, sqrt(x), 0), or one gate for the whole: abs, hypot, norm"
+
+EXP = Gate(
+    name="exp",
+    summary="e^x: its slope is its own output",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.exp(x),
+    local=(lambda m, f, x: f,),
+    formula="exp(x)",
+    sympy="exp",
+    cure="exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do not",
+)
+
+LOG = Gate(
+    name="log",
+    summary="natural logarithm, also written ln",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.log(x),
+    local=(lambda m, f, x: m.divide(1, x),),
+    formula="log(x)",
+    sympy="log",
+    domain=_POSITIVE,
+    cure=_LOG_CURE,
+)
+
+LN = replace(LOG, name="ln", summary="natural logarithm, also written log", formula="ln(x)")
+
+LOG2 = Gate(
+    name="log2",
+    summary="logarithm to base 2",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.log2(x),
+    local=(lambda m, f, x: m.divide(1, x * m.log(m.number("2"))),),
+    formula="ln(x)/ln(2)",
+    domain=_POSITIVE,
+    cure=_LOG_CURE,
+)
+
+LOG10 = Gate(
+    name="log10",
+    summary="logarithm to base 10",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.log10(x),
+    local=(lambda m, f, x: m.divide(1, x * m.log(m.number("10"))),),
+    formula="ln(x)/ln(10)",
+    domain=_POSITIVE,
+    cure=_LOG_CURE,
+)
+
+SQRT = Gate(
+    name="sqrt",
+    summary="square root, also written √x",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.sqrt(x),
+    local=(lambda m, f, x: m.divide(1, 2 * f),),
+    formula="sqrt(x)",
+    sympy="sqrt",
+    domain=_NOT_NEGATIVE,
+    cure=_ROOT_CURE,
+)
+
+CBRT = Gate(
+    name="cbrt",
+    summary="cube root, of negative numbers too",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.cbrt(x),
+    local=(lambda m, f, x: m.divide(1, 3 * m.square(f)),),
+    formula="sign(x)*abs(x)^(1/3)",
+    cure="the slope of a cube root is infinite at 0",
+)
+
+SIN = Gate(
+    name="sin",
+    summary="sine (radians)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.sin(x),
+    local=(lambda m, f, x: m.cos(x),),
+    formula="sin(x)",
+    sympy="sin",
+)
+
+COS = Gate(
+    name="cos",
+    summary="cosine (radians)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.cos(x),
+    local=(lambda m, f, x: -m.sin(x),),
+    formula="cos(x)",
+    sympy="cos",
+)
+
+TAN = Gate(
+    name="tan",
+    summary="tangent (radians)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.tan(x),
+    local=(lambda m, f, x: 1 + m.square(f),),
+    formula="tan(x)",
+    sympy="tan",
+    domain=Domain(says="x is not pi/2 + a multiple of pi", holds=lambda x: True),
+)
+
+ASIN = Gate(
+    name="asin",
+    summary="inverse sine, in radians",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.asin(x),
+    local=(lambda m, f, x: m.divide(1, m.sqrt((1 - x) * (1 + x))),),
+    formula="asin(x)",
+    sympy="asin",
+    domain=_UNIT,
+    cure="the slope of asin is infinite at -1 and 1",
+)
+
+ACOS = Gate(
+    name="acos",
+    summary="inverse cosine, in radians",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.acos(x),
+    local=(lambda m, f, x: m.divide(-1, m.sqrt((1 - x) * (1 + x))),),
+    formula="acos(x)",
+    sympy="acos",
+    domain=_UNIT,
+    cure="the slope of acos is infinite at -1 and 1",
+)
+
+ATAN = Gate(
+    name="atan",
+    summary="inverse tangent, in radians",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.atan(x),
+    local=(lambda m, f, x: m.divide(1, 1 + m.square(x)),),
+    formula="atan(x)",
+    sympy="atan",
+)
+
+ATAN2 = Gate(
+    name="atan2",
+    summary="the angle of the point (x, y), in radians from -pi to pi",
+    parameters=("y", "x"),
+    role=Role.SCALER,
+    forward=lambda m, y, x: m.atan2(y, x),
+    local=(
+        lambda m, f, y, x: m.divide(m.divide(x, m.hypot(x, y)), m.hypot(x, y)),
+        lambda m, f, y, x: m.divide(m.divide(-y, m.hypot(x, y)), m.hypot(x, y)),
+    ),
+    formula="atan2(y, x)",
+    sympy="atan2",
+    kink=flat_at(
+        lambda m, f, y, x: m.equal(m.hypot(x, y), 0),
+        says="at (0, 0) the angle has no slope: taken as 0",
+    ),
+)
+
+HYPOT = Gate(
+    name="hypot",
+    summary="the length of (x, y) without overflow",
+    parameters=("x", "y"),
+    role=Role.SCALER,
+    forward=lambda m, x, y: m.hypot(x, y),
+    local=(
+        lambda m, f, x, y: m.divide(x, f),
+        lambda m, f, x, y: m.divide(y, f),
+    ),
+    formula="sqrt(x^2 + y^2)",
+    kink=flat_at(lambda m, f, x, y: m.equal(f, 0), says="at (0, 0) the slopes are taken as 0"),
+)
+
+SINH = Gate(
+    name="sinh",
+    summary="hyperbolic sine",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.sinh(x),
+    local=(lambda m, f, x: m.cosh(x),),
+    formula="sinh(x)",
+    sympy="sinh",
+)
+
+COSH = Gate(
+    name="cosh",
+    summary="hyperbolic cosine",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.cosh(x),
+    local=(lambda m, f, x: m.sinh(x),),
+    formula="cosh(x)",
+    sympy="cosh",
+)
+
+TANH = Gate(
+    name="tanh",
+    summary="hyperbolic tangent: a squashing to (-1, 1)",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.tanh(x),
+    local=(lambda m, t, x: 1 - m.square(t),),
+    formula="(exp(x) - exp(-x))/(exp(x) + exp(-x))",
+    output="t",
+)
+
+ERF = Gate(
+    name="erf",
+    summary="the error function",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.erf(x),
+    local=(lambda m, f, x: m.divide(2 * m.exp(-m.square(x)), m.sqrt(m.number("pi"))),),
+    formula="erf(x)",
+    sympy="erf",
+)
+
+ROWS = (
+    *(EXP, LOG, LN, LOG2, LOG10, SQRT, CBRT),
+    *(SIN, COS, TAN, ASIN, ACOS, ATAN, ATAN2, HYPOT),
+    *(SINH, COSH, TANH, ERF),
+)

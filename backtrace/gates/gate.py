@@ -1,0 +1,111 @@
+"""What a gate is: one row of the table, and the four roles a gate can play in the backward flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from backtrace.algebra import Value
+from backtrace.algebra.spelling import SPELLING, Binding, Spelled
+
+
+class Role(Enum):
+    """What a gate does with the gradient that arrives at its output (CS231n, lecture 4)."""
+
+    DISTRIBUTOR = "distributor"
+    SWITCHER = "switcher"
+    ROUTER = "router"
+    SCALER = "scaler"
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Role.DISTRIBUTOR: "hands the upstream gradient to every input unchanged (up to its sign)",
+    Role.SWITCHER: "hands each input the upstream gradient times the other input",
+    Role.ROUTER: "hands the upstream gradient to the winning input, and zero to the rest",
+    Role.SCALER: "multiplies the upstream gradient by a local slope",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """Where a gate is defined: in words, and as a test on float inputs."""
+
+    says: str
+    holds: Callable[..., bool]
+
+
+EVERYWHERE = Domain(says="all real numbers", holds=lambda *x: True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kink:
+    """The points where a gate has no derivative, and the subgradient it uses there.
+
+    at(m, f, *x)                 1 where the inputs `x` (output `f`) stand at a kink, else 0
+    local(m, k, f, x, constant)  the local gradient of input `k` there; `constant[j]` says whether
+                                 operand j is a constant (a tied constant takes a max for itself)
+    says                         the convention in words, for notes and the catalogue
+
+    The convention is the minimum-norm subgradient, PyTorch's stated rule
+    (https://pytorch.org/docs/stable/notes/autograd.html, "Gradients for non-differentiable
+    functions"): of all slopes that fit, the one nearest to zero.
+    """
+
+    at: Callable[..., Value]
+    local: Callable[..., Value]
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One primitive operation: given f = forward(x...), and upstream = dL/df, backprop computes
+    dL/dx_k = upstream * local[k](f, x...).
+
+    forward(m, *x)     the value, in any algebra `m`
+    local[k](m, f, *x) df/dx_k, given the output f; a gate of any number of inputs has one rule
+                       local[0](m, f, x_k), the same for each
+    formula            the same function in the formula language: of primitives for a gate that is
+                       made of others (sigmoid), of itself for one that is not (exp)
+    sympy              SymPy's name for a gate that is primitive there too; "" for the others
+    operator, binding  how it is written, when it is not written name(x, y)
+    defaults           what a parameter is when it is left out: leaky_relu(x) is leaky_relu(x, 0.01)
+    cure               what to write instead where this gate overflows or has no finite slope
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[str, ...]
+    role: Role
+    forward: Callable[..., Value]
+    local: tuple[Callable[..., Value], ...]
+    formula: str
+    sympy: str = ""
+    operator: str = ""
+    binding: Binding = Binding.ATOM
+    variadic: bool = False
+    defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    domain: Domain = EVERYWHERE
+    kink: Kink | None = None
+    output: str = "f"
+    cure: str = ""
+
+    @property
+    def is_comparison(self) -> bool:
+        return self.binding is Binding.COMPARISON
+
+    def local_rule(self, k: int) -> str:
+        """The local gradient of input k as text, from the rule itself: `s*(1 - s)`."""
+        names = [Spelled(name) for name in self.parameters]
+        inputs = names[k : k + 1] if self.variadic else names
+        rule = self.local[0 if self.variadic else k](SPELLING, Spelled(self.output), *inputs)
+        return rule.text if isinstance(rule, Spelled) else str(rule)
+
+    def slope(self, m: object, k: int, f: Value, x: list[Value]) -> Value:
+        """df/dx_k away from kinks."""
+        return self.local[0](m, f, x[k]) if self.variadic else self.local[k](m, f, *x)

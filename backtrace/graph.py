@@ -1,0 +1,180 @@
+"""A graph is a tuple of nodes in evaluation order: every node's inputs stand before it.
+
+    (x+y)*z   ->   x   y   z   add(0, 1)   mul(3, 2)
+
+The inputs come first, in the order they are first written, then the gates as they are evaluated.
+So forward is a `for`, backward is a `for` over `reversed`, and nothing recurses: 100,000 gates
+work as 3 do. Constants are no nodes: a gate holds them as operands (`+1`, `*-1`, `1/x`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from backtrace.algebra import Algebra, Value
+from backtrace.errors import Span
+from backtrace.gates import Gate
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number in the formula: as written ("0.5", "-1", "pi"), or what computes it (`1/3`).
+
+    `nodes` is a little graph of constants, empty for a number. Constants get no gradient.
+    """
+
+    text: str
+    nodes: tuple[Node, ...] = ()
+    span: Span = field(default=(0, 0), compare=False)
+
+    def value(self, m: Algebra) -> Value:
+        """The number in algebra `m`: a float, an exact fraction, 50 digits."""
+        return self.values(m)[-1] if self.nodes else m.number(self.text)
+
+    def values(self, m: Algebra) -> list[Value]:
+        """What its own nodes compute, one by one."""
+        return run(self.nodes, lambda leaf: _leaf_value(leaf, m, {}), _forward_in(m))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An input (no gate), a constant that stands alone, or a gate and its operands.
+
+    operands   for each parameter of the gate the index of an earlier node, or a Constant
+    name       the input's name, or the stage's (`q = x + y`); "" for an unnamed gate
+    span       where in the text, [start, end); two nodes that differ only here are equal
+    """
+
+    gate: Gate | None
+    operands: tuple[int | Constant, ...] = ()
+    name: str = ""
+    span: Span = field(default=(0, 0), compare=False)
+
+    @property
+    def is_input(self) -> bool:
+        return self.gate is None and not self.operands
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The nodes this gate reads, in operand order: x*x reads x twice."""
+        return tuple(operand for operand in self.operands if isinstance(operand, int))
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        return tuple(operand for operand in self.operands if isinstance(operand, Constant))
+
+    def operand_values(self, values: Sequence[Value], m: Algebra) -> list[Value]:
+        """What the gate's forward is handed, given every earlier node's value in algebra `m`."""
+        return [o.value(m) if isinstance(o, Constant) else values[o] for o in self.operands]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The nodes of a formula, and which of them is its output (the last, unless an earlier stage
+    or an input alone is the result). Raises ValueError where a node reads one that is not before
+    it: the invariant that every pass relies on.
+    """
+
+    nodes: tuple[Node, ...]
+    output: int
+    text: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for index, node in enumerate(self.nodes):
+            for operand in node.operands:
+                if isinstance(operand, int) and not 0 <= operand < index:
+                    raise ValueError(f"node {index} reads node {operand}, which is not before it")
+        if not 0 <= self.output < len(self.nodes):
+            raise ValueError(f"output {self.output} is no node")
+
+    @cached_property
+    def inputs(self) -> dict[str, int]:
+        """Every input's name and index, in the order they are first written."""
+        return {node.name: index for index, node in enumerate(self.nodes) if node.is_input}
+
+    @cached_property
+    def stages(self) -> dict[str, int]:
+        """Every named stage and its index."""
+        return {n.name: i for i, n in enumerate(self.nodes) if n.name and not n.is_input}
+
+    @cached_property
+    def gate_count(self) -> int:
+        return sum(node.gate is not None for node in self.nodes)
+
+    @cached_property
+    def consumers(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """For each node the (gate, position among that gate's inputs) of every edge that leaves it.
+
+        A node with several is a fork: its gradient is the sum of what comes back along them.
+        """
+        edges: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for index, node in enumerate(self.nodes):
+            for position, source in enumerate(node.inputs):
+                edges[source].append((index, position))
+        return tuple(map(tuple, edges))
+
+    def run(
+        self, leaf: Callable[[Node | Constant], T], apply: Callable[[Gate, list[T]], T]
+    ) -> list[T]:
+        """One value per node: `leaf` for inputs and constants, `apply` for gates, in order."""
+        return run(self.nodes, leaf, apply)
+
+    def evaluate(self, m: Algebra, point: Mapping[str, Value]) -> list[Value]:
+        """Every node's value in algebra `m`, with the inputs given by name."""
+        return self.run(lambda leaf: _leaf_value(leaf, m, point), _forward_in(m))
+
+    def gates(self) -> Iterator[tuple[int, Node, Gate]]:
+        """(index, node, gate) of every gate, in evaluation order."""
+        for index, node in enumerate(self.nodes):
+            if node.gate is not None:
+                yield index, node, node.gate
+
+    def descendants(self, sources: set[int]) -> set[int]:
+        """Every node that depends on one of `sources`, these included."""
+        found = set(sources)
+        for index, node in enumerate(self.nodes):
+            if not found.isdisjoint(node.inputs):
+                found.add(index)
+        return found
+
+    def ancestors(self, target: int) -> set[int]:
+        """Every node that `target` depends on, itself included."""
+        found = {target}
+        for index in range(target, -1, -1):
+            if index in found:
+                found.update(self.nodes[index].inputs)
+        return found
+
+
+def run(
+    nodes: tuple[Node, ...],
+    leaf: Callable[[Node | Constant], T],
+    apply: Callable[[Gate, list[T]], T],
+) -> list[T]:
+    values: list[T] = []
+    for node in nodes:
+        if node.gate is not None:
+            values.append(
+                apply(
+                    node.gate,
+                    [values[o] if type(o) is int else leaf(o) for o in node.operands],  # type: ignore[arg-type]
+                )
+            )
+        elif node.operands:
+            values.append(leaf(node.operands[0]))  # type: ignore[arg-type]
+        else:
+            values.append(leaf(node))
+    return values
+
+
+def _leaf_value(leaf: Node | Constant, m: Algebra, point: Mapping[str, Value]) -> Value:
+    return leaf.value(m) if isinstance(leaf, Constant) else point[leaf.name]
+
+
+def _forward_in(m: Algebra) -> Callable[[Gate, list[Value]], Value]:
+    return lambda gate, values: gate.forward(m, *values)

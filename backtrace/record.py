@@ -1,0 +1,177 @@
+"""What happened: plain frozen values, no algorithm.
+
+A Record holds a graph, the point, and for every gate what came in, what went out and what each
+edge carried back. Everything a view shows is here; `backtrace.tracer` makes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from backtrace.graph import Graph
+
+AGREE, DISAGREE, KINK, SKIPPED = "agree", "disagree", "kink", "skipped"
+
+
+class Edge(NamedTuple):
+    """One input of one gate, and the gradient that flowed back along it.
+
+    gate, input   node indices; `operand` is the position among the gate's inputs (x*x has two)
+    downstream    upstream times local; exactly 0 where a router blocks the way, whatever flows
+    """
+
+    gate: int
+    input: int
+    operand: int
+    upstream: float
+    local: float
+    downstream: float
+
+
+class TracedNode(NamedTuple):
+    """A node with its numbers: `gradient` is its upstream, summed over its consumers."""
+
+    index: int
+    name: str
+    gate: str
+    value: float
+    gradient: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One variable's gradient (or the output's value) as three witnesses have it.
+
+    backprop        the trace's own
+    symbolic        SymPy's derivative of its own reading of the text, at the point, to 15 digits
+    derivative      that derivative as a formula
+    numeric         the measured slope: central differences through the graph with many digits
+    relative_error  the largest difference to backprop, relative to the larger of the two
+    verdict         agree, disagree, kink or skipped
+    reason          why it is not a plain agree; "" otherwise
+    gate            where it first goes wrong, when it disagrees: the node index
+    """
+
+    backprop: float
+    symbolic: float | None = None
+    derivative: str | None = None
+    numeric: float | None = None
+    relative_error: float | None = None
+    verdict: str = SKIPPED
+    reason: str = ""
+    gate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a careful teacher would say: a tie at a kink, an overflow that healed."""
+
+    kind: str
+    text: str
+    node: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a number first goes bad, and what became of it.
+
+    direction  "forward": the gate's value is not finite while its inputs are;
+               "backward": the edge's downstream is not finite while its upstream is
+    node       the gate; `operand` the input position of a backward fault
+    what       one line that names the gate, its inputs and the reason
+    chain      the nodes it spread through, from the origin on
+    cure       what to write instead; "" when there is nothing general to say
+    """
+
+    direction: str
+    node: int
+    operand: int
+    what: str
+    chain: tuple[int, ...]
+    cure: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One formula traced at one point.
+
+    values, upstreams   one number per node of the graph, in its order
+    locals, downstreams per node one number per gate input (`node.inputs`), () for leaves
+    checks              by variable; empty when the check was not asked for
+    """
+
+    formula: str
+    point: Mapping[str, float]
+    graph: Graph
+    values: tuple[float, ...]
+    upstreams: tuple[float, ...]
+    locals: tuple[tuple[float, ...], ...]
+    downstreams: tuple[tuple[float, ...], ...]
+    wrt: tuple[str, ...]
+    checks: Mapping[str, Check]
+    output_check: Check | None
+    notes: tuple[Note, ...]
+    fault: Fault | None
+
+    @property
+    def value(self) -> float:
+        """The output."""
+        return self.values[self.graph.output]
+
+    @cached_property
+    def gradients(self) -> Mapping[str, float]:
+        """The output's derivative by each variable asked for."""
+        return {name: self.upstreams[self.graph.inputs[name]] for name in self.wrt}
+
+    @cached_property
+    def nodes(self) -> tuple[TracedNode, ...]:
+        return tuple(
+            TracedNode(index, node.name, node.gate.name if node.gate else "", value, gradient)
+            for index, (node, value, gradient) in enumerate(
+                zip(self.graph.nodes, self.values, self.upstreams, strict=True)
+            )
+        )
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Every edge, in evaluation order of its gate."""
+        return tuple(edge for index in range(len(self.graph.nodes)) for edge in self.edges_of(index))
+
+    def edges_of(self, gate: int) -> list[Edge]:
+        """The edges from a gate back to its inputs, in operand order."""
+        upstream = self.upstreams[gate]
+        return [
+            Edge(gate, source, operand, upstream, local, downstream)
+            for operand, (source, local, downstream) in enumerate(
+                zip(
+                    self.graph.nodes[gate].inputs,
+                    self.locals[gate],
+                    self.downstreams[gate],
+                    strict=True,
+                )
+            )
+        ]
+
+    def forks(self) -> list[tuple[int, list[Edge]]]:
+        """Every node with several consumers, and the edges whose downstreams its gradient sums."""
+        return [
+            (index, [self.edges_of(gate)[operand] for gate, operand in uses])
+            for index, uses in enumerate(self.graph.consumers)
+            if len(uses) > 1
+        ]
+
+    @property
+    def disagreements(self) -> dict[str, Check]:
+        """The checks that failed, by variable; the output's own under ""."""
+        all_checks = {"": self.output_check, **self.checks}
+        return {name: c for name, c in all_checks.items() if c and c.verdict == DISAGREE}
+
+    @property
+    def ok(self) -> bool:
+        """No check disagrees and every reported number is finite."""
+        numbers = (self.value, *self.gradients.values())
+        return not self.disagreements and self.fault is None and all(map(math.isfinite, numbers))

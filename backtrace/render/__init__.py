@@ -1,0 +1,84 @@
+"""Views of a record: one file, one format.
+
+A module here whose name has no underscore before it is a format: it has `render(record, view)`
+that returns text, `SUFFIX` (".json") and a docstring whose first line says what it shows. Help,
+completion, `-o out.json` and the tests find it by listing the folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import tempfile
+from types import ModuleType
+
+from backtrace.errors import UsageError
+from backtrace.formula.slips import near_misses
+from backtrace.record import Record
+from backtrace.render._view import View
+
+
+def formats() -> list[str]:
+    """The names of all formats, in alphabetical order."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def draw(record: Record, format: str, view: View) -> str:
+    """The record as text in a format, ending with a line's end. Raises UsageError."""
+    text: str = _module(format).render(record, view)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def summary(format: str) -> str:
+    """What a format shows, in one line."""
+    return (_module(format).__doc__ or "").partition("\n")[0]
+
+
+def format_of(path: str) -> str:
+    """The format that a file's suffix asks for. Raises UsageError."""
+    suffix = os.path.splitext(path)[1].lower()
+    suffixes = {_module(name).SUFFIX: name for name in formats()}
+    if suffix not in suffixes:
+        known = ", ".join(s for s in suffixes)
+        what = f"no format has the suffix '{suffix}'" if suffix else f"'{path}' has no suffix"
+        raise UsageError(f"{what}", hint=f"choose one with --format, or a suffix of {known}")
+    return suffixes[suffix]
+
+
+def write(path: str, text: str) -> None:
+    """Writes a file whole or not at all: beside it first, then renamed. Raises UsageError."""
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        handle, beside = tempfile.mkstemp(prefix=".backtrace-", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.chmod(beside, _usual_mode(path))
+            os.replace(beside, path)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write '{path}': {error.strerror or error}") from None
+
+
+def _usual_mode(path: str) -> int:
+    """The permissions the file has, or those a new file would get."""
+    if os.path.exists(path):
+        return os.stat(path).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _module(format: str) -> ModuleType:
+    known = formats()
+    if format not in known:
+        near = near_misses(format, known)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise UsageError(f"there is no format '{format}'", hint=hint)
+    return importlib.import_module(f"{__name__}.{format}")
+
+
+__all__ = ["View", "draw", "format_of", "formats", "summary", "write"]

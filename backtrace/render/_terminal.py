@@ -1,0 +1,150 @@
+"""What the terminal views share: the named styles, and painting with Rich into a text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.text import Text
+from rich.theme import Theme
+
+from backtrace.formula.printer import label
+from backtrace.record import AGREE, DISAGREE, Check, Edge, Record
+from backtrace.render._view import View, output_name
+
+STYLES = Theme(
+    {
+        "value": "green",
+        "gradient": "red",
+        "gate": "bold",
+        "name": "italic",
+        "quiet": "dim",
+        "agree": "green",
+        "disagree": "bold red",
+        "note": "yellow",
+        "heading": "bold",
+    },
+    inherit=False,
+)
+ASCII_RULE = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_MOST_FORKS = 40
+_LONGEST_SUM = 12  # terms
+
+
+def paint(view: View, *parts: RenderableType) -> str:
+    """The parts one under the other, as text with ANSI codes if the view has colour."""
+    console = Console(
+        file=io.StringIO(),
+        width=max(view.width, 20),
+        theme=STYLES,
+        force_terminal=view.color,
+        color_system="standard" if view.color else None,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        safe_box=False,
+        _environ={},
+    )
+    for part in parts:
+        console.print(part)
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in written.rstrip().split("\n")) + "\n"
+
+
+def heading(record: Record, view: View) -> Text:
+    """The formula as it was typed, its point and its result."""
+    lines = [line.strip() for line in record.formula.strip().splitlines() if line.strip()]
+    formula = view.text("; ".join(line.rstrip(";") for line in lines) if len(lines) > 1 else lines[0])
+    room = view.width * 3
+    if len(formula) > room:
+        formula = formula[: room - 3] + view.text("…")
+    text = Text(formula, style="heading")
+    pairs = [f"{name} = {view.number(value)}" for name, value in record.point.items()]
+    most = 40
+    if len(pairs) > most:
+        pairs[most:] = [f"and {len(pairs) - most:,} more"]
+    if pairs:
+        text.append("\nat " + view.text(", ".join(pairs)), style="not bold")
+    return text
+
+
+def partial(record: Record, view: View, by: str) -> str:
+    """∂f/∂x."""
+    return view.text(f"∂{output_name(record)}/∂{by}")
+
+
+def node_name(record: Record, index: int) -> str:
+    return record.graph.nodes[index].name or f"#{index}"
+
+
+def fork_sums(record: Record, view: View) -> Iterator[Text]:
+    """∂f/∂y = 2 (from add) + 3 (from max) = 5, for every value that branches."""
+    forks = record.forks()
+    for index, edges in forks[:_MOST_FORKS]:
+        text = Text(f"{partial(record, view, node_name(record, index))} = ", style="name")
+        for position, edge in enumerate(edges[:_LONGEST_SUM]):
+            text.append(" + " if position else "", style="not italic")
+            text.append(view.number(edge.downstream), style="gradient not italic")
+            text.append(view.text(f" (from {_origin(record, edge, edges)})"), style="quiet not italic")
+        if len(edges) > _LONGEST_SUM:
+            text.append(view.text(f" + … ({len(edges) - _LONGEST_SUM:,} more)"), style="quiet")
+        text.append(" = ", style="not italic")
+        text.append(view.number(record.upstreams[index]), style="gradient not italic")
+        yield text
+    if len(forks) > _MOST_FORKS:
+        yield Text(view.text(f"… {len(forks) - _MOST_FORKS:,} more forks"), style="quiet")
+
+
+def _origin(record: Record, edge: Edge, edges: list[Edge]) -> str:
+    """add, or add #5 where several of its kind are meant, or which input where it is one gate."""
+    name = label(record.graph.nodes[edge.gate])
+    same_gate = [e for e in edges if e.gate == edge.gate]
+    same_label = [e for e in edges if label(record.graph.nodes[e.gate]) == name]
+    if len(same_label) > len(same_gate):
+        name += f" #{edge.gate}"
+    if len(same_gate) > 1:
+        name += f", input {edge.operand + 1}"
+    return name
+
+
+def remarks(record: Record, view: View) -> Iterator[Text]:
+    """The fault, the notes and the reasons of the verdicts, one line each."""
+    if record.fault is not None:
+        yield from _fault_lines(record, view)
+    for name, check in record.disagreements.items():
+        what = f"gradient of {name}" if name else "output"
+        yield Text(view.text(f"✗ the {what} is in doubt: {check.reason}"), style="disagree")
+    for note in record.notes:
+        yield Text(view.text(f"note: {note.text}"), style="note")
+    reasons: dict[str, list[str]] = {}
+    for name, check in record.checks.items():
+        if check.reason and check.verdict != DISAGREE:
+            reasons.setdefault(check.reason, []).append(partial(record, view, name))
+    for reason, names in reasons.items():
+        whose = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        yield Text(view.text(f"{whose}: {reason}"), style="quiet")
+
+
+def _fault_lines(record: Record, view: View) -> Iterator[Text]:
+    fault = record.fault
+    assert fault is not None
+    nodes = record.graph.nodes
+    chain = view.text(" → ").join(
+        f"{view.text(label(nodes[index]))} #{index}" for index in fault.chain[:8]
+    )
+    more = view.text(" → …") if len(fault.chain) > 8 else ""
+    where = "forward" if fault.direction == "forward" else "backward"
+    yield Text(view.text(f"✗ {where}, at #{fault.node}: {fault.what}"), style="disagree")
+    yield Text(f"  it spreads: {chain}{more}")
+    if fault.cure:
+        yield Text(f"  cure: {fault.cure}")
+
+
+def verdict(check: Check, view: View) -> Text:
+    mark = {AGREE: "✓ ", DISAGREE: "✗ "}.get(check.verdict, "")
+    style = {AGREE: "agree", DISAGREE: "disagree"}.get(check.verdict, "note")
+    return Text(view.text(mark if not view.ascii else "") + check.verdict, style=style)

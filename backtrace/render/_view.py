@@ -1,0 +1,67 @@
+"""How a view is to look: width, digits, colour, characters. One frozen value, passed whole."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from backtrace.errors import visible
+from backtrace.notation import DIGITS, number
+from backtrace.record import Record
+
+_ASCII = str.maketrans({"…": "...", "∂": "d", "×": "x", "✓": "+", "✗": "!", "−": "-", "·": "*"})
+_ASCII |= str.maketrans({"≈": "~", "│": "|", "├": "|", "└": "`", "─": "-", "→": "->", "←": "<-"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
+    `ascii` keeps to 7-bit characters (Greek letters by their names).
+    """
+
+    width: int = 80
+    digits: int = DIGITS
+    color: bool = False
+    ascii: bool = False
+
+    def number(self, value: float) -> str:
+        return number(value, self.digits)
+
+    def text(self, text: str) -> str:
+        """Text that is safe to print: no control characters, and ASCII if so asked."""
+        text = visible(text)
+        if not self.ascii or text.isascii():
+            return text
+        return "".join(_ascii_letter(c) for c in text.translate(_ASCII))
+
+
+def _ascii_letter(character: str) -> str:
+    if character.isascii():
+        return character
+    name = unicodedata.name(character, "")
+    if name.startswith("GREEK"):
+        letter = name.split()[-1]
+        return letter.capitalize() if "CAPITAL" in name else letter.lower()
+    return ascii(character)[1:-1]
+
+
+def output_name(record: Record) -> str:
+    """What the output is called: its stage's name, or f (L where f is a variable)."""
+    name = record.graph.nodes[record.graph.output].name
+    if name and record.graph.output not in record.graph.inputs.values():
+        return name
+    taken = {*record.graph.inputs, *record.graph.stages}
+    return next(n for n in ("f", "L", "F", "output", "_") if n not in taken or n == "_")
+
+
+def products_are_rounded(shown: list[tuple[str, str, str]]) -> bool:
+    """Whether some printed upstream x local is not exactly the printed downstream."""
+    with localcontext() as context:
+        context.prec = 60
+        for numbers in shown:
+            upstream, local, downstream = map(Decimal, numbers)
+            is_finite = upstream.is_finite() and local.is_finite() and downstream.is_finite()
+            if is_finite and upstream * local != downstream:
+                return True
+    return False

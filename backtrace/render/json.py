@@ -1,0 +1,151 @@
+"""one JSON object, the whole trace (schema backtrace.trace/1)"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.formula.printer import expressions, label
+from backtrace.record import Check, Edge, Fault, Record
+from backtrace.render._view import View
+
+SUFFIX = ".json"
+SCHEMA = "backtrace.trace/1"
+
+_EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is written as a whole number
+
+
+def render(record: Record, view: View) -> str:  # noqa: ARG001 - every format is called alike
+    """One object; each node and each edge on a line of its own."""
+    return _lines(payload(record))
+
+
+def payload(record: Record) -> dict[str, Any]:
+    """The object itself, as contract and schema describe it."""
+    return {
+        **head(record),
+        "nodes": node_objects(record),
+        "edges": [edge_object(edge) for edge in record.edges],
+        **tail(record),
+    }
+
+
+def head(record: Record) -> dict[str, Any]:
+    output = record.graph.output
+    return {
+        "schema": SCHEMA,
+        "formula": record.formula,
+        "point": {name: plain(value) for name, value in record.point.items()},
+        "output": {
+            "node": output,
+            "name": record.graph.nodes[output].name or None,
+            "value": plain(record.value),
+        },
+    }
+
+
+def tail(record: Record) -> dict[str, Any]:
+    return {
+        "gradients": {name: plain(value) for name, value in record.gradients.items()},
+        "checks": {name: check_object(check) for name, check in record.checks.items()},
+        "output_check": check_object(record.output_check) if record.output_check else None,
+        "notes": [{"kind": n.kind, "node": n.node, "text": n.text} for n in record.notes],
+        "fault": _fault_object(record.fault) if record.fault else None,
+        "ok": record.ok,
+    }
+
+
+def node_objects(record: Record) -> list[dict[str, Any]]:
+    texts = expressions(record.graph)
+    objects = []
+    for index, node in enumerate(record.graph.nodes):
+        described: dict[str, Any] = {"id": index}
+        if node.gate is not None:
+            described |= {
+                "kind": "gate",
+                "gate": node.gate.name,
+                "label": label(node),
+                "role": node.gate.role.value,
+                "name": node.name or None,
+                "expr": texts[index],
+                "span": list(node.span),
+                "inputs": list(node.inputs),
+            }
+            constants = [plain(constant.value(FLOATS)) for constant in node.constants]
+            if constants:
+                described["constant"] = constants[0] if len(constants) == 1 else constants
+        else:
+            kind = "input" if node.is_input else "constant"
+            described |= {"kind": kind, "name": node.name or None, "expr": texts[index]}
+        described["value"] = plain(record.values[index])
+        described["gradient"] = plain(record.upstreams[index])
+        objects.append(described)
+    return objects
+
+
+def edge_object(edge: Edge) -> dict[str, Any]:
+    return {
+        "gate": edge.gate,
+        "input": edge.input,
+        "operand": edge.operand,
+        "upstream": plain(edge.upstream),
+        "local": plain(edge.local),
+        "downstream": plain(edge.downstream),
+    }
+
+
+def check_object(check: Check) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "backprop": plain(check.backprop),
+        "symbolic": None if check.symbolic is None else plain(check.symbolic),
+        "derivative": check.derivative,
+        "numeric": check.numeric,
+        "relative_error": check.relative_error,
+        "verdict": check.verdict,
+    }
+    if check.reason:
+        described["reason"] = check.reason
+    if check.gate is not None:
+        described["gate"] = check.gate
+    return described
+
+
+def _fault_object(fault: Fault) -> dict[str, Any]:
+    return {
+        "direction": fault.direction,
+        "node": fault.node,
+        "operand": fault.operand,
+        "what": fault.what,
+        "chain": list(fault.chain),
+        "cure": fault.cure,
+    }
+
+
+def plain(value: float) -> float | int | str:
+    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
+
+
+def number_of(value: float | int | str) -> float:
+    """The way back of `plain`."""
+    return float(value)
+
+
+def line(described: Any) -> str:
+    return json.dumps(described, ensure_ascii=False, allow_nan=False)
+
+
+def _lines(described: dict[str, Any]) -> str:
+    """Readable and fast: a line for every member of the large lists, and for every other key."""
+    rows = []
+    for key, value in described.items():
+        if isinstance(value, list) and value:
+            inner = ",\n    ".join(map(line, value))
+            rows.append(f"  {line(key)}: [\n    {inner}\n  ]")
+        else:
+            rows.append(f"  {line(key)}: {line(value)}")
+    return "{\n" + ",\n".join(rows) + "\n}\n"

@@ -1,0 +1,18 @@
+"""JSON lines: a head, then every node, every edge and the checks, an object a line"""
+
+from __future__ import annotations
+
+from backtrace.record import Record
+from backtrace.render._view import View
+from backtrace.render.json import edge_object, head, line, node_objects, tail
+
+SUFFIX = ".jsonl"
+
+
+def render(record: Record, view: View) -> str:  # noqa: ARG001 - every format is called alike
+    """Each object says what it is in `record`: trace, node, edge or result."""
+    rows = [line({"record": "trace", **head(record)})]
+    rows += [line({"record": "node", **node}) for node in node_objects(record)]
+    rows += [line({"record": "edge", **edge_object(edge)}) for edge in record.edges]
+    rows.append(line({"record": "result", **tail(record)}))
+    return "\n".join(rows) + "\n"

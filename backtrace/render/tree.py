@@ -1,0 +1,120 @@
+"""a tree: from the output down to the inputs; a shared node is drawn once and then referred to"""
+
+from __future__ import annotations
+
+from rich.text import Text
+from rich.tree import Tree
+
+from backtrace.formula.printer import label
+from backtrace.record import Edge, Record
+from backtrace.render._terminal import (
+    fork_sums,
+    heading,
+    node_name,
+    paint,
+    partial,
+    remarks,
+    verdict,
+)
+from backtrace.render._view import View, products_are_rounded
+
+SUFFIX = ".tree"
+
+_MOST_NODES = 400
+_DEEPEST = 24  # levels; each takes four cells of the width
+
+
+def render(record: Record, view: View) -> str:
+    drawing = _Drawing(record, view)
+    tree = drawing.tree()
+    parts: list[Tree | Text] = [heading(record, view), Text(), tree]
+    sums = list(fork_sums(record, view))
+    if sums:
+        parts += [Text(), *sums]
+    if record.wrt:
+        parts += [Text(), *_gradient_lines(record, view)]
+    closing = list(remarks(record, view))
+    if products_are_rounded(drawing.shown):
+        words = f"numbers are rounded to {view.digits} digits, so printed factors may not multiply"
+        closing.append(Text(f"{words} exactly", style="quiet"))
+    if closing:
+        parts += [Text(), *closing]
+    return paint(view, *parts)
+
+
+class _Drawing:
+    """Walks from the output down with a stack; `shown` collects the printed products."""
+
+    def __init__(self, record: Record, view: View) -> None:
+        self.record = record
+        self.view = view
+        self.shown: list[tuple[str, str, str]] = []
+        self.drawn: set[int] = set()
+        self.left_out = 0
+
+    def tree(self) -> Tree:
+        output = self.record.graph.output
+        root = Tree(self._line(output, None), guide_style="quiet")
+        self.drawn.add(output)
+        stack = [(root, edge, 1) for edge in reversed(self.record.edges_of(output))]
+        while stack:
+            parent, edge, depth = stack.pop()
+            if len(self.drawn) >= _MOST_NODES or depth > _DEEPEST:
+                self.left_out += 1
+                continue
+            again = edge.input in self.drawn and self.record.graph.nodes[edge.input].gate is not None
+            branch = parent.add(self._line(edge.input, edge, again))
+            if not again:
+                self.drawn.add(edge.input)
+                below = reversed(self.record.edges_of(edge.input))
+                stack += [(branch, further, depth + 1) for further in below]
+        if self.left_out:
+            words = f"… {self.left_out:,} branches not shown: --format jsonl has every gate"
+            root.add(Text(self.view.text(words), style="quiet"))
+        return root
+
+    def _line(self, index: int, edge: Edge | None, again: bool = False) -> Text:
+        """add #3 = 3   ∂ -4 = 1 x -4: the node, its value, and what came back along this edge."""
+        record, view = self.record, self.view
+        node = record.graph.nodes[index]
+        text = Text()
+        if node.gate is not None:
+            text.append(view.text(label(node)), style="gate")
+            text.append(f" #{index}", style="quiet")
+            if node.name:
+                text.append(view.text(f" {node.name}"), style="name")
+        else:
+            text.append(view.text(node_name(record, index)), style="name")
+        text.append(" = ").append(view.number(record.values[index]), style="value")
+        gradient = record.upstreams[index]
+        if edge is None:
+            text.append("   gradient ", style="quiet").append(view.number(gradient), style="gradient")
+        else:
+            numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
+            self.shown.append((numbers[0], numbers[1], numbers[2]))
+            text.append("   ")
+            text.append(view.text(f"{numbers[0]} × {numbers[1]} = "), style="quiet")
+            text.append(numbers[2], style="gradient")
+        if again:
+            text.append("   (drawn above)", style="quiet")
+        elif edge is not None and len(record.graph.consumers[index]) > 1:
+            text.append("   of ", style="quiet").append(view.number(gradient), style="gradient")
+            text.append(" in all", style="quiet")
+        return text
+
+
+def _gradient_lines(record: Record, view: View) -> list[Text]:
+    lines = []
+    names = [partial(record, view, name) for name in record.wrt[:60]]
+    width = max(map(len, names))
+    for name, shown in zip(record.wrt, names, strict=False):
+        line = Text(f"{shown:<{width}} = ", style="name")
+        line.append(view.number(record.gradients[name]), style="gradient not italic")
+        if name in record.checks:
+            line.append("  ").append(verdict(record.checks[name], view))
+        lines.append(line)
+    if len(record.wrt) > 60:
+        lines.append(Text(view.text(f"… {len(record.wrt) - 60:,} more"), style="quiet"))
+    return lines
+
+

@@ -1,0 +1,142 @@
+"""trace(): the program's table of contents. Parse, forward, backward, check, record.
+
+    >>> t = trace("(x+y)*z", {"x": -2, "y": 5, "z": -4})
+    >>> t.value, t.gradients["x"]
+    (-12.0, -4.0)
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backtrace import checks, engine, faults, notes, render
+from backtrace.algebra.floats import FLOATS
+from backtrace.errors import UsageError, ValueGivenError
+from backtrace.formula.parser import parse
+from backtrace.formula.point import Given, match_point, read_mapping
+from backtrace.formula.printer import spell_constant
+from backtrace.formula.slips import near_misses
+from backtrace.graph import Graph
+from backtrace.record import Fault, Record
+from backtrace.render import View
+
+
+class Trace(Record):
+    """A record that can show itself."""
+
+    def show(self, format: str = "table", view: View | None = None) -> str:
+        """The trace as text in one of `backtrace.render.formats()`."""
+        return render.draw(self, format, view or View())
+
+    def to_json(self) -> str:
+        """The object that `backtrace --json` prints (schema backtrace.trace/1)."""
+        return self.show("json")
+
+    def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:
+        """Writes the trace to a file, in the format of its suffix. Whole or not at all."""
+        name = os.fspath(path)
+        render.write(name, self.show(render.format_of(name), view))
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """In a notebook: the table."""
+        return {"text/plain": self.show("table").rstrip("\n")}
+
+
+def trace(
+    formula: str,
+    point: Mapping[str, object] | None = None,
+    *,
+    wrt: Sequence[str] | None = None,
+    check: bool = True,
+    budget: checks.Budget | None = None,
+) -> Trace:
+    """Traces a formula at a point, gate by gate.
+
+    point   a number for every variable (or its text: "1/3")
+    wrt     the variables whose gradients are asked for; all of them when it is None
+    check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
+
+    Raises FormulaError, ValueGivenError or UsageError (all BacktraceError), with the place.
+    Whatever the numbers do, the trace comes back: see `ok`, `fault` and `checks`.
+    """
+    return trace_given(formula, read_mapping(point or {}), wrt=wrt, check=check, budget=budget)
+
+
+def trace_given(
+    formula: str,
+    given: Mapping[str, Given],
+    *,
+    wrt: Sequence[str] | None = None,
+    check: bool = True,
+    budget: checks.Budget | None = None,
+) -> Trace:
+    """As `trace`, for values that know where they were written."""
+    graph = parse(formula, given.keys())
+    values_given = match_point(graph, given)
+    asked = _asked(graph, wrt)
+    _refuse_bad_constants(graph)
+
+    values = [float(v) for v in graph.evaluate(FLOATS, values_given)]
+    flow = engine.backward(graph, values, FLOATS)
+    fault = _first_fault(graph, values, flow)
+    subject = checks.Subject(
+        graph, values_given, values, flow.upstreams, flow.locals, flow.kinks, asked, engine.upstreams
+    )
+    found = _check(subject, fault, budget or checks.Budget()) if check else None
+    remarks = list(notes.kink_notes(graph, values, flow.kinks))
+    if fault is None:
+        remarks += notes.healed_notes(graph, values)
+    return Trace(
+        formula=formula,
+        point=values_given,
+        graph=graph,
+        values=tuple(values),
+        upstreams=tuple(map(float, flow.upstreams)),
+        locals=tuple(tuple(map(float, slopes)) for slopes in flow.locals),
+        downstreams=tuple(tuple(map(float, carried)) for carried in flow.downstreams),
+        wrt=asked,
+        checks=found.checks if found else {},
+        output_check=found.output if found else None,
+        notes=tuple(remarks + (found.notes if found else [])),
+        fault=fault,
+    )
+
+
+def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:
+    for name in wrt or ():
+        if name not in graph.inputs:
+            near = near_misses(name, list(graph.inputs))
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
+            raise UsageError(f"the formula has no variable '{name}'", hint=hint)
+    return tuple(dict.fromkeys(wrt)) if wrt is not None else tuple(graph.inputs)
+
+
+def _refuse_bad_constants(graph: Graph) -> None:
+    """A constant that is not finite (9**9**9, 1/0) is a fault of the text, not of the point."""
+    for node in graph.nodes:
+        for constant in node.constants:
+            value: Any = constant.value(FLOATS)
+            if not math.isfinite(value):
+                raise ValueGivenError(
+                    f"the constant {spell_constant(constant).text} is {value}",
+                    text=graph.text,
+                    span=constant.span,
+                    hint="it overflows a 64-bit float, or divides by 0",
+                )
+
+
+def _first_fault(graph: Graph, values: Sequence[float], flow: engine.Backward) -> Fault | None:
+    if not math.isfinite(values[graph.output]):
+        return faults.forward_fault(graph, values)
+    if not all(math.isfinite(flow.upstreams[index]) for index in graph.inputs.values()):
+        return faults.backward_fault(graph, values, flow)
+    return None
+
+
+def _check(subject: checks.Subject, fault: Fault | None, budget: checks.Budget) -> checks.Findings:
+    if fault or not all(map(math.isfinite, subject.values)):
+        return checks.skip_all(subject, "not checked: a value is not finite")
+    return checks.cross_check(subject, budget)
