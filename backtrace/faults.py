@@ -67,7 +67,9 @@ def _backward_words(
     if math.isfinite(local):
         words = f"upstream x local overflows at {label(node)}"
     if math.isfinite(at) and not math.isfinite(values[index]):
-        words = f"{label(node)} of {number(at)} overflowed, so its local gradient is {number(local)}"
+        words = (
+            f"{label(node)} of {number(at)} overflowed, so its local gradient is {number(local)}"
+        )
     return f"{words}: {product}"
 
 

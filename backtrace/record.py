@@ -35,7 +35,7 @@ class Edge(NamedTuple):
 class TracedNode(NamedTuple):
     """A node with its numbers: `gradient` is its upstream, summed over its consumers."""
 
-    index: int
+    id: int
     name: str
     gate: str
     value: float
@@ -139,7 +139,9 @@ class Record:
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Every edge, in evaluation order of its gate."""
-        return tuple(edge for index in range(len(self.graph.nodes)) for edge in self.edges_of(index))
+        return tuple(
+            edge for index in range(len(self.graph.nodes)) for edge in self.edges_of(index)
+        )
 
     def edges_of(self, gate: int) -> list[Edge]:
         """The edges from a gate back to its inputs, in operand order."""

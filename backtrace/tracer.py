@@ -1,8 +1,8 @@
 """trace(): the program's table of contents. Parse, forward, backward, check, record.
 
-    >>> t = trace("(x+y)*z", {"x": -2, "y": 5, "z": -4})
-    >>> t.value, t.gradients["x"]
-    (-12.0, -4.0)
+>>> t = trace("(x+y)*z", {"x": -2, "y": 5, "z": -4})
+>>> t.value, t.gradients["x"]
+(-12.0, -4.0)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtrace import checks, engine, faults, notes, render
+from backtrace import checks, engine, faults, notes, render, saved
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.parser import parse
@@ -34,6 +34,11 @@ class Trace(Record):
     def to_json(self) -> str:
         """The object that `backtrace --json` prints (schema backtrace.trace/1)."""
         return self.show("json")
+
+    @classmethod
+    def from_json(cls, text: str) -> Trace:
+        """A trace that `to_json` wrote. Raises UsageError where it is damaged."""
+        return cls(**saved.read(text))
 
     def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:
         """Writes the trace to a file, in the format of its suffix. Whole or not at all."""
@@ -83,7 +88,14 @@ def trace_given(
     flow = engine.backward(graph, values, FLOATS)
     fault = _first_fault(graph, values, flow)
     subject = checks.Subject(
-        graph, values_given, values, flow.upstreams, flow.locals, flow.kinks, asked, engine.upstreams
+        graph,
+        values_given,
+        values,
+        flow.upstreams,
+        flow.locals,
+        flow.kinks,
+        asked,
+        engine.upstreams,
     )
     found = _check(subject, fault, budget or checks.Budget()) if check else None
     remarks = list(notes.kink_notes(graph, values, flow.kinks))

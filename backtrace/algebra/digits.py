@@ -25,10 +25,25 @@ class Digits(Derived):
     def __init__(self, digits: int) -> None:
         self.context: Any = mpmath.MPContext()
         self.context.dps = digits
-        for name in ("exp", "log1p", "sqrt", "erf", "erfc", "sin", "cos", "tan", "asin", "acos"):
-            setattr(self, name, self._real(getattr(self.context, name)))
-        for name in ("atan", "sinh", "cosh", "tanh", "expm1", "sign", "floor", "ceil", "atan2"):
-            setattr(self, name, self._real(getattr(self.context, name)))
+        self.exp = self._real(self.context.exp)
+        self.expm1 = self._real(self.context.expm1)
+        self.log1p = self._real(self.context.log1p)
+        self.sqrt = self._real(self.context.sqrt)
+        self.erf = self._real(self.context.erf)
+        self.erfc = self._real(self.context.erfc)
+        self.sin = self._real(self.context.sin)
+        self.cos = self._real(self.context.cos)
+        self.tan = self._real(self.context.tan)
+        self.asin = self._real(self.context.asin)
+        self.acos = self._real(self.context.acos)
+        self.atan = self._real(self.context.atan)
+        self.atan2 = self._real(self.context.atan2)
+        self.sinh = self._real(self.context.sinh)
+        self.cosh = self._real(self.context.cosh)
+        self.tanh = self._real(self.context.tanh)
+        self.sign = self._real(self.context.sign)
+        self.floor = self._real(self.context.floor)
+        self.ceil = self._real(self.context.ceil)
         self.hypot = self._real(self.context.hypot)
         self.abs = abs
 

@@ -35,7 +35,7 @@ class Spelled(NamedTuple):
         """The text, in brackets if it binds more loosely than `binding`."""
         return self.text if self.binding >= binding else f"({self.text})"
 
-    def __add__(self, other: object) -> Spelled:  # type: ignore[override]
+    def __add__(self, other: object) -> Spelled:
         return infix("+", Binding.SUM, self, spell(other))
 
     def __radd__(self, other: object) -> Spelled:
@@ -47,10 +47,10 @@ class Spelled(NamedTuple):
     def __rsub__(self, other: object) -> Spelled:
         return infix("-", Binding.SUM, spell(other), self)
 
-    def __mul__(self, other: object) -> Spelled:  # type: ignore[override]
+    def __mul__(self, other: object) -> Spelled:
         return infix("*", Binding.PRODUCT, self, spell(other))
 
-    def __rmul__(self, other: object) -> Spelled:  # type: ignore[override]
+    def __rmul__(self, other: object) -> Spelled:
         return infix("*", Binding.PRODUCT, spell(other), self)
 
     def __neg__(self) -> Spelled:

@@ -1,10 +1,10 @@
 """The cross-check: backprop, SymPy and a measured slope are three independent witnesses.
 
-    symbolic   SymPy's derivative of the text, read a second time
-    numeric    the slope measured through the graph with 60 digits
-    judge      the verdict: agree, disagree, kink or skipped
-    rounding   how much of a difference 64-bit floats explain
-    culprit    which gate is wrong, when they disagree
+symbolic   SymPy's derivative of the text, read a second time
+numeric    the slope measured through the graph with 60 digits
+judge      the verdict: agree, disagree, kink or skipped
+rounding   how much of a difference 64-bit floats explain
+culprit    which gate is wrong, when they disagree
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs a function for at most so many seconds: SymPy may think for an hour about a short formula."""
+"""Runs a function for at most so many seconds: SymPy may think for an hour about one line."""
 
 from __future__ import annotations
 

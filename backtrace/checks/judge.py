@@ -59,7 +59,9 @@ class Judge:
     def _disagreement(self, check: Check, words: str) -> Check:
         gate = self._culprit
         if gate is not None:
-            place = f"the gate {label(self.subject.graph.nodes[gate])} (#{gate}) is wrong on its own"
+            place = (
+                f"the gate {label(self.subject.graph.nodes[gate])} (#{gate}) is wrong on its own"
+            )
         else:
             place = "every gate is right on its own: the formula is read or summed in two ways"
         return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)

@@ -55,7 +55,9 @@ def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
         terms = [subject.gradients[name] * direction[name] for name in free]
         expected, measured = math.fsum(terms), slope(graph, m, point, direction)
         if abs(expected - measured) > _TOLERANCE * math.fsum(map(abs, terms)):
-            words = f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
+            words = (
+                f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
+            )
             return Measured({}, "along a random direction", contradiction=words)
     words = f"slopes measured along {_DIRECTIONS} random directions"
     return Measured({}, words, covers_all=True)
@@ -71,7 +73,7 @@ def enough_digits(values: Sequence[float]) -> Digits:
 def slope(
     graph: Graph, m: Digits, point: Mapping[str, float], direction: Mapping[str, float]
 ) -> float:
-    """The slope of the output at `point` along `direction`: d/dt f(point + t direction) at t = 0."""
+    """The output's slope along `direction`: d/dt f(point + t direction) at t = 0."""
     scale = max((abs(point[name]) for name, d in direction.items() if d), default=0.0) or 1.0
     h = m.context.mpf(_STEP) * m.from_float(scale)
     ahead, behind = (_output(graph, m, point, direction, sign * h) for sign in (1, -1))
@@ -98,7 +100,7 @@ def _quotient(m: Digits, ahead: Value, behind: Value, h: Value) -> float:
 
 
 def local_slopes(graph: Graph, m: Digits, values: Sequence[float], index: int) -> list[float]:
-    """The measured local gradient of one gate alone, by each of its inputs, at the traced values."""
+    """The measured local gradient of one gate alone, by each of its inputs, where it stands."""
     node = graph.nodes[index]
     gate = node.gate
     assert gate is not None

@@ -90,9 +90,7 @@ def ask(
     return {name: answers.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
 
-def _answer(
-    expression: Callable[[], Any], reading: Reading, point: Mapping[str, float]
-) -> Answer:
+def _answer(expression: Callable[[], Any], reading: Reading, point: Mapping[str, float]) -> Answer:
     formula = None
     try:
         found = expression()
@@ -200,7 +198,8 @@ class _Printer(StrPrinter):  # type: ignore[misc]
         self._names = names
 
     def _print_Symbol(self, symbol: Any) -> str:
-        return self._names.get(symbol.name, symbol.name)
+        name: str = symbol.name
+        return self._names.get(name, name)
 
     def _print_Exp1(self, _: Any) -> str:
         return "e"

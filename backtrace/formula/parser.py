@@ -104,7 +104,9 @@ class _Parser:
             else:
                 result = self._name_stage(name, result, start)
         if result is None:
-            raise self.error("the formula is empty", (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+            raise self.error(
+                "the formula is empty", (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4'
+            )
         return self.builder.finish(result)
 
     def _assigned_name(self) -> Token | None:
@@ -126,7 +128,9 @@ class _Parser:
 
     def _name_stage(self, name: Token, result: int, start: int) -> int:
         if name.text in self.builder.inputs:
-            raise self.error(f"'{name.text}' is defined by itself", name, "give the stage a new name")
+            raise self.error(
+                f"'{name.text}' is defined by itself", name, "give the stage a new name"
+            )
         span = (start, self.tokens[self.at - 1].end)
         stage = self.builder.stage(result, name.text, GATES["identity"], span)
         self.stages[name.text] = stage
@@ -219,12 +223,12 @@ class _Parser:
             self._close(token)
             return False
         if kind == ",":
-            self._comma(token)
+            self._comma()
             return True
         if kind in (NAME, "(", "|", "√") and self._ends_a_factor(self.tokens[self.at - 1]):
             self._implicit_product(token)
             return True
-        raise slips.operator_missing(self.text, self.tokens, self.at, self._knows)
+        raise slips.operator_missing(self.text, self.tokens, self.at)
 
     # operators ----------------------------------------------------------------------------------
 
@@ -300,7 +304,11 @@ class _Parser:
             if operator.gate.name in ("div", "pow"):
                 left, right = self.operands[-2], self.operands[-1]
                 raise slips.unclear_product(
-                    self.text, operator.token, (left.start, left.end), (right.start, token.start), token
+                    self.text,
+                    operator.token,
+                    (left.start, left.end),
+                    (right.start, token.start),
+                    token,
                 )
         gate = GATES["mul"]
         self._reduce(gate.binding)
@@ -354,7 +362,7 @@ class _Parser:
         bracket.keywords[token.text] = bracket.commas
         self.at += 2
 
-    def _comma(self, token: Token) -> None:
+    def _comma(self) -> None:
         if not self.brackets or self.brackets[-1].gate is None:
             raise slips.comma_outside_call(self.text, self.tokens, self.at)
         self._reduce(0)
@@ -371,7 +379,9 @@ class _Parser:
         self.brackets.pop()
         self.operators.pop()
         if bracket.gate is not None:
-            self._apply(bracket.gate, self._arguments(bracket, token), bracket.token.start, token.end)
+            self._apply(
+                bracket.gate, self._arguments(bracket, token), bracket.token.start, token.end
+            )
         elif bracket.is_bar:
             self._apply(GATES["abs"], [self.operands.pop()], bracket.token.start, token.end)
         else:

@@ -61,10 +61,8 @@ def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
 def read_value(value: str, text: str, offset: int) -> float:
     """One number or constant formula, which stands in `text` at `offset`."""
     span = (offset, len(text))
-    if _PLAIN_NUMBER.fullmatch(value):
-        number = float(value)
-    else:
-        number = _constant(value, text, offset)
+    is_plain = _PLAIN_NUMBER.fullmatch(value)
+    number = float(value) if is_plain else _constant(value, text, offset)
     if not math.isfinite(number):
         what = f"the value is {number}, and a value must be a finite number"
         raise ValueGivenError(what, text=text, span=span)
@@ -101,13 +99,17 @@ def _split(word: str, following: Sequence[str]) -> tuple[str, str]:
         hint = "values are written NAME=VALUE after the formula: x=-2"
         if following and following[0].startswith("="):
             hint = f"no spaces around the =: {word}=..."
-        raise ValueGivenError(f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint)
+        raise ValueGivenError(
+            f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint
+        )
     if not name.strip():
         hint = "no spaces around the =: x=-2"
         raise ValueGivenError("a name is missing before '='", text=word, span=(0, 1), hint=hint)
     if value.startswith("="):
         hint = f"a value takes one =: {name}{value}"
-        raise ValueGivenError("'==' compares", text=word, span=(len(name), len(name) + 2), hint=hint)
+        raise ValueGivenError(
+            "'==' compares", text=word, span=(len(name), len(name) + 2), hint=hint
+        )
     if not value.strip():
         hint = f"no spaces around the =: {name}=..." if following else f"{name}=..."
         raise ValueGivenError(
@@ -150,12 +152,15 @@ def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> Va
     unused = [g for g in given if g not in graph.inputs]
     near = near_misses(name, unused)
     hint = f"add {' '.join(f'{m}=...' for m in missing[:8])} to the command"
-    if near:
-        hint = f"you gave {near[0]}=...: did you mean {name}=...?"
-    elif product := _as_product(name, set(given)):
+    if product := _as_product(name, set(given)):
         hint = f"for a product write {product}"
+    elif near:
+        hint = f"you gave {near[0]}=...: did you mean {name}=...?"
     return ValueGivenError(
-        f"'{name}' has no value", text=graph.text, span=graph.nodes[graph.inputs[name]].span, hint=hint
+        f"'{name}' has no value",
+        text=graph.text,
+        span=graph.nodes[graph.inputs[name]].span,
+        hint=hint,
     )
 
 

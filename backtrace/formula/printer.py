@@ -7,7 +7,9 @@ from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node, run
 
 ELLIPSIS = "…"
-_LONGEST_OPERAND = 200  # characters; a longer operand is left out, so that 100,000 terms stay linear
+_LONGEST_OPERAND = (
+    200  # characters; a longer operand is left out, so that 100,000 terms stay linear
+)
 
 
 def expressions(graph: Graph, longest: int | None = _LONGEST_OPERAND) -> list[str]:
@@ -67,7 +69,9 @@ def label(node: Node) -> str:
     if gate.name == "neg":
         return "*-1"
     if not node.constants or not gate.operator:
-        return gate.name if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text
+        return (
+            gate.name if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text
+        )
     if gate.is_comparison:
         return _spell_gate(gate, _spelled_constants(node)).text
     first, second = node.operands

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 
 from backtrace.errors import FormulaError, Span
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
@@ -91,9 +90,7 @@ def _quoted(text: str, token: Token) -> FormulaError:
     )
 
 
-def operator_missing(
-    text: str, tokens: list[Token], at: int, knows: Callable[[str], bool]
-) -> FormulaError:
+def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     """An operator is due and something else stands there."""
     token, before = tokens[at], tokens[at - 1]
     shown = _shown(text, token)
@@ -131,9 +128,7 @@ def unclear_product(
     hint = ""
     if len(a) + len(b) < 40:
         hint = f"write ({a}{symbol}{b})*{c} or {a}{symbol}({b}*{c})"
-    return _error(
-        text, f"it is not clear what '{symbol}' takes here", (left[0], token.end), hint
-    )
+    return _error(text, f"it is not clear what '{symbol}' takes here", (left[0], token.end), hint)
 
 
 def unknown_keyword(text: str, gate: Gate, token: Token) -> FormulaError:
@@ -161,7 +156,9 @@ def comma_outside_call(text: str, tokens: list[Token], at: int) -> FormulaError:
     hint = ""
     if before.kind == after.kind == NUMBER:
         hint = f"a decimal point? {_shown(text, before)}.{_shown(text, after)}"
-    return _error(text, "a comma can only stand between the arguments of a function", _span(token), hint)
+    return _error(
+        text, "a comma can only stand between the arguments of a function", _span(token), hint
+    )
 
 
 def comparison_outside_where(text: str, token: Token) -> FormulaError:

@@ -19,7 +19,7 @@ NUMBER, NAME, POWER, BREAK, END = "number", "name", "superscript", "break", "end
 
 
 class Token(NamedTuple):
-    """`kind` is NUMBER, NAME, POWER (x²), BREAK (`;` or a line's end), END, or the symbol itself."""
+    """`kind` is NUMBER, NAME, POWER (x²), BREAK (`;`, a line's end), END, or the symbol itself."""
 
     kind: str
     text: str
@@ -70,7 +70,9 @@ def tokenize(text: str) -> list[Token]:
         tokens.append(Token(kind or "", spelled, start, position))
         if len(tokens) > MOST_TOKENS:
             raise FormulaError(
-                f"the formula has more than {MOST_TOKENS:,} tokens", text=text, span=(start, position)
+                f"the formula has more than {MOST_TOKENS:,} tokens",
+                text=text,
+                span=(start, position),
             )
     tokens.append(Token(END, "", length, length))
     return tokens

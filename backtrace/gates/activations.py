@@ -11,7 +11,6 @@ from backtrace.algebra import Algebra, Value
 from backtrace.gates.choices import flat_at
 from backtrace.gates.gate import Gate, Kink, Role
 
-
 RELU = Gate(
     name="relu",
     summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
@@ -76,7 +75,7 @@ def _selu(m: Algebra, x: Value) -> Value:
     return m.number(_SELU_SCALE) * m.where(m.greater(x, 0), x, below)
 
 
-def _selu_slope(m: Algebra, f: Value, x: Value) -> Value:
+def _selu_slope(m: Algebra, x: Value) -> Value:
     below = m.number(_SELU_ALPHA) * m.exp(m.minimum(x, 0))
     return m.number(_SELU_SCALE) * m.where(m.greater(x, 0), 1, below)
 
@@ -87,7 +86,7 @@ SELU = Gate(
     parameters=("x",),
     role=Role.SCALER,
     forward=_selu,
-    local=(_selu_slope,),
+    local=(lambda m, f, x: _selu_slope(m, x),),
     formula=f"{_SELU_SCALE}*where(x > 0, x, {_SELU_ALPHA}*(exp(x) - 1))",
     kink=Kink(
         at=lambda m, f, x: m.equal(x, 0),
@@ -145,7 +144,7 @@ def _gelu_tanh_inner(m: Algebra, x: Value) -> Value:
     return m.sqrt(m.divide(2, m.number("pi"))) * cubic
 
 
-def _gelu_tanh_slope(m: Algebra, f: Value, x: Value) -> Value:
+def _gelu_tanh_slope(m: Algebra, x: Value) -> Value:
     t = m.tanh(_gelu_tanh_inner(m, x))
     inner = m.sqrt(m.divide(2, m.number("pi"))) * (1 + 3 * m.number("0.044715") * m.square(x))
     return m.divide(1 + t + x * (1 - m.square(t)) * inner, 2)
@@ -157,12 +156,12 @@ GELU_TANH = Gate(
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.divide(x * (1 + m.tanh(_gelu_tanh_inner(m, x))), 2),
-    local=(_gelu_tanh_slope,),
+    local=(lambda m, f, x: _gelu_tanh_slope(m, x),),
     formula="x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))/2",
 )
 
 
-def _mish_slope(m: Algebra, f: Value, x: Value) -> Value:
+def _mish_slope(m: Algebra, x: Value) -> Value:
     t = m.tanh(m.softplus(x))
     return t + x * (1 - m.square(t)) * m.sigmoid(x)
 
@@ -173,7 +172,7 @@ MISH = Gate(
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: x * m.tanh(m.softplus(x)),
-    local=(_mish_slope,),
+    local=(lambda m, f, x: _mish_slope(m, x),),
     formula="x*tanh(softplus(x))",
 )
 

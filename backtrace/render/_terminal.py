@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
@@ -25,8 +26,7 @@ STYLES = Theme(
         "disagree": "bold red",
         "note": "yellow",
         "heading": "bold",
-    },
-    inherit=False,
+    }
 )
 ASCII_RULE = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _MOST_FORKS = 40
@@ -55,10 +55,23 @@ def paint(view: View, *parts: RenderableType) -> str:
     return "\n".join(line.rstrip() for line in written.rstrip().split("\n")) + "\n"
 
 
+def plain_table(view: View) -> Table:
+    """An empty table in the house's dress: a rule under the header, no frame."""
+    return Table(
+        box=ASCII_RULE if view.ascii else box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1),
+        header_style="quiet",
+    )
+
+
 def heading(record: Record, view: View) -> Text:
     """The formula as it was typed, its point and its result."""
     lines = [line.strip() for line in record.formula.strip().splitlines() if line.strip()]
-    formula = view.text("; ".join(line.rstrip(";") for line in lines) if len(lines) > 1 else lines[0])
+    formula = view.text(
+        "; ".join(line.rstrip(";") for line in lines) if len(lines) > 1 else lines[0]
+    )
     room = view.width * 3
     if len(formula) > room:
         formula = formula[: room - 3] + view.text("…")
@@ -89,7 +102,9 @@ def fork_sums(record: Record, view: View) -> Iterator[Text]:
         for position, edge in enumerate(edges[:_LONGEST_SUM]):
             text.append(" + " if position else "", style="not italic")
             text.append(view.number(edge.downstream), style="gradient not italic")
-            text.append(view.text(f" (from {_origin(record, edge, edges)})"), style="quiet not italic")
+            text.append(
+                view.text(f" (from {_origin(record, edge, edges)})"), style="quiet not italic"
+            )
         if len(edges) > _LONGEST_SUM:
             text.append(view.text(f" + … ({len(edges) - _LONGEST_SUM:,} more)"), style="quiet")
         text.append(" = ", style="not italic")

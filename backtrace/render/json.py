@@ -130,11 +130,6 @@ def plain(value: float) -> float | int | str:
     return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
 
 
-def number_of(value: float | int | str) -> float:
-    """The way back of `plain`."""
-    return float(value)
-
-
 def line(described: Any) -> str:
     return json.dumps(described, ensure_ascii=False, allow_nan=False)
 
@@ -146,6 +141,9 @@ def _lines(described: dict[str, Any]) -> str:
         if isinstance(value, list) and value:
             inner = ",\n    ".join(map(line, value))
             rows.append(f"  {line(key)}: [\n    {inner}\n  ]")
+        elif key == "checks" and value:
+            inner = ",\n    ".join(f"{line(name)}: {line(check)}" for name, check in value.items())
+            rows.append(f"  {line(key)}: {{\n    {inner}\n  }}")
         else:
             rows.append(f"  {line(key)}: {line(value)}")
     return "{\n" + ",\n".join(rows) + "\n}\n"

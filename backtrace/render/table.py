@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from backtrace.formula.printer import label, short_expressions
 from backtrace.record import Record
 from backtrace.render._terminal import (
-    ASCII_RULE,
     fork_sums,
     heading,
     node_name,
     paint,
     partial,
+    plain_table,
     remarks,
     verdict,
 )
@@ -50,15 +49,8 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
-def _table(view: View) -> Table:
-    rule = ASCII_RULE if view.ascii else box.SIMPLE_HEAD
-    return Table(
-        box=rule, show_edge=False, pad_edge=False, padding=(0, 1), header_style="quiet", expand=False
-    )
-
-
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Table:
-    table = _table(view)
+    table = plain_table(view)
     table.add_column("#", justify="right", style="quiet", no_wrap=True)
     table.add_column("gate", style="gate", overflow="ellipsis", no_wrap=True)
     table.add_column("computes", overflow="fold", min_width=8)
@@ -85,7 +77,12 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Tab
 
 
 def _gate_rows(
-    table: Table, record: Record, view: View, index: int, text: str, shown: list[tuple[str, str, str]]
+    table: Table,
+    record: Record,
+    view: View,
+    index: int,
+    text: str,
+    shown: list[tuple[str, str, str]],
 ) -> None:
     node = record.graph.nodes[index]
     computes = f"{node.name} = {text}" if node.name else text
@@ -104,7 +101,7 @@ def _result(record: Record, view: View) -> Text:
 
 
 def _gradients(record: Record, view: View) -> Table:
-    table = _table(view)
+    table = plain_table(view)
     table.add_column("gradient", style="name", overflow="fold")
     table.add_column("backprop", justify="right", style="gradient", no_wrap=True)
     if record.checks:

@@ -21,13 +21,15 @@ from backtrace.render._view import View, products_are_rounded
 SUFFIX = ".tree"
 
 _MOST_NODES = 400
+_MOST_GRADIENTS = 60
 _DEEPEST = 24  # levels; each takes four cells of the width
 
 
 def render(record: Record, view: View) -> str:
     drawing = _Drawing(record, view)
     tree = drawing.tree()
-    parts: list[Tree | Text] = [heading(record, view), Text(), tree]
+    legend = Text(view.text("gate = value   upstream × local = downstream"), style="quiet")
+    parts: list[Tree | Text] = [heading(record, view), Text(), legend, tree]
     sums = list(fork_sums(record, view))
     if sums:
         parts += [Text(), *sums]
@@ -62,7 +64,9 @@ class _Drawing:
             if len(self.drawn) >= _MOST_NODES or depth > _DEEPEST:
                 self.left_out += 1
                 continue
-            again = edge.input in self.drawn and self.record.graph.nodes[edge.input].gate is not None
+            again = (
+                edge.input in self.drawn and self.record.graph.nodes[edge.input].gate is not None
+            )
             branch = parent.add(self._line(edge.input, edge, again))
             if not again:
                 self.drawn.add(edge.input)
@@ -88,7 +92,9 @@ class _Drawing:
         text.append(" = ").append(view.number(record.values[index]), style="value")
         gradient = record.upstreams[index]
         if edge is None:
-            text.append("   gradient ", style="quiet").append(view.number(gradient), style="gradient")
+            text.append("   gradient ", style="quiet").append(
+                view.number(gradient), style="gradient"
+            )
         else:
             numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
             self.shown.append((numbers[0], numbers[1], numbers[2]))
@@ -104,17 +110,17 @@ class _Drawing:
 
 
 def _gradient_lines(record: Record, view: View) -> list[Text]:
+    names = {name: partial(record, view, name) for name in record.wrt[:_MOST_GRADIENTS]}
+    numbers = {name: view.number(record.gradients[name]) for name in names}
     lines = []
-    names = [partial(record, view, name) for name in record.wrt[:60]]
-    width = max(map(len, names))
-    for name, shown in zip(record.wrt, names, strict=False):
-        line = Text(f"{shown:<{width}} = ", style="name")
-        line.append(view.number(record.gradients[name]), style="gradient not italic")
+    for name, shown in names.items():
+        line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
+        number = f"{numbers[name]:>{max(map(len, numbers.values()))}}"
+        line.append(number, style="gradient not italic")
         if name in record.checks:
-            line.append("  ").append(verdict(record.checks[name], view))
+            line.append("   ").append(verdict(record.checks[name], view))
         lines.append(line)
-    if len(record.wrt) > 60:
-        lines.append(Text(view.text(f"… {len(record.wrt) - 60:,} more"), style="quiet"))
+    if len(record.wrt) > len(names):
+        more = f"… {len(record.wrt) - len(names):,} more"
+        lines.append(Text(view.text(more), style="quiet"))
     return lines
-
-

@@ -1,0 +1,5 @@
+"""python -m backtrace"""
+
+from backtrace.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""The command: the only place that prints or exits. One file per subcommand.
+
+`backtrace FORMULA ...` is `backtrace trace FORMULA ...`. Exit status: 0 right; 1 a number is wrong;
+2 the command, the formula, a value or a file could not be used; 130 after Ctrl-C; 141 when the
+reader of a pipe has gone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from backtrace.cli.gates import gates
+from backtrace.cli.output import complain
+from backtrace.cli.trace import EXAMPLES, trace
+from backtrace.cli.words import arrange
+from backtrace.errors import BacktraceError, UsageError
+
+_PIPE_CLOSED, _INTERRUPTED = 141, 130
+_GLOBAL = ("--help", "-h", "--version")
+
+
+class _Commands(click.Group):
+    """A group whose first word may be a formula: then the command is `trace`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and not set(args) & set(_GLOBAL)):
+            args = ["trace", *args]
+        elif args[0] not in self.commands:
+            args = [word for word in args if word in _GLOBAL][:1]
+        if args[0] in self.commands:
+            args = [args[0], *_arranged(self.commands[args[0]], args[1:])]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of `trace`, which is what the group does, then the other commands."""
+        self.commands["trace"].format_options(ctx, formatter)
+        with formatter.section("Also"):
+            formatter.write_dl(
+                [
+                    ("backtrace gates [NAME]", "the catalogue of gates"),
+                    ("backtrace --version", "the version"),
+                ]
+            )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        default = self.commands["trace"].shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete) + default
+
+
+def _arranged(command: click.Command, words: list[str]) -> list[str]:
+    takes_value = {"--help": False, "-h": False}
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            takes_value |= dict.fromkeys(parameter.opts, not parameter.is_flag)
+    return arrange(words, takes_value)
+
+
+def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"backtrace {version('backtrace-autodiff')}")
+        context.exit()
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    help="""Trace a formula gate by gate: what flows forward, what flows back, and why.
+
+    A VALUE is a number or a constant formula: 5, -1e-3, 1/3, pi/2, sqrt(2).
+    Every gradient is checked by SymPy and by a measured slope.""",
+    options_metavar="",
+    epilog="Examples:\n\n" + EXAMPLES,
+    subcommand_metavar="FORMULA [NAME=VALUE ...] [OPTIONS]",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
+def command() -> None:
+    pass
+
+
+command.add_command(trace)
+command.add_command(gates)
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs the command; returns its exit status. Errors go to standard error."""
+    color = _color_asked(words)
+    try:
+        status: Any = command.main(list(words), prog_name="backtrace", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except BacktraceError as error:
+        complain(error, color)
+    except click.ClickException as error:
+        complain(_as_ours(error), color)
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return _PIPE_CLOSED
+    return 2
+
+
+def _color_asked(words: Sequence[str]) -> str:
+    for position, word in enumerate(words):
+        if word == "--color":
+            return next(iter(words[position + 1 : position + 2]), "auto")
+        if word.startswith("--color="):
+            return word.partition("=")[2]
+    return "auto"
+
+
+def _as_ours(error: click.ClickException) -> UsageError:
+    message = error.format_message().rstrip(".")
+    return UsageError(message[:1].lower() + message[1:])
+
+
+def _forget_stdout() -> None:
+    """The reader of the pipe has gone: what is still buffered must not complain at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+
+
+def main() -> None:
+    """The entry point of the `backtrace` command."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,25 @@
+"""backtrace gates [NAME]: the catalogue, from the table itself."""
+
+from __future__ import annotations
+
+import click
+
+from backtrace.cli.options import look_options
+from backtrace.cli.output import Look, say
+
+
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from backtrace.gates import GATES
+
+    return [name for name in GATES if name.startswith(incomplete)]
+
+
+@click.command("gates", help="List the gates a formula can be made of, or describe one.")
+@click.argument("name", required=False, shell_complete=_complete)
+@look_options
+def gates(name: str | None, look: Look) -> int:
+    from backtrace import catalogue
+
+    view = look.view(to_file=False)
+    say(catalogue.describe(name, view) if name else catalogue.overview(view))
+    return 0

@@ -1,0 +1,73 @@
+"""Where text goes: data to standard output or a file, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import click
+
+from backtrace.errors import BacktraceError
+from backtrace.render import View
+
+_STYLED = {"error:": "red", "hint:": "cyan"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The options every printing command shares: how its output is to look."""
+
+    color: str = "auto"
+    ascii: bool = False
+    width: int | None = None
+    digits: int = 4
+
+    def view(self, to_file: bool) -> View:
+        """The view these options ask for, as the terminal, the pipe or the file allows."""
+        stream = sys.stdout
+        is_terminal = stream.isatty() and not to_file
+        encoding = "utf-8" if to_file else (stream.encoding or "ascii")
+        return View(
+            width=self.width or (shutil.get_terminal_size((80, 24)).columns if is_terminal else 80),
+            digits=self.digits,
+            color=_wants_color(self.color, is_terminal) and not (to_file and self.color == "auto"),
+            ascii=self.ascii or not _can_encode(encoding),
+        )
+
+
+def _wants_color(choice: str, is_terminal: bool) -> bool:
+    """--color first, then NO_COLOR (https://no-color.org), FORCE_COLOR, and what the stream is."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+def _can_encode(encoding: str) -> bool:
+    try:
+        "∂×─│└✓…".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def say(text: str) -> None:
+    """Data, to standard output. What its encoding cannot hold is escaped, never an exception."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False, color=True)
+
+
+def complain(error: BacktraceError, color: str) -> None:
+    """An error, to standard error: what, the line with its caret, the hint."""
+    coloured = _wants_color(color, sys.stderr.isatty())
+    lines = f"error: {error}".split("\n")
+    for line in lines:
+        word = line.partition(" ")[0]
+        if coloured and word in _STYLED:
+            line = click.style(word, fg=_STYLED[word], bold=True) + line[len(word) :]
+        click.echo(line, err=True, color=coloured)

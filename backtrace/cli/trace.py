@@ -1,0 +1,107 @@
+"""backtrace FORMULA [NAME=VALUE ...]: the main command."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import click
+
+from backtrace.cli.options import look_options
+from backtrace.cli.output import Look, complain, say
+from backtrace.cli.source import formula_and_values
+from backtrace.errors import BacktraceError, UsageError
+
+EXAMPLES = """\b
+  backtrace "(x+y)*z" x=-2 y=5 z=-4
+  backtrace "q = x + y; f = q*z" x=-2 y=5 z=-4 --format tree
+  backtrace "1/(1+exp(-x))" x=1/3 --json
+  backtrace --file formula.txt x=2 -o trace.json
+"""
+
+
+def _formats(*_: Any) -> list[str]:
+    from backtrace.render import formats
+
+    return formats()
+
+
+@click.command(
+    "trace",
+    help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
+    epilog="Examples:\n\n" + EXAMPLES,
+)
+@click.argument("words", nargs=-1, metavar="FORMULA [NAME=VALUE ...]")
+@click.option("--file", metavar="FILE", help="Read the formula from FILE (- is standard input).")
+@click.option(
+    "--format",
+    "format_",
+    metavar="NAME",
+    help="table (default), tree, json or jsonl.",
+    shell_complete=lambda c, p, i: [f for f in _formats() if f.startswith(i)],
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("-o", "--output", metavar="FILE", help="Write there; the suffix picks the format.")
+@click.option("--wrt", metavar="x,y", help="Only the gradients by these variables.")
+@click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
+@click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
+@look_options
+def trace(
+    words: tuple[str, ...],
+    file: str | None,
+    format_: str | None,
+    as_json: bool,
+    output: str | None,
+    wrt: str | None,
+    no_check: bool,
+    json_schema: bool,
+    look: Look,
+) -> int:
+    if json_schema:
+        say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
+        return 0
+    from backtrace import render
+    from backtrace.formula.point import read_words
+    from backtrace.tracer import Trace, trace_given
+
+    formula, values = formula_and_values(words, file)
+    chosen = _format(format_, as_json, output)
+    render.summary(chosen)  # a wrong format is found before any work is done
+    asked = [name.strip() for name in wrt.split(",")] if wrt is not None else None
+    traced: Trace = trace_given(formula, read_words(values), wrt=asked, check=not no_check)
+    text = render.draw(traced, chosen, look.view(to_file=output is not None))
+    if output is None:
+        say(text)
+    else:
+        render.write(output, text)
+    problem = _problem(traced)
+    if problem is not None:
+        complain(problem, look.color)
+    return 0 if traced.ok else 1
+
+
+def _format(format_: str | None, as_json: bool, output: str | None) -> str:
+    if as_json and format_ not in (None, "json"):
+        raise UsageError(f"--json and --format {format_} exclude each other")
+    if as_json or format_:
+        return format_ or "json"
+    if output is None:
+        return "table"
+    from backtrace.render import format_of
+
+    return format_of(output)
+
+
+def _problem(traced: Any) -> BacktraceError | None:
+    """What is wrong with the numbers, for standard error; None when nothing is."""
+    graph = traced.graph
+    if traced.fault is not None:
+        span = graph.nodes[traced.fault.node].span
+        what = f"{traced.fault.direction}: {traced.fault.what}"
+        return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.cure)
+    for name, check in traced.disagreements.items():
+        what = f"the gradient of {name}" if name else "the output"
+        span = graph.nodes[check.gate].span if check.gate is not None else None
+        what = f"the cross-check disagrees about {what}: {check.reason}"
+        return BacktraceError(what, text=traced.formula, span=span)
+    return None

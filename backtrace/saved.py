@@ -1,0 +1,78 @@
+"""A saved trace, read back: what `render/json.py` wrote, as the values of a Record.
+
+The formula is parsed again, so the graph is ours; the numbers are those of the file. Nothing is
+computed and nothing is checked again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from backtrace.errors import UsageError
+from backtrace.formula.parser import parse
+from backtrace.record import Check, Fault, Note
+
+_SCHEMA = "backtrace.trace/1"
+
+
+def read(text: str) -> dict[str, Any]:
+    """The fields of a Record. Raises UsageError where the text is not a saved trace."""
+    try:
+        saved = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"this is not JSON: {error}") from None
+    if not isinstance(saved, dict) or saved.get("schema") != _SCHEMA:
+        raise UsageError(f"this is not a saved trace: its schema is not {_SCHEMA}")
+    try:
+        return _fields(saved)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        what = f"the saved trace is damaged: {type(error).__name__} {error}"
+        raise UsageError(what) from None
+
+
+def _fields(saved: dict[str, Any]) -> dict[str, Any]:
+    point = {name: float(value) for name, value in saved["point"].items()}
+    graph = parse(saved["formula"], point.keys())
+    nodes = saved["nodes"]
+    if len(nodes) != len(graph.nodes):
+        raise ValueError(f"the formula has {len(graph.nodes)} nodes, not {len(nodes)}")
+    slots: list[list[dict[str, Any]]] = [[] for _ in nodes]
+    for edge in saved["edges"]:
+        slots[edge["gate"]].append(edge)
+    for node, edges in zip(graph.nodes, slots, strict=True):
+        if tuple(edge["input"] for edge in edges) != node.inputs:
+            raise ValueError("the edges are not those of the formula")
+    output = saved.get("output_check")
+    return {
+        "formula": saved["formula"],
+        "point": point,
+        "graph": graph,
+        "values": tuple(float(node["value"]) for node in nodes),
+        "upstreams": tuple(float(node["gradient"]) for node in nodes),
+        "locals": tuple(tuple(float(e["local"]) for e in edges) for edges in slots),
+        "downstreams": tuple(tuple(float(e["downstream"]) for e in edges) for edges in slots),
+        "wrt": tuple(saved["gradients"]),
+        "checks": {name: _check(check) for name, check in saved["checks"].items()},
+        "output_check": _check(output) if output else None,
+        "notes": tuple(Note(n["kind"], n["text"], n["node"]) for n in saved["notes"]),
+        "fault": _fault(saved["fault"]) if saved.get("fault") else None,
+    }
+
+
+def _check(saved: dict[str, Any]) -> Check:
+    symbolic = saved["symbolic"]
+    return Check(
+        backprop=float(saved["backprop"]),
+        symbolic=None if symbolic is None else float(symbolic),
+        derivative=saved["derivative"],
+        numeric=saved["numeric"],
+        relative_error=saved["relative_error"],
+        verdict=saved["verdict"],
+        reason=saved.get("reason", ""),
+        gate=saved.get("gate"),
+    )
+
+
+def _fault(saved: dict[str, Any]) -> Fault:
+    return Fault(**{**saved, "chain": tuple(saved["chain"])})
