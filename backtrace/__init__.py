@@ -1,16 +1,39 @@
 """backtrace: trace a formula gate by gate, with upstream, local and downstream gradients.
 
-import backtrace
-t = backtrace.trace("(x+y)*z", {"x": -2, "y": 5, "z": -4})
-t.value, t.gradients["x"], t.nodes, t.edges, t.checks, t.ok
-print(t.show("tree"))
+    import backtrace
+    t = backtrace.trace("(x+y)*z", {"x": -2, "y": 5, "z": -4})
+    t.value, t.gradients["x"], t.nodes, t.edges, t.checks, t.ok
+    print(t.show("tree"))
+
+Names are loaded when they are first used, so that `backtrace --help` loads next to nothing.
 """
 
 from __future__ import annotations
 
-from backtrace.errors import BacktraceError
-from backtrace.gates import GATES
-from backtrace.tracer import Trace, trace
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backtrace.errors import BacktraceError
+    from backtrace.gates import GATES
+    from backtrace.tracer import Trace, trace
 
 __version__ = "0.1.0"
 __all__ = ["GATES", "BacktraceError", "Trace", "__version__", "trace"]
+
+_HOMES = {
+    "BacktraceError": "backtrace.errors",
+    "GATES": "backtrace.gates",
+    "Trace": "backtrace.tracer",
+    "trace": "backtrace.tracer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'backtrace' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

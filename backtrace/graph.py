@@ -62,11 +62,11 @@ class Node:
     @property
     def inputs(self) -> tuple[int, ...]:
         """The nodes this gate reads, in operand order: x*x reads x twice."""
-        return tuple(operand for operand in self.operands if isinstance(operand, int))
+        return tuple([operand for operand in self.operands if type(operand) is int])
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        return tuple(operand for operand in self.operands if isinstance(operand, Constant))
+        return tuple([operand for operand in self.operands if type(operand) is Constant])
 
     def operand_values(self, values: Sequence[Value], m: Algebra) -> list[Value]:
         """What the gate's forward is handed, given every earlier node's value in algebra `m`."""

@@ -60,6 +60,8 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
         output = judge.verdict("", replace(answers[""], backprop=subject.value))
+    if subject.graph.gate_count <= budget.gates_alone:
+        output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from backtrace.checks.culprit import first_wrong_gate
+from backtrace.checks import culprit
 from backtrace.checks.numeric import Measured
 from backtrace.checks.rounding import uncertainty
 from backtrace.checks.subject import Subject
@@ -47,14 +47,22 @@ class Judge:
         words = ", ".join(f"{who} {number(w, 10)}" for who, w in _heard(check))
         return self._disagreement(check, f"backprop {number(check.backprop, 10)}, {words}")
 
+    def gates_alone(self, check: Check) -> Check:
+        """The output's check, after every gate's own local gradient was measured: those that no
+        variable's gradient passes are numbers of the trace too."""
+        wrong = culprit.wrong_local(self.subject)
+        if wrong is None or check.verdict == DISAGREE:
+            return check
+        return self._disagreement(check, "a local gradient is not the slope of its gate")
+
     @cached_property
     def _uncertainty(self) -> dict[str, float]:
         return uncertainty(self.subject)
 
     @cached_property
     def _culprit(self) -> int | None:
-        s = self.subject
-        return first_wrong_gate(s.graph, s.values, s.locals, s.kinks)
+        wrong = culprit.wrong_local(self.subject)
+        return culprit.wrong_value(self.subject) if wrong is None else wrong
 
     def _disagreement(self, check: Check, words: str) -> Check:
         gate = self._culprit

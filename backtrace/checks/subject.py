@@ -16,12 +16,14 @@ Upstreams = Callable[[Graph, Sequence[Value], Algebra], Sequence[Value]]
 @dataclass(frozen=True, slots=True)
 class Budget:
     """SymPy's share in gates and in seconds; how many gates the measured slopes may evaluate before
-    they turn to random directions, and how many before they give up."""
+    they turn to random directions, and how many before they give up; up to how many gates each
+    local gradient is measured on its own."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
-    slope_gates: int = 400_000
+    slope_gates: int = 600_000
     direction_gates: int = 4_000_000
+    gates_alone: int = 2_000
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class _Printer(StrPrinter):  # type: ignore[misc]
 
     def _print_Piecewise(self, expression: Any) -> str:
         *cases, (last, _) = [(pair.expr, pair.cond) for pair in expression.args]
-        text = self._print(last)
+        text: str = self._print(last)
         for value, condition in reversed(cases):
             text = f"where({self._print(condition)}, {self._print(value)}, {text})"
         return text

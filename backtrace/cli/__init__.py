@@ -7,6 +7,7 @@ reader of a pipe has gone.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -137,4 +138,5 @@ def _forget_stdout() -> None:
 
 def main() -> None:
     """The entry point of the `backtrace` command."""
+    gc.disable()  # a short-lived process; collecting while SymPy loads is a third of the start-up
     sys.exit(run(sys.argv[1:]))

@@ -6,11 +6,14 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from backtrace.errors import BacktraceError
-from backtrace.render import View
+
+if TYPE_CHECKING:
+    from backtrace.render import View
 
 _STYLED = {"error:": "red", "hint:": "cyan"}
 
@@ -26,6 +29,8 @@ class Look:
 
     def view(self, to_file: bool) -> View:
         """The view these options ask for, as the terminal, the pipe or the file allows."""
+        from backtrace.render import View
+
         stream = sys.stdout
         is_terminal = stream.isatty() and not to_file
         encoding = "utf-8" if to_file else (stream.encoding or "ascii")

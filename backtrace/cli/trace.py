@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 import click
@@ -58,6 +57,8 @@ def trace(
     look: Look,
 ) -> int:
     if json_schema:
+        from importlib import resources
+
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
     from backtrace import render

@@ -8,7 +8,6 @@ formulas. click, left alone, would take -x+v for the option -v with something ar
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -54,6 +53,8 @@ def _refuse_misspelt(word: str, known: Mapping[str, bool]) -> None:
     match = _MISSPELT.fullmatch(word)
     if match is None:
         return
+    import difflib  # only a mistake needs it
+
     long_names = [name for name in known if name.startswith("--")]
     near = difflib.get_close_matches(word.lower(), long_names, n=1, cutoff=0.75)
     if near:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import tempfile
 from types import ModuleType
 
 from backtrace.errors import UsageError
@@ -48,6 +47,8 @@ def format_of(path: str) -> str:
 
 def write(path: str, text: str) -> None:
     """Writes a file whole or not at all: beside it first, then renamed. Raises UsageError."""
+    import tempfile  # slow to load, and seldom needed
+
     folder = os.path.dirname(os.path.abspath(path))
     try:
         handle, beside = tempfile.mkstemp(prefix=".backtrace-", dir=folder)

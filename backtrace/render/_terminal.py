@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 from rich import box
@@ -12,7 +13,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from backtrace.formula.printer import label
-from backtrace.record import AGREE, DISAGREE, Check, Edge, Record
+from backtrace.record import AGREE, DISAGREE, Check, Record
 from backtrace.render._view import View, output_name
 
 STYLES = Theme(
@@ -98,13 +99,18 @@ def fork_sums(record: Record, view: View) -> Iterator[Text]:
     """∂f/∂y = 2 (from add) + 3 (from max) = 5, for every value that branches."""
     forks = record.forks()
     for index, edges in forks[:_MOST_FORKS]:
+        labels = [label(record.graph.nodes[edge.gate]) for edge in edges]
+        times_gate = Counter(edge.gate for edge in edges)
+        same_label = Counter(
+            name for name, _ in {(n, e.gate) for n, e in zip(labels, edges, strict=True)}
+        )
         text = Text(f"{partial(record, view, node_name(record, index))} = ", style="name")
-        for position, edge in enumerate(edges[:_LONGEST_SUM]):
+        for position, (edge, name) in enumerate(zip(edges[:_LONGEST_SUM], labels, strict=False)):
+            origin = name + (f" #{edge.gate}" if same_label[name] > 1 else "")
+            origin += f", input {edge.operand + 1}" if times_gate[edge.gate] > 1 else ""
             text.append(" + " if position else "", style="not italic")
             text.append(view.number(edge.downstream), style="gradient not italic")
-            text.append(
-                view.text(f" (from {_origin(record, edge, edges)})"), style="quiet not italic"
-            )
+            text.append(view.text(f" (from {origin})"), style="quiet not italic")
         if len(edges) > _LONGEST_SUM:
             text.append(view.text(f" + … ({len(edges) - _LONGEST_SUM:,} more)"), style="quiet")
         text.append(" = ", style="not italic")
@@ -112,18 +118,6 @@ def fork_sums(record: Record, view: View) -> Iterator[Text]:
         yield text
     if len(forks) > _MOST_FORKS:
         yield Text(view.text(f"… {len(forks) - _MOST_FORKS:,} more forks"), style="quiet")
-
-
-def _origin(record: Record, edge: Edge, edges: list[Edge]) -> str:
-    """add, or add #5 where several of its kind are meant, or which input where it is one gate."""
-    name = label(record.graph.nodes[edge.gate])
-    same_gate = [e for e in edges if e.gate == edge.gate]
-    same_label = [e for e in edges if label(record.graph.nodes[e.gate]) == name]
-    if len(same_label) > len(same_gate):
-        name += f" #{edge.gate}"
-    if len(same_gate) > 1:
-        name += f", input {edge.operand + 1}"
-    return name
 
 
 def remarks(record: Record, view: View) -> Iterator[Text]:

@@ -1,0 +1,77 @@
+"""What the tests share: running the command in this process, and the table of gates with points
+in every gate's domain."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.cli import run
+from backtrace.gates import GATES, Gate
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+Command = Callable[..., "Ended"]
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regen", action="store_true", help="rewrite the transcripts' outputs")
+
+
+@pytest.fixture()
+def backtrace_command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `backtrace WORDS...` in this process."""
+
+    def command(*words: str) -> Ended:
+        status = run(words)
+        captured = capsys.readouterr()
+        return Ended(status, captured.out, captured.err)
+
+    return command
+
+
+def published() -> list[dict]:
+    """The published exercises whose point is made of numbers."""
+    cases = json.loads((DATA / "published.json").read_text("utf-8"))
+    return [c for c in cases if not any(isinstance(v, list) for v in c["point"].values())]
+
+
+def usage(gate: Gate) -> str:
+    """A formula that is this gate alone, in its own parameter names."""
+    if gate.name == "where":
+        return "where(condition > 0, a, b)"
+    if gate.is_comparison:
+        return f"where({gate.formula}, 3*x, 2*y)"
+    return gate.formula if gate.operator else f"{gate.name}({', '.join(gate.parameters)})"
+
+
+def points(gate: Gate, count: int = 6, seed: int = 1) -> list[dict[str, float]]:
+    """Points in the gate's domain, away from its kinks and its edges."""
+    chance = random.Random(f"{gate.name}{seed}")
+    found: list[dict[str, float]] = []
+    while len(found) < count:
+        values = [round(chance.uniform(-3, 3), 3) for _ in gate.parameters]
+        if gate.name == "pow":
+            values[0] = abs(values[0])
+        near = [[v + d for v in values] for d in (-0.02, 0.0, 0.02)]
+        if not all(gate.domain.holds(*v) for v in near) or 0.0 in values:
+            continue
+        if gate.kink and any(gate.kink.at(FLOATS, gate.forward(FLOATS, *v), *v) for v in near):
+            continue
+        found.append(dict(zip(gate.parameters, values, strict=True)))
+    return found
+
+
+ROWS = [pytest.param(gate, id=gate.name) for gate in GATES.values()]
