@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regen", action="store_true", help="rewrite the transcripts' outputs")
 
 
-@pytest.fixture()
+@pytest.fixture
 def backtrace_command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs `backtrace WORDS...` in this process."""
 

@@ -62,7 +62,7 @@ def test_floats_and_digits_agree(gate: Gate) -> None:
         assert f == pytest.approx(float(exact), rel=1e-13)
 
 
-@pytest.mark.small()
+@pytest.mark.small
 @pytest.mark.parametrize("gate", ROWS)
 def test_a_row_is_complete(gate: Gate) -> None:
     assert len(gate.local) == (1 if gate.variadic else len(gate.parameters))
@@ -72,16 +72,19 @@ def test_a_row_is_complete(gate: Gate) -> None:
     assert set(gate.defaults) <= set(gate.parameters)
 
 
-@pytest.mark.small()
+@pytest.mark.small
 def test_the_table_has_every_function_of_the_language() -> None:
-    promised = """exp log ln log2 log10 sqrt cbrt abs sign floor ceil erf sin cos tan asin acos atan
-    atan2 sinh cosh tanh max min where hypot relu leaky_relu elu selu sigmoid softplus silu swish
-    gelu gelu_tanh mish hardtanh add sub mul div neg pow""".split()
+    functions = (
+        *("exp log ln log2 log10 sqrt cbrt abs sign floor ceil erf", "sin cos tan asin acos atan"),
+        *("atan2 sinh cosh tanh max min where hypot", "relu leaky_relu elu selu sigmoid softplus"),
+        *("silu swish gelu gelu_tanh mish hardtanh", "add sub mul div neg pow"),
+    )
+    promised = " ".join(functions).split()
     assert set(promised) <= set(GATES)
     assert sum(map(len, FAMILIES.values())) == len(GATES)
 
 
-@pytest.mark.small()
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("name", "role"),
     [
@@ -97,7 +100,7 @@ def test_roles_are_the_lectures(name: str, role: Role) -> None:
     assert GATES[name].role is role
 
 
-@pytest.mark.small()
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
@@ -112,7 +115,7 @@ def test_the_local_rule_as_text_comes_from_the_rule(name: str, rule: str) -> Non
     assert GATES[name].local_rule(0) == rule
 
 
-@pytest.mark.small()
+@pytest.mark.small
 @pytest.mark.parametrize(
     ("name", "x", "value", "slope"),
     [
@@ -135,7 +138,7 @@ def test_activations_survive_where_their_formulas_overflow(
     assert gate.slope(FLOATS, 0, f, [x]) == pytest.approx(slope, abs=1e-300)
 
 
-@pytest.mark.small()
+@pytest.mark.small
 def test_floats_follow_ieee_754() -> None:
     inf, m = math.inf, FLOATS
     assert (m.divide(1, 0.0), m.divide(-1, 0.0), m.divide(1, -0.0)) == (inf, -inf, -inf)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backtrace.algebra import Value
@@ -21,7 +21,7 @@ from backtrace.graph import Graph
 from backtrace.notation import number
 
 _DIGITS = 60
-_MOST_DIGITS = 400
+_MOST_DIGITS = 800
 _STEP = "1e-20"
 _DIRECTIONS = 2
 _TOLERANCE = 1e-9
@@ -43,7 +43,7 @@ class Measured:
 def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     """The slope by each variable of `free`, as far as the budget goes."""
     graph, point = subject.graph, subject.point
-    m = enough_digits(subject.values)
+    m = enough_digits(subject.values, subject.gradients.values())
     cost = 2 * len(graph.nodes)
     if cost > budget.direction_gates:
         return Measured({}, f"no slope measured: {graph.gate_count:,} gates")
@@ -63,11 +63,13 @@ def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     return Measured({}, words, covers_all=True)
 
 
-def enough_digits(values: Sequence[float]) -> Digits:
-    """An algebra with 60 digits behind the point of the largest value on the way."""
-    largest = max((abs(v) for v in values if math.isfinite(v)), default=1.0)
-    extra = max(0, math.frexp(largest)[1] * 3 // 10)
-    return Digits(min(_DIGITS + extra, _MOST_DIGITS))
+def enough_digits(values: Sequence[float], gradients: Iterable[float] = ()) -> Digits:
+    """An algebra whose digits reach from the largest value on the way down to the smallest gradient
+    and 60 further: the slope of 60 nested sigmoids is 1e-37, and is to be seen beside a 0.6."""
+    largest = max((abs(v) for v in values), default=1.0)
+    smallest = min((abs(g) for g in gradients if g), default=1.0)
+    orders = max(0, math.frexp(largest)[1]) + max(0, -math.frexp(smallest)[1])
+    return Digits(min(_DIGITS + orders * 3 // 10, _MOST_DIGITS))
 
 
 def slope(

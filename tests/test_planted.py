@@ -1,0 +1,135 @@
+"""A check that cannot fail is a defect: wrong rules are planted, and the check must catch them."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import backtrace
+from backtrace import engine
+from backtrace.formula import parser
+from backtrace.gates import GATES, Gate
+from tests.conftest import ROWS, points, usage
+
+
+def _traced(gate: Gate) -> Any:
+    return backtrace.trace(usage(gate), points(gate, count=1)[0])
+
+
+@pytest.mark.parametrize("gate", ROWS)
+def test_the_rows_as_they_are_agree(gate: Gate) -> None:
+    assert _traced(gate).ok
+
+
+PLANTS = {
+    "one more": lambda rule: lambda m, f, *x: rule(m, f, *x) + 1,
+    "sign": lambda rule: lambda m, f, *x: -rule(m, f, *x),
+    "factor": lambda rule: lambda m, f, *x: 1.001 * rule(m, f, *x),
+}
+ZERO_RULES = {("where", 0), ("sign", 0), ("floor", 0), ("ceil", 0)}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("gate", ROWS)
+def test_a_wrong_local_gradient_is_caught(
+    gate: Gate, plant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every row, for every input; and the gate is named."""
+    caught = planted = 0
+    for k, rule in enumerate(gate.local):
+        if plant != "one more" and ((gate.name, k) in ZERO_RULES or gate.is_comparison):
+            continue  # 0 with another sign or factor is not wrong
+        wrong = (*gate.local[:k], PLANTS[plant](rule), *gate.local[k + 1 :])
+        monkeypatch.setitem(GATES, gate.name, replace(gate, local=wrong))
+        trace = _traced(gate)
+        if gate.kink is not None and not any(trace.locals):
+            continue
+        changed = backtrace.trace(usage(gate), points(gate, count=1)[0], check=False)
+        monkeypatch.setitem(GATES, gate.name, gate)
+        if (
+            changed.locals
+            == backtrace.trace(usage(gate), points(gate, count=1)[0], check=False).locals
+        ):
+            continue  # the slope here is 0: the altered rule prints the same numbers
+        planted += 1
+        assert not trace.ok, (k, plant)
+        named = {
+            trace.graph.nodes[c.gate].gate.name for c in trace.disagreements.values() if c.gate
+        }
+        caught += named == {gate.name}
+    assert caught == planted
+
+
+@pytest.mark.parametrize("gate", [g for g in ROWS if not g.values[0].is_comparison])
+def test_a_wrong_forward_is_caught(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(gate, forward=lambda m, *x: gate.forward(m, *x) * 1.01 + 0.5)
+    monkeypatch.setitem(GATES, gate.name, wrong)
+    assert not _traced(gate).ok
+
+
+@pytest.mark.parametrize(
+    ("operator", "binding", "formula"),
+    [
+        ("add", 4, "x*y + z"),
+        ("sub", 4, "x*y - z*x"),
+        ("mul", 1, "x + y*z"),
+        ("div", 1, "x - y/z"),
+        ("pow", 2, "x*y^2"),
+        ("pow", 3, "-x^2*y"),
+    ],
+)
+def test_a_wrong_precedence_is_caught(
+    operator: str, binding: int, formula: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = {"x": 3.0, "y": -4.0, "z": 2.5}
+    point = {name: value for name, value in point.items() if name in formula}
+    assert backtrace.trace(formula, point).ok
+    monkeypatch.setitem(GATES, operator, replace(GATES[operator], binding=binding))
+    trace = backtrace.trace(formula, point)
+    assert not trace.ok
+    assert any("in two ways" in check.reason for check in trace.disagreements.values())
+
+
+def test_a_wrong_direction_of_grouping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """a-b-c read as a-(b-c)."""
+    original = parser._Parser._reduce
+
+    def lazy(self: Any, binding: int) -> None:
+        original(self, binding + 1 if binding == 2 else binding)
+
+    monkeypatch.setattr(parser._Parser, "_reduce", lazy)
+    assert not backtrace.trace("x-y-z", {"x": 1, "y": 2, "z": 4}).ok
+
+
+def test_a_lost_sign_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GATES, "neg", replace(GATES["neg"], forward=lambda m, x: x))
+    assert not backtrace.trace("exp(-x)", {"x": 0.5}).ok
+
+
+@pytest.mark.parametrize("formula", ["x*x", "(x+y)*max(y, x)", "q = x*y; q + q^2"])
+def test_a_lost_fork_is_caught(formula: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`=` where `+=` is due: only the last edge's gradient is kept."""
+    source = inspect.getsource(engine.backward)
+    wrong = source.replace("upstreams[source] + downstream", "downstream")
+    assert wrong != source
+    namespace = dict(vars(engine))
+    exec(wrong, namespace)
+    monkeypatch.setattr(engine, "backward", namespace["backward"])
+    trace = backtrace.trace(formula, {"x": 3.0, **({"y": -2.0} if "y" in formula else {})})
+    assert not trace.ok
+
+
+def test_a_wrong_rule_among_many_variables_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where slopes along random directions speak for all variables."""
+    formula = "+".join(f"sin(x{i})*x{i}" for i in range(400))
+    point = {f"x{i}": 0.5 + i / 400 for i in range(400)}
+    assert backtrace.trace(formula, point).ok
+    row = GATES["sin"]
+    wrong = replace(row, local=(lambda m, f, x: 1.0001 * m.cos(x),))
+    monkeypatch.setitem(GATES, "sin", wrong)
+    trace = backtrace.trace(formula, point)
+    assert not trace.ok
+    assert all(check.gate is not None for check in trace.disagreements.values())
