@@ -23,6 +23,17 @@ def local_rules(gate: Gate) -> list[str]:
     return [f"∂{gate.output}/∂{gate.parameters[k]} = {gate.local_rule(k)}" for k in range(count)]
 
 
+def markdown() -> str:
+    """The table of gates for the README."""
+    lines = ["| gate | written | local gradients | role | at a kink |", "|---|---|---|---|---|"]
+    for gate in GATES.values():
+        rules = "; ".join(f"`{rule}`" for rule in local_rules(gate))
+        kink = gate.kink.says if gate.kink else ""
+        cells = (gate.name, f"`{written(gate)}`", rules, gate.role.value, kink)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def overview(view: View) -> str:
     """A line for every gate, by family."""
     parts: list[RenderableType] = []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.formula.printer import label
+from backtrace.formula.printer import application, label
 from backtrace.graph import Graph
 from backtrace.notation import number
 from backtrace.record import Note
@@ -19,12 +19,9 @@ def kink_notes(graph: Graph, values: Sequence[float], kinks: Sequence[int]) -> I
         if node.gate is None or node.gate.kink is None:
             continue
         operands = [number(v) for v in node.operand_values(values, FLOATS)]
-        at = f"({', '.join(operands)})" if len(operands) > 1 else operands[0]
-        yield Note(
-            "kink",
-            f"{label(node)} is at a kink, {at}: {node.gate.kink.says} (minimum-norm convention)",
-            index,
-        )
+        at = application(node.gate, operands)
+        words = f"{at} is at a kink: {node.gate.kink.says} (minimum-norm convention)"
+        yield Note("kink", words, index)
 
 
 def healed_notes(graph: Graph, values: Sequence[float]) -> Iterator[Note]:

@@ -23,6 +23,7 @@ from backtrace.notation import number
 _DIGITS = 60
 _MOST_DIGITS = 800
 _STEP = "1e-20"
+_MARGIN = 1000  # above the first-order estimate of rounding
 _DIRECTIONS = 2
 _TOLERANCE = 1e-9
 
@@ -44,16 +45,17 @@ def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     """The slope by each variable of `free`, as far as the budget goes."""
     graph, point = subject.graph, subject.point
     m = enough_digits(subject.values, subject.gradients.values())
+    noise = wobble(subject)
     cost = 2 * len(graph.nodes)
     if cost > budget.direction_gates:
         return Measured({}, f"no slope measured: {graph.gate_count:,} gates")
     if cost * len(free) <= budget.slope_gates or len(free) <= 1:
-        return Measured({name: slope(graph, m, point, {name: 1.0}) for name in free})
+        return Measured({name: slope(graph, m, point, {name: 1.0}, noise) for name in free})
     chance = random.Random(0)
     for _ in range(_DIRECTIONS):
         direction = {name: chance.uniform(-1, 1) * (abs(point[name]) or 1.0) for name in free}
         terms = [subject.gradients[name] * direction[name] for name in free]
-        expected, measured = math.fsum(terms), slope(graph, m, point, direction)
+        expected, measured = math.fsum(terms), slope(graph, m, point, direction, noise)
         if abs(expected - measured) > _TOLERANCE * math.fsum(map(abs, terms)):
             words = (
                 f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
@@ -72,14 +74,26 @@ def enough_digits(values: Sequence[float], gradients: Iterable[float] = ()) -> D
     return Digits(min(_DIGITS + orders * 3 // 10, _MOST_DIGITS))
 
 
+def wobble(subject: Subject) -> float:
+    """How much rounding at every gate can move the output, per unit of relative rounding: the sum
+    of |value| |upstream|, first-order error analysis. What a slope does not stand out from is 0."""
+    pairs = zip(subject.values, subject.upstreams, strict=True)
+    products = (abs(value * upstream) for value, upstream in pairs)
+    return math.fsum(product for product in products if product < math.inf)
+
+
 def slope(
-    graph: Graph, m: Digits, point: Mapping[str, float], direction: Mapping[str, float]
+    graph: Graph,
+    m: Digits,
+    point: Mapping[str, float],
+    direction: Mapping[str, float],
+    wobble: float = 1.0,
 ) -> float:
     """The output's slope along `direction`: d/dt f(point + t direction) at t = 0."""
     scale = max((abs(point[name]) for name, d in direction.items() if d), default=0.0) or 1.0
     h = m.context.mpf(_STEP) * m.from_float(scale)
     ahead, behind = (_output(graph, m, point, direction, sign * h) for sign in (1, -1))
-    return _quotient(m, ahead, behind, h)
+    return _quotient(m, ahead, behind, h, wobble)
 
 
 def _output(
@@ -95,9 +109,9 @@ def _output(
     return graph.evaluate(m, moved)[graph.output]
 
 
-def _quotient(m: Digits, ahead: Value, behind: Value, h: Value) -> float:
+def _quotient(m: Digits, ahead: Value, behind: Value, h: Value, wobble: float) -> float:
     difference = ahead - behind
-    noise = max(abs(ahead), abs(behind)) * m.context.eps * 100
+    noise = (m.from_float(wobble) + abs(ahead)) * m.context.eps * _MARGIN
     return 0.0 if abs(difference) <= noise else float(difference / (2 * h))
 
 
@@ -116,5 +130,5 @@ def local_slopes(graph: Graph, m: Digits, values: Sequence[float], index: int) -
             gate.forward(m, *operands[:k], operands[k] + sign * h, *operands[k + 1 :])
             for sign in (1, -1)
         )
-        slopes.append(_quotient(m, ahead, behind, h))
+        slopes.append(_quotient(m, ahead, behind, h, wobble=0.0))
     return slopes

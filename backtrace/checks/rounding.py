@@ -1,9 +1,9 @@
-"""How far rounding alone can move a result: the same trace with every number nudged by an ulp.
+"""How far rounding alone can move a result: the same trace with numbers nudged by an ulp.
 
 At x = 40 sigmoid(x) is 1 in floats, so s*(1-s) is 0 where the true slope is 4e-18. That is not a
-wrong rule. Nudging every operand by the last bit, at random, shows how much the result may owe to
-rounding (stochastic arithmetic; Vignes, "A stochastic arithmetic for reliable scientific
-computation", 1993).
+wrong rule. Nudging what goes into and out of every gate by its last bit, at random, shows how much
+the result may owe to rounding (stochastic arithmetic; Vignes, "A stochastic arithmetic for reliable
+scientific computation", 1993).
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ def uncertainty(subject: Subject) -> dict[str, float]:
     graph, point = subject.graph, subject.point
     chance = random.Random(0)
 
+    def nudge(value: Value) -> Value:
+        return value * (1 + _ULP * chance.choice((-1, 1)))
+
     def nudged(gate: Gate, operands: list[Value]) -> Value:
-        return gate.forward(FLOATS, *(v * (1 + _ULP * chance.choice((-1, 1))) for v in operands))
+        return nudge(gate.forward(FLOATS, *map(nudge, operands)))
 
     def leaf(leaf: Node | Constant) -> Value:
         return leaf.value(FLOATS) if isinstance(leaf, Constant) else point[leaf.name]

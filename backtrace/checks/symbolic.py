@@ -135,7 +135,8 @@ class Reading:
         result = expression.evalf(_VALUE_DIGITS, subs=exact)
         if not (result.is_Float or result.is_Rational) or not result.is_finite:
             raise Unanswered("SymPy finds no real number here")
-        return float(result)
+        # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
+        return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
 
     def text(self, expression: Any) -> str:
         """An expression in the formula language, with the user's names."""

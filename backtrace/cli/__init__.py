@@ -30,6 +30,9 @@ class _Commands(click.Group):
     """A group whose first word may be a formula: then the command is `trace`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # the shell asks what could come next
+            named = not args or args[0] in self.commands
+            return super().parse_args(ctx, args if named else ["trace", *args])
         if not args or (args[0] not in self.commands and not set(args) & set(_GLOBAL)):
             args = ["trace", *args]
         elif args[0] not in self.commands:
@@ -101,9 +104,9 @@ def run(words: Sequence[str]) -> int:
     """Runs the command; returns its exit status. Errors go to standard error."""
     color = _color_asked(words)
     try:
-        status: Any = command.main(list(words), prog_name="backtrace", standalone_mode=False)
+        status = _invoke(list(words))
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return status
     except BacktraceError as error:
         complain(error, color)
     except click.ClickException as error:
@@ -114,6 +117,17 @@ def run(words: Sequence[str]) -> int:
         _forget_stdout()
         return _PIPE_CLOSED
     return 2
+
+
+def _invoke(words: list[str]) -> int:
+    if "_BACKTRACE_COMPLETE" in os.environ:
+        command.main(words, prog_name="backtrace", complete_var="_BACKTRACE_COMPLETE")
+    try:
+        with command.make_context("backtrace", words) as context:
+            status: Any = command.invoke(context)
+    except click.exceptions.Exit as ended:  # after --help or --version
+        status = ended.exit_code
+    return status if isinstance(status, int) else 0
 
 
 def _color_asked(words: Sequence[str]) -> str:

@@ -67,7 +67,6 @@ def trace(
 
     formula, values = formula_and_values(words, file)
     chosen = _format(format_, as_json, output)
-    render.summary(chosen)  # a wrong format is found before any work is done
     asked = [name.strip() for name in wrt.split(",")] if wrt is not None else None
     traced: Trace = trace_given(formula, read_words(values), wrt=asked, check=not no_check)
     text = render.draw(traced, chosen, look.view(to_file=output is not None))
@@ -85,7 +84,9 @@ def _format(format_: str | None, as_json: bool, output: str | None) -> str:
     if as_json and format_ not in (None, "json"):
         raise UsageError(f"--json and --format {format_} exclude each other")
     if as_json or format_:
-        return format_ or "json"
+        from backtrace.render import known
+
+        return known(format_ or "json")
     if output is None:
         return "table"
     from backtrace.render import format_of

@@ -32,17 +32,19 @@ def expressions(graph: Graph, longest: int | None = _LONGEST_OPERAND) -> list[st
 
 
 def short_expressions(graph: Graph, longest: int) -> list[str]:
-    """As `expressions`, but where the whole is longer than `longest` characters, inner gates are
-    referred to by number: `1/#11`."""
+    """As `expressions`, a stage with its name before it (`q = x + y`); but where that is longer
+    than `longest` characters, inner gates are referred to by number: `1/#11`."""
     whole = expressions(graph)
     names = [
         Spelled(node.name or f"#{index}") if node.gate is not None or node.name else Spelled(text)
         for index, (node, text) in enumerate(zip(graph.nodes, whole, strict=True))
     ]
-    return [
-        text if len(text) <= longest else _spell_node(node, names).text
-        for node, text in zip(graph.nodes, whole, strict=True)
-    ]
+    texts = []
+    for node, text in zip(graph.nodes, whole, strict=True):
+        stage = f"{node.name} = " if node.name and not node.is_input else ""
+        is_short = len(stage) + len(text) <= longest
+        texts.append(stage + (text if is_short else _spell_node(node, names).text))
+    return texts
 
 
 def source(graph: Graph) -> str:

@@ -39,9 +39,10 @@ def format_of(path: str) -> str:
     suffix = os.path.splitext(path)[1].lower()
     suffixes = {_module(name).SUFFIX: name for name in formats()}
     if suffix not in suffixes:
-        known = ", ".join(s for s in suffixes)
         what = f"no format has the suffix '{suffix}'" if suffix else f"'{path}' has no suffix"
-        raise UsageError(f"{what}", hint=f"choose one with --format, or a suffix of {known}")
+        raise UsageError(
+            what, hint=f"choose one with --format, or a suffix of {', '.join(suffixes)}"
+        )
     return suffixes[suffix]
 
 
@@ -73,13 +74,18 @@ def _usual_mode(path: str) -> int:
     return 0o666 & ~mask
 
 
-def _module(format: str) -> ModuleType:
-    known = formats()
-    if format not in known:
-        near = near_misses(format, known)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+def known(format: str) -> str:
+    """The format's name, if there is such a format. Raises UsageError."""
+    names = formats()
+    if format not in names:
+        near = near_misses(format, names)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
         raise UsageError(f"there is no format '{format}'", hint=hint)
-    return importlib.import_module(f"{__name__}.{format}")
+    return format
 
 
-__all__ = ["View", "draw", "format_of", "formats", "summary", "write"]
+def _module(format: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{known(format)}")
+
+
+__all__ = ["View", "draw", "format_of", "formats", "known", "summary", "write"]

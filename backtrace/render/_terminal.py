@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from backtrace.formula.printer import label
-from backtrace.record import AGREE, DISAGREE, Check, Record
+from backtrace.record import AGREE, DISAGREE, KINK, Check, Record
 from backtrace.render._view import View, output_name
 
 STYLES = Theme(
@@ -30,14 +30,29 @@ STYLES = Theme(
     }
 )
 ASCII_RULE = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_MOST_LINES = 8
+_MOST_GRADIENTS = 60
 _MOST_FORKS = 40
 _LONGEST_SUM = 12  # terms
 
 
+class _Sink(io.StringIO):
+    """Where Rich writes to; the encoding tells it which characters it may draw with."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
 def paint(view: View, *parts: RenderableType) -> str:
     """The parts one under the other, as text with ANSI codes if the view has colour."""
+    sink = _Sink("ascii" if view.ascii else "utf-8")
     console = Console(
-        file=io.StringIO(),
+        file=sink,
         width=max(view.width, 20),
         theme=STYLES,
         force_terminal=view.color,
@@ -52,8 +67,8 @@ def paint(view: View, *parts: RenderableType) -> str:
     )
     for part in parts:
         console.print(part)
-    written = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in written.rstrip().split("\n")) + "\n"
+    lines = sink.getvalue().rstrip().split("\n")
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def plain_table(view: View) -> Table:
@@ -62,21 +77,22 @@ def plain_table(view: View) -> Table:
         box=ASCII_RULE if view.ascii else box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
         header_style="quiet",
     )
 
 
 def heading(record: Record, view: View) -> Text:
     """The formula as it was typed, its point and its result."""
-    lines = [line.strip() for line in record.formula.strip().splitlines() if line.strip()]
-    formula = view.text(
-        "; ".join(line.rstrip(";") for line in lines) if len(lines) > 1 else lines[0]
-    )
+    lines = [line.strip() for line in record.formula.splitlines()]
+    if len(lines) > 1:  # from a file: its comments stay there
+        lines = [line.partition("#")[0].rstrip() for line in lines]
+    lines = [view.text(line) for line in lines if line]
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES - 1 :] = [view.text(f"… {len(lines) - _MOST_LINES + 1:,} more lines")]
     room = view.width * 3
-    if len(formula) > room:
-        formula = formula[: room - 3] + view.text("…")
-    text = Text(formula, style="heading")
+    cut = [line if len(line) <= room else line[: room - 3] + view.text("…") for line in lines]
+    text = Text("\n".join(cut), style="heading")
     pairs = [f"{name} = {view.number(value)}" for name, value in record.point.items()]
     most = 40
     if len(pairs) > most:
@@ -131,7 +147,7 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
         yield Text(view.text(f"note: {note.text}"), style="note")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():
-        if check.reason and check.verdict != DISAGREE:
+        if check.reason and check.verdict not in (DISAGREE, KINK):  # these have said it above
             reasons.setdefault(check.reason, []).append(partial(record, view, name))
     for reason, names in reasons.items():
         whose = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
@@ -157,3 +173,21 @@ def verdict(check: Check, view: View) -> Text:
     mark = {AGREE: "✓ ", DISAGREE: "✗ "}.get(check.verdict, "")
     style = {AGREE: "agree", DISAGREE: "disagree"}.get(check.verdict, "note")
     return Text(view.text(mark if not view.ascii else "") + check.verdict, style=style)
+
+
+def gradient_lines(record: Record, view: View) -> list[Text]:
+    """∂f/∂x = -4   ✓ agree, a line each."""
+    names = {name: partial(record, view, name) for name in record.wrt[:_MOST_GRADIENTS]}
+    numbers = {name: view.number(record.gradients[name]) for name in names}
+    lines = []
+    for name, shown in names.items():
+        line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
+        number = f"{numbers[name]:>{max(map(len, numbers.values()))}}"
+        line.append(number, style="gradient not italic")
+        if name in record.checks:
+            line.append("   ").append(verdict(record.checks[name], view))
+        lines.append(line)
+    if len(record.wrt) > len(names):
+        more = f"… {len(record.wrt) - len(names):,} more"
+        lines.append(Text(view.text(more), style="quiet"))
+    return lines

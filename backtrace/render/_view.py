@@ -10,7 +10,9 @@ from backtrace.errors import visible
 from backtrace.notation import DIGITS, number
 from backtrace.record import Record
 
-_ASCII = str.maketrans({"…": "...", "∂": "d", "×": "x", "✓": "+", "✗": "!", "−": "-", "·": "*"})
+_ASCII = str.maketrans(
+    {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "−": "-", "·": "*"}
+)
 _ASCII |= str.maketrans({"≈": "~", "│": "|", "├": "|", "└": "`", "─": "-", "→": "->", "←": "<-"})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +11,7 @@ from backtrace.formula.printer import label, short_expressions
 from backtrace.record import Record
 from backtrace.render._terminal import (
     fork_sums,
+    gradient_lines,
     heading,
     node_name,
     paint,
@@ -23,22 +24,24 @@ from backtrace.render._view import View, output_name, products_are_rounded
 
 SUFFIX = ".txt"
 
+_LEAST_EXPRESSION = 10  # cells; with less, or with numbers cut, lines are easier to read
 _MOST_GATES = 120  # rows; of a larger graph the first and the last are shown
 _MOST_VARIABLES = 60
-_OTHER_COLUMNS = 62  # cells that the numbers and names of a row take
+_COMPUTES = 2  # the column of expressions
+_GAP = 2  # cells between columns
 
 
 def render(record: Record, view: View) -> str:
     parts: list[Table | Text] = [heading(record, view), Text()]
     shown: list[tuple[str, str, str]] = []
     if record.graph.gate_count:
-        parts += [_gates(record, view, shown), Text()]
+        parts += [*_gates(record, view, shown), Text()]
     parts.append(_result(record, view))
     sums = list(fork_sums(record, view))
     if sums:
         parts += [Text(), *sums]
     if record.wrt:
-        parts += [Text(), _gradients(record, view)]
+        parts += [Text(), *_gradients(record, view)]
     parts += [*_derivatives(record, view)]
     closing = list(remarks(record, view))
     if products_are_rounded(shown):
@@ -49,50 +52,88 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
-def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Table:
+def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterable[Table | Text]:
+    """The table; or, where its numbers would be cut to fit, a line for every gate and edge."""
     table = plain_table(view)
     table.add_column("#", justify="right", style="quiet", no_wrap=True)
-    table.add_column("gate", style="gate", overflow="ellipsis", no_wrap=True)
-    table.add_column("computes", overflow="fold", min_width=8)
+    table.add_column("gate", style="gate", no_wrap=True)
+    table.add_column("computes", overflow="fold", min_width=_LEAST_EXPRESSION)
     table.add_column("value", justify="right", style="value", no_wrap=True)
     table.add_column("upstream", justify="right", style="gradient", no_wrap=True)
-    table.add_column("input", style="name", overflow="ellipsis", no_wrap=True)
+    table.add_column("input", style="name", no_wrap=True)
     table.add_column("local", justify="right", no_wrap=True)
     table.add_column("downstream", justify="right", style="gradient", no_wrap=True)
+    head, hidden, tail = _shown_gates(record)
+    rows = {index: _gate_rows(record, view, index, shown) for index in (*head, *tail)}
+    room = _room_for_expressions(table, rows.values(), view)
+    if room < _LEAST_EXPRESSION:
+        return _gate_lines(record, view)
+    texts = short_expressions(record.graph, room)
+    for index, lines in rows.items():
+        if hidden and index == tail[0]:
+            table.add_row("", view.text("…"), hidden)
+        lines[0][_COMPUTES] = view.text(texts[index])
+        for line in lines:
+            table.add_row(*line)
+    return [table]
+
+
+def _room_for_expressions(table: Table, rows: Iterable[list[list[str]]], view: View) -> int:
+    """How wide the column of expressions may be, for the others to keep their width."""
+    widths = [len(str(column.header)) for column in table.columns]
+    for lines in rows:
+        for line in lines:
+            widths = [max(width, len(cell)) for width, cell in zip(widths, line, strict=True)]
+    return view.width - sum(widths) + widths[_COMPUTES] - _GAP * (len(widths) - 1)
+
+
+def _shown_gates(record: Record) -> tuple[list[int], str, list[int]]:
+    """The first gates, what to say of those left out ("" if none are), the last gates."""
     gates = [index for index, _, _ in record.graph.gates()]
     hidden = len(gates) - _MOST_GATES
-    if hidden > 0:
-        head, tail = gates[: _MOST_GATES // 2], gates[-_MOST_GATES // 2 :]
-    else:
-        head, tail = gates, []
-    texts = short_expressions(record.graph, max(12, view.width - _OTHER_COLUMNS))
-    for index in head:
-        _gate_rows(table, record, view, index, texts[index], shown)
-    if tail:
-        words = f"{hidden:,} gates not shown: --format jsonl has all"
-        table.add_row("", view.text("…"), words)
-    for index in tail:
-        _gate_rows(table, record, view, index, texts[index], shown)
-    return table
+    if hidden <= 0:
+        return gates, "", []
+    words = f"{hidden:,} gates not shown: --format jsonl has all"
+    return gates[: _MOST_GATES // 2], words, gates[-_MOST_GATES // 2 :]
+
+
+def _gate_lines(record: Record, view: View) -> Iterator[Text]:
+    yield Text(view.text("gate = value, upstream"), style="quiet")
+    yield Text(view.text("  input: upstream × local = downstream"), style="quiet")
+    head, hidden, tail = _shown_gates(record)
+    texts = short_expressions(record.graph, view.width // 2)
+    for index in (*head, *tail):
+        if hidden and index == tail[0]:
+            yield Text(view.text(f"… {hidden}"), style="quiet")
+        node = record.graph.nodes[index]
+        text = Text(f"#{index} ", style="quiet").append(
+            view.text(label(node)), style="gate not dim"
+        )
+        text.append(f"  {view.text(texts[index])} = ", style="not dim")
+        text.append(view.number(record.values[index]), style="value not dim")
+        text.append(", ").append(view.number(record.upstreams[index]), style="gradient not dim")
+        yield text
+        for edge in record.edges_of(index):
+            numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
+            line = Text(f"  {view.text(node_name(record, edge.input))}: ", style="name")
+            line.append(view.text(f"{numbers[0]} × {numbers[1]} = "), style="not italic")
+            yield line.append(numbers[2], style="gradient not italic")
 
 
 def _gate_rows(
-    table: Table,
-    record: Record,
-    view: View,
-    index: int,
-    text: str,
-    shown: list[tuple[str, str, str]],
-) -> None:
+    record: Record, view: View, index: int, shown: list[tuple[str, str, str]]
+) -> list[list[str]]:
+    """A line for every edge of the gate; what it computes is left to be filled in."""
     node = record.graph.nodes[index]
-    computes = f"{node.name} = {text}" if node.name else text
-    first = [str(index), view.text(label(node)), view.text(computes)]
+    first = [str(index), view.text(label(node)), ""]
     first += [view.number(record.values[index]), view.number(record.upstreams[index])]
+    lines = []
     for edge in record.edges_of(index):
         numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
         shown.append((numbers[0], numbers[1], numbers[2]))
-        table.add_row(*first, view.text(node_name(record, edge.input)), *numbers[1:])
+        lines.append([*first, view.text(node_name(record, edge.input)), *numbers[1:]])
         first = [""] * len(first)
+    return lines
 
 
 def _result(record: Record, view: View) -> Text:
@@ -100,14 +141,16 @@ def _result(record: Record, view: View) -> Text:
     return text.append(view.number(record.value), style="value not italic")
 
 
-def _gradients(record: Record, view: View) -> Table:
+def _gradients(record: Record, view: View) -> list[Table] | list[Text]:
+    """The gradients and their witnesses; where they do not fit beside each other, without these."""
     table = plain_table(view)
-    table.add_column("gradient", style="name", overflow="fold")
+    table.add_column("gradient", style="name", no_wrap=True)
     table.add_column("backprop", justify="right", style="gradient", no_wrap=True)
     if record.checks:
         table.add_column("SymPy", justify="right", no_wrap=True)
         table.add_column("slope", justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
+    widest = 0
     for name in record.wrt[:_MOST_VARIABLES]:
         row: list[str | Text] = [partial(record, view, name), view.number(record.gradients[name])]
         check = record.checks.get(name)
@@ -116,9 +159,13 @@ def _gradients(record: Record, view: View) -> Table:
             row += [view.text("–" if w is None else view.number(w)) for w in witnesses]
             row.append(verdict(check, view))
         table.add_row(*row)
+        widest = max([widest, *(len(cell) for cell in row[1:])])
     if len(record.wrt) > _MOST_VARIABLES:
         table.add_row(view.text(f"… {len(record.wrt) - _MOST_VARIABLES:,} more"))
-    return table
+    names = max(len(partial(record, view, name)) for name in record.wrt[:_MOST_VARIABLES])
+    if names + (widest + _GAP) * (len(table.columns) - 1) > view.width:
+        return gradient_lines(record, view)
+    return [table]
 
 
 def _derivatives(record: Record, view: View) -> Iterator[Text]:

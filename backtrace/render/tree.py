@@ -9,19 +9,17 @@ from backtrace.formula.printer import label
 from backtrace.record import Edge, Record
 from backtrace.render._terminal import (
     fork_sums,
+    gradient_lines,
     heading,
     node_name,
     paint,
-    partial,
     remarks,
-    verdict,
 )
 from backtrace.render._view import View, products_are_rounded
 
 SUFFIX = ".tree"
 
 _MOST_NODES = 400
-_MOST_GRADIENTS = 60
 _DEEPEST = 24  # levels; each takes four cells of the width
 
 
@@ -34,7 +32,7 @@ def render(record: Record, view: View) -> str:
     if sums:
         parts += [Text(), *sums]
     if record.wrt:
-        parts += [Text(), *_gradient_lines(record, view)]
+        parts += [Text(), *gradient_lines(record, view)]
     closing = list(remarks(record, view))
     if products_are_rounded(drawing.shown):
         words = f"numbers are rounded to {view.digits} digits, so printed factors may not multiply"
@@ -107,20 +105,3 @@ class _Drawing:
             text.append("   of ", style="quiet").append(view.number(gradient), style="gradient")
             text.append(" in all", style="quiet")
         return text
-
-
-def _gradient_lines(record: Record, view: View) -> list[Text]:
-    names = {name: partial(record, view, name) for name in record.wrt[:_MOST_GRADIENTS]}
-    numbers = {name: view.number(record.gradients[name]) for name in names}
-    lines = []
-    for name, shown in names.items():
-        line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
-        number = f"{numbers[name]:>{max(map(len, numbers.values()))}}"
-        line.append(number, style="gradient not italic")
-        if name in record.checks:
-            line.append("   ").append(verdict(record.checks[name], view))
-        lines.append(line)
-    if len(record.wrt) > len(names):
-        more = f"… {len(record.wrt) - len(names):,} more"
-        lines.append(Text(view.text(more), style="quiet"))
-    return lines

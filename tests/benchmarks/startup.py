@@ -1,0 +1,47 @@
+"""Start-up, as ratios against a bare `import sympy` in the same run: whole commands, in turn.
+
+python tests/benchmarks/startup.py [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
+BACKTRACE = [sys.executable, "-c", "from backtrace.cli import main; main()"]
+COMMANDS = {
+    'python -c "import sympy"': [sys.executable, "-c", "import sympy"],
+    "backtrace FORMULA (checked)": [*BACKTRACE, *POINT],
+    "backtrace FORMULA --no-check": [*BACKTRACE, *POINT, "--no-check"],
+    "backtrace --help": [*BACKTRACE, "--help"],
+    'python -c "pass"': [sys.executable, "-c", "pass"],
+}
+
+
+def seconds(command: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def main(rounds: int) -> None:
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for command in COMMANDS.values():
+        seconds(command)  # compiled files and the disk's cache
+    for _ in range(rounds):
+        for name, command in COMMANDS.items():
+            times[name].append(seconds(command))
+    peer = next(iter(COMMANDS))
+    print("| command | median | against `import sympy`, round by round |")
+    print("|---|---|---|")
+    for name, taken in times.items():
+        ratios = [a / b for a, b in zip(taken, times[peer], strict=True)]
+        ratio = statistics.median(ratios)
+        print(f"| `{name}` | {statistics.median(taken) * 1000:.0f} ms | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)

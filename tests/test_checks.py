@@ -1,0 +1,155 @@
+"""The cross-check: what each witness says, when it is skipped, and what rounding explains."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import backtrace
+from backtrace import checks
+from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.respell import respell
+from backtrace.checks.symbolic import ask
+
+
+def test_three_witnesses() -> None:
+    check = backtrace.trace("sigmoid(w*x)", {"w": 2, "x": -0.5}).checks["w"]
+    assert check.verdict == "agree"
+    assert check.derivative == "x*exp(-w*x)/(1 + exp(-w*x))^2"
+    assert check.symbolic == pytest.approx(check.backprop, rel=1e-15)
+    assert check.numeric == pytest.approx(check.backprop, rel=1e-15)
+    assert check.relative_error is not None
+    assert check.relative_error < 1e-14
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("formula", "statements"),
+    [
+        ("2x²·sin(y)", [("", "2*v0**(2)*f_sin(v1)")]),
+        ("q = |x|y; √q + 2√(q+1)", [("s0", "f_abs(v0)*v1"), ("", "f_sqrt(s0)+2*f_sqrt((s0+1))")]),
+        ("leaky_relu(lambda, a=.5)", [("", "f_leaky_relu(v0,p_a=.5)")]),
+        ("where(x ≥ 007, pi, e)", [("", "f_where(v0>=7,c_pi,c_e)")]),
+        ("-x^2/3^-y", [("", "-v0**2/3**-v1")]),
+        ("(x +\n y)\n", [("", "(v0+v1)")]),
+    ],
+)
+def test_the_second_reading_is_spelled_anew(formula: str, statements: list) -> None:
+    assert respell(formula, ()).statements == statements
+
+
+@pytest.mark.small
+def test_no_character_of_the_users_goes_through() -> None:
+    respelled = respell("__import__*os + lambda*Θ", ())
+    assert respelled.statements == [("", "v0*v1+v2*v3")]
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "reason"),
+    [
+        ("+".join(["x"] * 302), {"x": 1}, "301 gates"),
+        ("x^1000000", {"x": 1}, "the exponent 1000000 is too large"),
+        ("x*1.0000001^1000000000", {"x": 1}, "the exponent 1000000000 is too large"),
+    ],
+)
+def test_what_is_too_much_for_sympy_is_skipped(formula: str, point: dict, reason: str) -> None:
+    check = backtrace.trace(formula, point).checks["x"]
+    assert check.verdict == "agree"
+    assert check.symbolic is None
+    assert check.numeric is not None
+    assert reason in check.reason
+
+
+def test_a_spent_budget_is_said() -> None:
+    formula = "q0 = x; " + "; ".join(f"q{i} = sin(q{i - 1})*cos(q{i - 1})" for i in range(1, 60))
+    began = time.monotonic()
+    trace = backtrace.trace(formula, {"x": 0.5}, budget=checks.Budget(symbolic_seconds=0.3))
+    assert time.monotonic() - began < 5
+    check = trace.checks["x"]
+    assert check.verdict == "agree"
+    assert check.reason == "symbolic check skipped: SymPy needs more than 0.3 s"
+
+
+def test_many_variables_are_covered_by_random_directions() -> None:
+    formula = "+".join(f"sin(x{i})*x{(i + 1) % 800}" for i in range(800))
+    trace = backtrace.trace(formula, {f"x{i}": 0.5 + i / 800 for i in range(800)})
+    assert trace.ok
+    assert {check.verdict for check in trace.checks.values()} == {"agree"}
+    assert "2 random directions" in trace.checks["x0"].reason
+
+
+@pytest.mark.parametrize(
+    ("formula", "point"),
+    [
+        ("sigmoid(x)", {"x": 40}),
+        ("tanh(x)", {"x": 25}),
+        ("(x + 1) - 1", {"x": 1e-17}),
+        ("(1 - cos(x))/x^2", {"x": 1e-7}),
+        ("sin(pi*x)", {"x": 1}),
+    ],
+)
+def test_what_rounding_explains_is_no_disagreement(formula: str, point: dict) -> None:
+    trace = backtrace.trace(formula, point)
+    assert trace.ok, trace.disagreements
+    assert any(note.kind == "rounding" for note in trace.notes)
+
+
+def test_tiny_gradients_are_measured() -> None:
+    """60 sigmoids, one in another: the slope is 1e-37, and is seen."""
+    check = backtrace.trace("sigmoid(" * 60 + "x" + ")" * 60, {"x": 1}).checks["x"]
+    assert check.numeric == pytest.approx(check.backprop, rel=1e-12)
+    assert 0 < check.backprop < 1e-35
+
+
+def test_not_finite_means_not_checked() -> None:
+    trace = backtrace.trace("log(x)", {"x": -1})
+    assert trace.checks["x"].verdict == "skipped"
+    assert trace.checks["x"].reason == "not checked: a value is not finite"
+
+
+@pytest.mark.parametrize(
+    ("formula", "x", "derivative"),
+    [
+        ("max(x, 0)", 2.0, "where(x > 0, 1, 0)"),
+        ("|x|", 2.0, "sign(x)"),
+        ("floor(x) + x", 2.5, "1"),
+        ("where(x > 1, x^2, x)", 2.0, "where(x > 1, 2*x, 1)"),
+        ("e^x", 0.0, "exp(x)"),
+    ],
+)
+def test_derivatives_are_written_in_the_formula_language(
+    formula: str, x: float, derivative: str
+) -> None:
+    check = backtrace.trace(formula, {"x": x}).checks["x"]
+    assert check.derivative == derivative
+    again = backtrace.trace(derivative, {"x": x} if "x" in derivative.replace("exp", "") else {})
+    assert again.value == pytest.approx(check.backprop)
+
+
+@pytest.mark.parametrize("formula", ["x - |x|", "sin(x)^2 + cos(x)^2 - 1", "x - sqrt(x)^2"])
+def test_what_cancels_to_nothing_is_zero_to_every_witness(formula: str) -> None:
+    check = backtrace.trace(formula, {"x": 1.25}).checks["x"]
+    assert (check.symbolic, check.numeric, check.verdict) == (0.0, 0.0, "agree")
+
+
+def test_sympy_is_asked_at_the_floats_own_point() -> None:
+    """0.1 is the float 0.1, not one tenth: every witness stands at the same point."""
+    answer = ask("floor(x*10)", {"x"}, {"x": 0.1}, ["x"], 2.0)
+    assert answer[""].value == 1.0
+
+
+@pytest.mark.small
+def test_within_gives_results_errors_and_deadlines() -> None:
+    assert within(5.0, lambda: 42) == 42
+    with pytest.raises(KeyError):
+        within(5.0, lambda: {}["x"])
+
+    def forever() -> None:
+        while True:
+            pass
+
+    began = time.monotonic()
+    with pytest.raises(OutOfTime):
+        within(0.05, forever)
+    assert time.monotonic() - began < 2
