@@ -4,16 +4,22 @@ in every gate's domain."""
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import random
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.cli import run
 from backtrace.gates import GATES, Gate
+
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")  # what is found by chance is found at a desk, not on the way in
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"

@@ -170,7 +170,7 @@ def test_ctrl_c_ends_quietly() -> None:
         [*PYTHON, "-", "x=1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(1.0)  # it waits for the formula
+        process.wait(2.0)  # it waits for the formula
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, b"", b"")

@@ -10,7 +10,7 @@ import pytest
 
 import backtrace
 from backtrace import engine
-from backtrace.formula import parser
+from backtrace.formula.expression import ExpressionReader
 from backtrace.gates import GATES, Gate
 from tests.conftest import ROWS, points, usage
 
@@ -95,12 +95,12 @@ def test_a_wrong_precedence_is_caught(
 
 def test_a_wrong_direction_of_grouping_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """a-b-c read as a-(b-c)."""
-    original = parser._Parser._reduce
+    original = ExpressionReader._reduce
 
     def lazy(self: Any, binding: int) -> None:
         original(self, binding + 1 if binding == 2 else binding)
 
-    monkeypatch.setattr(parser._Parser, "_reduce", lazy)
+    monkeypatch.setattr(ExpressionReader, "_reduce", lazy)
     assert not backtrace.trace("x-y-z", {"x": 1, "y": 2, "z": 4}).ok
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from backtrace.formula.parser import NAMED_CONSTANTS
+from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token, tokenize
 
 _WRITTEN = {"^": "**"}

@@ -1,0 +1,320 @@
+"""One expression, by operator precedence with a stack of its own: linear, and never recursive.
+
+An operand is due, then an operator, in turn; brackets and calls are marks on the stack of
+operators. What is read is emitted to the Builder in postfix order.
+"""
+
+from __future__ import annotations
+
+from backtrace.algebra.spelling import Binding
+from backtrace.errors import FormulaError, Span
+from backtrace.formula import slips
+from backtrace.formula.builder import Builder
+from backtrace.formula.pending import Bracket, Operand, Operator, arguments
+from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
+from backtrace.gates import GATES, Gate
+
+DEEPEST_NESTING = 64
+NAMED_CONSTANTS = ("e", "pi", "tau")
+INFIX = {
+    row.operator: row.name for row in GATES.values() if row.operator and len(row.parameters) == 2
+}
+"""Which gate an operator between two operands is."""
+
+_ROOT = Binding.ATOM + 1  # √ takes what stands next to it, before any power
+
+
+class ExpressionReader:
+    """Reads expressions from `tokens`, beginning at `at` and leaving it behind what was read.
+
+    `names` are the variables that have a value, `stages` what the statements before have named.
+    """
+
+    def __init__(
+        self, text: str, tokens: list[Token], builder: Builder, names: frozenset[str]
+    ) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.builder = builder
+        self.names = names
+        self.stages: dict[str, int] = {}
+        self.at = 0
+        self.operands: list[Operand] = []
+        self.operators: list[Operator | Bracket] = []
+        self.brackets: list[Bracket] = []
+
+    def read(self) -> int:
+        """The emission of the expression that begins here and ends with its statement."""
+        due = True
+        while True:
+            token = self.tokens[self.at]
+            if token.kind == BREAK and token.text == "\n" and self.brackets:
+                self.at += 1  # inside brackets a formula may go over several lines
+                continue
+            if due:
+                due = self._operand(token)
+            elif token.kind in (END, BREAK):
+                break
+            else:
+                due = self._operator(token)
+        if self.brackets:
+            raise self._never_closed()
+        self._reduce(0)
+        return self.operands.pop().emission
+
+    def _operand(self, token: Token) -> bool:
+        """Reads one token where an operand is due; True if it is still due after it."""
+        kind = token.kind
+        if kind == NUMBER:
+            self._push(self.builder.number(token.text, (token.start, token.end)), token)
+        elif kind == NAME:
+            return self._name(token)
+        elif kind == "(" or kind == "|":
+            self._open(Bracket(token, len(self.operands)))
+            self._refuse_empty(token)
+            return True
+        elif kind == "-":
+            self._refuse_sign_after_root(token)
+            self._prefix("neg", Binding.SIGN, token)
+            return True
+        elif kind == "√":
+            self._prefix("sqrt", _ROOT, token)
+            return True
+        elif kind == "+":
+            self.at += 1  # a plus sign does nothing
+            return True
+        else:
+            if kind in (END, BREAK) and self.brackets and self.tokens[self.at - 1].kind in "(|,":
+                raise self._never_closed()
+            raise slips.operand_missing(self.text, self.tokens, self.at)
+        return False
+
+    def _name(self, token: Token) -> bool:
+        following = self.tokens[self.at + 1]
+        name = token.text
+        span = (token.start, token.end)
+        if following.kind == "(":
+            self._call(token)
+            return True
+        if following.kind == "=" and self._is_keyword():
+            self._keyword(token)
+            return True
+        if name in self.stages:
+            self._push(self.stages[name], token)
+        elif name in self.names:
+            self._push(self.builder.input(name, span), token)
+        elif name in NAMED_CONSTANTS:
+            self._push(self.builder.number(name, span), token)
+        elif slips.is_function(name):
+            raise slips.function_without_brackets(self.text, token, following)
+        else:
+            self._push(self.builder.input(name, span), token)
+        return False
+
+    def _operator(self, token: Token) -> bool:
+        """Reads one token after an operand; True if an operand is due after it."""
+        kind = token.kind
+        if kind in INFIX:
+            if kind in ("<", "<=", ">", ">=", "==", "!="):
+                self._refuse_comparison_outside_where(token)
+            self._infix(GATES[INFIX[kind]], token)
+            return True
+        if kind == POWER:
+            self._superscript(token)
+            return False
+        if kind == ")":
+            self._close(token)
+            return False
+        if kind == "|" and self.brackets and self.brackets[-1].is_bar:
+            self._close(token)
+            return False
+        if kind == ",":
+            self._comma()
+            return True
+        if kind in (NAME, "(", "|", "√") and self._ends_a_factor(self.tokens[self.at - 1]):
+            self._implicit_product(token)
+            return True
+        raise slips.operator_missing(self.text, self.tokens, self.at)
+
+    def _prefix(self, name: str, binding: int, token: Token) -> None:
+        self.operators.append(Operator(GATES[name], binding, token, is_prefix=True))
+        self.at += 1
+
+    def _infix(self, gate: Gate, token: Token) -> None:
+        to_the_right = gate.binding is Binding.POWER
+        if to_the_right:
+            self._refuse_unclear_power(token)
+        self._reduce(gate.binding + to_the_right)
+        self.operators.append(Operator(gate, gate.binding, token, is_prefix=False))
+        self.at += 1
+
+    def _reduce(self, binding: int) -> None:
+        """Applies the pending operators that bind at least as tightly, back to the last bracket."""
+        while self.operators:
+            operator = self.operators[-1]
+            if isinstance(operator, Bracket) or operator.binding < binding:
+                break
+            self.operators.pop()
+            right = self.operands.pop()
+            if operator.is_prefix:
+                self._apply(operator.gate, [right], operator.token.start, right.end)
+            else:
+                left = self.operands.pop()
+                self._apply(operator.gate, [left, right], left.start, right.end)
+
+    def _apply(self, gate: Gate, operands: list[Operand], start: int, end: int) -> None:
+        for position, operand in enumerate(operands):
+            is_condition = gate.name == "where" and position == 0
+            if self.builder.is_comparison(operand.emission) is not is_condition:
+                what = (
+                    "where() needs a comparison as its first argument"
+                    if is_condition
+                    else "a comparison can only be the condition of where()"
+                )
+                raise self.error(what, (operand.start, operand.end), "where(x > 0, a, b)")
+        emissions = tuple(operand.emission for operand in operands)
+        emission = self.builder.gate(gate, emissions, (start, end))
+        self.operands.append(Operand(emission, start, end))
+
+    def _superscript(self, token: Token) -> None:
+        self._refuse_unclear_power(token)
+        base = self.operands.pop()
+        power = self.builder.number(token.text, (token.start, token.end))
+        self._apply(
+            GATES["pow"], [base, Operand(power, token.start, token.end)], base.start, token.end
+        )
+        self.at += 1
+
+    def _refuse_unclear_power(self, token: Token) -> None:
+        last = self.operators[-1] if self.operators else None
+        unclear = isinstance(last, Operator) and last.binding == _ROOT
+        if unclear or self.tokens[self.at - 1].kind == POWER:
+            raise self.error(
+                "it is not clear what the power belongs to", token, "add brackets: √(x^2) or (√x)^2"
+            )
+
+    def _refuse_sign_after_root(self, token: Token) -> None:
+        if self.at and self.tokens[self.at - 1].kind == "√":
+            raise self.error("it is not clear what √ takes here", token, "add brackets: √(-x)")
+
+    def _ends_a_factor(self, token: Token) -> bool:
+        """Whether what stands there may be followed by a factor without a sign between."""
+        return token.kind in (NUMBER, ")", "|", POWER)
+
+    def _implicit_product(self, token: Token) -> None:
+        pending = [o for o in self.operators[-2:] if isinstance(o, Operator) and not o.is_prefix]
+        if pending and self.operators[-1:] and not isinstance(self.operators[-1], Bracket):
+            operator = pending[-1]
+            if operator.gate.name in ("div", "pow"):
+                left, right = self.operands[-2], self.operands[-1]
+                raise slips.unclear_product(
+                    self.text,
+                    operator.token,
+                    (left.start, left.end),
+                    (right.start, token.start),
+                    token,
+                )
+        gate = GATES["mul"]
+        self._reduce(gate.binding)
+        self.operators.append(Operator(gate, gate.binding, token, is_prefix=False))
+
+    def _open(self, bracket: Bracket) -> None:
+        if len(self.brackets) >= DEEPEST_NESTING:
+            raise self.error(
+                f"brackets are nested more than {DEEPEST_NESTING} deep",
+                bracket.token,
+                "name the inner part: q = ...; then use q",
+            )
+        self.brackets.append(bracket)
+        self.operators.append(bracket)
+        self.at += 1
+
+    def _refuse_empty(self, token: Token) -> None:
+        following = self.tokens[self.at]
+        if token.kind == "(" and following.kind == ")":
+            raise self.error("empty brackets ()", (token.start, following.end))
+
+    def _call(self, token: Token) -> None:
+        name = token.text
+        if not slips.is_function(name):
+            raise slips.not_a_function(self.text, token, self._knows(name))
+        bracket = Bracket(token, len(self.operands), gate=GATES[name])
+        self._open(bracket)
+        self.at += 1
+        if self.tokens[self.at].kind == ")":
+            raise slips.wrong_count(
+                self.text, GATES[name], 0, (token.start, self.tokens[self.at].end)
+            )
+
+    def _is_keyword(self) -> bool:
+        return bool(
+            self.brackets
+            and self.brackets[-1].gate
+            and self.operators[-1] is self.brackets[-1]
+            and self.tokens[self.at - 1].kind in ("(", ",")
+        )
+
+    def _keyword(self, token: Token) -> None:
+        bracket = self.brackets[-1]
+        assert bracket.gate is not None
+        if token.text not in bracket.gate.parameters or bracket.gate.variadic:
+            raise slips.unknown_keyword(self.text, bracket.gate, token)
+        if token.text in bracket.keywords:
+            raise self.error(f"'{token.text}' is given twice", token)
+        bracket.keywords[token.text] = bracket.commas
+        self.at += 2
+
+    def _comma(self) -> None:
+        if not self.brackets or self.brackets[-1].gate is None:
+            raise slips.comma_outside_call(self.text, self.tokens, self.at)
+        self._reduce(0)
+        self.brackets[-1].commas += 1
+        self.at += 1
+
+    def _close(self, token: Token) -> None:
+        if not self.brackets:
+            raise self.error("')' has no '(' before it", token)
+        bracket = self.brackets[-1]
+        if bracket.is_bar is not (token.kind == "|"):
+            raise self._never_closed()
+        self._reduce(0)
+        self.brackets.pop()
+        self.operators.pop()
+        if bracket.gate is not None:
+            given = self.operands[bracket.base :]
+            del self.operands[bracket.base :]
+            span = (bracket.token.start, token.end)
+            self._apply(bracket.gate, arguments(bracket, given, span, self.builder), *span)
+        elif bracket.is_bar:
+            self._apply(GATES["abs"], [self.operands.pop()], bracket.token.start, token.end)
+        else:
+            inner = self.operands.pop()
+            self.operands.append(Operand(inner.emission, bracket.token.start, token.end))
+        self.at += 1
+
+    def _refuse_comparison_outside_where(self, token: Token) -> None:
+        for bracket in reversed(self.brackets):
+            if bracket.gate is not None or bracket.is_bar:
+                if bracket.gate is GATES["where"] and bracket.commas == 0:
+                    return
+                break
+        raise slips.comparison_outside_where(self.text, token)
+
+    def _push(self, emission: int, token: Token) -> None:
+        self.operands.append(Operand(emission, token.start, token.end))
+        self.at += 1
+
+    def _knows(self, name: str) -> bool:
+        return name in self.names or name in self.stages or name in self.builder.inputs
+
+    def _never_closed(self) -> FormulaError:
+        bracket = self.brackets[-1]
+        if bracket.is_bar:
+            return self.error("'|' is never closed", bracket.token)
+        place = bracket.token.end
+        span = (place, place + 1) if bracket.gate else (bracket.token.start, place)
+        return self.error("'(' is never closed", span, "add the missing ')'")
+
+    def error(self, what: str, place: Token | Span, hint: str = "") -> FormulaError:
+        span = (place.start, place.end) if isinstance(place, Token) else place
+        return FormulaError(what, text=self.text, span=span, hint=hint)
