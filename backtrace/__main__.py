@@ -1,5 +1,14 @@
-"""python -m backtrace"""
+"""python -m backtrace, and the command's entry point: Ctrl-C is quiet from the first moment."""
 
-from backtrace.cli import main
 
-main()
+def main() -> None:
+    try:
+        from backtrace.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

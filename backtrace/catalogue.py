@@ -6,10 +6,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from backtrace.errors import UsageError
-from backtrace.formula.slips import near_misses, signature
+from backtrace.formula.slips import signature
 from backtrace.gates import FAMILIES, GATES, Gate
 from backtrace.render import View
 from backtrace.render._terminal import paint, plain_table
+from backtrace.suggestions import near_misses
 
 
 def written(gate: Gate) -> str:

@@ -7,11 +7,11 @@ node they are added (the multivariable chain rule).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backtrace.algebra import Algebra, Value
-from backtrace.gates import Gate, Role
+from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
 
 
@@ -19,7 +19,7 @@ from backtrace.graph import Constant, Graph, Node
 class Backward:
     """What one backward pass found; per node, as in `record.Record`.
 
-    `kinks` are the gates that stood at a kink, in evaluation order.
+    `kinks` are the gates that a gradient reached and that stood at a kink, in evaluation order.
     """
 
     upstreams: list[Value]
@@ -28,20 +28,28 @@ class Backward:
     kinks: list[int]
 
 
-def backward(graph: Graph, values: Sequence[Value], m: Algebra, seed: Value = 1.0) -> Backward:
+def backward(
+    graph: Graph,
+    values: Sequence[Value],
+    m: Algebra,
+    seed: Value = None,
+    convention: str = CONVENTIONS[0],
+) -> Backward:
     """All gradients of the output, given every node's value in algebra `m`.
 
-    Where a router's local gradient is 0 the way is blocked: its downstream is exactly 0, also
-    when the upstream is not finite, and so is everything behind that nothing else reaches. (A
-    branch of where() that is not taken cannot spoil the gradient with 0 * inf.)
+    Where the local gradient of a gate that blocks is 0 the way ends: its downstream is exactly 0,
+    also when the upstream is not finite, and so is everything behind that nothing else reaches. (A
+    branch of where() that is not taken cannot spoil the gradient with 0 * inf.) At a kink the gate
+    goes by `convention`, one of gates.CONVENTIONS.
     """
-    nodes = graph.nodes
-    upstreams: list[Value] = [0.0] * len(nodes)
+    nodes, inputs = graph.nodes, graph.inputs_of
+    nothing = m.number("0")
+    upstreams: list[Value] = [nothing] * len(nodes)
     reached = [False] * len(nodes)
     local_gradients: list[tuple[Value, ...]] = [()] * len(nodes)
     downstreams: list[tuple[Value, ...]] = [()] * len(nodes)
     kinks: list[int] = []
-    upstreams[graph.output] = seed
+    upstreams[graph.output] = m.number("1") if seed is None else seed
     reached[graph.output] = True
     for index in range(len(nodes) - 1, -1, -1):
         node = nodes[index]
@@ -49,19 +57,22 @@ def backward(graph: Graph, values: Sequence[Value], m: Algebra, seed: Value = 1.
         if gate is None:
             continue
         operands = node.operand_values(values, m)
-        at_kink = gate.kink is not None and gate.kink.at(m, values[index], *operands)
-        if at_kink:
+        at_kink = gate.kink is not None and m.truth(gate.kink.at(m, values[index], *operands))
+        if at_kink and (reached[index] or _decides(graph, index, gate, reached)):
             kinks.append(index)
-        local = _local_gradients(gate, node, values[index], operands, m, bool(at_kink))
-        upstream, is_router = upstreams[index], gate.role is Role.ROUTER
+        kink_rule = gate.kink.rule(convention) if gate.kink and at_kink else None
+        local = _local_gradients(gate, node, values[index], operands, m, kink_rule)
+        upstream = upstreams[index]
         carried = []
-        for source, slope in zip(node.inputs, local, strict=True):
-            if reached[index] and not (is_router and slope == 0):
+        for source, slope in zip(inputs[index], local, strict=True):
+            if reached[index] and not (gate.blocks and m.truth(m.equal(slope, 0))):
                 downstream = upstream * slope
-                upstreams[source] = upstreams[source] + downstream
+                upstreams[source] = (
+                    upstreams[source] + downstream if reached[source] else downstream
+                )
                 reached[source] = True
             else:
-                downstream = 0.0
+                downstream = nothing
             carried.append(downstream)
         local_gradients[index] = local
         downstreams[index] = tuple(carried)
@@ -69,17 +80,30 @@ def backward(graph: Graph, values: Sequence[Value], m: Algebra, seed: Value = 1.
     return Backward(upstreams, local_gradients, downstreams, kinks)
 
 
-def upstreams(graph: Graph, values: Sequence[Value], m: Algebra) -> list[Value]:
+def _decides(graph: Graph, index: int, gate: Gate, reached: Sequence[bool]) -> bool:
+    """Whether this is the condition of a where() that a gradient reached."""
+    return gate.is_comparison and any(reached[user] for user, _ in graph.consumers[index])
+
+
+def upstreams(
+    graph: Graph, values: Sequence[Value], m: Algebra, convention: str = CONVENTIONS[0]
+) -> list[Value]:
     """Every node's gradient alone."""
-    return backward(graph, values, m).upstreams
+    return backward(graph, values, m, convention=convention).upstreams
 
 
 def _local_gradients(
-    gate: Gate, node: Node, output: Value, operands: list[Value], m: Algebra, at_kink: bool
+    gate: Gate,
+    node: Node,
+    output: Value,
+    operands: list[Value],
+    m: Algebra,
+    kink_rule: Callable[..., Value] | None,
 ) -> tuple[Value, ...]:
-    """One local gradient per input of the gate; constants get none."""
+    """One local gradient per input of the gate, by its rule or its rule at a kink; constants get
+    none."""
     constant = [isinstance(o, Constant) for o in node.operands]
     free = [k for k, is_constant in enumerate(constant) if not is_constant]
-    if at_kink and gate.kink is not None:
-        return tuple(gate.kink.local(m, k, output, operands, constant) for k in free)
+    if kink_rule is not None:
+        return tuple(kink_rule(m, k, output, operands, constant) for k in free)
     return tuple(gate.slope(m, k, output, operands) for k in free)

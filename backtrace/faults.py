@@ -1,7 +1,9 @@
 """Where a number goes bad first: the origin, not the victim.
 
-Forward, the first gate whose value is not finite while its inputs are; backward, the first edge
-whose product is not finite while its upstream is.
+Forward, from the bad output back along values that are not finite, to the first gate whose inputs
+all are. Backward, from the bad gradient up along edges that are not finite, to the edge whose
+upstream still is (or to a fork where finite gradients add up to too much). What goes bad elsewhere
+and heals is not blamed.
 """
 
 from __future__ import annotations
@@ -19,33 +21,77 @@ from backtrace.record import Fault
 
 
 def forward_fault(graph: Graph, values: Sequence[float]) -> Fault | None:
-    """The first gate, of those the output depends on, whose value is not finite though its inputs
-    are; None when there is none."""
-    needed = graph.ancestors(graph.output)
-    for index, node, gate in graph.gates():
-        if math.isfinite(values[index]) or index not in needed:
-            continue
-        operands = node.operand_values(values, FLOATS)
-        if all(map(math.isfinite, operands)):
-            what = _forward_words(gate, values[index], operands)
-            return Fault("forward", index, 0, what, _downhill(graph, values, index), gate.cure)
-    return None
-
-
-def backward_fault(graph: Graph, values: Sequence[float], flow: Backward) -> Fault | None:
-    """The first edge, walking back from the output, whose downstream is not finite though its
-    upstream is; None when there is none."""
+    """Why the output is not finite: the first gate, in evaluation order, of those it got that from;
+    None where the output is finite."""
+    if math.isfinite(values[graph.output]):
+        return None
+    tainted = {graph.output}
+    origin = graph.output
     for index in range(graph.output, -1, -1):
-        upstream = flow.upstreams[index]
-        if not math.isfinite(upstream):
+        if index in tainted:
+            bad = [i for i in graph.inputs_of[index] if not math.isfinite(values[i])]
+            tainted.update(bad)
+            origin = origin if bad else index
+    node = graph.nodes[origin]
+    assert node.gate is not None
+    operands = node.operand_values(values, FLOATS)
+    what = _forward_words(node.gate, values[origin], operands)
+    chain = [origin]
+    while chain[-1] != graph.output:
+        chain.append(next(g for g, _ in graph.consumers[chain[-1]] if g in tainted))
+    return Fault("forward", origin, 0, what, tuple(chain), node.gate.cure)
+
+
+def backward_fault(
+    graph: Graph, values: Sequence[float], flow: Backward, asked: Sequence[str]
+) -> Fault | None:
+    """Why a gradient that was asked for is not finite: the first edge, walking back from the
+    output, of those it got that from; None where all are finite."""
+    tainted = {
+        graph.inputs[name]
+        for name in asked
+        if not math.isfinite(flow.upstreams[graph.inputs[name]])
+    }
+    if not tainted:
+        return None
+    origin, operand = -1, -1
+    for index in range(len(graph.nodes)):
+        if index not in tainted:
             continue
-        for operand, downstream in enumerate(flow.downstreams[index]):
-            gate = graph.nodes[index].gate
-            if gate is not None and not math.isfinite(downstream):
-                what = _backward_words(graph, values, flow, index, operand)
-                chain = _upstream(graph, flow, index, operand)
-                return Fault("backward", index, operand, what, chain, gate.cure)
-    return None
+        bad = [
+            (gate, position)
+            for gate, position in graph.consumers[index]
+            if not math.isfinite(flow.downstreams[gate][position])
+        ]
+        if not bad and index > origin:
+            origin, operand = index, -1  # finite gradients, whose sum is not
+        for gate, position in bad:
+            if not math.isfinite(flow.upstreams[gate]):
+                tainted.add(gate)
+            elif gate > origin:
+                origin, operand = gate, position
+    chain = _to_a_variable(graph, flow, tainted, origin, operand)
+    if operand < 0:
+        name = graph.nodes[origin].name or label(graph.nodes[origin])
+        what = f"the gradients that add up at {name} are finite, their sum is not: it overflows"
+        return Fault("backward", origin, 0, what, chain, "")
+    gate_row = graph.nodes[origin].gate
+    assert gate_row is not None
+    what = _backward_words(graph, values, flow, origin, operand)
+    return Fault("backward", origin, operand, what, chain, gate_row.cure)
+
+
+def _to_a_variable(
+    graph: Graph, flow: Backward, tainted: set[int], origin: int, operand: int
+) -> tuple[int, ...]:
+    """From the origin along edges that are not finite to a variable that was asked for."""
+    chain = [origin] if operand < 0 else [origin, graph.inputs_of[origin][operand]]
+    while True:
+        below = zip(graph.inputs_of[chain[-1]], flow.downstreams[chain[-1]], strict=False)
+        following = [i for i, g in below if i in tainted and not math.isfinite(g)]
+        if not following:
+            return tuple(chain)
+        chain.append(following[0])
 
 
 def _forward_words(gate: Gate, value: float, operands: list[float]) -> str:
@@ -62,36 +108,15 @@ def _backward_words(
     node = graph.nodes[index]
     local, upstream = flow.locals[index][operand], flow.upstreams[index]
     product = f"{number(upstream)} x {number(local)} = {number(flow.downstreams[index][operand])}"
-    at = values[node.inputs[operand]]
-    words = f"the local gradient of {label(node)} at {number(at)} is {number(local)}"
+    at = values[graph.inputs_of[index][operand]]
+    assert node.gate is not None
+    applied = application(
+        node.gate, [number(value) for value in node.operand_values(values, FLOATS)]
+    )
+    which = f" by its input {operand + 1}" if len(node.inputs) > 1 else ""
+    words = f"the local gradient of {applied}{which} is {number(local)}"
     if math.isfinite(local):
         words = f"upstream x local overflows at {label(node)}"
     if math.isfinite(at) and not math.isfinite(values[index]):
-        words = (
-            f"{label(node)} of {number(at)} overflowed, so its local gradient is {number(local)}"
-        )
+        words = f"{applied} overflowed, so its local gradient is {number(local)}"
     return f"{words}: {product}"
-
-
-def _downhill(graph: Graph, values: Sequence[float], origin: int) -> tuple[int, ...]:
-    """From the origin along consumers whose values are not finite, to the output if it goes bad."""
-    chain = [origin]
-    while chain[-1] != graph.output:
-        users = (gate for gate, _ in graph.consumers[chain[-1]])
-        following = next((gate for gate in users if not math.isfinite(values[gate])), None)
-        if following is None:
-            break
-        chain.append(following)
-    return tuple(chain)
-
-
-def _upstream(graph: Graph, flow: Backward, origin: int, operand: int) -> tuple[int, ...]:
-    """From the origin back along inputs whose gradients are not finite, to a variable."""
-    chain = [origin, graph.nodes[origin].inputs[operand]]
-    while True:
-        node = graph.nodes[chain[-1]]
-        carried = zip(node.inputs, flow.downstreams[chain[-1]], strict=False)
-        following = next((source for source, g in carried if not math.isfinite(g)), None)
-        if following is None:
-            return tuple(chain)
-        chain.append(following)

@@ -77,12 +77,13 @@ class Node:
 class Graph:
     """The nodes of a formula, and which of them is its output (the last, unless an earlier stage
     or an input alone is the result). Raises ValueError where a node reads one that is not before
-    it: the invariant that every pass relies on.
+    it: the invariant that every pass relies on. `own` are the gates it defines itself.
     """
 
     nodes: tuple[Node, ...]
     output: int
     text: str = field(default="", compare=False)
+    own: tuple[Gate, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for index, node in enumerate(self.nodes):
@@ -103,6 +104,15 @@ class Graph:
         return {n.name: i for i, n in enumerate(self.nodes) if n.name and not n.is_input}
 
     @cached_property
+    def inputs_of(self) -> tuple[tuple[int, ...], ...]:
+        """`node.inputs` of every node."""
+        return tuple([node.inputs for node in self.nodes])
+
+    @cached_property
+    def edge_count(self) -> int:
+        return sum(map(len, self.inputs_of))
+
+    @cached_property
     def gate_count(self) -> int:
         return sum(node.gate is not None for node in self.nodes)
 
@@ -113,8 +123,8 @@ class Graph:
         A node with several is a fork: its gradient is the sum of what comes back along them.
         """
         edges: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
-        for index, node in enumerate(self.nodes):
-            for position, source in enumerate(node.inputs):
+        for index, sources in enumerate(self.inputs_of):
+            for position, source in enumerate(sources):
                 edges[source].append((index, position))
         return tuple(map(tuple, edges))
 
@@ -137,8 +147,8 @@ class Graph:
     def descendants(self, sources: set[int]) -> set[int]:
         """Every node that depends on one of `sources`, these included."""
         found = set(sources)
-        for index, node in enumerate(self.nodes):
-            if not found.isdisjoint(node.inputs):
+        for index, inputs in enumerate(self.inputs_of):
+            if not found.isdisjoint(inputs):
                 found.add(index)
         return found
 
@@ -147,7 +157,7 @@ class Graph:
         found = {target}
         for index in range(target, -1, -1):
             if index in found:
-                found.update(self.nodes[index].inputs)
+                found.update(self.inputs_of[index])
         return found
 
 

@@ -20,7 +20,8 @@ def kink_notes(graph: Graph, values: Sequence[float], kinks: Sequence[int]) -> I
             continue
         operands = [number(v) for v in node.operand_values(values, FLOATS)]
         at = application(node.gate, operands)
-        words = f"{at} is at a kink: {node.gate.kink.says} (minimum-norm convention)"
+        convention = "" if node.gate.is_comparison else " (minimum-norm convention)"
+        words = f"{at} is at a kink: {node.gate.kink.says}{convention}"
         yield Note("kink", words, index)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from backtrace.graph import Graph
 
-AGREE, DISAGREE, KINK, SKIPPED = "agree", "disagree", "kink", "skipped"
+AGREE, DISAGREE, KINK, SKIPPED = VERDICTS = ("agree", "disagree", "kink", "skipped")
 
 
 class Edge(NamedTuple):
@@ -145,23 +145,23 @@ class Record:
 
     def edges_of(self, gate: int) -> list[Edge]:
         """The edges from a gate back to its inputs, in operand order."""
-        upstream = self.upstreams[gate]
-        return [
-            Edge(gate, source, operand, upstream, local, downstream)
-            for operand, (source, local, downstream) in enumerate(
-                zip(
-                    self.graph.nodes[gate].inputs,
-                    self.locals[gate],
-                    self.downstreams[gate],
-                    strict=True,
-                )
-            )
-        ]
+        return [self.edge(gate, operand) for operand in range(len(self.locals[gate]))]
+
+    def edge(self, gate: int, operand: int) -> Edge:
+        """The edge from a gate back to one of its inputs."""
+        return Edge(
+            gate,
+            self.graph.inputs_of[gate][operand],
+            operand,
+            self.upstreams[gate],
+            self.locals[gate][operand],
+            self.downstreams[gate][operand],
+        )
 
     def forks(self) -> list[tuple[int, list[Edge]]]:
         """Every node with several consumers, and the edges whose downstreams its gradient sums."""
         return [
-            (index, [self.edges_of(gate)[operand] for gate, operand in uses])
+            (index, [self.edge(gate, operand) for gate, operand in uses])
             for index, uses in enumerate(self.graph.consumers)
             if len(uses) > 1
         ]

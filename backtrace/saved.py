@@ -11,7 +11,7 @@ from typing import Any
 
 from backtrace.errors import UsageError
 from backtrace.formula.parser import parse
-from backtrace.record import Check, Fault, Note
+from backtrace.record import VERDICTS, Check, Fault, Note
 
 _SCHEMA = "backtrace.trace/1"
 
@@ -39,11 +39,26 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"the formula has {len(graph.nodes)} nodes, not {len(nodes)}")
     slots: list[list[dict[str, Any]]] = [[] for _ in nodes]
     for edge in saved["edges"]:
+        if edge["gate"] not in range(len(nodes)):
+            raise ValueError("an edge leads nowhere")
         slots[edge["gate"]].append(edge)
     for node, edges in zip(graph.nodes, slots, strict=True):
         if tuple(edge["input"] for edge in edges) != node.inputs:
             raise ValueError("the edges are not those of the formula")
+    checks = {name: _check(check) for name, check in saved["checks"].items()}
+    if (
+        not {*saved["gradients"], *checks} <= graph.inputs.keys()
+        or point.keys() != graph.inputs.keys()
+    ):
+        raise ValueError("the variables are not those of the formula")
     output = saved.get("output_check")
+    notes = tuple(Note(str(n["kind"]), str(n["text"]), n["node"]) for n in saved["notes"])
+    fault = _fault(saved["fault"]) if saved.get("fault") else None
+    mentioned = [n.node for n in notes if n.node is not None]
+    mentioned += [fault.node, *fault.chain] if fault else []
+    mentioned += [c.gate for c in checks.values() if c.gate is not None]
+    if not all(0 <= index < len(nodes) for index in mentioned):
+        raise ValueError("a node is mentioned that the formula has not")
     return {
         "formula": saved["formula"],
         "point": point,
@@ -53,26 +68,33 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "locals": tuple(tuple(float(e["local"]) for e in edges) for edges in slots),
         "downstreams": tuple(tuple(float(e["downstream"]) for e in edges) for edges in slots),
         "wrt": tuple(saved["gradients"]),
-        "checks": {name: _check(check) for name, check in saved["checks"].items()},
+        "checks": checks,
         "output_check": _check(output) if output else None,
-        "notes": tuple(Note(n["kind"], n["text"], n["node"]) for n in saved["notes"]),
-        "fault": _fault(saved["fault"]) if saved.get("fault") else None,
+        "notes": notes,
+        "fault": fault,
     }
 
 
 def _check(saved: dict[str, Any]) -> Check:
-    symbolic = saved["symbolic"]
+    if saved["verdict"] not in VERDICTS:
+        raise ValueError(f"'{saved['verdict']}' is no verdict")
+    derivative = saved["derivative"]
     return Check(
         backprop=float(saved["backprop"]),
-        symbolic=None if symbolic is None else float(symbolic),
-        derivative=saved["derivative"],
-        numeric=saved["numeric"],
-        relative_error=saved["relative_error"],
+        symbolic=_number(saved["symbolic"]),
+        derivative=None if derivative is None else str(derivative),
+        numeric=_number(saved["numeric"]),
+        relative_error=_number(saved["relative_error"]),
         verdict=saved["verdict"],
-        reason=saved.get("reason", ""),
+        reason=str(saved.get("reason", "")),
         gate=saved.get("gate"),
     )
 
 
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _fault(saved: dict[str, Any]) -> Fault:
-    return Fault(**{**saved, "chain": tuple(saved["chain"])})
+    words = {name: str(saved[name]) for name in ("direction", "what", "cure")}
+    return Fault(**words, node=saved["node"], operand=saved["operand"], chain=tuple(saved["chain"]))

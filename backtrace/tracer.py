@@ -12,16 +12,16 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtrace import checks, engine, faults, notes, render, saved
+from backtrace import checks, engine, faults, files, notes, render, saved
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.parser import parse
 from backtrace.formula.point import Given, match_point, read_mapping
 from backtrace.formula.printer import spell_constant
-from backtrace.formula.slips import near_misses
 from backtrace.graph import Graph
 from backtrace.record import Fault, Record
 from backtrace.render import View
+from backtrace.suggestions import near_misses
 
 
 class Trace(Record):
@@ -38,12 +38,18 @@ class Trace(Record):
     @classmethod
     def from_json(cls, text: str) -> Trace:
         """A trace that `to_json` wrote. Raises UsageError where it is damaged."""
-        return cls(**saved.read(text))
+        trace = cls(**saved.read(text))
+        try:  # what the schema cannot say: every number where a number is due
+            for format in render.formats():
+                trace.show(format)
+        except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as e:
+            raise UsageError(f"the saved trace is damaged: {type(e).__name__} {e}") from None
+        return trace
 
     def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:
         """Writes the trace to a file, in the format of its suffix. Whole or not at all."""
         name = os.fspath(path)
-        render.write(name, self.show(render.format_of(name), view))
+        files.write(name, self.show(render.format_of(name), view))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """In a notebook: the table."""
@@ -86,7 +92,7 @@ def trace_given(
 
     values = [float(v) for v in graph.evaluate(FLOATS, values_given)]
     flow = engine.backward(graph, values, FLOATS)
-    fault = _first_fault(graph, values, flow)
+    fault = faults.forward_fault(graph, values) or faults.backward_fault(graph, values, flow, asked)
     subject = checks.Subject(
         graph,
         values_given,
@@ -95,7 +101,7 @@ def trace_given(
         flow.locals,
         flow.kinks,
         asked,
-        engine.upstreams,
+        engine.backward,
     )
     found = _check(subject, fault, budget or checks.Budget()) if check else None
     remarks = list(notes.kink_notes(graph, values, flow.kinks))
@@ -120,6 +126,8 @@ def trace_given(
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:
     for name in wrt or ():
         if name not in graph.inputs:
+            if not isinstance(name, str) or not name:
+                raise UsageError("a variable's name is missing", hint="--wrt x,y")
             near = near_misses(name, list(graph.inputs))
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
             raise UsageError(f"the formula has no variable '{name}'", hint=hint)
@@ -140,15 +148,8 @@ def _refuse_bad_constants(graph: Graph) -> None:
                 )
 
 
-def _first_fault(graph: Graph, values: Sequence[float], flow: engine.Backward) -> Fault | None:
-    if not math.isfinite(values[graph.output]):
-        return faults.forward_fault(graph, values)
-    if not all(math.isfinite(flow.upstreams[index]) for index in graph.inputs.values()):
-        return faults.backward_fault(graph, values, flow)
-    return None
-
-
 def _check(subject: checks.Subject, fault: Fault | None, budget: checks.Budget) -> checks.Findings:
-    if fault or not all(map(math.isfinite, subject.values)):
+    needed = subject.graph.ancestors(subject.graph.output)
+    if fault or not all(math.isfinite(subject.values[index]) for index in needed):
         return checks.skip_all(subject, "not checked: a value is not finite")
     return checks.cross_check(subject, budget)

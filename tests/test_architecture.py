@@ -15,12 +15,13 @@ from tests.conftest import ROOT
 HOUSE = ROOT / "backtrace"
 
 FLOORS = [
-    {"errors", "notation"},
+    {"errors", "notation", "suggestions"},
     {"algebra"},
     {"gates"},
-    {"graph"},
+    {"graph", "files"},
+    {"engine"},
     {"formula", "record"},
-    {"engine", "checks", "render", "saved"},
+    {"fusion", "checks", "render", "saved"},
     {"faults", "notes", "catalogue"},
     {"tracer"},
     {"cli"},
@@ -82,7 +83,7 @@ def test_a_wrong_arrow_would_be_found() -> None:
     assert wrong_arrows("graph", "def f():\n    from backtrace.engine import backward") == [
         "graph -> engine"
     ]
-    assert wrong_arrows("checks", "import backtrace.engine") == ["checks -> engine"]
+    assert wrong_arrows("checks", "import backtrace.render") == ["checks -> render"]
     assert wrong_arrows("gates", "from backtrace import cli") == ["gates -> cli"]
     assert wrong_arrows("cli", "from backtrace.tracer import trace") == []
 

@@ -227,3 +227,37 @@ def test_shell_completion(line: str, expected: str) -> None:
         [sys.executable, "-c", script], capture_output=True, env=environment, text=True
     )
     assert f"plain,{expected}" in ended.stdout.split()
+
+
+def test_output_goes_through_links_and_pipes(tmp_path: pathlib.Path) -> None:
+    target = tmp_path / "target.json"
+    target.write_text("old")
+    link = tmp_path / "link.json"
+    link.symlink_to(target)
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    words = ["x*y", "x=2", "y=3", "--no-check", "-o"]
+    assert subprocess.run([*PYTHON, *words, str(link)], check=False).returncode == 0
+    assert link.is_symlink()
+    assert '"value": 6' in target.read_text()
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert subprocess.run([*PYTHON, *words, str(pipe)], check=False).returncode == 0
+        assert reader.stdout is not None
+        assert b'"value": 6' in reader.stdout.read()
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ("{} 'x*y' x=1 y=2 --no-check > /dev/full", 2),
+        ("{} 'x*y' x=1 y=2 --no-check >&-", 0),
+        ("{} - x=1 <&-", 2),
+    ],
+)
+def test_broken_streams(script: str, status: int) -> None:
+    command = " ".join(PYTHON)
+    ended = subprocess.run(["bash", "-c", script.format(command)], capture_output=True, text=True)
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("error: ") is (status == 2)

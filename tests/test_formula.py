@@ -75,7 +75,7 @@ def test_gates_are_those_that_were_written(formula: str, gates: list[str]) -> No
         ("x²+x³", 36),
         ("x⁻¹", 1 / 3),
         ("√(x+1)", 2),
-        ("√9x", 9),
+        ("√9*x", 9),
         ("2√4", 4),
         ("x·x×x⋅x", 81),
         ("x−1", 2),

@@ -329,6 +329,103 @@ hint: it has x
 """,
     ),
     (
+        "x=1 y=2",
+        """\
+error: the formula is missing: this is a value
+hint: backtrace "FORMULA" x=1 y=2
+""",
+    ),
+    (
+        "x//2 x=1",
+        """\
+error: '//' is not an operator
+  x//2
+   ^^
+hint: a whole quotient is floor(x/y)
+""",
+    ),
+    (
+        '"where(x>0 and y>0, 1, 2)" x=1 y=2',
+        """\
+error: 'and' cannot join conditions
+  where(x>0 and y>0, 1, 2)
+            ^^^
+hint: two conditions: where(a > 0, where(b > 0, x, y), y)
+""",
+    ),
+    (
+        '"where(x=0, 1, 2)" x=1',
+        """\
+error: where has no 'x='
+  where(x=0, 1, 2)
+        ^
+hint: equal is written ==: where(x == 0, a, b)
+""",
+    ),
+    (
+        '"leaky_relu(a=2, x)" x=1',
+        """\
+error: an argument without a name follows one with a name
+  leaky_relu(a=2, x)
+                  ^
+hint: arguments given by name come last
+""",
+    ),
+    (
+        "'1/--2x' x=1",
+        """\
+error: it is not clear what '/' takes here
+  1/--2x
+  ^^^^^^
+hint: write (1/2)*x or 1/(2*x)
+""",
+    ),
+    (
+        "√2x x=1",
+        """\
+error: it is not clear what √ takes here
+  √2x
+  ^
+hint: add brackets: √(...)
+""",
+    ),
+    (
+        "'swish(a) = a*swish(a); swish(x)' x=1",
+        """\
+error: 'swish' is defined by itself
+  swish(a) = a*swish(a); swish(x)
+               ^^^^^
+hint: a gate may use the gates before it, and not itself
+""",
+    ),
+    (
+        "'relu(a) = a; relu(x)' x=1",
+        """\
+error: 'relu' is a gate already
+  relu(a) = a; relu(x)
+  ^^^^
+hint: it means max(0, x); give your gate another name
+""",
+    ),
+    (
+        "'g(a) = a*w; g(x)' x=1 w=2",
+        """\
+error: 'w' is not a parameter of g
+  g(a) = a*w; g(x)
+           ^
+hint: it has a
+""",
+    ),
+    (
+        "'g(a) = a*a; g(x, 2)' x=1",
+        """\
+error: g takes 1 argument, not 2
+  g(a) = a*a; g(x, 2)
+              ^^^^^^^
+hint: it is written g(a)
+""",
+    ),
+    (
         "x x=1 --json --format tree",
         """\
 error: --json and --format tree exclude each other
@@ -428,7 +525,7 @@ hint: keep the argument above 0, or add a small constant to it
     (
         '"1/(1+exp(-x))" x=-1000',
         """\
-error: backward: exp of 1000 overflowed, so its local gradient is inf: 0 x inf = nan
+error: backward: exp(1000) overflowed, so its local gradient is inf: 0 x inf = nan
   1/(1+exp(-x))
        ^^^^^^^
 hint: exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do not
@@ -437,7 +534,7 @@ hint: exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do 
     (
         '"sqrt(x*y)" x=0 y=1',
         """\
-error: backward: the local gradient of sqrt at 0 is inf: 1 x inf = inf
+error: backward: the local gradient of sqrt(0) is inf: 1 x inf = inf
   sqrt(x*y)
   ^^^^^^^^^
 hint: where(x > 0, sqrt(x), 0), or one gate for the whole: abs, hypot, norm

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 import backtrace
@@ -51,9 +51,11 @@ def _extend(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 LEAVES = st.one_of(st.sampled_from(VARIABLES), st.sampled_from(VARIABLES), st.sampled_from(NUMBERS))
 FORMULAS = st.recursive(LEAVES, _extend, max_leaves=8)
+EXTREME = st.sampled_from((0.0, 1.0, -1.0, 1e-40, -1e-9, 1e16, 700.0, -700.0, 0.5))
 COORDINATE = st.floats(0.1, 3.0).map(lambda v: round(v, 3)) | st.floats(-3.0, -0.1).map(
     lambda v: round(v, 3)
 )
+EXTREME_POINTS = st.fixed_dictionaries(dict.fromkeys(VARIABLES, EXTREME))
 POINTS = st.fixed_dictionaries(dict.fromkeys(VARIABLES, COORDINATE))
 QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 BUDGET = checks.Budget(symbolic_seconds=1.0)
@@ -83,7 +85,38 @@ def test_backprop_sympy_and_slope_agree(formula: str, point: dict[str, float]) -
     assert trace.ok, (formula, point, trace.disagreements)
     for check in trace.checks.values():
         assert check.verdict == "agree"
-        assert check.numeric == pytest.approx(check.backprop, rel=1e-6, abs=1e-9)
+        assert check.numeric is not None
+        event("symbolic" if check.symbolic is not None else f"skipped: {check.reason}")
+        if check.symbolic is not None and not check.reason:
+            assert check.numeric == pytest.approx(check.symbolic, rel=1e-12, abs=1e-25)
+
+
+def test_the_symbolic_witness_speaks_for_random_formulas() -> None:
+    """A property that every formula could pass by being skipped would say nothing."""
+    heard: list[bool] = []
+
+    @given(FORMULAS, POINTS)
+    @settings(max_examples=40, deadline=None, suppress_health_check=QUIET, derandomize=True)
+    def collect(formula: str, point: dict[str, float]) -> None:
+        trace = traced_where_it_can_be(formula, point)
+        heard.extend(check.symbolic is not None for check in trace.checks.values())
+
+    collect()
+    assert len(heard) >= 40
+    assert sum(heard) >= 0.95 * len(heard)
+
+
+@pytest.mark.slow
+@given(FORMULAS, EXTREME_POINTS)
+@settings(max_examples=600, deadline=None, suppress_health_check=QUIET)
+def test_no_false_alarm_at_extreme_points(formula: str, point: dict[str, float]) -> None:
+    try:
+        graph = parse(formula, point)
+    except BacktraceError:
+        assume(False)
+        raise
+    trace = backtrace.trace(formula, {n: point[n] for n in graph.inputs}, budget=BUDGET)
+    assert not trace.disagreements, (formula, point, trace.disagreements)
 
 
 @pytest.mark.slow

@@ -83,7 +83,8 @@ def test_transcripts(
             text = text.replace(block, shown)
         else:
             assert block == shown
-    document.write_text(text, "utf-8")
+    if request.config.getoption("--regen"):
+        document.write_text(text, "utf-8")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

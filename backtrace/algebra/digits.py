@@ -13,24 +13,26 @@ import mpmath
 from backtrace.algebra import Derived, Value
 from backtrace.algebra.floats import FLOATS
 
+_FAR = 1e6
+
 
 class Digits(Derived):
     """The algebra of `digits`-digit floats, in a context of its own (mpmath's global one stays).
 
-    Literals are read as the 64-bit floats that the trace used, so that every witness stands at the
-    same point: at 0.1 + 0.2 against 0.3 the decimal numbers tie and the floats do not.
+    For a measured slope literals are read as the 64-bit floats that the trace used, so that every
+    witness stands at the same point: at 0.1 + 0.2 against 0.3 the decimal numbers tie and the
+    floats do not. With `decimal` they are read as they are written, to all digits.
     Outside its real domain a function gives nan; a pole gives inf or nan, as with floats.
     """
 
-    def __init__(self, digits: int) -> None:
+    def __init__(self, digits: int, decimal: bool = False) -> None:
+        self.decimal = decimal
         self.context: Any = mpmath.MPContext()
         self.context.dps = digits
-        self.exp = self._real(self.context.exp)
         self.expm1 = self._real(self.context.expm1)
         self.log1p = self._real(self.context.log1p)
         self.sqrt = self._real(self.context.sqrt)
         self.erf = self._real(self.context.erf)
-        self.erfc = self._real(self.context.erfc)
         self.sin = self._real(self.context.sin)
         self.cos = self._real(self.context.cos)
         self.tan = self._real(self.context.tan)
@@ -44,7 +46,6 @@ class Digits(Derived):
         self.sign = self._real(self.context.sign)
         self.floor = self._real(self.context.floor)
         self.ceil = self._real(self.context.ceil)
-        self.hypot = self._real(self.context.hypot)
         self.abs = abs
 
     def _real(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,18 +54,20 @@ class Digits(Derived):
         def real(*values: Value) -> Value:
             try:
                 result = function(*values)
-            except (ValueError, ZeroDivisionError):
+            except (ValueError, ArithmeticError):
                 return context.nan
             return context.nan if isinstance(result, context.mpc) else result
 
         return real
 
     def number(self, text: str) -> Value:
-        if text in ("pi", "e"):
+        if self.decimal and text in ("pi", "e"):
             return +getattr(self.context, text)
-        if text == "tau":
+        if self.decimal and text == "tau":
             return 2 * self.context.pi
-        return self.context.mpf(FLOATS.number(text))
+        if text.startswith("-"):
+            return -self.number(text[1:])
+        return self.context.mpf(text if self.decimal else FLOATS.number(text))
 
     def from_float(self, value: float) -> Value:
         """The float itself, exactly."""
@@ -79,6 +82,27 @@ class Digits(Derived):
         if a == 0 and b < 0:
             return self.context.inf
         return self._real(self.context.power)(a, b)
+
+    def exp(self, x: Value) -> Value:
+        if abs(x) > _FAR:  # no float comes near, and mpmath would think long about it
+            return self.context.inf if x > 0 else self.context.zero
+        return self._real(self.context.exp)(x)
+
+    def erfc(self, x: Value) -> Value:
+        square = x * x
+        if x < 0 or square < 3 * self.context.dps:
+            return self._real(self.context.erfc)(x)
+        # the asymptotic series (Abramowitz and Stegun 7.1.23): its terms fall until n ~ x^2
+        total = term = self.context.one
+        for n in range(1, 3 * self.context.dps):
+            term *= -(2 * n - 1) / (2 * square)
+            total += term
+            if abs(term) < self.context.eps:
+                break
+        return self.exp(-square) / (x * self.context.sqrt(self.context.pi)) * total
+
+    def hypot(self, *values: Value) -> Value:
+        return self.context.sqrt(sum(value * value for value in values))
 
     def log(self, x: Value) -> Value:
         return -self.context.inf if x == 0 else self._real(self.context.log)(x)

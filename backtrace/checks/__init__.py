@@ -19,6 +19,7 @@ from backtrace.graph import Node
 from backtrace.notation import number
 from backtrace.record import KINK, SKIPPED, Check, Note
 
+_LARGEST_FOR_ERF = 1000.0
 _LARGEST_EXPONENT = 10_000  # SymPy multiplies exact fractions out: 1.0000001^1000000000
 
 
@@ -46,7 +47,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     free = [name for name in subject.wrt if name not in at_kink]
     answers = _symbolic_answers(subject, free, budget)
     measured = numeric.measure(subject, free, budget)
-    judge = Judge(subject, measured)
+    judge = Judge(subject, measured, budget)
     checks: dict[str, Check] = {}
     for name, gradient in subject.gradients.items():
         if name in at_kink:
@@ -60,7 +61,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
         output = judge.verdict("", replace(answers[""], backprop=subject.value))
-    if subject.graph.gate_count <= budget.gates_alone:
+    if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)
 
@@ -69,16 +70,19 @@ def _at_kinks(subject: Subject) -> dict[str, str]:
     """The variables whose gradient passes a gate at a kink, and which gate that is."""
     graph = subject.graph
     needed = graph.ancestors(graph.output)
-    found: dict[str, str] = {}
-    for index in subject.kinks:
-        if index not in needed:
-            continue
-        behind = graph.ancestors(index)
-        reason = f"{label(graph.nodes[index])} (#{index}) is at a kink: no derivative to compare"
-        for name in subject.wrt:
-            if graph.inputs[name] in behind:
-                found.setdefault(name, reason)
-    return found
+    at_kink = set(subject.kinks) & needed
+    passed: dict[int, int] = {}  # for each node the kink its gradient came by
+    for index in range(graph.output, -1, -1):
+        kink = index if index in at_kink else passed.get(index)
+        if kink is not None and index in needed:
+            for source in graph.inputs_of[index]:
+                passed.setdefault(source, kink)
+    return {
+        name: f"{label(graph.nodes[passed[index]])} (#{passed[index]}) is at a kink: "
+        "no derivative to compare"
+        for name, index in graph.inputs.items()
+        if index in passed and name in subject.wrt
+    }
 
 
 def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
@@ -102,8 +106,16 @@ def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> 
 
 def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
     """Why SymPy, which has no limits of its own, is not asked; "" when it can be."""
-    if subject.graph.gate_count > budget.symbolic_gates:
-        return f"{subject.graph.gate_count:,} gates"
+    graph = subject.graph
+    if graph.gate_count > budget.symbolic_gates:
+        return f"{graph.gate_count:,} gates"
+    if graph.edge_count > budget.symbolic_edges:
+        return f"{graph.edge_count:,} edges"
+    for _, node, gate in graph.gates():
+        if "erf" in gate.formula:
+            largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
+            if largest > _LARGEST_FOR_ERF:
+                return f"SymPy needs too long for {gate.name} of {number(largest)}"
     exponents = list(_exponents(subject.graph.nodes, subject.values))
     for node in subject.graph.nodes:
         for constant in node.constants:

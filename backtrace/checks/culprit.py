@@ -2,49 +2,87 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import numeric
 from backtrace.checks.subject import Subject
 from backtrace.gates import Gate
 
-_TOLERANCE = 1e-6
-_FLOOR = 1e-12  # below this a difference may be cancellation within the gate
-_SECONDS = 2.0
+_ULP = 2.0**-52
+_MARGIN = 64.0
 
 
-def wrong_local(subject: Subject) -> int | None:
+class NotFound(Exception):
+    """The search was given up: it would take too long."""
+
+
+def wrong_local(subject: Subject, seconds: float) -> int | None:
     """The first gate whose local gradient is not the measured slope of its own forward; None when
-    each is right on its own. Gates at a kink have no slope to measure."""
+    each is right on its own. Gates at a kink have no slope to measure. Raises NotFound."""
     graph = subject.graph
-    at_kink = set(subject.kinks)
-    m = numeric.enough_digits(subject.values)
-    for index, _, _ in graph.gates():
-        if index not in at_kink:
-            slopes = numeric.local_slopes(graph, m, subject.values, index)
-            if any(map(_differ, subject.locals[index], slopes)):
+    needed = graph.ancestors(graph.output)
+    end = time.monotonic() + seconds
+    for index, node, gate in graph.gates():
+        operands = node.operand_values(subject.values, FLOATS)
+        value = subject.values[index]
+        at_kink = gate.kink is not None and gate.kink.at(FLOATS, value, *operands)
+        if at_kink or index not in needed:
+            continue
+        if time.monotonic() > end:
+            raise NotFound
+        slopes = iter(numeric.local_slopes(graph, subject.values, subject.locals[index], index))
+        locals_ = iter(subject.locals[index])
+        for k, operand in enumerate(node.operands):
+            if not isinstance(operand, int):
+                continue
+            local, slope = next(locals_), next(slopes)
+            if slope is not None and _differ(local, slope, _reach(gate, k, value, operands)):
                 return index
     return None
 
 
-def wrong_value(subject: Subject) -> int | None:
-    """The first gate whose value is not what SymPy makes of its formula; None when each is."""
+def _reach(gate: Gate, k: int, value: float, operands: list[float]) -> float:
+    """How far the last bit of a gate's output and inputs can move its local gradient: s*(1 - s) at
+    s = 1 can be 0 or 2e-16."""
+    if gate.blocks:
+        return 0.0  # a choice is not a matter of digits
+    right = gate.slope(FLOATS, k, value, operands)
+    moved = [gate.slope(FLOATS, k, value * (1 + sign * _ULP), operands) for sign in (1, -1)]
+    for j, operand in enumerate(operands):
+        others = [*operands[:j], operand * (1 + _ULP), *operands[j + 1 :]]
+        if operand != int(operand):
+            moved.append(gate.slope(FLOATS, k, value, others))
+    distances = [abs(slope - right) for slope in moved]
+    reach: float = max(d for d in (0.0, *distances) if math.isfinite(d))
+    return _MARGIN * reach
+
+
+def wrong_value(subject: Subject, seconds: float) -> int | None:
+    """The first gate whose value is not what SymPy makes of its formula; None when each is.
+    Raises NotFound."""
+    end = time.monotonic() + seconds
     for index, node, gate in subject.graph.gates():
-        if gate.is_comparison or gate.name == "where":
-            continue  # conditions are no numbers to SymPy
+        if gate.is_comparison or gate.name == "where" or gate.is_own:
+            continue  # conditions are no numbers to SymPy; an own gate's inner gates are not here
+        if time.monotonic() > end:
+            raise NotFound
         operands = node.operand_values(subject.values, FLOATS)
-        expected = _by_formula(gate, operands)
-        if expected is not None and _differ(expected, subject.values[index]):
+        expected = _by_formula(gate, operands, seconds)
+        value = subject.values[index]
+        if expected is not None and _differ(expected, value, _MARGIN * _ULP):
             return index
     return None
 
 
-def _by_formula(gate: Gate, operands: list[float]) -> float | None:
+def _by_formula(gate: Gate, operands: list[float], seconds: float) -> float | None:
     from backtrace.checks.symbolic import ask
 
     names = [f"x{k}" for k in range(len(operands))] if gate.variadic else list(gate.parameters)
     text = f"{gate.name}({', '.join(names)})" if gate.variadic else gate.formula
-    return ask(text, names, dict(zip(names, operands, strict=True)), (), _SECONDS)[""].value
+    return ask(text, names, dict(zip(names, operands, strict=True)), (), seconds)[""].value
 
 
-def _differ(a: float, b: float) -> bool:
-    return abs(a - b) > max(_TOLERANCE * max(abs(a), abs(b)), _FLOOR)
+def _differ(a: float, b: float, reach: float) -> bool:
+    return not abs(a - b) <= max(numeric.TOLERANCE * max(abs(a), abs(b)), reach)

@@ -6,30 +6,28 @@ from dataclasses import replace
 from functools import cached_property
 
 from backtrace.checks import culprit
-from backtrace.checks.numeric import Measured
+from backtrace.checks.numeric import TOLERANCE, Measured
 from backtrace.checks.rounding import uncertainty
-from backtrace.checks.subject import Subject
+from backtrace.checks.subject import Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.notation import number
 from backtrace.record import AGREE, DISAGREE, SKIPPED, Check, Note
-
-TOLERANCE = 1e-9
-"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
 
 
 class Judge:
     """What is costly (how far rounding reaches, which gate is wrong) is found once, and only when
     something differs. `notes` collects what a reader should know of the verdicts."""
 
-    def __init__(self, subject: Subject, measured: Measured) -> None:
+    def __init__(self, subject: Subject, measured: Measured, budget: Budget) -> None:
         self.subject = subject
+        self.budget = budget
         self.measured = measured
         self.notes: list[Note] = []
 
     def verdict(self, name: str, check: Check) -> Check:
         """The check, judged; `name` is a variable, or "" for the output's value."""
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
-        indirect = self.measured.indirect if name and check.numeric is None else ""
+        indirect = self.measured.indirect if name not in ("", *self.measured.slopes) else ""
         if indirect and self.measured.contradiction:
             return self._disagreement(check, self.measured.contradiction)
         reason = "; ".join(filter(None, (check.reason, indirect)))
@@ -40,6 +38,12 @@ class Judge:
         check = replace(check, relative_error=error, reason=reason)
         if error <= TOLERANCE:
             return replace(check, verdict=AGREE)
+        if (
+            check.symbolic is not None
+            and _relative_error(check.backprop, check.symbolic) <= TOLERANCE
+        ):
+            doubt = f"the slope is hard to measure here ({number(witnesses[-1])})"
+            return replace(check, verdict=AGREE, reason="; ".join(filter(None, (reason, doubt))))
         difference = max(abs(check.backprop - w) for w in witnesses)
         if difference <= self._uncertainty[name]:
             self._note_rounding(name, check.backprop, witnesses[0])
@@ -50,8 +54,7 @@ class Judge:
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own local gradient was measured: those that no
         variable's gradient passes are numbers of the trace too."""
-        wrong = culprit.wrong_local(self.subject)
-        if wrong is None or check.verdict == DISAGREE:
+        if check.verdict == DISAGREE or self._wrong_local is None:
             return check
         return self._disagreement(check, "a local gradient is not the slope of its gate")
 
@@ -60,18 +63,26 @@ class Judge:
         return uncertainty(self.subject)
 
     @cached_property
-    def _culprit(self) -> int | None:
-        wrong = culprit.wrong_local(self.subject)
-        return culprit.wrong_value(self.subject) if wrong is None else wrong
+    def _wrong_local(self) -> int | None:
+        return culprit.wrong_local(self.subject, self.budget.culprit_seconds)
+
+    @cached_property
+    def _culprit(self) -> tuple[int | None, str]:
+        """The gate that is wrong, and the words for it."""
+        try:
+            gate = self._wrong_local
+            if gate is None:
+                gate = culprit.wrong_value(self.subject, self.budget.culprit_seconds)
+        except culprit.NotFound:
+            return None, "which gate is wrong was not found in time"
+        if gate is None:
+            words = "every gate is right on its own: the formula is read or summed in two ways"
+            return None, words
+        name = label(self.subject.graph.nodes[gate])
+        return gate, f"the gate {name} (#{gate}) is wrong on its own"
 
     def _disagreement(self, check: Check, words: str) -> Check:
-        gate = self._culprit
-        if gate is not None:
-            place = (
-                f"the gate {label(self.subject.graph.nodes[gate])} (#{gate}) is wrong on its own"
-            )
-        else:
-            place = "every gate is right on its own: the formula is read or summed in two ways"
+        gate, place = self._culprit
         return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
     def _note_rounding(self, name: str, backprop: float, witness: float) -> None:

@@ -1,8 +1,8 @@
 """The measured slope: central differences through the same graph, with many digits.
 
-    (f(x + h) - f(x - h)) / 2h,   h = 1e-20 |x|
+    (f(x + h) - f(x - h)) / 2h,   h = 1e-30 |x|, and 1e-30 at most
 
-In 64-bit floats a central difference is good to 1e-10 at best; with 60 digits it is good to 1e-30
+In 64-bit floats a central difference is good to 1e-10 at best; with 100 digits it is good to 1e-30
 or so, and can tell a wrong rule from a rounding error. It has no limit but time: one slope costs
 two forward passes.
 """
@@ -11,31 +11,36 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
+from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.subject import Budget, Subject
 from backtrace.graph import Graph
 from backtrace.notation import number
 
-_DIGITS = 60
-_MOST_DIGITS = 800
-_STEP = "1e-20"
+TOLERANCE = 1e-9
+"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
+
+_STEP = -30  # the step is 1e-30 of what is moved
+_GUARD = 40  # digits beyond what the step and the smallest gradient need
+_MOST_DIGITS = 1500
 _MARGIN = 1000  # above the first-order estimate of rounding
+_SUSPICIOUS = 1e-12
 _DIRECTIONS = 2
-_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Slopes by variable. With too many variables for a slope each, slopes along random directions
-    speak for all at once: `indirect` says what was done instead, `contradiction` is what a
-    direction showed against the gradients.
+    """Slopes by variable; None where there is none to measure, at the edge of a domain. With too
+    many variables for a slope each, slopes along random directions speak for all at once:
+    `indirect` says what was done instead, `contradiction` what a direction showed against the
+    gradients.
     """
 
-    slopes: Mapping[str, float]
+    slopes: Mapping[str, float | None]
     indirect: str = ""
     covers_all: bool = False
     contradiction: str = ""
@@ -43,20 +48,28 @@ class Measured:
 
 def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     """The slope by each variable of `free`, as far as the budget goes."""
+    try:
+        return within(budget.slope_seconds, lambda: _measure(subject, free, budget))
+    except OutOfTime:
+        return Measured({}, f"no slope measured: it takes more than {budget.slope_seconds:g} s")
+
+
+def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     graph, point = subject.graph, subject.point
-    m = enough_digits(subject.values, subject.gradients.values())
-    noise = wobble(subject)
-    cost = 2 * len(graph.nodes)
-    if cost > budget.direction_gates:
+    cost = 2 * (len(graph.nodes) + graph.edge_count)
+    if cost > budget.direction_cost:
         return Measured({}, f"no slope measured: {graph.gate_count:,} gates")
-    if cost * len(free) <= budget.slope_gates or len(free) <= 1:
-        return Measured({name: slope(graph, m, point, {name: 1.0}, noise) for name in free})
+    probe = _Probe(subject)
+    if cost * len(free) <= budget.slope_cost or len(free) <= 1:
+        return Measured({name: probe.slope({name: 1.0}) for name in free})
     chance = random.Random(0)
     for _ in range(_DIRECTIONS):
         direction = {name: chance.uniform(-1, 1) * (abs(point[name]) or 1.0) for name in free}
         terms = [subject.gradients[name] * direction[name] for name in free]
-        expected, measured = math.fsum(terms), slope(graph, m, point, direction, noise)
-        if abs(expected - measured) > _TOLERANCE * math.fsum(map(abs, terms)):
+        expected, measured = math.fsum(terms), probe.slope(direction)
+        if measured is None:
+            return Measured({}, "no slope can be measured at the edge of a domain")
+        if abs(expected - measured) > TOLERANCE * math.fsum(map(abs, terms)):
             words = (
                 f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
             )
@@ -65,70 +78,106 @@ def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     return Measured({}, words, covers_all=True)
 
 
-def enough_digits(values: Sequence[float], gradients: Iterable[float] = ()) -> Digits:
-    """An algebra whose digits reach from the largest value on the way down to the smallest gradient
-    and 60 further: the slope of 60 nested sigmoids is 1e-37, and is to be seen beside a 0.6."""
-    largest = max((abs(v) for v in values), default=1.0)
-    smallest = min((abs(g) for g in gradients if g), default=1.0)
-    orders = max(0, math.frexp(largest)[1]) + max(0, -math.frexp(smallest)[1])
-    return Digits(min(_DIGITS + orders * 3 // 10, _MOST_DIGITS))
+class _Probe:
+    """Measures slopes of the whole graph at the subject's point, with digits enough for them all:
+    from the largest value on the way down to the smallest gradient times the smallest step."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.graph = subject.graph
+        self.point = subject.point
+        sizes = [abs(v) for v in subject.values if math.isfinite(v) and v]
+        self.least = min(sizes, default=1.0)
+        gradients = [abs(g) for g in subject.gradients.values() if g]
+        steps = [self._scale(abs(x)) for x in subject.point.values()]
+        self.m = algebra_for(max(sizes, default=1.0), min(gradients, default=1.0), steps)
+        self.wobble = _wobble(subject)
+
+    def slope(self, direction: Mapping[str, float]) -> float | None:
+        """d/dt f(point + t direction) at t = 0."""
+        scale = max(abs(self.point[name]) for name in direction)
+        h = step(self.m, self._scale(scale))
+
+        def output(t: Value) -> Value:
+            moved = {name: self.m.from_float(x) for name, x in self.point.items()}
+            for name, d in direction.items():
+                moved[name] += t * self.m.from_float(d)
+            return self.graph.evaluate(self.m, moved)[self.graph.output]
+
+        return central_difference(self.m, output, h, self.wobble)
+
+    def _scale(self, size: float) -> float:
+        """What a step is small against: the variable, or where that is 0 the smallest value; 1 at
+        most, because sin is no straighter at 1e22 than at 1."""
+        return min(size or self.least, 1.0)
 
 
-def wobble(subject: Subject) -> float:
-    """How much rounding at every gate can move the output, per unit of relative rounding: the sum
-    of |value| |upstream|, first-order error analysis. What a slope does not stand out from is 0."""
+def algebra_for(largest: float, smallest_gradient: float, steps: Iterable[float]) -> Digits:
+    orders = _orders(largest) - min(0, _orders(smallest_gradient))
+    orders -= min([0, *map(_orders, steps)])
+    return Digits(min(_GUARD - _STEP + max(orders, 0), _MOST_DIGITS))
+
+
+def _orders(size: float) -> int:
+    """The decimal exponent, rounded outwards."""
+    return math.floor(math.log10(size)) if size < 1 else math.ceil(math.log10(size))
+
+
+def step(m: Digits, scale: float) -> Value:
+    return m.context.mpf(10) ** _STEP * m.from_float(scale)
+
+
+def central_difference(
+    m: Digits, function: Callable[[Value], Value], h: Value, wobble: float
+) -> float | None:
+    """The slope of `function` at 0. `wobble` is how much rounding on the way can move it, per unit
+    of relative rounding; what does not stand out from that is 0. None where a probe has no finite
+    value: the point is at the edge of the domain."""
+    ahead, behind = function(h), function(-h)
+    difference = ahead - behind
+    if not m.context.isfinite(difference):
+        return None
+    size = m.from_float(wobble) + abs(ahead)
+    if abs(difference) <= size * m.context.eps * _MARGIN:
+        return 0.0
+    slope = difference / (2 * h)
+    if (
+        abs(difference) < size * h * _SUSPICIOUS or abs(slope) < _SUSPICIOUS
+    ):  # x^3 at 0: is it a slope, or the curvature?
+        closer = (function(h / 2) - function(-h / 2)) / h
+        if abs(slope - closer) > abs(slope) / 1000:
+            return 0.0
+    result = float(slope)
+    return result if math.isfinite(result) else None
+
+
+def _wobble(subject: Subject) -> float:
+    """The sum of |value| |upstream|: first-order error analysis."""
     pairs = zip(subject.values, subject.upstreams, strict=True)
     products = (abs(value * upstream) for value, upstream in pairs)
     return math.fsum(product for product in products if product < math.inf)
 
 
-def slope(
-    graph: Graph,
-    m: Digits,
-    point: Mapping[str, float],
-    direction: Mapping[str, float],
-    wobble: float = 1.0,
-) -> float:
-    """The output's slope along `direction`: d/dt f(point + t direction) at t = 0."""
-    scale = max((abs(point[name]) for name, d in direction.items() if d), default=0.0) or 1.0
-    h = m.context.mpf(_STEP) * m.from_float(scale)
-    ahead, behind = (_output(graph, m, point, direction, sign * h) for sign in (1, -1))
-    return _quotient(m, ahead, behind, h, wobble)
-
-
-def _output(
-    graph: Graph,
-    m: Digits,
-    point: Mapping[str, float],
-    direction: Mapping[str, float],
-    step: Value,
-) -> Value:
-    moved = {name: m.from_float(x) for name, x in point.items()}
-    for name, d in direction.items():
-        moved[name] += step * m.from_float(d)
-    return graph.evaluate(m, moved)[graph.output]
-
-
-def _quotient(m: Digits, ahead: Value, behind: Value, h: Value, wobble: float) -> float:
-    difference = ahead - behind
-    noise = (m.from_float(wobble) + abs(ahead)) * m.context.eps * _MARGIN
-    return 0.0 if abs(difference) <= noise else float(difference / (2 * h))
-
-
-def local_slopes(graph: Graph, m: Digits, values: Sequence[float], index: int) -> list[float]:
-    """The measured local gradient of one gate alone, by each of its inputs, where it stands."""
+def local_slopes(
+    graph: Graph, values: Sequence[float], locals_: Sequence[float], index: int
+) -> list[float | None]:
+    """The measured local gradient of one gate alone, by each of its inputs, where it stands.
+    `locals_` are the gradients to be compared with: they say how many digits it takes."""
     node = graph.nodes[index]
     gate = node.gate
     assert gate is not None
-    operands = node.operand_values([m.from_float(v) for v in values], m)
-    slopes = []
-    for k, operand in enumerate(node.operands):
-        if not isinstance(operand, int):
-            continue
-        h = m.context.mpf(_STEP) * (abs(operands[k]) or 1)
-        ahead, behind = (
-            gate.forward(m, *operands[:k], operands[k] + sign * h, *operands[k + 1 :])
-            for sign in (1, -1)
-        )
-        slopes.append(_quotient(m, ahead, behind, h, wobble=0.0))
-    return slopes
+    sizes = [abs(values[i]) for i in graph.inputs_of[index] if values[i]]
+    least = min([1.0, *sizes])
+    smallest = min([1.0, *(abs(local) for local in locals_ if local)])
+    m = algebra_for(max([abs(values[index]), *sizes, 1e-300]), smallest, [least])
+    operands = [
+        m.from_float(values[o]) if isinstance(o, int) else o.value(m) for o in node.operands
+    ]
+
+    def moved(k: int) -> Callable[[Value], Value]:
+        return lambda t: gate.forward(m, *operands[:k], operands[k] + t, *operands[k + 1 :])
+
+    return [
+        central_difference(m, moved(k), step(m, min(abs(values[o]) or least, 1.0)), 0.0)
+        for k, o in enumerate(node.operands)
+        if isinstance(o, int)
+    ]

@@ -10,67 +10,97 @@ to SymPy's parser, which is Python's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token, tokenize
 
 _WRITTEN = {"^": "**"}
+_EQUALITIES = {"==": "c_eq", "!=": "c_ne"}  # on symbols Python's own == asks for the same spelling
 
 
 @dataclass(frozen=True, slots=True)
 class Respelled:
-    """statements: (stage name or "", text); variables: the user's name -> v0, v1, ..."""
+    """statements: (stage name or "", text); definitions: (gate, parameters, text);
+    variables: the user's name -> v0, v1, ...; functions: the table's that are used."""
 
     statements: list[tuple[str, str]]
+    definitions: list[tuple[str, list[str], str]]
     variables: dict[str, str]
     functions: set[str]
 
 
 def respell(text: str, names: Collection[str]) -> Respelled:
     """`text` must be a formula that the parser has accepted, `names` the variables it was told."""
-    reading = _Reading(frozenset(names))
-    statements = [reading.statement(tokens) for tokens in _statements(tokenize(text))]
-    return Respelled(statements, reading.variables, reading.functions)
-
-
-def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
-    """The tokens of each statement; a line's end inside brackets ends nothing."""
-    current: list[Token] = []
-    depth, bars = 0, 0
-    for token in tokens:
-        if token.kind in (BREAK, END):
-            if depth or bars % 2:
-                continue
-            if current:
-                yield current
-            current = []
-        else:
-            depth += (token.kind == "(") - (token.kind == ")")
-            bars += token.kind == "|"
-            current.append(token)
+    reading = _Reading(tokenize(text), frozenset(names))
+    reading.all_statements()
+    return Respelled(reading.statements, reading.definitions, reading.variables, reading.functions)
 
 
 @dataclass(slots=True)
 class _Reading:
+    tokens: list[Token]
     names: frozenset[str]
+    at: int = 0
     variables: dict[str, str] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    own: dict[str, str] = field(default_factory=dict)
+    statements: list[tuple[str, str]] = field(default_factory=list)
+    definitions: list[tuple[str, list[str], str]] = field(default_factory=list)
 
-    def statement(self, tokens: list[Token]) -> tuple[str, str]:
+    def all_statements(self) -> None:
+        while self.tokens[self.at].kind != END:
+            if self.tokens[self.at].kind == BREAK:
+                self.at += 1
+            elif parameters := self._signature():
+                self._definition(parameters)
+            else:
+                self._statement()
+
+    def _signature(self) -> list[str]:
+        """The parameters, if a definition `name(a, b) =` begins here."""
+        end = self.at + 1
+        while self.tokens[end].kind in ("(", NAME, ","):
+            end += 1
+        kinds = [token.kind for token in self.tokens[self.at : end + 2]]
+        if kinds[:2] != [NAME, "("] or kinds[-2:] != [")", "="]:
+            return []
+        return [token.text for token in self.tokens[self.at + 2 : end] if token.kind == NAME]
+
+    def _definition(self, parameters: list[str]) -> None:
+        name = self.tokens[self.at].text
+        inner = _Reading(self.tokens, frozenset(parameters), self.at + 2 * len(parameters) + 3)
+        inner.functions, inner.own = self.functions, dict(self.own)
+        text = inner._spell()
+        places = [inner.variables.setdefault(p, f"v{len(inner.variables)}") for p in parameters]
+        self.own[name] = f"g{len(self.own)}"
+        self.definitions.append((self.own[name], places, text))
+        self.at = inner.at
+
+    def _statement(self) -> None:
         name = ""
-        if len(tokens) > 1 and tokens[0].kind == NAME and tokens[1].kind == "=":
-            name, tokens = tokens[0].text, tokens[2:]
-        words = _Words()
-        for position, token in enumerate(tokens):
-            following = tokens[position + 1].kind if position + 1 < len(tokens) else END
-            self._word(words, token, following)
+        if [token.kind for token in self.tokens[self.at : self.at + 2]] == [NAME, "="]:
+            name = self.tokens[self.at].text
+            self.at += 2
+        text = self._spell()
         if name:
             self.stages[name] = f"s{len(self.stages)}"
             name = self.stages[name]
-        return name, "".join(words.parts)
+        self.statements.append((name, text))
+
+    def _spell(self) -> str:
+        """The expression from here to the end of its statement; a line's end inside brackets ends
+        nothing."""
+        words = _Words()
+        while True:
+            token = self.tokens[self.at]
+            if token.kind == END or (token.kind == BREAK and not words.open_brackets):
+                return "".join(words.parts)
+            self.at += 1
+            if token.kind != BREAK:
+                self._word(words, token, self.tokens[self.at].kind)
 
     def _word(self, words: _Words, token: Token, following: str) -> None:
         kind = token.kind
@@ -78,6 +108,8 @@ class _Reading:
             words.operand(token.text.lstrip("0") if token.text.isdigit() else token.text, "0")
         elif kind == POWER:
             words.parts.append(f"**({token.text})")
+        elif kind == NAME and following == "(" and token.text in self.own:
+            words.function(self.own[token.text])
         elif kind == NAME and following == "(":
             self.functions.add(token.text)
             words.function(f"f_{token.text}")
@@ -97,6 +129,8 @@ class _Reading:
             words.close()
         elif kind == "=":
             pass  # written with the keyword before it
+        elif kind in _EQUALITIES:
+            words.equality(_EQUALITIES[kind])
         else:
             words.operator(_WRITTEN.get(kind, kind))
 
@@ -120,6 +154,8 @@ class _Words:
     due: bool = True
     open_brackets: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=lambda: [0])
+    begins: list[int] = field(default_factory=lambda: [0])
+    equalities: list[bool] = field(default_factory=lambda: [False])
 
     def operand(self, text: str, when_empty: str = "") -> None:
         self._multiply()
@@ -140,6 +176,8 @@ class _Words:
         self.parts.append("f_abs(" if closer == "|" else "(")
         self.open_brackets.append(closer)
         self.roots.append(0)
+        self.begins.append(len(self.parts))
+        self.equalities.append(False)
         self.due = True
 
     def bar(self) -> None:
@@ -149,14 +187,29 @@ class _Words:
             self.open("|")
 
     def close(self) -> None:
-        self.open_brackets.pop()
-        self.roots.pop()
+        self._end_equality()
+        for stack in (self.open_brackets, self.roots, self.begins, self.equalities):
+            stack.pop()
         self.parts.append(")")
         self._complete()
 
     def operator(self, text: str) -> None:
+        if text == ",":
+            self._end_equality()
         self.parts.append(text)
         self.due = True
+
+    def equality(self, function: str) -> None:
+        """a == b as c_eq(a,b): the call begins where the innermost bracket did."""
+        self.parts.insert(self.begins[-1], f"{function}(")
+        self.equalities[-1] = True
+        self.parts.append(",")
+        self.due = True
+
+    def _end_equality(self) -> None:
+        if self.equalities[-1]:
+            self.parts.append(")")
+            self.equalities[-1] = False
 
     def _multiply(self) -> None:
         if not self.due:

@@ -7,31 +7,36 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from backtrace.algebra import Algebra, Value
+from backtrace.engine import Backward
 from backtrace.graph import Graph
 
-Upstreams = Callable[[Graph, Sequence[Value], Algebra], Sequence[Value]]
-"""A backward pass: every node's upstream gradient, given every node's value."""
+Flow = Callable[[Graph, Sequence[Value], Algebra], Backward]
+"""The backward pass that is checked, to be asked again for nudged values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """SymPy's share in gates and in seconds; how many gates the measured slopes may evaluate before
-    they turn to random directions, and how many before they give up; up to how many gates each
-    local gradient is measured on its own."""
+    """SymPy's share in gates, edges and seconds; how many nodes and edges the measured slopes may
+    pass before they turn to random directions, and how many before they give up, and in how many
+    seconds; up to what size each local gradient is measured on its own, and for how many seconds a
+    wrong gate is looked for."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
-    slope_gates: int = 600_000
-    direction_gates: int = 4_000_000
-    gates_alone: int = 2_000
+    slope_cost: int = 1_200_000
+    direction_cost: int = 10_000_000
+    slope_seconds: float = 10.0
+    symbolic_edges: int = 600
+    alone_cost: int = 10_000
+    culprit_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
 class Subject:
     """The trace to be checked, as `record.Record` holds it.
 
-    kinks       the gates that stand at a kink
-    upstreams_of  the backward pass itself, to be asked again for nudged values
+    kinks     the gates that stand at a kink
+    flow_of   the backward pass itself, to be asked again for nudged values
     """
 
     graph: Graph
@@ -41,7 +46,7 @@ class Subject:
     locals: Sequence[Sequence[float]]
     kinks: Sequence[int]
     wrt: Sequence[str]
-    upstreams_of: Upstreams
+    flow_of: Flow
 
     @property
     def value(self) -> float:

@@ -9,6 +9,7 @@ the float trace is finite and no gate stands at a kink.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,20 +23,18 @@ from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import Respelled, respell
 from backtrace.gates import GATES, Gate
 
-_VALUE_DIGITS = 20
+_VALUE_DIGITS = (20, 60, 400)
+_SAME = 1e-13
 _LONGEST = 2000  # characters of a derivative; the rest is left out
 _NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
-_CONSTANTS = {"c_e": sympy.E, "c_pi": sympy.pi, "c_tau": 2 * sympy.pi}
+_SMALL_WHOLE = 1000
+_COMPARISONS = {"c_eq": sympy.Eq, "c_ne": sympy.Ne}
+_PI = sympy.Symbol("pi", positive=True)  # stands for the float that the trace used
+_CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI}
 
 
 class Unanswered(Exception):
     """SymPy has no usable answer; the message says why."""
-
-
-_FAILURES = (
-    *(Unanswered, RecursionError, ArithmeticError, AttributeError, NotImplementedError),
-    *(TypeError, ValueError, SyntaxError, MemoryError),
-)
 
 
 class _Floor(sympy.floor):  # type: ignore[misc]
@@ -85,9 +84,10 @@ def ask(
         within(seconds, work)
     except OutOfTime:
         reason = f"SymPy needs more than {seconds:g} s"
-    except _FAILURES as error:
+    except Exception as error:  # whatever SymPy raises, it is no witness then
         reason = _words(error)
-    return {name: answers.get(name, Answer(reason=reason)) for name in ("", *wrt)}
+    found = dict(answers)  # a worker that was left behind may still write
+    return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
 
 def _answer(expression: Callable[[], Any], reading: Reading, point: Mapping[str, float]) -> Answer:
@@ -96,7 +96,7 @@ def _answer(expression: Callable[[], Any], reading: Reading, point: Mapping[str,
         found = expression()
         formula = reading.text(found)
         return Answer(reading.value(found, point), formula)
-    except _FAILURES as error:
+    except Exception as error:  # whatever SymPy raises, it is no witness then
         return Answer(None, formula, _words(error))
 
 
@@ -126,17 +126,23 @@ class Reading:
         return self.expression.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
 
     def value(self, expression: Any, point: Mapping[str, float]) -> float:
-        """An expression's value at the point, correct to 15 digits."""
-        exact = {
-            symbol: sympy.Rational(point[name])
-            for name, symbol in self._symbols.items()
-            if name in point
+        """An expression's value at the point, correct to 15 digits.
+
+        It is found with more and more digits until two agree: evalf is not always as good as it
+        was asked to be (ln(1 + exp(-100)) with 20 digits is 0).
+        """
+        given = {
+            symbol: _exact(point[name]) for name, symbol in self._symbols.items() if name in point
         }
-        result = expression.evalf(_VALUE_DIGITS, subs=exact)
-        if not (result.is_Float or result.is_Rational) or not result.is_finite:
-            raise Unanswered("SymPy finds no real number here")
-        # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
-        return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
+        given[_PI] = sympy.Float(math.pi, max(_VALUE_DIGITS))
+        before = None
+        for digits in _VALUE_DIGITS:
+            value = _evaluate(expression, given, digits)
+            same = before is not None and abs(value - before) <= _SAME * abs(value)
+            if same and value:  # a zero may be what cancellation has left
+                break
+            before = value
+        return value
 
     def text(self, expression: Any) -> str:
         """An expression in the formula language, with the user's names."""
@@ -144,25 +150,57 @@ class Reading:
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
+def _exact(value: float) -> Any:
+    """The float itself. (Not as a fraction: SymPy would take roots of its numerator exactly.)"""
+    if value == int(value) and abs(value) <= _SMALL_WHOLE:
+        return sympy.Integer(int(value))
+    return sympy.Float(value, max(_VALUE_DIGITS))
+
+
+def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
+    result = expression.evalf(digits, subs=given)
+    if not (result.is_Float or result.is_Rational) or not result.is_finite:
+        raise Unanswered("SymPy finds no real number here")
+    # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
+    return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
+
+
 def _zero(*_: Any) -> Any:
     return sympy.Integer(0)
 
 
 def _read(respelled: Respelled, symbols: Mapping[str, Any]) -> Any:
-    known: dict[str, Any] = dict(_CONSTANTS)
+    known: dict[str, Any] = {**_CONSTANTS, **_COMPARISONS}
     known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}
     known |= {f"f_{name}": _function(GATES[name]) for name in respelled.functions}
+    for gate, parameters, text in respelled.definitions:
+        known[gate] = _own_function(parameters, text, dict(known))
     result = None
     for stage, text in respelled.statements:
-        result = parse_expr(
-            text,
-            local_dict=known,
-            global_dict={**_NUMBERS, "__builtins__": {}},
-            transformations=(auto_number, rationalize),
-        )
+        result = _expression(text, known)
         if stage:
             known[stage] = result
     return result
+
+
+def _expression(text: str, known: dict[str, Any]) -> Any:
+    return parse_expr(
+        text,
+        local_dict=known,
+        global_dict={**_NUMBERS, "__builtins__": {}},
+        transformations=(auto_number, rationalize),
+    )
+
+
+def _own_function(parameters: list[str], text: str, known: dict[str, Any]) -> Callable[..., Any]:
+    """A gate that the formula defines: its text, read with the arguments for its parameters."""
+
+    def function(*values: Any, **keywords: Any) -> Any:
+        named = {name.removeprefix("p_"): value for name, value in keywords.items()}
+        given = dict(zip(parameters, values, strict=False))
+        return _expression(text, {**known, **named, **given})
+
+    return function
 
 
 def _function(gate: Gate) -> Callable[..., Any]:
@@ -182,10 +220,13 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
 
 def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
     """The gate's formula, read by SymPy, with the arguments in the parameters' places."""
-    reading = respell(gate.formula, gate.parameters)
+    parameters = gate.parameters
+    if gate.variadic:
+        parameters = tuple(f"x{k}" for k in range(len(values)))
+    reading = respell(gate.formula_for(len(values)), parameters)
     symbols = {name: sympy.Symbol(v, real=True) for name, v in reading.variables.items()}
     given: dict[str, Any] = {name: sympy.Rational(text) for name, text in gate.defaults.items()}
-    given |= dict(zip(gate.parameters, values, strict=False))
+    given |= dict(zip(parameters, values, strict=False))
     given |= {name.removeprefix("p_"): value for name, value in keywords.items()}
     body = _read(reading, symbols)
     return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)

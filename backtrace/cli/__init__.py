@@ -116,6 +116,9 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return _PIPE_CLOSED
+    except OSError as error:
+        _forget_stdout()
+        complain(UsageError(f"cannot write the output: {error.strerror or error}"), color)
     return 2
 
 
@@ -152,5 +155,8 @@ def _forget_stdout() -> None:
 
 def main() -> None:
     """The entry point of the `backtrace` command."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it: `>&-`
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 - for the whole process
     gc.disable()  # a short-lived process; collecting while SymPy loads is a third of the start-up
     sys.exit(run(sys.argv[1:]))

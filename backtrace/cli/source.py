@@ -20,6 +20,7 @@ def formula_and_values(words: tuple[str, ...], file: str | None) -> tuple[str, t
     if formula == "-":
         return _decode(_read(sys.stdin.buffer), "standard input"), values
     _refuse_value_first(formula, values)
+    _refuse_forgotten(formula, values)
     return formula, values
 
 
@@ -46,6 +47,18 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         what = f"{name} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}"
         raise UsageError(what) from None
+
+
+def _refuse_forgotten(formula: str, values: tuple[str, ...]) -> None:
+    """x=-2 y=5: values, and no formula before them."""
+    name, equals, value = formula.partition("=")
+    if equals and name.strip().isidentifier() and all("=" in word for word in values):
+        try:
+            float(value)
+        except ValueError:
+            return
+        hint = f'backtrace "FORMULA" {" ".join((formula, *values))}'
+        raise UsageError("the formula is missing: this is a value", hint=hint)
 
 
 def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:

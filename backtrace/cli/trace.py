@@ -61,7 +61,7 @@ def trace(
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
-    from backtrace import render
+    from backtrace import files, render
     from backtrace.formula.point import read_words
     from backtrace.tracer import Trace, trace_given
 
@@ -73,7 +73,7 @@ def trace(
     if output is None:
         say(text)
     else:
-        render.write(output, text)
+        files.write(output, text)
     problem = _problem(traced)
     if problem is not None:
         complain(problem, look.color)

@@ -54,7 +54,7 @@ class Builder:
         gate = self._gates[emission]
         return gate is not None and gate.is_comparison
 
-    def finish(self, output: int) -> Graph:
+    def finish(self, output: int, own: tuple[Gate, ...] = ()) -> Graph:
         if self._first[output] >= 0:
             output = self._emit(None, (output,), "", self._spans[output], first=-1)
         order = list(self.inputs.values())
@@ -76,7 +76,7 @@ class Builder:
             )
             for emission in order
         )
-        return Graph(nodes, place[output], self.text)
+        return Graph(nodes, place[output], self.text, own)
 
     def _emit(
         self, gate: Gate | None, operands: tuple[int, ...], word: str, span: Span, first: int

@@ -12,7 +12,8 @@ import unicodedata
 GREEK = "α-ωΓΔΘΛΞΠΣΦΨΩ"
 """Greek letters as a character class; capitals that look like Latin ones are left out."""
 
-SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+SUBSCRIPT_DIGITS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+SUBSCRIPTS = str.maketrans(SUBSCRIPT_DIGITS)
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 SYMBOLS = {
@@ -38,6 +39,8 @@ _LOOK_ALIKES = dict(
 
 _WORDS = {
     '"': ("text in quotes is not part of a formula", "write names without quotes"),
+    "“": ("text in quotes is not part of a formula", "write names without quotes"),
+    "”": ("text in quotes is not part of a formula", "write names without quotes"),
     "%": ("'%' is not an operator here", "write a percentage as /100"),
     "{": ("'{' is not allowed in a formula", "group with ( )"),
     "}": ("'}' is not allowed in a formula", "group with ( )"),

@@ -6,6 +6,8 @@ operators. What is read is emitted to the Builder in postfix order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backtrace.algebra.spelling import Binding
 from backtrace.errors import FormulaError, Span
 from backtrace.formula import slips
@@ -27,16 +29,24 @@ _ROOT = Binding.ATOM + 1  # √ takes what stands next to it, before any power
 class ExpressionReader:
     """Reads expressions from `tokens`, beginning at `at` and leaving it behind what was read.
 
-    `names` are the variables that have a value, `stages` what the statements before have named.
+    `names` are the variables that have a value, `stages` what the statements before have named,
+    `gates` what can be called: the table, and what the formula has defined.
     """
 
     def __init__(
-        self, text: str, tokens: list[Token], builder: Builder, names: frozenset[str]
+        self,
+        text: str,
+        tokens: list[Token],
+        builder: Builder,
+        names: frozenset[str],
+        gates: Mapping[str, Gate],
     ) -> None:
         self.text = text
+        self.gates = gates
         self.tokens = tokens
         self.builder = builder
         self.names = names
+        self.defining = ""  # the gate whose definition this is
         self.stages: dict[str, int] = {}
         self.at = 0
         self.operands: list[Operand] = []
@@ -105,7 +115,7 @@ class ExpressionReader:
             self._push(self.builder.input(name, span), token)
         elif name in NAMED_CONSTANTS:
             self._push(self.builder.number(name, span), token)
-        elif slips.is_function(name):
+        elif slips.is_function(name, self.gates):
             raise slips.function_without_brackets(self.text, token, following)
         else:
             self._push(self.builder.input(name, span), token)
@@ -117,7 +127,7 @@ class ExpressionReader:
         if kind in INFIX:
             if kind in ("<", "<=", ">", ">=", "==", "!="):
                 self._refuse_comparison_outside_where(token)
-            self._infix(GATES[INFIX[kind]], token)
+            self._infix(self.gates[INFIX[kind]], token)
             return True
         if kind == POWER:
             self._superscript(token)
@@ -131,13 +141,14 @@ class ExpressionReader:
         if kind == ",":
             self._comma()
             return True
-        if kind in (NAME, "(", "|", "√") and self._ends_a_factor(self.tokens[self.at - 1]):
+        joins = kind == NAME and token.text in slips.JOINERS and not self._knows(token.text)
+        if kind in (NAME, "(", "|", "√") and not joins and self._ends_a_factor():
             self._implicit_product(token)
             return True
         raise slips.operator_missing(self.text, self.tokens, self.at)
 
     def _prefix(self, name: str, binding: int, token: Token) -> None:
-        self.operators.append(Operator(GATES[name], binding, token, is_prefix=True))
+        self.operators.append(Operator(self.gates[name], binding, token, is_prefix=True))
         self.at += 1
 
     def _infix(self, gate: Gate, token: Token) -> None:
@@ -181,7 +192,7 @@ class ExpressionReader:
         base = self.operands.pop()
         power = self.builder.number(token.text, (token.start, token.end))
         self._apply(
-            GATES["pow"], [base, Operand(power, token.start, token.end)], base.start, token.end
+            self.gates["pow"], [base, Operand(power, token.start, token.end)], base.start, token.end
         )
         self.at += 1
 
@@ -197,15 +208,18 @@ class ExpressionReader:
         if self.at and self.tokens[self.at - 1].kind == "√":
             raise self.error("it is not clear what √ takes here", token, "add brackets: √(-x)")
 
-    def _ends_a_factor(self, token: Token) -> bool:
-        """Whether what stands there may be followed by a factor without a sign between."""
-        return token.kind in (NUMBER, ")", "|", POWER)
+    def _ends_a_factor(self) -> bool:
+        """Whether what was read last may be followed by a factor without a sign between."""
+        return self.tokens[self.at - 1].kind in (NUMBER, ")", "|", POWER)
 
     def _implicit_product(self, token: Token) -> None:
-        pending = [o for o in self.operators[-2:] if isinstance(o, Operator) and not o.is_prefix]
-        if pending and self.operators[-1:] and not isinstance(self.operators[-1], Bracket):
-            operator = pending[-1]
-            if operator.gate.name in ("div", "pow"):
+        for operator in reversed(self.operators):
+            if isinstance(operator, Bracket):
+                break
+            if operator.binding == _ROOT:
+                hint = f"add brackets: {self.text[operator.token.start]}(...)"
+                raise self.error("it is not clear what √ takes here", operator.token, hint)
+            if not operator.is_prefix and operator.gate.name in ("div", "pow"):
                 left, right = self.operands[-2], self.operands[-1]
                 raise slips.unclear_product(
                     self.text,
@@ -214,7 +228,9 @@ class ExpressionReader:
                     (right.start, token.start),
                     token,
                 )
-        gate = GATES["mul"]
+            if not operator.is_prefix:
+                break
+        gate = self.gates["mul"]
         self._reduce(gate.binding)
         self.operators.append(Operator(gate, gate.binding, token, is_prefix=False))
 
@@ -236,14 +252,17 @@ class ExpressionReader:
 
     def _call(self, token: Token) -> None:
         name = token.text
-        if not slips.is_function(name):
-            raise slips.not_a_function(self.text, token, self._knows(name))
-        bracket = Bracket(token, len(self.operands), gate=GATES[name])
+        if name == self.defining:
+            hint = "a gate may use the gates before it, and not itself"
+            raise self.error(f"'{name}' is defined by itself", token, hint)
+        if not slips.is_function(name, self.gates):
+            raise slips.not_a_function(self.text, token, self._knows(name), self.gates)
+        bracket = Bracket(token, len(self.operands), gate=self.gates[name])
         self._open(bracket)
         self.at += 1
         if self.tokens[self.at].kind == ")":
             raise slips.wrong_count(
-                self.text, GATES[name], 0, (token.start, self.tokens[self.at].end)
+                self.text, self.gates[name], 0, (token.start, self.tokens[self.at].end)
             )
 
     def _is_keyword(self) -> bool:
@@ -257,7 +276,7 @@ class ExpressionReader:
     def _keyword(self, token: Token) -> None:
         bracket = self.brackets[-1]
         assert bracket.gate is not None
-        if token.text not in bracket.gate.parameters or bracket.gate.variadic:
+        if token.text not in bracket.gate.parameters or not bracket.gate.takes_keywords:
             raise slips.unknown_keyword(self.text, bracket.gate, token)
         if token.text in bracket.keywords:
             raise self.error(f"'{token.text}' is given twice", token)
@@ -268,7 +287,14 @@ class ExpressionReader:
         if not self.brackets or self.brackets[-1].gate is None:
             raise slips.comma_outside_call(self.text, self.tokens, self.at)
         self._reduce(0)
-        self.brackets[-1].commas += 1
+        bracket = self.brackets[-1]
+        following = self.tokens[self.at + 1 : self.at + 3]
+        if bracket.keywords and [token.kind for token in following] != [NAME, "="]:
+            hint = "arguments given by name come last"
+            raise self.error(
+                "an argument without a name follows one with a name", following[0], hint
+            )
+        bracket.commas += 1
         self.at += 1
 
     def _close(self, token: Token) -> None:
@@ -286,7 +312,7 @@ class ExpressionReader:
             span = (bracket.token.start, token.end)
             self._apply(bracket.gate, arguments(bracket, given, span, self.builder), *span)
         elif bracket.is_bar:
-            self._apply(GATES["abs"], [self.operands.pop()], bracket.token.start, token.end)
+            self._apply(self.gates["abs"], [self.operands.pop()], bracket.token.start, token.end)
         else:
             inner = self.operands.pop()
             self.operands.append(Operand(inner.emission, bracket.token.start, token.end))
@@ -295,7 +321,7 @@ class ExpressionReader:
     def _refuse_comparison_outside_where(self, token: Token) -> None:
         for bracket in reversed(self.brackets):
             if bracket.gate is not None or bracket.is_bar:
-                if bracket.gate is GATES["where"] and bracket.commas == 0:
+                if bracket.gate is self.gates["where"] and bracket.commas == 0:
                     return
                 break
         raise slips.comparison_outside_where(self.text, token)

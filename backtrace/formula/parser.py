@@ -7,40 +7,54 @@ folded or shared.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from backtrace.errors import FormulaError, Span
 from backtrace.formula.builder import Builder
+from backtrace.formula.definitions import own_gate
 from backtrace.formula.expression import ExpressionReader
 from backtrace.formula.tokens import BREAK, END, NAME, Token, tokenize
-from backtrace.gates import GATES
+from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph
 
 
-def parse(text: str, names: Collection[str] = ()) -> Graph:
+def parse(
+    text: str, names: Collection[str] = (), own: Mapping[str, Gate] = MappingProxyType({})
+) -> Graph:
     """The graph of a formula. `names` are the variables that have a value: e, pi and tau are
-    constants unless they are among them, and a function's name is a variable if it is.
+    constants unless they are among them, and a function's name is a variable if it is. `own` are
+    gates beside the table's.
 
     Raises FormulaError, with the place.
     """
-    return _Statements(text, frozenset(names)).graph()
+    return _Statements(text, frozenset(names), own).graph()
+
+
+def parse_definitions(text: str) -> dict[str, Gate]:
+    """The gates that a text defines, `swish(a) = a*sigmoid(a)` and the like, and nothing else.
+
+    Raises FormulaError, with the place.
+    """
+    return _Statements(text, frozenset(), {}).definitions()
 
 
 class _Statements:
-    def __init__(self, text: str, names: frozenset[str]) -> None:
+    def __init__(self, text: str, names: frozenset[str], own: Mapping[str, Gate]) -> None:
         self.text = text
         self.tokens = tokenize(text)
         self.builder = Builder(text)
-        self.reader = ExpressionReader(text, self.tokens, self.builder, names)
+        self.own = dict(own)
+        self.gates = {**GATES, **own}
+        self.reader = ExpressionReader(text, self.tokens, self.builder, names, self.gates)
 
     def graph(self) -> Graph:
         result = None
         unnamed: Span | None = None
-        while True:
-            while self.tokens[self.reader.at].kind == BREAK:
-                self.reader.at += 1
-            if self.tokens[self.reader.at].kind == END:
-                break
+        while self._more():
+            if self._definition():
+                continue
             if unnamed:
                 raise self.error(
                     "only the last statement may go without a name",
@@ -55,10 +69,73 @@ class _Statements:
             else:
                 result = self._name_stage(name, result, start)
         if result is None:
-            raise self.error(
-                "the formula is empty", (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4'
+            what = (
+                "the formula defines gates but computes nothing"
+                if self.own
+                else "the formula is empty"
             )
-        return self.builder.finish(result)
+            raise self.error(what, (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+        return self.builder.finish(result, tuple(self.own.values()))
+
+    def definitions(self) -> dict[str, Gate]:
+        while self._more():
+            if not self._definition():
+                token = self.tokens[self.reader.at]
+                hint = "swish(a) = a*sigmoid(a)"
+                raise self.error("only definitions of gates can stand here", token, hint)
+        return self.own
+
+    def _more(self) -> bool:
+        """Whether another statement follows; steps over what separates them."""
+        while self.tokens[self.reader.at].kind == BREAK:
+            self.reader.at += 1
+        return self.tokens[self.reader.at].kind != END
+
+    def _definition(self) -> bool:
+        """Reads `name(a, b) = expression`, if that stands here, and adds the gate to the table."""
+        parameters = self._signature()
+        if not parameters:
+            return False
+        name = self.tokens[self.reader.at]
+        names = [token.text for token in parameters]
+        for token in parameters:
+            if names.count(token.text) > 1:
+                raise self.error(f"'{token.text}' is a parameter twice", token)
+        builder = Builder(self.text)
+        body = ExpressionReader(self.text, self.tokens, builder, frozenset(names), self.gates)
+        body.defining = name.text
+        body.at = self.reader.at + 2 * len(parameters) + 3
+        inner = builder.finish(body.read())
+        self._refuse_shadowing(name, inner)
+        for used, index in inner.inputs.items():
+            if used not in names:
+                hint = f"it has {', '.join(names)}"
+                what = f"'{used}' is not a parameter of {name.text}"
+                raise self.error(what, inner.nodes[index].span, hint)
+        self.own[name.text] = self.gates[name.text] = own_gate(name.text, tuple(names), inner)
+        self.reader.at = body.at
+        return True
+
+    def _refuse_shadowing(self, name: Token, inner: Graph) -> None:
+        """A gate's name cannot come to mean something else; to spell out what it means is fine."""
+        known = self.gates.get(name.text)
+        if known is not None and (known.is_own or not _same(known, inner)):
+            hint = f"it means {known.formula}; give your gate another name"
+            raise self.error(f"'{name.text}' is a gate already", name, hint)
+
+    def _signature(self) -> list[Token]:
+        """The parameters, if `name(a, b) =` stands here."""
+        tokens, at = self.tokens, self.reader.at
+        if tokens[at].kind != NAME or tokens[at + 1].kind != "(":
+            return []
+        parameters = []
+        at += 2
+        while tokens[at].kind == NAME and tokens[at + 1].kind in (",", ")"):
+            parameters.append(tokens[at])
+            if tokens[at + 1].kind == ")":
+                return parameters if tokens[at + 2].kind == "=" else []
+            at += 2
+        return []
 
     def _assigned_name(self) -> Token | None:
         token, following = (
@@ -86,10 +163,20 @@ class _Statements:
                 f"'{name.text}' is defined by itself", name, "give the stage a new name"
             )
         span = (start, self.tokens[self.reader.at - 1].end)
-        stage = self.builder.stage(result, name.text, GATES["identity"], span)
+        stage = self.builder.stage(result, name.text, self.gates["identity"], span)
         self.reader.stages[name.text] = stage
         return stage
 
     def error(self, what: str, place: Token | Span, hint: str = "") -> FormulaError:
         span = (place.start, place.end) if isinstance(place, Token) else place
         return FormulaError(what, text=self.text, span=span, hint=hint)
+
+
+def _same(gate: Gate, inner: Graph) -> bool:
+    """Whether a gate's formula and a definition are the same, but for the names of parameters."""
+    formula = parse(gate.formula, gate.parameters)
+    unnamed = [
+        tuple(replace(node, name="") if node.is_input else node for node in graph.nodes)
+        for graph in (formula, inner)
+    ]
+    return unnamed[0] == unnamed[1]

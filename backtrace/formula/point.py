@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import FormulaError, Span, ValueGivenError
 from backtrace.formula.parser import parse
-from backtrace.formula.slips import near_misses
 from backtrace.formula.tokens import NAME, tokenize
 from backtrace.graph import Graph
+from backtrace.suggestions import near_misses
 
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
@@ -44,9 +44,14 @@ def read_words(words: Sequence[str]) -> dict[str, Given]:
 def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
     """A point given from Python: numbers, or texts as on the command line."""
     given: dict[str, Given] = {}
-    for name, value in point.items():
+    for key, value in point.items():
+        if not isinstance(key, str):
+            raise ValueGivenError(f"a variable's name is text, not {type(key).__name__}")
+        name = _name(key, key)
+        if name in given:
+            raise ValueGivenError(f"'{name}' is given twice")
         if isinstance(value, str):
-            given[_name(name, name)] = Given(read_value(value, value, 0))
+            given[name] = Given(read_value(value, value, 0))
             continue
         try:
             number = float(value)  # type: ignore[arg-type]
@@ -54,7 +59,7 @@ def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
             raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
         if not math.isfinite(number):
             raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
-        given[_name(name, name)] = Given(number)
+        given[name] = Given(number)
     return given
 
 

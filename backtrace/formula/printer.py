@@ -70,6 +70,8 @@ def label(node: Node) -> str:
         return node.name or spell_constant(node.constants[0]).text
     if gate.name == "neg":
         return "*-1"
+    if gate.is_comparison and not node.constants:
+        return gate.operator
     if not node.constants or not gate.operator:
         return (
             gate.name if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backtrace.errors import FormulaError, Span
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
 from backtrace.gates import GATES, Gate
+from backtrace.suggestions import near_misses
 
+JOINERS = ("and", "or", "not")
 _FAR_FROM_HERE = {"[": "arrays are not supported yet", "@": "arrays are not supported yet"}
 
 
-def is_function(name: str) -> bool:
+def is_function(name: str, gates: Mapping[str, Gate] = GATES) -> bool:
     """Whether a formula may call it: sin is one, add is written +."""
-    return name in GATES and not GATES[name].operator
-
-
-def near_misses(name: str, known: list[str]) -> list[str]:
-    """Known names that `name` is probably a misspelling of, the nearest first."""
-    import difflib  # only a mistake needs it
-
-    same_but_case = [k for k in known if k.lower() == name.lower()]
-    return same_but_case or difflib.get_close_matches(name, known, n=2, cutoff=0.66)
+    return name in gates and not gates[name].operator
 
 
 def _error(text: str, what: str, span: Span, hint: str = "") -> FormulaError:
@@ -34,12 +30,14 @@ def _shown(text: str, token: Token) -> str:
     return text[token.start : token.end][:40]
 
 
-def not_a_function(text: str, token: Token, is_variable: bool) -> FormulaError:
+def not_a_function(
+    text: str, token: Token, is_variable: bool, gates: Mapping[str, Gate]
+) -> FormulaError:
     name = _shown(text, token)
     if is_variable:
         what = f"'{name}' is a variable, not a function"
         return _error(text, what, _span(token), f"for a product write {name}*(...)")
-    near = near_misses(token.text, [n for n in GATES if is_function(n)])
+    near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
     hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
     if not near and len(name) <= 2:
         hint = f"for a product write {name}*(...)"
@@ -57,6 +55,9 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     """An operand is due and something else stands there."""
     token, before = tokens[at], tokens[at - 1] if at else None
     shown = _shown(text, token)
+    if token.kind == "/" and before is not None and before.kind == "/":
+        hint = "a whole quotient is floor(x/y)"
+        return _error(text, "'//' is not an operator", (before.start, token.end), hint)
     opens = before is None or before.kind in ("(", "|", ",", BREAK, "=")
     if token.kind == "'":
         return _quoted(text, token)
@@ -108,11 +109,14 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
             _span(token),
             "q = x + y; f = q*z",
         )
+    if token.kind == NAME and token.text in JOINERS:
+        hint = "two conditions: where(a > 0, where(b > 0, x, y), y)"
+        return _error(text, f"'{shown}' cannot join conditions", _span(token), hint)
     if token.kind in (NAME, NUMBER, "(", "|", "√"):
         hint = f"write {_shown(text, before)}*{shown} for a product"
         if before.kind not in (NAME, NUMBER) or token.kind not in (NAME, NUMBER):
             hint = "write * for a product"
-        elif token.kind == NAME and token.text in ("if", "else", "and", "or", "not"):
+        elif token.kind == NAME and token.text in ("if", "else"):
             hint = "a choice is written where(x > 0, a, b)"
         return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
     return _error(text, f"unexpected '{shown}'", _span(token), _FAR_FROM_HERE.get(token.kind, ""))
@@ -133,6 +137,8 @@ def unclear_product(
 
 def unknown_keyword(text: str, gate: Gate, token: Token) -> FormulaError:
     hint = f"it is written {signature(gate)}"
+    if gate.name == "where":
+        hint = "equal is written ==: where(x == 0, a, b)"
     return _error(text, f"{gate.name} has no '{_shown(text, token)}='", _span(token), hint)
 
 

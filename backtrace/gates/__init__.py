@@ -12,7 +12,7 @@ table; adding a gate touches its row and nothing else.
 from __future__ import annotations
 
 from backtrace.gates import activations, arithmetic, choices, elementary
-from backtrace.gates.gate import Domain, Gate, Kink, Role
+from backtrace.gates.gate import CONVENTIONS, Domain, Gate, Kink, Role
 
 FAMILIES: dict[str, tuple[Gate, ...]] = {
     "arithmetic": arithmetic.ROWS,
@@ -24,4 +24,4 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
 GATES: dict[str, Gate] = {row.name: row for rows in FAMILIES.values() for row in rows}
 """Every gate by name, in the order a learner meets them."""
 
-__all__ = ["FAMILIES", "GATES", "Domain", "Gate", "Kink", "Role"]
+__all__ = ["CONVENTIONS", "FAMILIES", "GATES", "Domain", "Gate", "Kink", "Role"]

@@ -5,6 +5,7 @@ Each forward is written to survive where its formula overflows: sigmoid(-1000) i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from backtrace.algebra import Algebra, Value
@@ -17,9 +18,62 @@ RELU = Gate(
     parameters=("x",),
     role=Role.ROUTER,
     forward=lambda m, x: m.maximum(x, 0),
-    local=(lambda m, f, x: m.greater(x, 0),),
+    local=(lambda m, f, x: m.where(m.greater(x, 0), 1, 0),),
     formula="max(0, x)",
-    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0"),
+    spellings=("where(x > 0, x, 0)",),
+    kink=flat_at(
+        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
+    ),
+)
+
+
+def _between(rule: Callable[[Algebra, Value], Value]) -> Callable[..., Value]:
+    """A rule for the slope at 0 between a (from the left) and 1; the slope by a itself is 0."""
+    return lambda m, k, f, x, constant: 0 if k else rule(m, x[1])
+
+
+_BETWEEN = {
+    "left": _between(lambda m, a: a),
+    "right": _between(lambda m, a: 1),
+    "split": _between(lambda m, a: m.divide(1 + a, 2)),
+    "torch": _between(lambda m, a: a),
+}
+
+
+LEAKY_RELU = Gate(
+    name="leaky_relu",
+    summary="x where x > 0, else a*x",
+    parameters=("x", "a"),
+    defaults={"a": "0.01"},
+    role=Role.SCALER,
+    forward=lambda m, x, a: m.where(m.greater(x, 0), x, a * x),
+    local=(
+        lambda m, f, x, a: m.where(m.greater(x, 0), 1, a),
+        lambda m, f, x, a: m.where(m.greater(x, 0), 0, x),
+    ),
+    formula="where(x > 0, x, a*x)",
+    spellings=("where(x < 0, a*x, x)", "max(0.01*x, x)"),
+    kink=Kink(
+        at=lambda m, f, x, a: m.equal(x, 0),
+        local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
+        says="at 0 the slope between a and 1 that is nearest to 0",
+        others={**_BETWEEN, "jax": _between(lambda m, a: 1)},
+    ),
+)
+
+
+ELU = Gate(
+    name="relu",
+    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
+    parameters=("x",),
+    role=Role.ROUTER,
+    forward=lambda m, x: m.maximum(x, 0),
+    local=(lambda m, f, x: m.where(m.greater(x, 0), 1, 0),),
+    formula="max(0, x)",
+    spellings=("where(x > 0, x, 0)",),
+    kink=flat_at(
+        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
+    ),
 )
 
 LEAKY_RELU = Gate(
@@ -34,10 +88,12 @@ LEAKY_RELU = Gate(
         lambda m, f, x, a: m.where(m.greater(x, 0), 0, x),
     ),
     formula="where(x > 0, x, a*x)",
+    spellings=("where(x < 0, a*x, x)", "max(0.01*x, x)"),
     kink=Kink(
         at=lambda m, f, x, a: m.equal(x, 0),
         local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
         says="at 0 the slope between a and 1 that is nearest to 0",
+        others={**_BETWEEN, "jax": _between(lambda m, a: a)},
     ),
 )
 
@@ -59,10 +115,12 @@ ELU = Gate(
         lambda m, f, x, a: m.where(m.greater(x, 0), 0, m.expm1(m.minimum(x, 0))),
     ),
     formula="where(x > 0, x, a*(exp(x) - 1))",
+    spellings=("where(x > 0, x, exp(x) - 1)",),
     kink=Kink(
         at=lambda m, f, x, a: m.equal(x, 0) * m.not_equal(a, 1),
         local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
         says="at 0 the slope between a and 1 that is nearest to 0",
+        others={**_BETWEEN, "jax": _between(lambda m, a: a)},
     ),
 )
 
@@ -80,6 +138,10 @@ def _selu_slope(m: Algebra, x: Value) -> Value:
     return m.number(_SELU_SCALE) * m.where(m.greater(x, 0), 1, below)
 
 
+def _selu_left(m: Algebra) -> Value:
+    return m.number(_SELU_SCALE) * m.number(_SELU_ALPHA)
+
+
 SELU = Gate(
     name="selu",
     summary="the self-normalising elu (Klambauer et al. 2017)",
@@ -92,6 +154,14 @@ SELU = Gate(
         at=lambda m, f, x: m.equal(x, 0),
         local=lambda m, k, f, x, constant: m.number(_SELU_SCALE),
         says="at 0 the slope from the right, the smaller of the two",
+        others={
+            "left": lambda m, k, f, x, constant: _selu_left(m),
+            "split": lambda m, k, f, x, constant: m.divide(
+                m.number(_SELU_SCALE) + _selu_left(m), 2
+            ),
+            "torch": lambda m, k, f, x, constant: _selu_left(m),
+            "jax": lambda m, k, f, x, constant: _selu_left(m),
+        },
     ),
 )
 
@@ -103,6 +173,7 @@ SIGMOID = Gate(
     forward=lambda m, x: m.sigmoid(x),
     local=(lambda m, s, x: s * (1 - s),),
     formula="1/(1 + exp(-x))",
+    spellings=("exp(x)/(1 + exp(x))",),
     output="s",
 )
 
@@ -124,9 +195,22 @@ SILU = Gate(
     forward=lambda m, x: x * m.sigmoid(x),
     local=(lambda m, f, x: m.sigmoid(x) + f * m.sigmoid(-x),),
     formula="x*sigmoid(x)",
+    spellings=("x/(1 + exp(-x))",),
 )
 
 SWISH = replace(SILU, name="swish", summary="x*sigmoid(x), also called silu")
+
+LOGSUMEXP = Gate(
+    name="logsumexp",
+    summary="ln(e^x + e^y + ...), a smooth max; its slopes are the softmax",
+    parameters=("x", "y"),
+    variadic=True,
+    role=Role.SCALER,
+    forward=lambda m, *x: m.logsumexp(*x),
+    local=(lambda m, f, x: m.exp(x - f),),
+    formula="ln(exp(x) + exp(y))",
+    series=("ln(_)", "exp(x)"),
+)
 
 GELU = Gate(
     name="gelu",
@@ -136,6 +220,7 @@ GELU = Gate(
     forward=lambda m, x: x * m.normal_cdf(x),
     local=(lambda m, f, x: m.normal_cdf(x) + x * m.normal_pdf(x),),
     formula="x*(1 + erf(x/sqrt(2)))/2",
+    spellings=("0.5*x*(1 + erf(x/sqrt(2)))", "x*(0.5*(1 + erf(x/sqrt(2))))"),
 )
 
 
@@ -145,9 +230,10 @@ def _gelu_tanh_inner(m: Algebra, x: Value) -> Value:
 
 
 def _gelu_tanh_slope(m: Algebra, x: Value) -> Value:
-    t = m.tanh(_gelu_tanh_inner(m, x))
+    u = _gelu_tanh_inner(m, x)
+    s = m.sigmoid(2 * u)  # (1 + tanh(u))/2, without the cancellation
     inner = m.sqrt(m.divide(2, m.number("pi"))) * (1 + 3 * m.number("0.044715") * m.square(x))
-    return m.divide(1 + t + x * (1 - m.square(t)) * inner, 2)
+    return s + 2 * x * s * m.sigmoid(-2 * u) * inner
 
 
 GELU_TANH = Gate(
@@ -155,9 +241,10 @@ GELU_TANH = Gate(
     summary="the tanh approximation of gelu",
     parameters=("x",),
     role=Role.SCALER,
-    forward=lambda m, x: m.divide(x * (1 + m.tanh(_gelu_tanh_inner(m, x))), 2),
+    forward=lambda m, x: x * m.sigmoid(2 * _gelu_tanh_inner(m, x)),
     local=(lambda m, f, x: _gelu_tanh_slope(m, x),),
     formula="x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))/2",
+    spellings=("0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))",),
 )
 
 
@@ -182,12 +269,23 @@ HARDTANH = Gate(
     parameters=("x",),
     role=Role.ROUTER,
     forward=lambda m, x: m.maximum(-1, m.minimum(1, x)),
-    local=(lambda m, f, x: m.less(m.abs(x), 1),),
+    local=(lambda m, f, x: m.where(m.less(m.abs(x), 1), 1, 0),),
     formula="max(-1, min(1, x))",
-    kink=flat_at(lambda m, f, x: m.equal(m.abs(x), 1), says="at -1 and 1 the slope is taken as 0"),
+    spellings=("min(1, max(-1, x))",),
+    kink=Kink(
+        at=lambda m, f, x: m.equal(m.abs(x), 1),
+        local=lambda m, k, f, x, constant: 0,
+        says="at -1 and 1 the slope is taken as 0",
+        others={
+            "left": lambda m, k, f, x, constant: m.greater(x[0], 0),
+            "right": lambda m, k, f, x, constant: m.less(x[0], 0),
+            "split": lambda m, k, f, x, constant: m.divide(1, 2),
+            "jax": lambda m, k, f, x, constant: 1,
+        },
+    ),
 )
 
 ROWS = (
-    *(RELU, LEAKY_RELU, ELU, SELU, SIGMOID, SOFTPLUS),
+    *(RELU, LEAKY_RELU, ELU, SELU, SIGMOID, SOFTPLUS, LOGSUMEXP),
     *(SILU, SWISH, GELU, GELU_TANH, MISH, HARDTANH),
 )

@@ -89,7 +89,9 @@ POW = Gate(
         # x^0 is 1 everywhere, also at 0: its slope is 0 and not 0 * 0^-1
         lambda m, f, x, y: m.where(m.equal(y, 0), 0, y * m.power(x, y - 1)),
         # at x = 0 the limit of x^y ln(x) from the right, for y > 0
-        lambda m, f, x, y: m.where(m.equal(x, 0) * m.greater(y, 0), 0, f * m.log(x)),
+        lambda m, f, x, y: m.where(
+            m.equal(x, 0), m.where(m.greater(y, 0), 0, m.log(x)), f * m.log(x)
+        ),
     ),
     formula="x^y",
     operator="^",
@@ -99,6 +101,17 @@ POW = Gate(
         holds=lambda x, y: x > 0 or (x == 0 and y >= 0) or (x != 0 and y == int(y)),
     ),
     cure="keep the base positive, or the exponent a whole constant",
+)
+
+SQUARE = Gate(
+    name="square",
+    summary="x times itself, as one gate",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.square(x),
+    local=(lambda m, f, x: 2 * x,),
+    formula="x*x",
+    spellings=("x^2",),
 )
 
 IDENTITY = Gate(
@@ -111,4 +124,4 @@ IDENTITY = Gate(
     formula="x",
 )
 
-ROWS = (ADD, SUB, MUL, DIV, NEG, POW, IDENTITY)
+ROWS = (ADD, SUB, MUL, DIV, NEG, POW, SQUARE, IDENTITY)

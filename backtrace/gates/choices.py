@@ -20,16 +20,36 @@ def _share(m: Algebra, k: int, f: Value, x: list[Value], constant: list[bool]) -
     return m.where(m.greater(fixed, 0), 0, m.divide(hits[k], sum(hits)))
 
 
-TIE = Kink(
-    at=_tied,
-    local=_share,
-    says="n tied inputs get 1/n each; a tied constant takes it all, and the inputs get 0",
-)
+def _split(m: Algebra, k: int, f: Value, x: list[Value], _: list[bool]) -> Value:
+    """1/n to each of n tied operands, constants among them."""
+    hits = [m.equal(value, f) for value in x]
+    return m.divide(hits[k], sum(hits))
 
 
-def flat_at(where: Callable[..., Value], says: str) -> Kink:
-    """A kink whose minimum-norm slope is 0."""
-    return Kink(at=where, local=lambda m, k, f, x, constant: 0, says=says)
+def _tie(left: int, right: int) -> Kink:
+    """A tie of max or min; from the left and the right a tied input loses or wins."""
+    return Kink(
+        at=_tied,
+        local=_share,
+        says="n tied inputs get 1/n each; a tied constant takes it all, and the inputs get 0",
+        others={
+            "left": lambda m, k, f, x, constant: left * m.equal(x[k], f),
+            "right": lambda m, k, f, x, constant: right * m.equal(x[k], f),
+            "split": _split,
+            "torch": _split,
+            "jax": _split,
+        },
+    )
+
+
+def flat_at(where: Callable[..., Value], says: str, **others: float) -> Kink:
+    """A kink whose minimum-norm slope is 0; `others` are the slopes of other conventions."""
+
+    def constant_rule(slope: float) -> Callable[..., Value]:
+        return lambda m, k, f, x, constant: slope
+
+    rules = {convention: constant_rule(slope) for convention, slope in others.items()}
+    return Kink(at=where, local=constant_rule(0), says=says, others=rules)
 
 
 MAX = Gate(
@@ -39,10 +59,10 @@ MAX = Gate(
     variadic=True,
     role=Role.ROUTER,
     forward=lambda m, *x: m.maximum(*x),
-    local=(lambda m, f, x: m.equal(x, f),),
+    local=(lambda m, f, x: m.where(m.equal(x, f), 1, 0),),
     formula="max(x, y)",
     sympy="Max",
-    kink=TIE,
+    kink=_tie(left=0, right=1),
 )
 
 MIN = Gate(
@@ -52,10 +72,10 @@ MIN = Gate(
     variadic=True,
     role=Role.ROUTER,
     forward=lambda m, *x: m.minimum(*x),
-    local=(lambda m, f, x: m.equal(x, f),),
+    local=(lambda m, f, x: m.where(m.equal(x, f), 1, 0),),
     formula="min(x, y)",
     sympy="Min",
-    kink=TIE,
+    kink=_tie(left=1, right=0),
 )
 
 WHERE = Gate(
@@ -114,7 +134,9 @@ ABS = Gate(
     local=(lambda m, f, x: m.sign(x),),
     formula="abs(x)",
     sympy="Abs",
-    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0"),
+    kink=flat_at(
+        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", left=-1, right=1
+    ),
 )
 
 SIGN = Gate(
@@ -126,6 +148,7 @@ SIGN = Gate(
     local=(lambda m, f, x: 0,),
     formula="sign(x)",
     sympy="sign",
+    is_flat=True,
     kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at the jump the slope is taken as 0"),
 )
 
@@ -138,6 +161,7 @@ FLOOR = Gate(
     local=(lambda m, f, x: 0,),
     formula="floor(x)",
     sympy="floor",
+    is_flat=True,
     kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
 )
 
@@ -150,6 +174,7 @@ CEIL = Gate(
     local=(lambda m, f, x: 0,),
     formula="ceil(x)",
     sympy="ceiling",
+    is_flat=True,
     kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
 )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from backtrace.algebra import Algebra, Value
 from backtrace.gates.choices import flat_at
-from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.gate import Domain, Gate, Kink, Role
 
 _POSITIVE = Domain(says="x > 0", holds=lambda x: x > 0)
 _NOT_NEGATIVE = Domain(says="x >= 0", holds=lambda x: x >= 0)
@@ -119,7 +120,6 @@ TAN = Gate(
     local=(lambda m, f, x: 1 + m.square(f),),
     formula="tan(x)",
     sympy="tan",
-    domain=Domain(says="x is not pi/2 + a multiple of pi", holds=lambda x: True),
 )
 
 ASIN = Gate(
@@ -159,6 +159,13 @@ ATAN = Gate(
     sympy="atan",
 )
 
+
+def _angle_slope(m: Algebra, k: int, y: Value, x: Value) -> Value:
+    """(x, -y)/(x^2 + y^2), without the square, which could overflow."""
+    length = m.hypot(x, y)
+    return m.divide(m.divide(-y if k else x, length), length)
+
+
 ATAN2 = Gate(
     name="atan2",
     summary="the angle of the point (x, y), in radians from -pi to pi",
@@ -166,29 +173,36 @@ ATAN2 = Gate(
     role=Role.SCALER,
     forward=lambda m, y, x: m.atan2(y, x),
     local=(
-        lambda m, f, y, x: m.divide(m.divide(x, m.hypot(x, y)), m.hypot(x, y)),
-        lambda m, f, y, x: m.divide(m.divide(-y, m.hypot(x, y)), m.hypot(x, y)),
+        lambda m, f, y, x: _angle_slope(m, 0, y, x),
+        lambda m, f, y, x: _angle_slope(m, 1, y, x),
     ),
     formula="atan2(y, x)",
     sympy="atan2",
-    kink=flat_at(
-        lambda m, f, y, x: m.equal(m.hypot(x, y), 0),
-        says="at (0, 0) the angle has no slope: taken as 0",
+    kink=Kink(
+        at=lambda m, f, y, x: m.where(m.greater(x, 0), 0, m.equal(y, 0)),
+        local=lambda m, k, f, x, constant: m.where(
+            m.equal(x[1], 0), 0, _angle_slope(m, k, x[0], x[1])
+        ),
+        says="at (0, 0) the slope is taken as 0; where the angle jumps, from above",
     ),
 )
 
 HYPOT = Gate(
     name="hypot",
-    summary="the length of (x, y) without overflow",
+    summary="the length of (x, y, ...), without overflow on the way",
     parameters=("x", "y"),
+    variadic=True,
     role=Role.SCALER,
-    forward=lambda m, x, y: m.hypot(x, y),
-    local=(
-        lambda m, f, x, y: m.divide(x, f),
-        lambda m, f, x, y: m.divide(y, f),
-    ),
+    forward=lambda m, *x: m.hypot(*x),
+    local=(lambda m, f, x: m.divide(x, f),),
     formula="sqrt(x^2 + y^2)",
-    kink=flat_at(lambda m, f, x, y: m.equal(f, 0), says="at (0, 0) the slopes are taken as 0"),
+    series=("sqrt(_)", "x^2"),
+    kink=flat_at(
+        lambda m, f, *x: m.equal(f, 0),
+        says="at length 0 the slopes are taken as 0",
+        left=-1,
+        right=1,
+    ),
 )
 
 SINH = Gate(
@@ -221,6 +235,13 @@ TANH = Gate(
     forward=lambda m, x: m.tanh(x),
     local=(lambda m, t, x: 1 - m.square(t),),
     formula="(exp(x) - exp(-x))/(exp(x) + exp(-x))",
+    spellings=(
+        "(exp(2*x) - 1)/(exp(2*x) + 1)",
+        "(1 - exp(-(2*x)))/(1 + exp(-(2*x)))",
+        "(1 - exp(-2*x))/(1 + exp(-2*x))",
+        "2*sigmoid(2*x) - 1",
+        "sinh(x)/cosh(x)",
+    ),
     output="t",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -32,6 +33,10 @@ _SENTENCES = {
 }
 
 
+CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
+"""What a gate may be asked to do at a kink; the first is what it does unasked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """Where a gate is defined: in words, and as a test on float inputs."""
@@ -50,16 +55,22 @@ class Kink:
     at(m, f, *x)                 1 where the inputs `x` (output `f`) stand at a kink, else 0
     local(m, k, f, x, constant)  the local gradient of input `k` there; `constant[j]` says whether
                                  operand j is a constant (a tied constant takes a max for itself)
-    says                         the convention in words, for notes and the catalogue
+    says                       the convention in words, for notes and the catalogue
+    others                     the same for other conventions, where they differ
 
     The convention is the minimum-norm subgradient, PyTorch's stated rule
     (https://pytorch.org/docs/stable/notes/autograd.html, "Gradients for non-differentiable
-    functions"): of all slopes that fit, the one nearest to zero.
+    functions"): of all slopes that fit, the one nearest to zero. On request: the one-sided slopes
+    `left` and `right`, `split` (the mean of the two; 1/n for ties), and what `torch` and `jax` do.
     """
 
     at: Callable[..., Value]
     local: Callable[..., Value]
     says: str
+    others: Mapping[str, Callable[..., Value]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def rule(self, convention: str) -> Callable[..., Value]:
+        return self.others.get(convention, self.local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +87,11 @@ class Gate:
     operator, binding  how it is written, when it is not written name(x, y)
     defaults           what a parameter is when it is left out: leaky_relu(x) is leaky_relu(x, 0.01)
     cure               what to write instead where this gate overflows or has no finite slope
+    is_own             whether the user's formula defines it
+    is_flat            whether it is constant between its jumps (sign, floor, ceil)
+    spellings          other usual ways to write the formula; fusion knows the gate by these too
+    series             for a gate of any number of inputs, its formula as (whole, term): hypot is
+                       ("sqrt(_)", "x^2"), with as many terms as inputs where _ stands
     """
 
     name: str
@@ -94,6 +110,34 @@ class Gate:
     kink: Kink | None = None
     output: str = "f"
     cure: str = ""
+    is_own: bool = False
+    is_flat: bool = False
+    spellings: tuple[str, ...] = ()
+    series: tuple[str, str] = ("", "")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a local gradient of 0 ends the way back, whatever flows: in a router, and where a
+        function is flat by nature (floor). A product with 0 is no block: 0 * inf stays nan."""
+        return self.role is Role.ROUTER or self.is_flat
+
+    @property
+    def takes_keywords(self) -> bool:
+        """Whether an argument can be given by its name: leaky_relu(x, a=0.1)."""
+        return not self.variadic and not self.is_own
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether its formula is made of other gates: it can be expanded, and fused to."""
+        return not self.sympy and not self.operator and self.name != "identity"
+
+    def formula_for(self, count: int) -> str:
+        """The formula for `count` inputs, which are then named x0, x1, ..."""
+        whole, term = self.series
+        if not whole:
+            return self.formula
+        terms = (re.sub(r"\bx\b", f"x{k}", term) for k in range(count))
+        return whole.replace("_", " + ".join(terms))
 
     @property
     def is_comparison(self) -> bool:

@@ -13,9 +13,9 @@ import pkgutil
 from types import ModuleType
 
 from backtrace.errors import UsageError
-from backtrace.formula.slips import near_misses
 from backtrace.record import Record
 from backtrace.render._view import View
+from backtrace.suggestions import near_misses
 
 
 def formats() -> list[str]:
@@ -46,34 +46,6 @@ def format_of(path: str) -> str:
     return suffixes[suffix]
 
 
-def write(path: str, text: str) -> None:
-    """Writes a file whole or not at all: beside it first, then renamed. Raises UsageError."""
-    import tempfile  # slow to load, and seldom needed
-
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        handle, beside = tempfile.mkstemp(prefix=".backtrace-", dir=folder)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.chmod(beside, _usual_mode(path))
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror or error}") from None
-
-
-def _usual_mode(path: str) -> int:
-    """The permissions the file has, or those a new file would get."""
-    if os.path.exists(path):
-        return os.stat(path).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
 def known(format: str) -> str:
     """The format's name, if there is such a format. Raises UsageError."""
     names = formats()
@@ -88,4 +60,4 @@ def _module(format: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{known(format)}")
 
 
-__all__ = ["View", "draw", "format_of", "formats", "known", "summary", "write"]
+__all__ = ["View", "draw", "format_of", "formats", "known", "summary"]

@@ -14,7 +14,7 @@ from rich.theme import Theme
 
 from backtrace.formula.printer import label
 from backtrace.record import AGREE, DISAGREE, KINK, Check, Record
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View, output_name, products_are_rounded
 
 STYLES = Theme(
     {
@@ -31,6 +31,7 @@ STYLES = Theme(
 )
 ASCII_RULE = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _MOST_LINES = 8
+_MOST_NOTES = 12
 _MOST_GRADIENTS = 60
 _MOST_FORKS = 40
 _LONGEST_SUM = 12  # terms
@@ -87,7 +88,7 @@ def heading(record: Record, view: View) -> Text:
     lines = [line.strip() for line in record.formula.splitlines()]
     if len(lines) > 1:  # from a file: its comments stay there
         lines = [line.partition("#")[0].rstrip() for line in lines]
-    lines = [view.text(line) for line in lines if line]
+    lines = [view.formula(line) for line in lines if line]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES - 1 :] = [view.text(f"… {len(lines) - _MOST_LINES + 1:,} more lines")]
     room = view.width * 3
@@ -143,8 +144,11 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
     for name, check in record.disagreements.items():
         what = f"gradient of {name}" if name else "output"
         yield Text(view.text(f"✗ the {what} is in doubt: {check.reason}"), style="disagree")
-    for note in record.notes:
-        yield Text(view.text(f"note: {note.text}"), style="note")
+    texts = list(dict.fromkeys(note.text for note in record.notes))
+    for text in texts[:_MOST_NOTES]:
+        yield Text(view.text(f"note: {text}"), style="note")
+    if len(texts) > _MOST_NOTES:
+        yield Text(view.text(f"… {len(texts) - _MOST_NOTES:,} more notes"), style="note")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():
         if check.reason and check.verdict not in (DISAGREE, KINK):  # these have said it above
@@ -167,6 +171,14 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
     yield Text(f"  it spreads: {chain}{more}")
     if fault.cure:
         yield Text(f"  cure: {fault.cure}")
+
+
+def rounding_remark(view: View, shown: list[tuple[str, str, str]]) -> Iterator[Text]:
+    """One line where some printed product is not exactly its printed factors."""
+    if products_are_rounded(shown):
+        digits = f"{view.digits} digit{'s' * (view.digits != 1)}"
+        words = f"numbers are rounded to {digits}, so printed factors may not multiply exactly"
+        yield Text(words, style="quiet")
 
 
 def verdict(check: Check, view: View) -> Text:

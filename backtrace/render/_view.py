@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from backtrace.errors import visible
+from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
 from backtrace.notation import DIGITS, number
 from backtrace.record import Record
 
-_ASCII = str.maketrans(
-    {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "−": "-", "·": "*"}
-)
-_ASCII |= str.maketrans({"≈": "~", "│": "|", "├": "|", "└": "`", "─": "-", "→": "->", "←": "<-"})
+_ASCII = str.maketrans({"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->"})
+_FORMULA = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "√": "sqrt"})
+_FORMULA |= str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", **SUBSCRIPT_DIGITS})
+_POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,13 @@ class View:
         if not self.ascii or text.isascii():
             return text
         return "".join(_ascii_letter(c) for c in text.translate(_ASCII))
+
+    def formula(self, text: str) -> str:
+        """The user's own formula: in ASCII, x² is x^2 and × is *."""
+        if self.ascii:
+            text = _POWERS.sub(lambda found: "^" + found.group().translate(SUPERSCRIPTS), text)
+            text = text.translate(_FORMULA)
+        return self.text(text)
 
 
 def _ascii_letter(character: str) -> str:

@@ -101,8 +101,8 @@ def check_object(check: Check) -> dict[str, Any]:
         "backprop": plain(check.backprop),
         "symbolic": None if check.symbolic is None else plain(check.symbolic),
         "derivative": check.derivative,
-        "numeric": check.numeric,
-        "relative_error": check.relative_error,
+        "numeric": _measured(check.numeric),
+        "relative_error": _measured(check.relative_error),
         "verdict": check.verdict,
     }
     if check.reason:
@@ -128,6 +128,13 @@ def plain(value: float) -> float | int | str:
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
+
+
+def _measured(value: float | None) -> float | str | None:
+    """A measured number keeps its point: -4.0."""
+    if value is None or math.isfinite(value):
+        return value
+    return str(plain(value))
 
 
 def line(described: Any) -> str:

@@ -18,9 +18,10 @@ from backtrace.render._terminal import (
     partial,
     plain_table,
     remarks,
+    rounding_remark,
     verdict,
 )
-from backtrace.render._view import View, output_name, products_are_rounded
+from backtrace.render._view import View, output_name
 
 SUFFIX = ".txt"
 
@@ -43,10 +44,7 @@ def render(record: Record, view: View) -> str:
     if record.wrt:
         parts += [Text(), *_gradients(record, view)]
     parts += [*_derivatives(record, view)]
-    closing = list(remarks(record, view))
-    if products_are_rounded(shown):
-        words = f"numbers are rounded to {view.digits} digits, so printed factors may not multiply"
-        closing.append(Text(view.text(f"{words} exactly"), style="quiet"))
+    closing = [*remarks(record, view), *rounding_remark(view, shown)]
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)

@@ -14,8 +14,9 @@ from backtrace.render._terminal import (
     node_name,
     paint,
     remarks,
+    rounding_remark,
 )
-from backtrace.render._view import View, products_are_rounded
+from backtrace.render._view import View
 
 SUFFIX = ".tree"
 
@@ -33,10 +34,7 @@ def render(record: Record, view: View) -> str:
         parts += [Text(), *sums]
     if record.wrt:
         parts += [Text(), *gradient_lines(record, view)]
-    closing = list(remarks(record, view))
-    if products_are_rounded(drawing.shown):
-        words = f"numbers are rounded to {view.digits} digits, so printed factors may not multiply"
-        closing.append(Text(f"{words} exactly", style="quiet"))
+    closing = [*remarks(record, view), *rounding_remark(view, drawing.shown)]
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)

@@ -1,0 +1,54 @@
+"""Gates of the user's own: `swish(a) = a*sigmoid(a)` makes a row like those of the table.
+
+Its forward is its little graph, evaluated; its local gradients are found by backprop through it.
+Both in whatever algebra the trace is in, like every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backtrace import engine
+from backtrace.algebra import Algebra, Value
+from backtrace.formula.printer import source
+from backtrace.gates import CONVENTIONS, Gate, Kink, Role
+from backtrace.graph import Graph
+
+
+def own_gate(name: str, parameters: tuple[str, ...], inner: Graph) -> Gate:
+    """The row for a gate that `inner` computes from inputs named as the parameters."""
+
+    def evaluate(m: Algebra, x: tuple[Value, ...]) -> list[Value]:
+        return inner.evaluate(m, dict(zip(parameters, x, strict=True)))
+
+    def forward(m: Algebra, *x: Value) -> Value:
+        return evaluate(m, x)[inner.output]
+
+    def slope(k: int, m: Algebra, x: tuple[Value, ...], convention: str = CONVENTIONS[0]) -> Value:
+        if parameters[k] not in inner.inputs:
+            return 0
+        upstreams = engine.upstreams(inner, evaluate(m, x), m, convention)
+        return upstreams[inner.inputs[parameters[k]]]
+
+    def kink_rule(convention: str) -> Callable[..., Value]:
+        return lambda m, k, f, x, constant: slope(k, m, tuple(x), convention)
+
+    def at_kink(m: Algebra, *x: Value) -> Value:
+        return bool(engine.backward(inner, evaluate(m, x), m).kinks)
+
+    return Gate(
+        name=name,
+        summary="defined by the formula",
+        parameters=parameters,
+        role=Role.SCALER,
+        forward=forward,
+        local=tuple(lambda m, f, *x, k=k: slope(k, m, x) for k in range(len(parameters))),
+        formula=source(inner),
+        is_own=True,
+        kink=Kink(
+            at=lambda m, f, *x: at_kink(m, *x),
+            local=kink_rule(CONVENTIONS[0]),
+            says="a gate inside it is at a kink, and goes by its own rule",
+            others={convention: kink_rule(convention) for convention in CONVENTIONS},
+        ),
+    )

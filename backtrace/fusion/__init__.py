@@ -1,0 +1,174 @@
+"""Graph -> Graph: groups of gates that spell out a bigger gate become that gate, and back.
+
+    fuse(parse("1/(1+exp(-x))"))   ->   sigmoid(x)
+    expand(parse("sigmoid(x)"))    ->   1/(1 + exp(-x))
+
+The patterns are the gates' own formulas, read by our parser; there is no second list. They match in
+any operand order, and where an operation has two spellings (a/b and a*b^-1, x^2 and x*x) in both.
+Fusing changes no value and no gradient; it can change what survives, because a gate's own forward
+is written not to overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from backtrace.errors import UsageError
+from backtrace.formula.parser import parse
+from backtrace.fusion.patterns import Matcher, Pattern
+from backtrace.gates import GATES, Gate
+from backtrace.graph import Constant, Graph, Node
+from backtrace.suggestions import near_misses
+
+_MOST_TERMS = 200  # of a sum that may be a hypot or a logsumexp
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Gates that became one: its name, its node in the fused graph, the nodes of the graph before
+    (the last is the one it takes the place of), and the spelling they were found by."""
+
+    gate: str
+    node: int
+    members: tuple[int, ...]
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """The new graph, and what was fused in it, in evaluation order."""
+
+    graph: Graph
+    groups: tuple[Group, ...]
+
+
+def fusable(own: Collection[Gate] = ()) -> dict[str, Gate]:
+    """The gates that a group can become: those with a formula made of others. Of gates that are one
+    and the same (silu, swish) the first."""
+    table = {gate.name: gate for gate in GATES.values() if gate.is_composite}
+    first: dict[str, Gate] = {}
+    for gate in (*own, *table.values()):
+        if not any(gate.forward is other.forward for other in first.values()):
+            first[gate.name] = gate
+    return first
+
+
+def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[str, Gate]:
+    """The gates of these names, or all that can be fused. Raises UsageError."""
+    table = {**{g.name: g for g in GATES.values() if g.is_composite}, **{g.name: g for g in own}}
+    if names is None:
+        return fusable(own)
+    for name in names:
+        if name not in table:
+            near = near_misses(name, list(table))
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table)}"
+            known = "made of others" if name in GATES else "known"
+            raise UsageError(f"no gate '{name}' that is {known} to fuse to", hint=hint)
+    return {name: table[name] for name in names}
+
+
+def fuse(graph: Graph, names: Collection[str] | None = None) -> Fused:
+    """Every group that spells out one of the gates (all, or those named) fused to it, from the
+    inside out. A gate of a group that something else uses stays as well."""
+    matcher = Matcher(_patterns(chosen(names, graph.own), graph.own))
+    nodes: list[Node] = []
+    groups: dict[int, Group] = {}
+    for index, node in enumerate(graph.nodes):
+        nodes.append(node)
+        matcher.add(node)
+        while (found := matcher.match(index)) is not None:
+            members = {index, *found.members}
+            for inner in [groups.pop(m) for m in members if m in groups]:
+                members.update(inner.members)  # silu takes in the sigmoid it was found over
+            groups[index] = Group(found.gate.name, index, tuple(sorted(members)), found.spelling)
+            nodes[index] = replace(nodes[index], gate=found.gate, operands=found.operands)
+            matcher.replace(index, nodes[index])
+    kept, place = _prune(graph, nodes)
+    renumbered = tuple(
+        replace(group, node=place[index])
+        for index, group in sorted(groups.items())
+        if index in place
+    )
+    return Fused(replace(graph, nodes=kept, output=place[graph.output]), renumbered)
+
+
+def _patterns(gates: Mapping[str, Gate], own: Collection[Gate]) -> list[Pattern]:
+    """Every spelling of every gate; with inner gates spelled out too (silu over a spelled-out
+    sigmoid, when sigmoid itself is not asked for)."""
+    table = {gate.name: gate for gate in own}
+    patterns: list[Pattern] = []
+    for gate in gates.values():
+        for text in (gate.formula, *gate.spellings):
+            written = parse(text, gate.parameters, table)
+            opened = expand(written)
+            patterns.append(Pattern(gate, written, text))
+            if opened.nodes != written.nodes:
+                patterns.append(Pattern(gate, opened, text))
+    return sorted(patterns, key=lambda pattern: -pattern.graph.gate_count)
+
+
+def _prune(graph: Graph, nodes: list[Node]) -> tuple[tuple[Node, ...], dict[int, int]]:
+    """Leaves out what nothing needs any more; inputs, and stages that nothing ever used, stay."""
+    unused = set(range(len(nodes))) - graph.ancestors(graph.output)
+    inputs = set(graph.inputs.values())
+    needed = {graph.output, *inputs, *unused}
+    for index in range(len(nodes) - 1, -1, -1):
+        if index in needed:
+            needed.update(nodes[index].inputs)
+    place = {index: position for position, index in enumerate(sorted(needed))}
+    return tuple(moved(nodes[index], place) for index in sorted(needed)), place
+
+
+def moved(node: Node, place: Mapping[int, int]) -> Node:
+    operands = tuple(place[o] if isinstance(o, int) else o for o in node.operands)
+    return replace(node, operands=operands)
+
+
+def expand(graph: Graph) -> Graph:
+    """Every gate that is made of others opened, down to gates that are not."""
+    nodes: list[Node] = []
+    place: dict[int, int] = {}
+    opened: dict[tuple[str, int], Graph] = {}
+    own = {gate.name: gate for gate in graph.own}
+    for index, node in enumerate(graph.nodes):
+        gate = node.gate
+        if gate is None or not gate.is_composite:
+            nodes.append(moved(node, place))
+        else:
+            key = (gate.name, len(node.operands))
+            if key not in opened:
+                opened[key] = expand(_formula_graph(gate, len(node.operands), own))
+            _inline(nodes, moved(node, place), opened[key])
+        place[index] = len(nodes) - 1
+    return replace(graph, nodes=tuple(nodes), output=place[graph.output])
+
+
+def _formula_graph(gate: Gate, count: int, own: Mapping[str, Gate]) -> Graph:
+    """The gate's formula as a graph whose inputs stand in the order of its operands."""
+    if not gate.variadic:
+        return parse(gate.formula, gate.parameters, own)
+    return parse(gate.formula_for(count), [f"x{k}" for k in range(count)])
+
+
+def _inline(nodes: list[Node], node: Node, inner: Graph) -> None:
+    """Appends the inner graph's gates, with the node's operands for its inputs; the last takes the
+    node's name."""
+    assert node.gate is not None
+    parameters = node.gate.parameters
+    if node.gate.variadic:
+        parameters = tuple(f"x{k}" for k in range(len(node.operands)))
+    operands = dict(zip(parameters, node.operands, strict=True))
+    place: dict[int, int | Constant] = {}
+    for index, part in enumerate(inner.nodes):
+        if part.is_input:
+            place[index] = operands[part.name]
+            continue
+        own = tuple(place[o] if isinstance(o, int) else o for o in part.operands)
+        nodes.append(Node(part.gate, own, "", node.span))
+        place[index] = len(nodes) - 1
+    last = place[inner.output]
+    if last == len(nodes) - 1 and not nodes[-1].name:
+        nodes[-1] = replace(nodes[-1], name=node.name)
+    else:  # an own gate that gives back its input, or a constant
+        nodes.append(Node(GATES["identity"], (last,), node.name, node.span))
