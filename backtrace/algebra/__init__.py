@@ -40,7 +40,9 @@ class Derived:
     def logsumexp(self: Algebra, *values: Value) -> Value:
         """ln(e^x + e^y + ...), with the largest taken out, so that no exp overflows."""
         peak = self.maximum(*values)
-        return peak + self.log(sum(self.exp(value - peak) for value in values))
+        rest = list(values)
+        rest.pop(next((k for k, v in enumerate(rest) if self.truth(self.equal(v, peak))), 0))
+        return peak + self.log1p(sum(self.exp(value - peak) for value in rest))
 
     def normal_cdf(self: Algebra, x: Value) -> Value:
         """The standard normal distribution function."""

@@ -71,6 +71,11 @@ def _at_kinks(subject: Subject) -> dict[str, str]:
     graph = subject.graph
     needed = graph.ancestors(graph.output)
     at_kink = set(subject.kinks) & needed
+    for index in subject.kinks:  # a tie of computed numbers may be none with more digits
+        computed = any(graph.nodes[i].gate for i in graph.inputs_of[index])
+        gate = graph.nodes[index].gate
+        if gate is not None and gate.is_comparison and computed:
+            at_kink.update(user for user, _ in graph.consumers[index])
     passed: dict[int, int] = {}  # for each node the kink its gradient came by
     for index in range(graph.output, -1, -1):
         kink = index if index in at_kink else passed.get(index)
