@@ -6,22 +6,29 @@ import math
 from collections.abc import Iterator, Sequence
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.engine import Backward
 from backtrace.formula.printer import application, label
 from backtrace.graph import Graph
 from backtrace.notation import number
 from backtrace.record import Note
 
 
-def kink_notes(graph: Graph, values: Sequence[float], kinks: Sequence[int]) -> Iterator[Note]:
+def kink_notes(
+    graph: Graph, values: Sequence[float], flow: Backward, convention: str
+) -> Iterator[Note]:
     """Every gate that stands at a kink, with the convention that was used."""
-    for index in kinks:
+    for index in flow.kinks:
         node = graph.nodes[index]
         if node.gate is None or node.gate.kink is None:
             continue
         operands = [number(v) for v in node.operand_values(values, FLOATS)]
         at = application(node.gate, operands)
-        convention = "" if node.gate.is_comparison else " (minimum-norm convention)"
-        words = f"{at} is at a kink: {node.gate.kink.says}{convention}"
+        words = f"{at} is at a kink: {node.gate.kink.says}"
+        if convention in node.gate.kink.others:
+            slopes = ", ".join(map(number, flow.locals[index]))
+            words = f"{at} is at a kink: its local gradients are {slopes} ({convention} convention)"
+        elif not node.gate.is_comparison:
+            words += " (minimum-norm convention)"
         yield Note("kink", words, index)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 
 AGREE, DISAGREE, KINK, SKIPPED = VERDICTS = ("agree", "disagree", "kink", "skipped")
@@ -76,6 +77,31 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Gates that spell out a bigger one: its name, the node that gives its value, the nodes that
+    spell it out (in the graph before it is fused; the last is the one it takes the place of), and
+    the spelling they were found by."""
+
+    gate: str
+    node: int
+    members: tuple[int, ...]
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What was done to the graph before it was traced: gates opened, groups fused (all where
+    `fuse` is None and `is_fused`), by the definitions in `gates` too; and the convention at kinks.
+    """
+
+    expand: bool = False
+    is_fused: bool = False
+    fuse: tuple[str, ...] | None = None
+    gates: str = ""
+    kink: str = CONVENTIONS[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Where a number first goes bad, and what became of it.
 
@@ -102,6 +128,7 @@ class Record:
     values, upstreams   one number per node of the graph, in its order
     locals, downstreams per node one number per gate input (`node.inputs`), () for leaves
     checks              by variable; empty when the check was not asked for
+    shape, groups       how the graph was reshaped; the groups that were fused, or that could be
     """
 
     formula: str
@@ -116,6 +143,8 @@ class Record:
     output_check: Check | None
     notes: tuple[Note, ...]
     fault: Fault | None
+    shape: Shape = Shape()
+    groups: tuple[Group, ...] = ()
 
     @property
     def value(self) -> float:

@@ -10,8 +10,9 @@ import json
 from typing import Any
 
 from backtrace.errors import UsageError
-from backtrace.formula.parser import parse
-from backtrace.record import VERDICTS, Check, Fault, Note
+from backtrace.fusion import shaped
+from backtrace.gates import CONVENTIONS
+from backtrace.record import VERDICTS, Check, Fault, Note, Shape
 
 _SCHEMA = "backtrace.trace/1"
 
@@ -33,7 +34,8 @@ def read(text: str) -> dict[str, Any]:
 
 def _fields(saved: dict[str, Any]) -> dict[str, Any]:
     point = {name: float(value) for name, value in saved["point"].items()}
-    graph = parse(saved["formula"], point.keys())
+    shape = _shape(saved.get("shape") or {})
+    graph, groups = shaped(saved["formula"], point.keys(), shape)
     nodes = saved["nodes"]
     if len(nodes) != len(graph.nodes):
         raise ValueError(f"the formula has {len(graph.nodes)} nodes, not {len(nodes)}")
@@ -72,7 +74,20 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "output_check": _check(output) if output else None,
         "notes": notes,
         "fault": fault,
+        "shape": shape,
+        "groups": groups,
     }
+
+
+def _shape(saved: dict[str, Any]) -> Shape:
+    names = saved.get("fuse")
+    return Shape(
+        expand=bool(saved.get("expand")),
+        is_fused=bool(saved.get("fused")),
+        fuse=None if names is None else tuple(map(str, names)),
+        gates=str(saved.get("gates", "")),
+        kink=str(saved.get("kink", CONVENTIONS[0])),
+    )
 
 
 def _check(saved: dict[str, Any]) -> Check:

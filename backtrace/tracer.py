@@ -7,19 +7,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from backtrace import checks, engine, faults, files, notes, render, saved
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError, ValueGivenError
-from backtrace.formula.parser import parse
 from backtrace.formula.point import Given, match_point, read_mapping
 from backtrace.formula.printer import spell_constant
+from backtrace.fusion import shaped
+from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
-from backtrace.record import Fault, Record
+from backtrace.record import Fault, Record, Shape
 from backtrace.render import View
 from backtrace.suggestions import near_misses
 
@@ -61,6 +64,10 @@ def trace(
     point: Mapping[str, object] | None = None,
     *,
     wrt: Sequence[str] | None = None,
+    fuse: bool | Sequence[str] = False,
+    expand: bool = False,
+    gates: str = "",
+    kink: str = CONVENTIONS[0],
     check: bool = True,
     budget: checks.Budget | None = None,
 ) -> Trace:
@@ -68,48 +75,54 @@ def trace(
 
     point   a number for every variable (or its text: "1/3")
     wrt     the variables whose gradients are asked for; all of them when it is None
+    fuse    whether groups that spell out a bigger gate become it: all, or those named
+    expand  whether gates that are made of others are opened, before anything is fused
+    gates   definitions, `swish(a) = a*sigmoid(a)`, that the formula may use
+    kink    what a gate does where it has no derivative: one of gates.CONVENTIONS
     check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
 
     Raises FormulaError, ValueGivenError or UsageError (all BacktraceError), with the place.
     Whatever the numbers do, the trace comes back: see `ok`, `fault` and `checks`.
     """
-    return trace_given(formula, read_mapping(point or {}), wrt=wrt, check=check, budget=budget)
+    names = None if isinstance(fuse, bool) else tuple(fuse)
+    shape = Shape(expand, bool(fuse), names, gates, kink)
+    request = Request(shape=shape, wrt=wrt, check=check, budget=budget or checks.Budget())
+    return trace_given(formula, read_mapping(point or {}), request)
 
 
-def trace_given(
-    formula: str,
-    given: Mapping[str, Given],
-    *,
-    wrt: Sequence[str] | None = None,
-    check: bool = True,
-    budget: checks.Budget | None = None,
-) -> Trace:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for, beside the formula and the point."""
+
+    shape: Shape = field(default_factory=Shape)
+    wrt: Sequence[str] | None = None
+    check: bool = True
+    budget: checks.Budget = field(default_factory=checks.Budget)
+
+
+def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> Trace:
     """As `trace`, for values that know where they were written."""
-    graph = parse(formula, given.keys())
-    values_given = match_point(graph, given)
-    asked = _asked(graph, wrt)
+    shape = request.shape
+    graph, groups = shaped(formula, given.keys(), shape)
+    point = match_point(graph, given)
+    asked = _asked(graph, request.wrt)
     _refuse_bad_constants(graph)
 
-    values = [float(v) for v in graph.evaluate(FLOATS, values_given)]
-    flow = engine.backward(graph, values, FLOATS)
+    backward = functools.partial(engine.backward, convention=shape.kink)
+    values = [float(v) for v in graph.evaluate(FLOATS, point)]
+    flow = backward(graph, values, FLOATS)
     fault = faults.forward_fault(graph, values) or faults.backward_fault(graph, values, flow, asked)
+    text = f"{shape.gates}\n{formula}" if shape.gates else formula
     subject = checks.Subject(
-        graph,
-        values_given,
-        values,
-        flow.upstreams,
-        flow.locals,
-        flow.kinks,
-        asked,
-        engine.backward,
+        text, graph, point, values, flow.upstreams, flow.locals, flow.kinks, asked, backward
     )
-    found = _check(subject, fault, budget or checks.Budget()) if check else None
-    remarks = list(notes.kink_notes(graph, values, flow.kinks))
+    found = _check(subject, fault, request.budget) if request.check else None
+    remarks = list(notes.kink_notes(graph, values, flow, shape.kink))
     if fault is None:
         remarks += notes.healed_notes(graph, values)
     return Trace(
         formula=formula,
-        point=values_given,
+        point=point,
         graph=graph,
         values=tuple(values),
         upstreams=tuple(map(float, flow.upstreams)),
@@ -120,6 +133,8 @@ def trace_given(
         output_check=found.output if found else None,
         notes=tuple(remarks + (found.notes if found else [])),
         fault=fault,
+        shape=shape,
+        groups=groups,
     )
 
 

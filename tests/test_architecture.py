@@ -21,8 +21,8 @@ FLOORS = [
     {"graph", "files"},
     {"engine"},
     {"formula", "record"},
-    {"fusion", "checks", "render", "saved"},
-    {"faults", "notes", "catalogue"},
+    {"fusion", "checks", "render"},
+    {"faults", "notes", "catalogue", "saved"},
     {"tracer"},
     {"cli"},
 ]

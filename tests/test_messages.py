@@ -486,6 +486,27 @@ error: --ascii takes no value
 """,
     ),
     (
+        '"1/(1+exp(-x))" x=1 --fuse=sigmod',
+        """\
+error: no gate 'sigmod' that is known to fuse to
+hint: did you mean sigmoid?
+""",
+    ),
+    (
+        '"x*y" x=1 y=2 --fuse=sin',
+        """\
+error: no gate 'sin' that is made of others to fuse to
+hint: there are square, log2, log10, cbrt, hypot, tanh, relu, leaky_relu, elu, selu, \
+sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh
+""",
+    ),
+    (
+        "x x=1 --gates /nowhere.txt",
+        """\
+error: cannot read '/nowhere.txt': No such file or directory
+""",
+    ),
+    (
         "gates sigmoyd",
         """\
 error: there is no gate 'sigmoyd'
@@ -510,7 +531,7 @@ WRONG_NUMBERS = [
 error: forward: exp(8103) is inf: it overflows a 64-bit float
   exp(exp(exp(exp(x))))
           ^^^^^^^^^^^
-hint: exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do not
+hint: exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not
 """,
     ),
     (
@@ -528,7 +549,7 @@ hint: keep the argument above 0, or add a small constant to it
 error: backward: exp(1000) overflowed, so its local gradient is inf: 0 x inf = nan
   1/(1+exp(-x))
        ^^^^^^^
-hint: exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do not
+hint: exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not
 """,
     ),
     (

@@ -97,7 +97,7 @@ def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> 
         return dict.fromkeys(("", *free), Check(0.0, reason=f"symbolic check skipped: {reason}"))
     from backtrace.checks.symbolic import ask
 
-    text, point = subject.graph.text, subject.point
+    text, point = subject.text, subject.point
     return {
         name: Check(
             0.0,

@@ -35,10 +35,12 @@ class Budget:
 class Subject:
     """The trace to be checked, as `record.Record` holds it.
 
+    text      the formula, with the definitions it uses: what SymPy reads
     kinks     the gates that stand at a kink
     flow_of   the backward pass itself, to be asked again for nudged values
     """
 
+    text: str
     graph: Graph
     point: Mapping[str, float]
     values: Sequence[float]

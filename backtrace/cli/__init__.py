@@ -58,10 +58,12 @@ class _Commands(click.Group):
 
 
 def _arranged(command: click.Command, words: list[str]) -> list[str]:
-    takes_value = {"--help": False, "-h": False}
+    takes_value: dict[str, bool | None] = {"--help": False, "-h": False}
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            takes_value |= dict.fromkeys(parameter.opts, not parameter.is_flag)
+            optional = parameter.metavar is not None and parameter.metavar.startswith("[")
+            takes = None if optional else not parameter.is_flag
+            takes_value |= dict.fromkeys(parameter.opts, takes)
     return arrange(words, takes_value)
 
 

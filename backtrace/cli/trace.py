@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from backtrace.cli.options import look_options
+from backtrace.cli.options import ShapeAsked, look_options, shape_options
 from backtrace.cli.output import Look, complain, say
 from backtrace.cli.source import formula_and_values
 from backtrace.errors import BacktraceError, UsageError
@@ -42,6 +42,7 @@ def _formats(*_: Any) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-o", "--output", metavar="FILE", help="Write there; the suffix picks the format.")
 @click.option("--wrt", metavar="x,y", help="Only the gradients by these variables.")
+@shape_options
 @click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
 @look_options
@@ -52,6 +53,7 @@ def trace(
     as_json: bool,
     output: str | None,
     wrt: str | None,
+    shape: ShapeAsked,
     no_check: bool,
     json_schema: bool,
     look: Look,
@@ -63,12 +65,13 @@ def trace(
         return 0
     from backtrace import files, render
     from backtrace.formula.point import read_words
-    from backtrace.tracer import Trace, trace_given
+    from backtrace.tracer import Request, Trace, trace_given
 
     formula, values = formula_and_values(words, file)
     chosen = _format(format_, as_json, output)
     asked = [name.strip() for name in wrt.split(",")] if wrt is not None else None
-    traced: Trace = trace_given(formula, read_words(values), wrt=asked, check=not no_check)
+    request = Request(shape=shape.shape(), wrt=asked, check=not no_check)
+    traced: Trace = trace_given(formula, read_words(values), request)
     text = render.draw(traced, chosen, look.view(to_file=output is not None))
     if output is None:
         say(text)

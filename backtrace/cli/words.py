@@ -13,14 +13,18 @@ from collections.abc import Mapping, Sequence
 
 from backtrace.errors import UsageError
 
+EVERYTHING = "*"
+"""What an option without its optional value stands for."""
+
 _MISSPELT = re.compile(r"--[A-Za-z][A-Za-z-]{2,}")
 
 
-def arrange(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
+def arrange(words: Sequence[str], takes_value: Mapping[str, bool | None]) -> list[str]:
     """The words with options first, then `--`, then the rest in order.
 
-    `takes_value` holds every option's spelling, and whether a value follows it. Raises UsageError
-    for a word that looks like a misspelt long option, and for a value that is missing.
+    `takes_value` holds every option's spelling, and whether a value follows it; None where it may
+    have one, which then comes with `=` only (--fuse=sigmoid). Raises UsageError for a word that
+    looks like a misspelt long option, and for a value that is missing.
     """
     options: list[str] = []
     rest: list[str] = []
@@ -35,6 +39,8 @@ def arrange(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
         if name not in takes_value:
             _refuse_misspelt(name, takes_value)
             rest.append(word)
+        elif takes_value[name] is None:
+            options.append(f"{name}={value or EVERYTHING}")
         elif not takes_value[name]:
             if equals:
                 raise UsageError(f"{name} takes no value", text=word, span=(0, len(word)))
@@ -49,7 +55,7 @@ def arrange(words: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
     return [*options, "--", *rest]
 
 
-def _refuse_misspelt(word: str, known: Mapping[str, bool]) -> None:
+def _refuse_misspelt(word: str, known: Mapping[str, bool | None]) -> None:
     match = _MISSPELT.fullmatch(word)
     if match is None:
         return

@@ -11,28 +11,19 @@ is written not to overflow.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from backtrace.errors import UsageError
-from backtrace.formula.parser import parse
+from backtrace.formula.parser import parse, parse_definitions
 from backtrace.fusion.patterns import Matcher, Pattern
-from backtrace.gates import GATES, Gate
+from backtrace.gates import CONVENTIONS, GATES, Gate
 from backtrace.graph import Constant, Graph, Node
+from backtrace.record import Group, Shape
 from backtrace.suggestions import near_misses
 
-_MOST_TERMS = 200  # of a sum that may be a hypot or a logsumexp
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Gates that became one: its name, its node in the fused graph, the nodes of the graph before
-    (the last is the one it takes the place of), and the spelling they were found by."""
-
-    gate: str
-    node: int
-    members: tuple[int, ...]
-    spelling: str
+_MOST_SEARCHED = 2000  # gates of a graph that nobody asked to fuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +59,31 @@ def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[st
     return {name: table[name] for name in names}
 
 
+def shaped(formula: str, names: Collection[str], shape: Shape) -> tuple[Graph, tuple[Group, ...]]:
+    """The formula's graph, opened and fused as asked, and its groups: those that were fused, or,
+    where nothing was asked, those that could be. Raises FormulaError or UsageError."""
+    if shape.kink not in CONVENTIONS:
+        hint = f"there are {', '.join(CONVENTIONS)}"
+        raise UsageError(f"there is no convention '{shape.kink}'", hint=hint)
+    graph = parse(formula, names, parse_definitions(shape.gates))
+    if shape.expand:
+        graph = expand(graph)
+    if shape.is_fused:
+        fused = fuse(graph, shape.fuse)
+        return fused.graph, fused.groups
+    if shape.expand or graph.gate_count > _MOST_SEARCHED:
+        return graph, ()
+    return graph, tuple(
+        replace(group, node=group.members[-1])
+        for group in fuse(graph).groups
+        if len(group.members) > 1
+    )
+
+
 def fuse(graph: Graph, names: Collection[str] | None = None) -> Fused:
     """Every group that spells out one of the gates (all, or those named) fused to it, from the
     inside out. A gate of a group that something else uses stays as well."""
-    matcher = Matcher(_patterns(chosen(names, graph.own), graph.own))
+    matcher = Matcher(_patterns(tuple(chosen(names, graph.own).values()), graph.own))
     nodes: list[Node] = []
     groups: dict[int, Group] = {}
     for index, node in enumerate(graph.nodes):
@@ -93,19 +105,20 @@ def fuse(graph: Graph, names: Collection[str] | None = None) -> Fused:
     return Fused(replace(graph, nodes=kept, output=place[graph.output]), renumbered)
 
 
-def _patterns(gates: Mapping[str, Gate], own: Collection[Gate]) -> list[Pattern]:
+@functools.lru_cache(maxsize=16)
+def _patterns(gates: tuple[Gate, ...], own: tuple[Gate, ...]) -> tuple[Pattern, ...]:
     """Every spelling of every gate; with inner gates spelled out too (silu over a spelled-out
     sigmoid, when sigmoid itself is not asked for)."""
     table = {gate.name: gate for gate in own}
     patterns: list[Pattern] = []
-    for gate in gates.values():
+    for gate in gates:
         for text in (gate.formula, *gate.spellings):
             written = parse(text, gate.parameters, table)
             opened = expand(written)
             patterns.append(Pattern(gate, written, text))
             if opened.nodes != written.nodes:
                 patterns.append(Pattern(gate, opened, text))
-    return sorted(patterns, key=lambda pattern: -pattern.graph.gate_count)
+    return tuple(patterns)
 
 
 def _prune(graph: Graph, nodes: list[Node]) -> tuple[tuple[Node, ...], dict[int, int]]:

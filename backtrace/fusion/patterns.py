@@ -6,7 +6,7 @@ where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -55,7 +55,7 @@ class _Binding:
 class Matcher:
     """Grows with the graph, node by node, and knows each node's class."""
 
-    def __init__(self, patterns: list[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
         self.nodes: list[Node] = []
         self._classes: list[int] = []
         self._numbers: dict[object, int] = {}

@@ -150,6 +150,7 @@ SELU = Gate(
     forward=_selu,
     local=(lambda m, f, x: _selu_slope(m, x),),
     formula=f"{_SELU_SCALE}*where(x > 0, x, {_SELU_ALPHA}*(exp(x) - 1))",
+    spellings=(f"{_SELU_SCALE}*elu(x, {_SELU_ALPHA})",),
     kink=Kink(
         at=lambda m, f, x: m.equal(x, 0),
         local=lambda m, k, f, x, constant: m.number(_SELU_SCALE),

@@ -135,7 +135,11 @@ ABS = Gate(
     formula="abs(x)",
     sympy="Abs",
     kink=flat_at(
-        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", left=-1, right=1
+        lambda m, f, x: m.equal(x, 0),
+        says="at 0 the slope is taken as 0",
+        left=-1,
+        right=1,
+        jax=1,
     ),
 )
 

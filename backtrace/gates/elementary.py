@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from backtrace.algebra import Algebra, Value
@@ -23,7 +24,7 @@ EXP = Gate(
     local=(lambda m, f, x: f,),
     formula="exp(x)",
     sympy="exp",
-    cure="exp overflows above 709.78: as one gate, sigmoid, tanh, softplus, silu do not",
+    cure="exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not",
 )
 
 LOG = Gate(
@@ -184,6 +185,7 @@ ATAN2 = Gate(
             m.equal(x[1], 0), 0, _angle_slope(m, k, x[0], x[1])
         ),
         says="at (0, 0) the slope is taken as 0; where the angle jumps, from above",
+        others={"jax": lambda m, k, f, x, constant: _angle_slope(m, k, x[0], x[1])},
     ),
 )
 
@@ -202,6 +204,8 @@ HYPOT = Gate(
         says="at length 0 the slopes are taken as 0",
         left=-1,
         right=1,
+        torch=math.nan,
+        jax=0.5,
     ),
 )
 

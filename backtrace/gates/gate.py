@@ -73,7 +73,7 @@ class Kink:
         return self.others.get(convention, self.local)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gate:
     """One primitive operation: given f = forward(x...), and upstream = dL/df, backprop computes
     dL/dx_k = upstream * local[k](f, x...).

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from backtrace.formula.printer import label
-from backtrace.record import AGREE, DISAGREE, KINK, Check, Record
+from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
 from backtrace.render._view import View, output_name, products_are_rounded
 
 STYLES = Theme(
@@ -171,6 +171,30 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
     yield Text(f"  it spreads: {chain}{more}")
     if fault.cure:
         yield Text(f"  cure: {fault.cure}")
+
+
+def group_remarks(record: Record, view: View) -> Iterator[Text]:
+    """What was fused, or one quiet line that says what could be."""
+    if record.shape.is_fused:
+        for group in record.groups[:_MOST_NOTES]:
+            gates = f"{len(group.members)} gates" if len(group.members) > 1 else "one gate"
+            words = f"#{group.node} {group.gate} stands for {gates}, {group.spelling}"
+            yield Text(view.text(f"{words}; {_local_rule(record, group)}"), style="quiet")
+        if not record.groups:
+            yield Text("nothing here spells out a bigger gate", style="quiet")
+    elif record.groups:
+        counts = Counter(group.gate for group in record.groups)
+        what = ", ".join(name + (f" ({n} times)" if n > 1 else "") for name, n in counts.items())
+        yield Text(view.text(f"gates here spell out {what}: --fuse makes each one gate"), "quiet")
+
+
+def _local_rule(record: Record, group: Group) -> str:
+    gate = record.graph.nodes[group.node].gate
+    assert gate is not None
+    if gate.is_own:
+        return "its local gradient is found by backprop inside"
+    rules = [gate.local_rule(k) for k in range(len(gate.local))]
+    return f"local gradient {', '.join(rules)} with output {gate.output}"
 
 
 def rounding_remark(view: View, shown: list[tuple[str, str, str]]) -> Iterator[Text]:

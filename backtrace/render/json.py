@@ -43,6 +43,13 @@ def head(record: Record) -> dict[str, Any]:
             "name": record.graph.nodes[output].name or None,
             "value": plain(record.value),
         },
+        "shape": {
+            "expand": record.shape.expand,
+            "fused": record.shape.is_fused,
+            "fuse": None if record.shape.fuse is None else list(record.shape.fuse),
+            "gates": record.shape.gates,
+            "kink": record.shape.kink,
+        },
     }
 
 
@@ -53,6 +60,10 @@ def tail(record: Record) -> dict[str, Any]:
         "output_check": check_object(record.output_check) if record.output_check else None,
         "notes": [{"kind": n.kind, "node": n.node, "text": n.text} for n in record.notes],
         "fault": _fault_object(record.fault) if record.fault else None,
+        "groups": [
+            {"gate": g.gate, "node": g.node, "members": list(g.members), "spelling": g.spelling}
+            for g in record.groups
+        ],
         "ok": record.ok,
     }
 

@@ -12,6 +12,7 @@ from backtrace.record import Record
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
+    group_remarks,
     heading,
     node_name,
     paint,
@@ -44,7 +45,8 @@ def render(record: Record, view: View) -> str:
     if record.wrt:
         parts += [Text(), *_gradients(record, view)]
     parts += [*_derivatives(record, view)]
-    closing = [*remarks(record, view), *rounding_remark(view, shown)]
+    closing = [*remarks(record, view), *group_remarks(record, view)]
+    closing += [*rounding_remark(view, shown)]
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)

@@ -10,6 +10,7 @@ from backtrace.record import Edge, Record
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
+    group_remarks,
     heading,
     node_name,
     paint,
@@ -34,7 +35,8 @@ def render(record: Record, view: View) -> str:
         parts += [Text(), *sums]
     if record.wrt:
         parts += [Text(), *gradient_lines(record, view)]
-    closing = [*remarks(record, view), *rounding_remark(view, drawing.shown)]
+    closing = [*remarks(record, view), *group_remarks(record, view)]
+    closing += [*rounding_remark(view, drawing.shown)]
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)
