@@ -12,19 +12,10 @@ from backtrace.algebra import Algebra, Value
 from backtrace.gates.choices import flat_at
 from backtrace.gates.gate import Gate, Kink, Role
 
-RELU = Gate(
-    name="relu",
-    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
-    parameters=("x",),
-    role=Role.ROUTER,
-    forward=lambda m, x: m.maximum(x, 0),
-    local=(lambda m, f, x: m.where(m.greater(x, 0), 1, 0),),
-    formula="max(0, x)",
-    spellings=("where(x > 0, x, 0)",),
-    kink=flat_at(
-        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
-    ),
-)
+
+def _nearest_to_zero(m: Algebra, a: Value) -> Value:
+    """The number between a and 1 that is nearest to zero."""
+    return m.where(m.less(a, 0), 0, m.minimum(a, 1))
 
 
 def _between(rule: Callable[[Algebra, Value], Value]) -> Callable[..., Value]:
@@ -39,6 +30,20 @@ _BETWEEN = {
     "torch": _between(lambda m, a: a),
 }
 
+
+RELU = Gate(
+    name="relu",
+    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
+    parameters=("x",),
+    role=Role.ROUTER,
+    forward=lambda m, x: m.maximum(x, 0),
+    local=(lambda m, f, x: m.where(m.greater(x, 0), 1, 0),),
+    formula="max(0, x)",
+    spellings=("where(x > 0, x, 0)",),
+    kink=flat_at(
+        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
+    ),
+)
 
 LEAKY_RELU = Gate(
     name="leaky_relu",
@@ -60,48 +65,6 @@ LEAKY_RELU = Gate(
         others={**_BETWEEN, "jax": _between(lambda m, a: 1)},
     ),
 )
-
-
-ELU = Gate(
-    name="relu",
-    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
-    parameters=("x",),
-    role=Role.ROUTER,
-    forward=lambda m, x: m.maximum(x, 0),
-    local=(lambda m, f, x: m.where(m.greater(x, 0), 1, 0),),
-    formula="max(0, x)",
-    spellings=("where(x > 0, x, 0)",),
-    kink=flat_at(
-        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
-    ),
-)
-
-LEAKY_RELU = Gate(
-    name="leaky_relu",
-    summary="x where x > 0, else a*x",
-    parameters=("x", "a"),
-    defaults={"a": "0.01"},
-    role=Role.SCALER,
-    forward=lambda m, x, a: m.where(m.greater(x, 0), x, a * x),
-    local=(
-        lambda m, f, x, a: m.where(m.greater(x, 0), 1, a),
-        lambda m, f, x, a: m.where(m.greater(x, 0), 0, x),
-    ),
-    formula="where(x > 0, x, a*x)",
-    spellings=("where(x < 0, a*x, x)", "max(0.01*x, x)"),
-    kink=Kink(
-        at=lambda m, f, x, a: m.equal(x, 0),
-        local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
-        says="at 0 the slope between a and 1 that is nearest to 0",
-        others={**_BETWEEN, "jax": _between(lambda m, a: a)},
-    ),
-)
-
-
-def _nearest_to_zero(m: Algebra, a: Value) -> Value:
-    """The number between a and 1 that is nearest to zero."""
-    return m.where(m.less(a, 0), 0, m.minimum(a, 1))
-
 
 ELU = Gate(
     name="elu",
