@@ -80,6 +80,19 @@ def backward(
     return Backward(upstreams, local_gradients, downstreams, kinks)
 
 
+def tangents(graph: Graph, locals_: Sequence[Sequence[Value]], start: int) -> list[Value]:
+    """Forward mode: how every node changes as the node `start` does. One pass gives the derivative
+    of everything by one input, where backward gives that of one output by everything."""
+    found: list[Value] = [0.0] * len(graph.nodes)
+    found[start] = 1.0
+    for index, sources in enumerate(graph.inputs_of):
+        gate = graph.nodes[index].gate
+        for source, local in zip(sources, locals_[index], strict=True):
+            if found[source] and not (gate and gate.blocks and local == 0):
+                found[index] = found[index] + local * found[source]
+    return found
+
+
 def _decides(graph: Graph, index: int, gate: Gate, reached: Sequence[bool]) -> bool:
     """Whether this is the condition of a where() that a gradient reached."""
     return gate.is_comparison and any(reached[user] for user, _ in graph.consumers[index])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 DIGITS = 4
+_EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is a whole number in JSON
 _LARGEST_WHOLE = 1e15  # above it neighbouring floats are no longer told apart by their digits
 
 
@@ -19,3 +20,10 @@ def number(value: float, digits: int = DIGITS) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def plain(value: float) -> float | int | str:
+    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value

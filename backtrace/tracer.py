@@ -139,14 +139,19 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
 
 
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:
-    for name in wrt or ():
+    return tuple(graph.inputs) if wrt is None else known_variables(graph, wrt)
+
+
+def known_variables(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each once, if all are variables of the graph. Raises UsageError."""
+    for name in names:
         if name not in graph.inputs:
             if not isinstance(name, str) or not name:
-                raise UsageError("a variable's name is missing", hint="--wrt x,y")
+                raise UsageError("a variable's name is missing", hint="x or x,y")
             near = near_misses(name, list(graph.inputs))
             hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
             raise UsageError(f"the formula has no variable '{name}'", hint=hint)
-    return tuple(dict.fromkeys(wrt)) if wrt is not None else tuple(graph.inputs)
+    return tuple(dict.fromkeys(names))
 
 
 def _refuse_bad_constants(graph: Graph) -> None:

@@ -21,6 +21,7 @@ FLOORS = [
     {"graph", "files"},
     {"engine"},
     {"formula", "record"},
+    {"paths"},
     {"fusion", "checks", "render"},
     {"faults", "notes", "catalogue", "saved"},
     {"tracer"},

@@ -60,7 +60,7 @@ def test_a_number_is_right_to_its_digits(value: float, digits: int) -> None:
 
 @pytest.mark.small
 def test_the_formats_are_the_files_of_the_folder() -> None:
-    assert formats() == ["json", "jsonl", "table", "tree"]
+    assert formats() == ["json", "jsonl", "markdown", "table", "tree"]
     assert format_of("a/b.json") == "json"
     assert format_of("B.TXT") == "table"
     with pytest.raises(UsageError, match="no suffix"):

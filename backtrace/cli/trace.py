@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -36,12 +37,15 @@ def _formats(*_: Any) -> list[str]:
     "--format",
     "format_",
     metavar="NAME",
-    help="table (default), tree, json or jsonl.",
+    help="table (default), tree, markdown, json or jsonl.",
     shell_complete=lambda c, p, i: [f for f in _formats() if f.startswith(i)],
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-o", "--output", metavar="FILE", help="Write there; the suffix picks the format.")
 @click.option("--wrt", metavar="x,y", help="Only the gradients by these variables.")
+@click.option("--explain", is_flag=True, help="Add the backward pass in words, gate by gate.")
+@click.option("--paths", metavar="x,y", help="Add the routes from these variables to the output.")
+@click.option("--forward", metavar="x,y", help="Add the tangents by these variables.")
 @shape_options
 @click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
@@ -53,6 +57,9 @@ def trace(
     as_json: bool,
     output: str | None,
     wrt: str | None,
+    explain: bool,
+    paths: str | None,
+    forward: str | None,
     shape: ShapeAsked,
     no_check: bool,
     json_schema: bool,
@@ -65,14 +72,21 @@ def trace(
         return 0
     from backtrace import files, render
     from backtrace.formula.point import read_words
-    from backtrace.tracer import Request, Trace, trace_given
+    from backtrace.tracer import Request, Trace, known_variables, trace_given
 
     formula, values = formula_and_values(words, file)
     chosen = _format(format_, as_json, output)
-    asked = [name.strip() for name in wrt.split(",")] if wrt is not None else None
-    request = Request(shape=shape.shape(), wrt=asked, check=not no_check)
+    request = Request(
+        shape=shape.shape(), wrt=_names(wrt) if wrt is not None else None, check=not no_check
+    )
     traced: Trace = trace_given(formula, read_words(values), request)
-    text = render.draw(traced, chosen, look.view(to_file=output is not None))
+    view = replace(
+        look.view(to_file=output is not None),
+        explain=explain,
+        paths=tuple(known_variables(traced.graph, _names(paths))),
+        forward=tuple(known_variables(traced.graph, _names(forward))),
+    )
+    text = render.draw(traced, chosen, view)
     if output is None:
         say(text)
     else:
@@ -81,6 +95,10 @@ def trace(
     if problem is not None:
         complain(problem, look.color)
     return 0 if traced.ok else 1
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text is not None else []
 
 
 def _format(format_: str | None, as_json: bool, output: str | None) -> str:

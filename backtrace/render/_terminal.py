@@ -14,6 +14,7 @@ from rich.theme import Theme
 
 from backtrace.formula.printer import label
 from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
+from backtrace.render._sections import sections
 from backtrace.render._view import View, output_name, products_are_rounded
 
 STYLES = Theme(
@@ -203,6 +204,15 @@ def rounding_remark(view: View, shown: list[tuple[str, str, str]]) -> Iterator[T
         digits = f"{view.digits} digit{'s' * (view.digits != 1)}"
         words = f"numbers are rounded to {digits}, so printed factors may not multiply exactly"
         yield Text(words, style="quiet")
+
+
+def section_texts(record: Record, view: View) -> list[Text]:
+    """What the view asks for beside the numbers, each under its heading."""
+    texts: list[Text] = []
+    for title, lines in sections(record, view):
+        texts += [Text(), Text(view.text(title), style="heading")]
+        texts += [Text(view.text(line)) for line in lines]
+    return texts
 
 
 def verdict(check: Check, view: View) -> Text:

@@ -21,13 +21,17 @@ _POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
-    `ascii` keeps to 7-bit characters (Greek letters by their names).
+    `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
+    words, `paths` the routes from these variables, `forward` the tangents by these.
     """
 
     width: int = 80
     digits: int = DIGITS
     color: bool = False
     ascii: bool = False
+    explain: bool = False
+    paths: tuple[str, ...] = ()
+    forward: tuple[str, ...] = ()
 
     def number(self, value: float) -> str:
         return number(value, self.digits)

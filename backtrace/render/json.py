@@ -8,18 +8,18 @@ from typing import Any
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.formula.printer import expressions, label
+from backtrace.notation import plain
 from backtrace.record import Check, Edge, Fault, Record
+from backtrace.render._sections import objects
 from backtrace.render._view import View
 
 SUFFIX = ".json"
 SCHEMA = "backtrace.trace/1"
 
-_EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is written as a whole number
 
-
-def render(record: Record, view: View) -> str:  # noqa: ARG001 - every format is called alike
+def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
-    return _lines(payload(record))
+    return _lines({**payload(record), **objects(record, view)})
 
 
 def payload(record: Record) -> dict[str, Any]:
@@ -132,13 +132,6 @@ def _fault_object(fault: Fault) -> dict[str, Any]:
         "chain": list(fault.chain),
         "cure": fault.cure,
     }
-
-
-def plain(value: float) -> float | int | str:
-    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts."""
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
 
 
 def _measured(value: float | None) -> float | str | None:

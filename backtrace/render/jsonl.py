@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from backtrace.record import Record
+from backtrace.render._sections import objects
 from backtrace.render._view import View
 from backtrace.render.json import edge_object, head, line, node_objects, tail
 
 SUFFIX = ".jsonl"
 
 
-def render(record: Record, view: View) -> str:  # noqa: ARG001 - every format is called alike
+def render(record: Record, view: View) -> str:
     """Each object says what it is in `record`: trace, node, edge or result."""
     rows = [line({"record": "trace", **head(record)})]
     rows += [line({"record": "node", **node}) for node in node_objects(record)]
     rows += [line({"record": "edge", **edge_object(edge)}) for edge in record.edges]
-    rows.append(line({"record": "result", **tail(record)}))
+    rows.append(line({"record": "result", **tail(record), **objects(record, view)}))
     return "\n".join(rows) + "\n"

@@ -20,6 +20,7 @@ from backtrace.render._terminal import (
     plain_table,
     remarks,
     rounding_remark,
+    section_texts,
     verdict,
 )
 from backtrace.render._view import View, output_name
@@ -49,6 +50,7 @@ def render(record: Record, view: View) -> str:
     closing += [*rounding_remark(view, shown)]
     if closing:
         parts += [Text(), *closing]
+    parts += section_texts(record, view)
     return paint(view, *parts)
 
 

@@ -16,6 +16,7 @@ from backtrace.render._terminal import (
     paint,
     remarks,
     rounding_remark,
+    section_texts,
 )
 from backtrace.render._view import View
 
@@ -39,6 +40,7 @@ def render(record: Record, view: View) -> str:
     closing += [*rounding_remark(view, drawing.shown)]
     if closing:
         parts += [Text(), *closing]
+    parts += section_texts(record, view)
     return paint(view, *parts)
 
 

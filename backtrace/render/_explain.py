@@ -1,0 +1,113 @@
+"""The backward pass in words: what every gate hands back, with the formula and with the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backtrace.algebra.spelling import Binding
+from backtrace.algebra.symbols import SYMBOLS, Term, term
+from backtrace.formula.printer import expressions, label
+from backtrace.graph import Constant, Node
+from backtrace.record import Edge, Record
+from backtrace.render._view import View, output_name
+
+_MOST_GATES = 60
+_LONGEST = 60  # characters of an operand that is written out
+_SAYS = {
+    "add": "An add gate distributes: every input gets the upstream gradient unchanged.",
+    "sub": "A sub gate distributes too, but the second input gets it with its sign turned.",
+    "mul": "A mul gate switches: each input gets the upstream gradient times the other input.",
+    "max": "A max gate routes: the largest input gets all of the upstream gradient.",
+    "min": "A min gate routes: the smallest input gets all of the upstream gradient.",
+    "where": "where() routes: the branch that was taken gets all of the upstream gradient.",
+    "relu": "relu passes the upstream gradient where its input is positive, else it stops it.",
+}
+
+
+def steps(record: Record, view: View) -> Iterator[str]:
+    """The lines of the explanation, plain text; a line that begins with spaces belongs to the gate
+    above it."""
+    name = output_name(record)
+    yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
+    gates = [index for index, _, _ in record.graph.gates()]
+    shown = sorted(gates, reverse=True)[:_MOST_GATES]
+    texts = expressions(record.graph, _LONGEST)
+    names = _names(record, texts)
+    said: set[str] = set()
+    arrived = dict.fromkeys(range(len(record.graph.nodes)), 0)
+    for index in shown:
+        yield from _gate(record, view, index, texts[index], names, said)
+        for edge in record.edges_of(index):
+            arrived[edge.input] += 1
+            uses = record.graph.consumers[edge.input]
+            if len(uses) > 1 and arrived[edge.input] == len(uses):
+                yield from _fork(record, view, edge.input, names)
+    if len(gates) > len(shown):
+        yield f"... and {len(gates) - len(shown):,} gates before these, in the same way."
+
+
+def _gate(
+    record: Record, view: View, index: int, text: str, names: list[str], said: set[str]
+) -> Iterator[str]:
+    node = record.graph.nodes[index]
+    gate = node.gate
+    assert gate is not None
+    stage = f"{node.name} = " if node.name else ""
+    yield f"#{index} {label(node)}: {stage}{text} is {view.number(record.values[index])}."
+    rule = _SAYS.get(gate.name, f"It {gate.role.sentence}.")
+    if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
+        rule = "To add a constant changes no slope: the upstream gradient goes through."
+    elif len(node.inputs) == 1 and node.constants and gate.name == "mul":
+        rule = "Its input gets the upstream gradient times the constant."
+    if rule not in said:
+        said.add(rule)
+        yield f"  {rule}"
+    for edge in record.edges_of(index):
+        yield f"  to {names[edge.input]}: {_product(record, view, node, edge, names)}"
+
+
+def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str]) -> str:
+    """upstream x local = downstream, the local gradient as a formula first."""
+    upstream, local, downstream = map(view.number, (edge.upstream, edge.local, edge.downstream))
+    formula = _local_formula(record, node, edge, names)
+    between = f" = {upstream} x {local}" if formula not in ("", local) else ""
+    return f"upstream x local = {upstream} x {formula or local}{between} = {downstream}"
+
+
+def _local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> str:
+    gate = node.gate
+    assert gate is not None
+    kinks = {note.node for note in record.notes if note.kind == "kink"}
+    if gate.is_own or gate.blocks or edge.gate in kinks:
+        return ""
+    operands = [
+        SYMBOLS.number(o.text) if isinstance(o, Constant) and not o.nodes else _name(o, names)
+        for o in node.operands
+    ]
+    position = [k for k, o in enumerate(node.operands) if isinstance(o, int)][edge.operand]
+    rule = term(gate.slope(SYMBOLS, position, _name(edge.gate, names), operands))
+    text = rule.spelled.text
+    is_simple = rule.value is not None or rule.spelled.binding >= Binding.SIGN
+    return text if is_simple else f"({text})"
+
+
+def _name(operand: int | Constant, names: list[str]) -> Term:
+    return SYMBOLS.name(names[operand] if isinstance(operand, int) else "c")
+
+
+def _names(record: Record, texts: list[str]) -> list[str]:
+    """How a node is spoken of: by its name, by what it computes if that is short, or by number."""
+    return [
+        node.name or (text if len(text) <= 3 else f"#{index}")
+        for index, (node, text) in enumerate(zip(record.graph.nodes, texts, strict=True))
+    ]
+
+
+def _fork(record: Record, view: View, index: int, names: list[str]) -> Iterator[str]:
+    uses = record.graph.consumers[index]
+    terms = [view.number(record.edge(gate, operand).downstream) for gate, operand in uses[:12]]
+    more = f" + ... ({len(uses) - 12} more)" if len(uses) > 12 else ""
+    total = view.number(record.upstreams[index])
+    times = "twice" if len(uses) == 2 else f"{len(uses)} times"
+    yield f"{names[index]} is used {times}, and gradients add where a value branches:"
+    yield f"  {' + '.join(terms)}{more} = {total}"

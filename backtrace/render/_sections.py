@@ -1,0 +1,115 @@
+"""What a text view can be asked to add: steps in words, routes, tangents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from backtrace.engine import tangents
+from backtrace.formula.printer import label
+from backtrace.notation import plain
+from backtrace.paths import Route, routes
+from backtrace.record import Record
+from backtrace.render._explain import steps
+from backtrace.render._view import View, output_name
+
+_MOST_ROWS = 120
+_SMALL = 1e-3  # a local gradient below it lets next to nothing through
+
+
+def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
+    """(heading, lines) of everything the view asks for."""
+    for name in view.paths:
+        yield f"routes from {name} to {output_name(record)}", list(_routes(record, view, name))
+    for name in view.forward:
+        yield (
+            f"forward mode: how every gate changes with {name}",
+            list(_tangents(record, view, name)),
+        )
+    if view.explain:
+        yield "step by step", list(steps(record, view))
+
+
+def _routes(record: Record, view: View, name: str) -> Iterator[str]:
+    found = routes(record, name)
+    if not found.shown:
+        yield f"there is none: {output_name(record)} does not depend on {name} by any gate"
+        return
+    for position, route in enumerate(found.shown):
+        locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
+        dominates = ", the largest" if position == 0 and len(found.shown) > 1 else ""
+        yield f"{_walk(record, route, name)}: {locals_} = {view.number(route.product)}{dominates}"
+        narrow = route.narrowest
+        if abs(narrow.local) < _SMALL:
+            gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
+            kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
+            yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
+    if found.count > len(found.shown):
+        yield f"... and {found.count - len(found.shown):,} more routes, all smaller"
+    total = view.number(record.upstreams[record.graph.inputs[name]])
+    yield f"sum over {_routes_in_all(found.count)} = {total}, the gradient"
+
+
+def _routes_in_all(count: int) -> str:
+    return "the one route" if count == 1 else f"all {count:,} routes"
+
+
+def _walk(record: Record, route: Route, name: str) -> str:
+    gates = [record.graph.nodes[edge.gate] for edge in route.edges]
+    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in gates]
+    if len(shown) > 12:
+        shown[6:-5] = ["..."]
+    return " -> ".join([name, *shown])
+
+
+def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
+    found = tangents(record.graph, record.locals, record.graph.inputs[name])
+    rows = [("node", "value", "tangent", "adjoint")]
+    nodes = record.graph.nodes
+    for index, node in list(enumerate(nodes))[:_MOST_ROWS]:
+        shown = node.name if node.gate is None else f"#{index} {label(node)} {node.name}".rstrip()
+        numbers = (record.values[index], found[index], record.upstreams[index])
+        rows.append((shown, *map(view.number, numbers)))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [f"{row[0]:<{widths[0]}}"]
+        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
+        yield "  ".join(cells)
+    if len(nodes) > _MOST_ROWS:
+        yield f"... {len(nodes) - _MOST_ROWS:,} more"
+    inputs = len(record.graph.inputs)
+    yield (
+        "tangent: the change of the node with "
+        f"{name}; adjoint: the change of {output_name(record)} with the node"
+    )
+    passes = "1 forward pass" if inputs == 1 else f"{inputs} forward passes, one an input"
+    yield f"all gradients cost {passes}, or 1 backward pass, one an output"
+
+
+def objects(record: Record, view: View) -> dict[str, Any]:
+    """The same for JSON: keys that are there only when they are asked for."""
+    found: dict[str, Any] = {}
+    if view.paths:
+        found["paths"] = {name: _routes_object(record, name) for name in view.paths}
+    if view.forward:
+        found["tangents"] = {
+            name: [plain(t) for t in tangents(record.graph, record.locals, start)]
+            for name, start in record.graph.inputs.items()
+            if name in view.forward
+        }
+    if view.explain:
+        found["explain"] = list(steps(record, view))
+    return found
+
+
+def _routes_object(record: Record, name: str) -> dict[str, Any]:
+    found = routes(record, name)
+    shown = [
+        {
+            "gates": [edge.gate for edge in route.edges],
+            "locals": [plain(edge.local) for edge in route.edges],
+            "product": plain(route.product),
+        }
+        for route in found.shown
+    ]
+    return {"count": found.count, "sum": plain(found.total), "largest": shown}

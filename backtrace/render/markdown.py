@@ -1,0 +1,92 @@
+"""Markdown tables, for pasting into notes and issues"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backtrace.formula.printer import expressions, label
+from backtrace.record import Record
+from backtrace.render._sections import sections
+from backtrace.render._terminal import (
+    fork_sums,
+    group_remarks,
+    heading,
+    node_name,
+    partial,
+    remarks,
+    rounding_remark,
+)
+from backtrace.render._view import View, output_name
+
+SUFFIX = ".md"
+
+_MOST_GATES = 400
+
+
+def render(record: Record, view: View) -> str:
+    shown: list[tuple[str, str, str]] = []
+    formula, _, at = heading(record, view).plain.rpartition("\nat ")
+    lines = [f"**{_code(formula or at)}**", ""]
+    if formula:
+        lines += [f"at {_escaped(at)}", ""]
+    lines += [*_gates(record, view, shown), ""]
+    lines += [f"**{_escaped(output_name(record))} = {view.number(record.value)}**", ""]
+    lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
+    lines += ["", *_gradients(record, view), ""]
+    closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]
+    lines += [f"- {_escaped(text.plain.strip())}" for text in closing]
+    for title, inner in sections(record, view):
+        lines += ["", f"### {_escaped(view.text(title))}", ""]
+        lines += [
+            f"{'  ' * line.startswith('  ')}- {_escaped(view.text(line.strip()))}" for line in inner
+        ]
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines).strip()) + "\n"
+
+
+def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterator[str]:
+    yield "| # | gate | computes | value | upstream | input | local | downstream |"
+    yield "|---:|---|---|---:|---:|---|---:|---:|"
+    texts = expressions(record.graph)
+    gates = [index for index, _, _ in record.graph.gates()]
+    for index in gates[:_MOST_GATES]:
+        node = record.graph.nodes[index]
+        stage = f"{node.name} = " if node.name else ""
+        first = [str(index), _code(view.text(label(node))), _code(view.text(stage + texts[index]))]
+        first += [view.number(record.values[index]), view.number(record.upstreams[index])]
+        for edge in record.edges_of(index):
+            numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
+            shown.append((numbers[0], numbers[1], numbers[2]))
+            source = _code(view.text(node_name(record, edge.input)))
+            yield f"| {' | '.join([*first, source, *numbers[1:]])} |"
+            first = [""] * len(first)
+    if len(gates) > _MOST_GATES:
+        yield f"| | | {len(gates) - _MOST_GATES:,} more gates | | | | | |"
+
+
+def _gradients(record: Record, view: View) -> Iterator[str]:
+    if not record.wrt:
+        return
+    yield "| gradient | backprop | SymPy | slope | verdict | by SymPy |"
+    yield "|---|---:|---:|---:|---|---|"
+    for name in record.wrt[:_MOST_GATES]:
+        check = record.checks.get(name)
+        cells = [_escaped(partial(record, view, name)), view.number(record.gradients[name])]
+        if check is None:
+            cells += ["", "", "", ""]
+        else:
+            witnesses = (check.symbolic, check.numeric)
+            cells += ["" if w is None else view.number(w) for w in witnesses]
+            derivative = view.text(check.derivative or "")
+            cells += [check.verdict, _code(derivative) if derivative else ""]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """Inline code; a | would end a table's cell even there."""
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{ticks}{text}{ticks}".replace("|", "\\|").replace("\n", " ")
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text.replace("\n", " "))
