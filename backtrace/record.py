@@ -102,6 +102,18 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Every number of a trace in other words: as formulas (`kind` "symbolic"), "exact", or to so
+    many digits. Per node, and per edge of its gate, as in Record."""
+
+    kind: str
+    values: tuple[str, ...]
+    upstreams: tuple[str, ...]
+    locals: tuple[tuple[str, ...], ...]
+    downstreams: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Where a number first goes bad, and what became of it.
 
@@ -128,6 +140,7 @@ class Record:
     values, upstreams   one number per node of the graph, in its order
     locals, downstreams per node one number per gate input (`node.inputs`), () for leaves
     checks              by variable; empty when the check was not asked for
+    wordings            the same numbers as formulas, exactly, or to more digits, if asked for
     shape, groups       how the graph was reshaped; the groups that were fused, or that could be
     """
 
@@ -145,6 +158,12 @@ class Record:
     fault: Fault | None
     shape: Shape = Shape()
     groups: tuple[Group, ...] = ()
+    wordings: tuple[Wording, ...] = ()
+
+    @property
+    def has_point(self) -> bool:
+        """Whether there are numbers: a formula without a point is traced as formulas only."""
+        return len(self.point) == len(self.graph.inputs)
 
     @property
     def value(self) -> float:
@@ -204,5 +223,7 @@ class Record:
     @property
     def ok(self) -> bool:
         """No check disagrees and every reported number is finite."""
+        if not self.has_point:
+            return True
         numbers = (self.value, *self.gradients.values())
         return not self.disagreements and self.fault is None and all(map(math.isfinite, numbers))

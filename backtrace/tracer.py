@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backtrace import checks, engine, faults, files, notes, render, saved
+from backtrace import checks, engine, faults, files, notes, render, saved, wording
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.point import Given, match_point, read_mapping
@@ -22,7 +22,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.fusion import shaped
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
-from backtrace.record import Fault, Record, Shape
+from backtrace.record import Fault, Group, Note, Record, Shape, Wording
 from backtrace.render import View
 from backtrace.suggestions import near_misses
 
@@ -68,6 +68,9 @@ def trace(
     expand: bool = False,
     gates: str = "",
     kink: str = CONVENTIONS[0],
+    symbolic: bool = False,
+    exact: bool = False,
+    precision: int | None = None,
     check: bool = True,
     budget: checks.Budget | None = None,
 ) -> Trace:
@@ -79,6 +82,8 @@ def trace(
     expand  whether gates that are made of others are opened, before anything is fused
     gates   definitions, `swish(a) = a*sigmoid(a)`, that the formula may use
     kink    what a gate does where it has no derivative: one of gates.CONVENTIONS
+    symbolic, exact, precision   the same trace as formulas, exactly, to so many digits: `wordings`.
+            A formula that is given no value at all is traced as formulas
     check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
 
     Raises FormulaError, ValueGivenError or UsageError (all BacktraceError), with the place.
@@ -86,7 +91,15 @@ def trace(
     """
     names = None if isinstance(fuse, bool) else tuple(fuse)
     shape = Shape(expand, bool(fuse), names, gates, kink)
-    request = Request(shape=shape, wrt=wrt, check=check, budget=budget or checks.Budget())
+    request = Request(
+        shape=shape,
+        wrt=wrt,
+        symbolic=symbolic,
+        exact=exact,
+        precision=precision,
+        check=check,
+        budget=budget or checks.Budget(),
+    )
     return trace_given(formula, read_mapping(point or {}), request)
 
 
@@ -96,6 +109,9 @@ class Request:
 
     shape: Shape = field(default_factory=Shape)
     wrt: Sequence[str] | None = None
+    symbolic: bool = False
+    exact: bool = False
+    precision: int | None = None
     check: bool = True
     budget: checks.Budget = field(default_factory=checks.Budget)
 
@@ -104,6 +120,8 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     """As `trace`, for values that know where they were written."""
     shape = request.shape
     graph, groups = shaped(formula, given.keys(), shape)
+    if graph.inputs and not given:
+        return _without_point(formula, graph, groups, request)
     point = match_point(graph, given)
     asked = _asked(graph, request.wrt)
     _refuse_bad_constants(graph)
@@ -120,6 +138,8 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     remarks = list(notes.kink_notes(graph, values, flow, shape.kink))
     if fault is None:
         remarks += notes.healed_notes(graph, values)
+    wordings, reasons = _wordings(graph, given, request)
+    remarks += [Note("wording", reason) for reason in reasons]
     return Trace(
         formula=formula,
         point=point,
@@ -135,7 +155,53 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         fault=fault,
         shape=shape,
         groups=groups,
+        wordings=wordings,
     )
+
+
+def _without_point(
+    formula: str, graph: Graph, groups: tuple[Group, ...], request: Request
+) -> Trace:
+    """The trace of a formula that is given no value: as formulas, with no numbers."""
+    if request.exact or request.precision is not None:
+        name = next(iter(graph.inputs))
+        raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
+    nothing = (math.nan,) * len(graph.nodes)
+    edges = tuple((math.nan,) * len(sources) for sources in graph.inputs_of)
+    return Trace(
+        formula=formula,
+        point={},
+        graph=graph,
+        values=nothing,
+        upstreams=nothing,
+        locals=edges,
+        downstreams=edges,
+        wrt=_asked(graph, request.wrt),
+        checks={},
+        output_check=None,
+        notes=(),
+        fault=None,
+        shape=request.shape,
+        groups=groups,
+        wordings=(wording.as_formulas(graph, request.shape.kink),),
+    )
+
+
+def _wordings(
+    graph: Graph, given: Mapping[str, Given], request: Request
+) -> tuple[tuple[Wording, ...], list[str]]:
+    """The trace in the other words that were asked for, and why some are missing."""
+    written = {name: value.written for name, value in given.items()}
+    kink = request.shape.kink
+    found: list[Wording | str] = []
+    if request.symbolic:
+        found.append(wording.as_formulas(graph, kink))
+    if request.exact:
+        found.append(wording.exactly(graph, written, kink))
+    if request.precision is not None:
+        found.append(wording.with_digits(graph, written, request.precision, kink))
+    wordings = tuple(w for w in found if isinstance(w, Wording))
+    return wordings, [w for w in found if isinstance(w, str)]
 
 
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ FLOORS = [
     {"formula", "record"},
     {"paths"},
     {"fusion", "checks", "render"},
-    {"faults", "notes", "catalogue", "saved"},
+    {"faults", "notes", "catalogue", "saved", "wording"},
     {"tracer"},
     {"cli"},
 ]

@@ -232,6 +232,12 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
     return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)
 
 
+def exact_text(value: Any) -> str:
+    """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
+    text: str = _Printer({}).doprint(sympy.sympify(value, strict=True)).replace("**", "^")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
 class _Printer(StrPrinter):  # type: ignore[misc]
     """Expressions in the formula language: max, abs, where, and the user's names."""
 

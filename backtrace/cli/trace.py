@@ -46,6 +46,9 @@ def _formats(*_: Any) -> list[str]:
 @click.option("--explain", is_flag=True, help="Add the backward pass in words, gate by gate.")
 @click.option("--paths", metavar="x,y", help="Add the routes from these variables to the output.")
 @click.option("--forward", metavar="x,y", help="Add the tangents by these variables.")
+@click.option("--symbolic", is_flag=True, help="Add every number as a formula.")
+@click.option("--exact", is_flag=True, help="Add every number exactly: 1/3, sqrt(2), e.")
+@click.option("--precision", type=int, metavar="N", help="Add every number to N digits.")
 @shape_options
 @click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
@@ -60,6 +63,9 @@ def trace(
     explain: bool,
     paths: str | None,
     forward: str | None,
+    symbolic: bool,
+    exact: bool,
+    precision: int | None,
     shape: ShapeAsked,
     no_check: bool,
     json_schema: bool,
@@ -77,7 +83,12 @@ def trace(
     formula, values = formula_and_values(words, file)
     chosen = _format(format_, as_json, output)
     request = Request(
-        shape=shape.shape(), wrt=_names(wrt) if wrt is not None else None, check=not no_check
+        shape=shape.shape(),
+        wrt=_names(wrt) if wrt is not None else None,
+        symbolic=symbolic,
+        exact=exact,
+        precision=precision,
+        check=not no_check,
     )
     traced: Trace = trace_given(formula, read_words(values), request)
     view = replace(

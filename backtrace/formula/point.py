@@ -22,9 +22,11 @@ _PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value and where it was given: `text` is the whole word, `span` the name in it."""
+    """A value, as it was written, and where it was given: `text` is the whole word, `span` the name
+    in it."""
 
     value: float
+    written: str
     text: str = ""
     span: Span | None = None
 
@@ -37,7 +39,8 @@ def read_words(words: Sequence[str]) -> dict[str, Given]:
         where = (0, word.index("="))
         if name in given:
             raise ValueGivenError(f"'{name}' is given twice", text=word, span=where)
-        given[name] = Given(read_value(value, word, len(word) - len(value)), word, where)
+        number = read_value(value, word, len(word) - len(value))
+        given[name] = Given(number, value, word, where)
     return given
 
 
@@ -51,7 +54,7 @@ def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
         if name in given:
             raise ValueGivenError(f"'{name}' is given twice")
         if isinstance(value, str):
-            given[name] = Given(read_value(value, value, 0))
+            given[name] = Given(read_value(value, value, 0), value)
             continue
         try:
             number = float(value)  # type: ignore[arg-type]
@@ -59,7 +62,8 @@ def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
             raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
         if not math.isfinite(number):
             raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
-        given[name] = Given(number)
+        is_whole = number == int(number) and abs(number) < 1e15
+        given[name] = Given(number, str(int(number)) if is_whole else repr(number))
     return given
 
 

@@ -9,16 +9,19 @@ from backtrace.engine import tangents
 from backtrace.formula.printer import label
 from backtrace.notation import plain
 from backtrace.paths import Route, routes
-from backtrace.record import Record
+from backtrace.record import Record, Wording
 from backtrace.render._explain import steps
 from backtrace.render._view import View, output_name
 
+_TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
 _MOST_ROWS = 120
 _SMALL = 1e-3  # a local gradient below it lets next to nothing through
 
 
 def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
     """(heading, lines) of everything the view asks for."""
+    for wording in record.wordings:
+        yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
     for name in view.paths:
         yield f"routes from {name} to {output_name(record)}", list(_routes(record, view, name))
     for name in view.forward:
@@ -28,6 +31,36 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
         )
     if view.explain:
         yield "step by step", list(steps(record, view))
+
+
+def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
+    """A line for every gate, one below it for every edge; then the gradients."""
+    gates = [index for index, _, _ in record.graph.gates()]
+    is_exact = wording.kind == "exact"
+
+    def beside(text: str, value: float) -> str:
+        shown = view.number(value)
+        return f"{text} = {shown}" if is_exact and text != shown else text
+
+    for index in gates[:_MOST_ROWS]:
+        node = record.graph.nodes[index]
+        stage = f"{node.name} = " if node.name else ""
+        value = beside(wording.values[index], record.values[index])
+        yield f"#{index} {label(node)}: {stage}{value}"
+        yield f"  upstream {beside(wording.upstreams[index], record.upstreams[index])}"
+        for operand, source in enumerate(record.graph.inputs_of[index]):
+            name = record.graph.nodes[source].name or f"#{source}"
+            local = wording.locals[index][operand]
+            carried = wording.downstreams[index][operand]
+            carried = beside(carried, record.downstreams[index][operand])
+            yield f"  to {name}: local {local}, downstream {carried}"
+    if len(gates) > _MOST_ROWS:
+        yield f"... {len(gates) - _MOST_ROWS:,} more gates"
+    for name in record.wrt:
+        index = record.graph.inputs[name]
+        yield f"∂{output_name(record)}/∂{name} = " + beside(
+            wording.upstreams[index], record.upstreams[index]
+        )
 
 
 def _routes(record: Record, view: View, name: str) -> Iterator[str]:
@@ -89,6 +122,17 @@ def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
 def objects(record: Record, view: View) -> dict[str, Any]:
     """The same for JSON: keys that are there only when they are asked for."""
     found: dict[str, Any] = {}
+    if record.wordings:
+        found["wordings"] = [
+            {
+                "kind": wording.kind,
+                "values": list(wording.values),
+                "gradients": list(wording.upstreams),
+                "locals": [list(texts) for texts in wording.locals],
+                "downstreams": [list(texts) for texts in wording.downstreams],
+            }
+            for wording in record.wordings
+        ]
     if view.paths:
         found["paths"] = {name: _routes_object(record, name) for name in view.paths}
     if view.forward:

@@ -30,18 +30,23 @@ def render(record: Record, view: View) -> str:
     lines = [f"**{_code(formula or at)}**", ""]
     if formula:
         lines += [f"at {_escaped(at)}", ""]
-    lines += [*_gates(record, view, shown), ""]
-    lines += [f"**{_escaped(output_name(record))} = {view.number(record.value)}**", ""]
-    lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
-    lines += ["", *_gradients(record, view), ""]
-    closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]
-    lines += [f"- {_escaped(text.plain.strip())}" for text in closing]
+    if record.has_point:
+        lines += _numbers(record, view, shown)
     for title, inner in sections(record, view):
         lines += ["", f"### {_escaped(view.text(title))}", ""]
         lines += [
             f"{'  ' * line.startswith('  ')}- {_escaped(view.text(line.strip()))}" for line in inner
         ]
     return re.sub("\n{3,}", "\n\n", "\n".join(lines).strip()) + "\n"
+
+
+def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> list[str]:
+    lines = [*_gates(record, view, shown), ""]
+    lines += [f"**{_escaped(output_name(record))} = {view.number(record.value)}**", ""]
+    lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
+    lines += ["", *_gradients(record, view), ""]
+    closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]
+    return lines + [f"- {_escaped(text.plain.strip())}" for text in closing]
 
 
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterator[str]:

@@ -35,6 +35,8 @@ _GAP = 2  # cells between columns
 
 
 def render(record: Record, view: View) -> str:
+    if not record.has_point:
+        return paint(view, heading(record, view), *section_texts(record, view))
     parts: list[Table | Text] = [heading(record, view), Text()]
     shown: list[tuple[str, str, str]] = []
     if record.graph.gate_count:

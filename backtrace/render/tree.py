@@ -27,6 +27,8 @@ _DEEPEST = 24  # levels; each takes four cells of the width
 
 
 def render(record: Record, view: View) -> str:
+    if not record.has_point:
+        return paint(view, heading(record, view), *section_texts(record, view))
     drawing = _Drawing(record, view)
     tree = drawing.tree()
     legend = Text(view.text("gate = value   upstream × local = downstream"), style="quiet")
