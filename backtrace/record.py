@@ -104,13 +104,28 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Every number of a trace in other words: as formulas (`kind` "symbolic"), "exact", or to so
-    many digits. Per node, and per edge of its gate, as in Record."""
+    many digits. Per node, and per edge of its gate, as in Record; `simplified` has SymPy's form of
+    the derivatives, by variable."""
 
     kind: str
     values: tuple[str, ...]
     upstreams: tuple[str, ...]
     locals: tuple[tuple[str, ...], ...]
     downstreams: tuple[tuple[str, ...], ...]
+    simplified: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecondDerivative:
+    """One entry of the Hessian: SymPy's formula ("" where it has none) and value, and the measured
+    slope of backprop's own gradient; the verdict on the two."""
+
+    first: str
+    second: str
+    formula: str
+    symbolic: float | None
+    numeric: float | None
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +156,7 @@ class Record:
     locals, downstreams per node one number per gate input (`node.inputs`), () for leaves
     checks              by variable; empty when the check was not asked for
     wordings            the same numbers as formulas, exactly, or to more digits, if asked for
+    seconds             the entries of the Hessian, if asked for: each pair of variables once
     shape, groups       how the graph was reshaped; the groups that were fused, or that could be
     """
 
@@ -159,6 +175,7 @@ class Record:
     shape: Shape = Shape()
     groups: tuple[Group, ...] = ()
     wordings: tuple[Wording, ...] = ()
+    seconds: tuple[SecondDerivative, ...] = ()
 
     @property
     def has_point(self) -> bool:
@@ -226,4 +243,5 @@ class Record:
         if not self.has_point:
             return True
         numbers = (self.value, *self.gradients.values())
-        return not self.disagreements and self.fault is None and all(map(math.isfinite, numbers))
+        is_right = not self.disagreements and DISAGREE not in {s.verdict for s in self.seconds}
+        return is_right and self.fault is None and all(map(math.isfinite, numbers))

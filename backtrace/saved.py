@@ -7,12 +7,13 @@ computed and nothing is checked again.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from backtrace.errors import UsageError
 from backtrace.fusion import shaped
 from backtrace.gates import CONVENTIONS
-from backtrace.record import VERDICTS, Check, Fault, Note, Shape
+from backtrace.record import VERDICTS, Check, Fault, Note, SecondDerivative, Shape, Wording
 
 _SCHEMA = "backtrace.trace/1"
 
@@ -48,10 +49,8 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         if tuple(edge["input"] for edge in edges) != node.inputs:
             raise ValueError("the edges are not those of the formula")
     checks = {name: _check(check) for name, check in saved["checks"].items()}
-    if (
-        not {*saved["gradients"], *checks} <= graph.inputs.keys()
-        or point.keys() != graph.inputs.keys()
-    ):
+    known = graph.inputs.keys()
+    if not {*saved["gradients"], *checks} <= known or (point and point.keys() != known):
         raise ValueError("the variables are not those of the formula")
     output = saved.get("output_check")
     notes = tuple(Note(str(n["kind"]), str(n["text"]), n["node"]) for n in saved["notes"])
@@ -65,10 +64,10 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "formula": saved["formula"],
         "point": point,
         "graph": graph,
-        "values": tuple(float(node["value"]) for node in nodes),
-        "upstreams": tuple(float(node["gradient"]) for node in nodes),
-        "locals": tuple(tuple(float(e["local"]) for e in edges) for edges in slots),
-        "downstreams": tuple(tuple(float(e["downstream"]) for e in edges) for edges in slots),
+        "values": tuple(_value(node["value"]) for node in nodes),
+        "upstreams": tuple(_value(node["gradient"]) for node in nodes),
+        "locals": tuple(tuple(_value(e["local"]) for e in edges) for edges in slots),
+        "downstreams": tuple(tuple(_value(e["downstream"]) for e in edges) for edges in slots),
         "wrt": tuple(saved["gradients"]),
         "checks": checks,
         "output_check": _check(output) if output else None,
@@ -76,7 +75,30 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "fault": fault,
         "shape": shape,
         "groups": groups,
+        "wordings": tuple(_wording(w, len(nodes)) for w in saved.get("wordings", ())),
+        "seconds": tuple(_second(s) for s in saved.get("second_derivatives", ())),
     }
+
+
+def _second(saved: dict[str, Any]) -> SecondDerivative:
+    first, second, formula = (str(saved[key]) for key in ("first", "second", "formula"))
+    symbolic, numeric = _number(saved["symbolic"]), _number(saved["numeric"])
+    return SecondDerivative(first, second, formula, symbolic, numeric, str(saved["verdict"]))
+
+
+def _wording(saved: dict[str, Any], count: int) -> Wording:
+    columns = [saved[key] for key in ("values", "gradients", "locals", "downstreams")]
+    if any(len(column) != count for column in columns):
+        raise ValueError("a wording has another number of nodes")
+    values, gradients, locals_, downstreams = columns
+    return Wording(
+        str(saved["kind"]),
+        tuple(map(str, values)),
+        tuple(map(str, gradients)),
+        tuple(tuple(map(str, texts)) for texts in locals_),
+        tuple(tuple(map(str, texts)) for texts in downstreams),
+        tuple((str(name), str(text)) for name, text in saved.get("simplified", {}).items()),
+    )
 
 
 def _shape(saved: dict[str, Any]) -> Shape:
@@ -104,6 +126,11 @@ def _check(saved: dict[str, Any]) -> Check:
         reason=str(saved.get("reason", "")),
         gate=saved.get("gate"),
     )
+
+
+def _value(value: Any) -> float:
+    """A number of the trace; null where it has no point."""
+    return math.nan if value is None else float(value)
 
 
 def _number(value: Any) -> float | None:

@@ -11,7 +11,7 @@ import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backtrace import checks, engine, faults, files, notes, render, saved, wording
@@ -22,7 +22,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.fusion import shaped
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
-from backtrace.record import Fault, Group, Note, Record, Shape, Wording
+from backtrace.record import Fault, Group, Note, Record, SecondDerivative, Shape, Wording
 from backtrace.render import View
 from backtrace.suggestions import near_misses
 
@@ -71,6 +71,7 @@ def trace(
     symbolic: bool = False,
     exact: bool = False,
     precision: int | None = None,
+    order: int = 1,
     check: bool = True,
     budget: checks.Budget | None = None,
 ) -> Trace:
@@ -84,6 +85,7 @@ def trace(
     kink    what a gate does where it has no derivative: one of gates.CONVENTIONS
     symbolic, exact, precision   the same trace as formulas, exactly, to so many digits: `wordings`.
             A formula that is given no value at all is traced as formulas
+    order   2 for second derivatives as well: `seconds`
     check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
 
     Raises FormulaError, ValueGivenError or UsageError (all BacktraceError), with the place.
@@ -97,6 +99,7 @@ def trace(
         symbolic=symbolic,
         exact=exact,
         precision=precision,
+        order=order,
         check=check,
         budget=budget or checks.Budget(),
     )
@@ -112,12 +115,15 @@ class Request:
     symbolic: bool = False
     exact: bool = False
     precision: int | None = None
+    order: int = 1
     check: bool = True
     budget: checks.Budget = field(default_factory=checks.Budget)
 
 
 def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> Trace:
     """As `trace`, for values that know where they were written."""
+    if request.order not in (1, 2):
+        raise UsageError(f"--order is 1 or 2, not {request.order}")
     shape = request.shape
     graph, groups = shaped(formula, given.keys(), shape)
     if graph.inputs and not given:
@@ -138,8 +144,8 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     remarks = list(notes.kink_notes(graph, values, flow, shape.kink))
     if fault is None:
         remarks += notes.healed_notes(graph, values)
-    wordings, reasons = _wordings(graph, given, request)
-    remarks += [Note("wording", reason) for reason in reasons]
+    wordings, words = _wordings(graph, given, request, [*values, *flow.upstreams], asked)
+    remarks += [Note("exact", text) for text in words]
     return Trace(
         formula=formula,
         point=point,
@@ -155,7 +161,8 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         fault=fault,
         shape=shape,
         groups=groups,
-        wordings=wordings,
+        wordings=tuple(wordings),
+        seconds=_seconds(subject, request) if fault is None else (),
     )
 
 
@@ -166,6 +173,7 @@ def _without_point(
     if request.exact or request.precision is not None:
         name = next(iter(graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
+    asked = _asked(graph, request.wrt)
     nothing = (math.nan,) * len(graph.nodes)
     edges = tuple((math.nan,) * len(sources) for sources in graph.inputs_of)
     return Trace(
@@ -176,32 +184,61 @@ def _without_point(
         upstreams=nothing,
         locals=edges,
         downstreams=edges,
-        wrt=_asked(graph, request.wrt),
+        wrt=asked,
         checks={},
         output_check=None,
         notes=(),
         fault=None,
         shape=request.shape,
         groups=groups,
-        wordings=(wording.as_formulas(graph, request.shape.kink),),
+        wordings=(_as_formulas(graph, {}, request, asked),),
+        seconds=_seconds(
+            checks.Subject(formula, graph, {}, (), (), (), (), asked, engine.backward), request
+        ),
     )
 
 
 def _wordings(
-    graph: Graph, given: Mapping[str, Given], request: Request
-) -> tuple[tuple[Wording, ...], list[str]]:
-    """The trace in the other words that were asked for, and why some are missing."""
+    graph: Graph,
+    given: Mapping[str, Given],
+    request: Request,
+    floats: Sequence[float],
+    asked: Sequence[str],
+) -> tuple[list[Wording], list[str]]:
+    """The trace in the other words that were asked for; and what is to be said of that."""
     written = {name: value.written for name, value in given.items()}
     kink = request.shape.kink
-    found: list[Wording | str] = []
+    found: list[Wording] = []
+    remarks: list[str] = []
     if request.symbolic:
-        found.append(wording.as_formulas(graph, kink))
+        found.append(_as_formulas(graph, given, request, asked))
     if request.exact:
-        found.append(wording.exactly(graph, written, kink))
+        exact, words = wording.exactly(graph, written, floats, kink)
+        found += [exact] if exact else []
+        remarks.append(words)
     if request.precision is not None:
         found.append(wording.with_digits(graph, written, request.precision, kink))
-    wordings = tuple(w for w in found if isinstance(w, Wording))
-    return wordings, [w for w in found if isinstance(w, str)]
+    return found, remarks
+
+
+def _seconds(subject: checks.Subject, request: Request) -> tuple[SecondDerivative, ...]:
+    if request.order == 1:
+        return ()
+    from backtrace.checks.second import hessian
+
+    return tuple(hessian(subject, request.budget))
+
+
+def _as_formulas(
+    graph: Graph, given: Mapping[str, Given], request: Request, asked: Sequence[str]
+) -> Wording:
+    formulas = wording.as_formulas(graph, request.shape.kink)
+    if not request.check or graph.gate_count > request.budget.symbolic_gates:
+        return formulas
+    text = f"{request.shape.gates}\n{graph.text}" if request.shape.gates else graph.text
+    seconds = request.budget.symbolic_seconds
+    simpler = wording.simplified(text, given.keys(), asked, seconds)
+    return replace(formulas, simplified=tuple(simpler.items()))
 
 
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:

@@ -6,48 +6,61 @@ is text, beside the floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from backtrace import engine
 from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import Binding, Spelled
-from backtrace.algebra.symbols import SYMBOLS, Term, term
+from backtrace.algebra.symbols import LONGEST, SYMBOLS, Term, term
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.errors import UsageError
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import expressions
-from backtrace.graph import Graph
+from backtrace.graph import Graph, Node
+from backtrace.notation import number
 from backtrace.record import Wording
 
 MOST_DIGITS = 1000
+EXACT_TOLERANCE = 1e-9
+DIFFER = "exact and float differ"
 _SECONDS = 5.0
 _LONGEST = 120  # characters of an operand that is written out
 
 
 def as_formulas(graph: Graph, convention: str) -> Wording:
     """Every number as the formula that gives it, in the variables' and the stages' names."""
-    values = [_term(graph, index, text) for index, text in enumerate(expressions(graph, _LONGEST))]
+    shown = expressions(graph, _LONGEST)
+    values: list[Value] = []
+    for node, text in zip(graph.nodes, shown, strict=True):
+        values.append(_formula(node, text, values))
     flow = engine.backward(graph, values, SYMBOLS, term(1), convention)
-    shown = tuple(expressions(graph, _LONGEST))
     return _wording("symbolic", shown, flow, lambda value: term(value).text)
 
 
-def _term(graph: Graph, index: int, text: str) -> Term:
-    node = graph.nodes[index]
-    if node.name:
-        return SYMBOLS.name(node.name)
-    binding = node.gate.binding if node.gate is not None else Binding.ATOM
-    if text.startswith("-") and binding <= Binding.SIGN and node.gate and node.gate.name == "neg":
-        return -SYMBOLS.name(text[1:]) if text[1:].isidentifier() else Term(Spelled(text, binding))
-    body = Spelled(text, binding)
-    operands = node.operands
-    if node.gate is not None and node.gate.name == "div" and isinstance(operands[1], int):
-        below = graph.nodes[operands[1]].name
-        if below and text.endswith(f"/{below}"):
-            above = Spelled(text[: -len(below) - 1], Binding.PRODUCT)
-            return Term(body, False, (above, Spelled(below)))
-    return Term(body)
+def _formula(node: Node, text: str, values: Sequence[Value]) -> Term:
+    """What the node computes, as it is written; a sign and a quotient are kept apart, so that
+    a/b/b can become a/b^2."""
+    if node.name or node.gate is None:
+        return SYMBOLS.name(node.name or text)
+    binding = node.gate.binding if len(text) < LONGEST else Binding.ATOM
+    operands = [term(value) for value in node.operand_values(values, SYMBOLS)]
+    if node.gate.name == "neg" and not operands[0].negative:
+        return Term(operands[0].body, True)
+    quotient = None
+    if node.gate.name == "div" and not operands[0].negative:
+        quotient = (operands[0].body, operands[1].spelled)
+    return Term(Spelled(text, binding), False, quotient)
+
+
+def simplified(
+    formula: str, names: Collection[str], wrt: Sequence[str], seconds: float
+) -> dict[str, str]:
+    """The derivatives by `wrt` as SymPy writes them when it may take its time; and, when that is
+    up, why some are missing (under their name)."""
+    from backtrace.checks.symbolic import simplify
+
+    return simplify(formula, names, wrt, seconds)
 
 
 def with_digits(graph: Graph, written: Mapping[str, str], digits: int, convention: str) -> Wording:
@@ -60,30 +73,42 @@ def with_digits(graph: Graph, written: Mapping[str, str], digits: int, conventio
     flow, values = _walk(graph, written, m, convention)
 
     def text(value: Value) -> str:
-        number = m.context.mpf(value)
-        shown: str = m.context.nstr(number, digits, strip_zeros=True)
+        shown: str = m.context.nstr(m.context.mpf(value), digits, strip_zeros=True)
         return shown.removesuffix(".0").replace("e+", "e")
 
     return _wording(f"{digits} digits", tuple(map(text, values)), flow, text)
 
 
-def exactly(graph: Graph, written: Mapping[str, str], convention: str) -> Wording | str:
-    """Every number exactly; or why there is no exact trace."""
+def exactly(
+    graph: Graph, written: Mapping[str, str], floats: Sequence[float], convention: str
+) -> tuple[Wording | None, str]:
+    """Every number exactly, or none; and in words how `floats`, every node's value and then every
+    node's gradient, agree with it, or why there is no exact trace."""
     from backtrace.algebra.exact import EXACT, TooLarge
     from backtrace.checks.symbolic import exact_text
 
-    def work() -> Wording:
+    def work() -> tuple[Wording, str]:
         flow, values = _walk(graph, written, EXACT, convention)
-        return _wording("exact", tuple(map(exact_text, values)), flow, exact_text)
+        words = _agreement(floats, [float(v) for v in (*values, *flow.upstreams)])
+        return _wording("exact", tuple(map(exact_text, values)), flow, exact_text), words
 
     try:
         return within(_SECONDS, work)
     except OutOfTime:
-        return f"exact arithmetic takes more than {_SECONDS:g} s"
+        return None, f"exact arithmetic takes more than {_SECONDS:g} s"
     except TooLarge:
-        return "a power is too large for exact arithmetic"
+        return None, "a power is too large for exact arithmetic"
     except Exception as error:  # whatever SymPy raises, the floats stand
-        return f"exact arithmetic cannot do it ({type(error).__name__})"
+        return None, f"exact arithmetic cannot do it ({type(error).__name__})"
+
+
+def _agreement(floats: Sequence[float], exact: Sequence[float]) -> str:
+    pairs = [(a, b) for a, b in zip(floats, exact, strict=True) if a != b]
+    error = max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs), default=0.0)
+    if error > EXACT_TOLERANCE:
+        a, b = max(pairs, key=lambda pair: abs(pair[0] - pair[1]))
+        return f"{DIFFER}: {number(a, 6)} in floats is {number(b, 6)} exactly"
+    return f"exact and float agree in all {len(floats)} numbers, to {number(max(error, 1e-16), 1)}"
 
 
 def _walk(

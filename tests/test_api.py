@@ -46,7 +46,7 @@ def test_a_point_of_numbers_and_texts() -> None:
 @pytest.mark.parametrize(
     ("point", "words"),
     [
-        ({}, "'x' has no value"),
+        ({"X": 1}, "'x' has no value"),
         ({"x": float("nan")}, "finite number"),
         ({"x": None}, "x is not a number: NoneType"),
         ({"x": 10**400}, "x is not a number: int"),

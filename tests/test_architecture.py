@@ -25,6 +25,7 @@ FLOORS = [
     {"fusion", "checks", "render"},
     {"faults", "notes", "catalogue", "saved", "wording"},
     {"tracer"},
+    {"comparison"},
     {"cli"},
 ]
 """From the ground up: a room imports from lower floors only, and none beside it on its own floor

@@ -30,7 +30,7 @@ class Exact(Derived):
         return _NAMED[text] if text in _NAMED else sympy.Rational(text)
 
     def _real(self, value: Any) -> Value:
-        value = sympy.sympify(value, strict=True)
+        value = sympy.Integer(0) + value
         return value if value.is_finite and value.is_extended_real else sympy.nan
 
     def divide(self, a: Value, b: Value) -> Value:

@@ -8,6 +8,7 @@ the float trace is finite and no gate stands at a kink.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import re
@@ -90,6 +91,57 @@ def ask(
     return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
 
+def second_derivatives(
+    text: str,
+    names: Collection[str],
+    point: Mapping[str, float],
+    pairs: Sequence[tuple[str, str]],
+    seconds: float,
+) -> dict[tuple[str, str], tuple[str, float | None]]:
+    """(formula, value) of the second derivative by each pair; ("", None) where there is no answer
+    in time, no value without a point."""
+    found: dict[tuple[str, str], tuple[str, float | None]] = {}
+
+    def work() -> None:
+        reading = Reading(text, names)
+        for first, second in pairs:
+            expression = reading.derivative(first, second)
+            value = (
+                _answer(functools.partial(_same, expression), reading, point).value
+                if point
+                else None
+            )
+            found[first, second] = (reading.text(expression), value)
+
+    with contextlib.suppress(OutOfTime, Exception):  # whatever SymPy raises, it has no answer
+        within(seconds, work)
+    answers = dict(found)
+    return {pair: answers.get(pair, ("", None)) for pair in pairs}
+
+
+def simplify(
+    text: str, names: Collection[str], wrt: Sequence[str], seconds: float
+) -> dict[str, str]:
+    """The derivatives, simplified as far as SymPy gets in `seconds`; what it does not get to says
+    so."""
+    found: dict[str, str] = {}
+
+    def work() -> None:
+        reading = Reading(text, names)
+        for name in wrt:
+            found[name] = reading.text(sympy.simplify(reading.derivative(name)))
+
+    try:
+        within(seconds, work)
+        reason = ""
+    except OutOfTime:
+        reason = f"(SymPy stopped simplifying after {seconds:g} s)"
+    except Exception as error:  # whatever SymPy raises, it has no answer
+        reason = f"({_words(error)})"
+    answers = dict(found)
+    return {name: answers.get(name, reason) for name in wrt}
+
+
 def _answer(expression: Callable[[], Any], reading: Reading, point: Mapping[str, float]) -> Answer:
     formula = None
     try:
@@ -119,11 +171,15 @@ class Reading:
         self._printer = _Printer({v: name for name, v in respelled.variables.items()})
         self.expression = _read(respelled, self._symbols)
 
-    def derivative(self, variable: str) -> Any:
-        """The derivative by one variable, without the spikes that jumps have at their kinks."""
-        if variable not in self._symbols:
-            return sympy.Integer(0)
-        return self.expression.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
+    def derivative(self, *variables: str) -> Any:
+        """The derivative by one variable, or by one after the other, without the spikes that jumps
+        have at their kinks."""
+        found = self.expression
+        for variable in variables:
+            if variable not in self._symbols:
+                return sympy.Integer(0)
+            found = found.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
+        return found
 
     def value(self, expression: Any, point: Mapping[str, float]) -> float:
         """An expression's value at the point, correct to 15 digits.
@@ -163,6 +219,10 @@ def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
         raise Unanswered("SymPy finds no real number here")
     # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
     return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
+
+
+def _same(expression: Any) -> Any:
+    return expression
 
 
 def _zero(*_: Any) -> Any:
@@ -234,7 +294,7 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
 
 def exact_text(value: Any) -> str:
     """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
-    text: str = _Printer({}).doprint(sympy.sympify(value, strict=True)).replace("**", "^")
+    text: str = _Printer({}).doprint(sympy.Integer(0) + value).replace("**", "^")
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 

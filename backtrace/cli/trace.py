@@ -49,6 +49,8 @@ def _formats(*_: Any) -> list[str]:
 @click.option("--symbolic", is_flag=True, help="Add every number as a formula.")
 @click.option("--exact", is_flag=True, help="Add every number exactly: 1/3, sqrt(2), e.")
 @click.option("--precision", type=int, metavar="N", help="Add every number to N digits.")
+@click.option("--order", type=int, default=1, metavar="2", help="Add second derivatives.")
+@click.option("--compare", is_flag=True, help="The formula as written beside the formula fused.")
 @shape_options
 @click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
@@ -66,6 +68,8 @@ def trace(
     symbolic: bool,
     exact: bool,
     precision: int | None,
+    order: int,
+    compare: bool,
     shape: ShapeAsked,
     no_check: bool,
     json_schema: bool,
@@ -88,8 +92,11 @@ def trace(
         symbolic=symbolic,
         exact=exact,
         precision=precision,
+        order=order,
         check=not no_check,
     )
+    if compare:
+        return _compare(formula, read_words(values), request, chosen, output, look)
     traced: Trace = trace_given(formula, read_words(values), request)
     view = replace(
         look.view(to_file=output is not None),
@@ -106,6 +113,31 @@ def trace(
     if problem is not None:
         complain(problem, look.color)
     return 0 if traced.ok else 1
+
+
+def _compare(
+    formula: str, given: Any, request: Any, format: str, output: str | None, look: Look
+) -> int:
+    """--compare: one table, or one JSON object."""
+    from backtrace import comparison, files
+
+    if format not in ("table", "json"):
+        raise UsageError(f"--compare has no format {format}", hint="--compare --json, or neither")
+    found = comparison.compare(formula, given, request)
+    if format == "json":
+        from backtrace.render.json import line
+
+        text = line(comparison.as_object(found)) + "\n"
+    else:
+        text = comparison.show(found, look.view(to_file=output is not None))
+    if output is None:
+        say(text)
+    else:
+        files.write(output, text)
+    problem = _problem(found.fused)
+    if problem is not None:
+        complain(problem, look.color)
+    return 0 if found.ok else 1
 
 
 def _names(text: str | None) -> list[str]:

@@ -22,6 +22,8 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
     """(heading, lines) of everything the view asks for."""
     for wording in record.wordings:
         yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
+    if record.seconds:
+        yield "second derivatives", list(_seconds(record, view))
     for name in view.paths:
         yield f"routes from {name} to {output_name(record)}", list(_routes(record, view, name))
     for name in view.forward:
@@ -31,6 +33,21 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
         )
     if view.explain:
         yield "step by step", list(steps(record, view))
+
+
+def _seconds(record: Record, view: View) -> Iterator[str]:
+    name = output_name(record)
+    for entry in record.seconds:
+        below = (
+            f"∂{entry.first}²" if entry.first == entry.second else f"∂{entry.first}∂{entry.second}"
+        )
+        line = f"∂²{name}/{below} = {entry.formula or '?'}"
+        if record.has_point:
+            value = entry.numeric if entry.symbolic is None else entry.symbolic
+            line += f" = {view.number(value)}" if value is not None else ""
+            slope = "not measured" if entry.numeric is None else view.number(entry.numeric)
+            line += f"   slope of the gradient {slope}, {entry.verdict}"
+        yield line
 
 
 def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
@@ -61,6 +78,8 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         yield f"∂{output_name(record)}/∂{name} = " + beside(
             wording.upstreams[index], record.upstreams[index]
         )
+    for name, text in wording.simplified:
+        yield f"simplified, ∂{output_name(record)}/∂{name} = {text}"
 
 
 def _routes(record: Record, view: View, name: str) -> Iterator[str]:
@@ -130,8 +149,21 @@ def objects(record: Record, view: View) -> dict[str, Any]:
                 "gradients": list(wording.upstreams),
                 "locals": [list(texts) for texts in wording.locals],
                 "downstreams": [list(texts) for texts in wording.downstreams],
+                "simplified": dict(wording.simplified),
             }
             for wording in record.wordings
+        ]
+    if record.seconds:
+        found["second_derivatives"] = [
+            {
+                "first": entry.first,
+                "second": entry.second,
+                "formula": entry.formula,
+                "symbolic": None if entry.symbolic is None else plain(entry.symbolic),
+                "numeric": None if entry.numeric is None else plain(entry.numeric),
+                "verdict": entry.verdict,
+            }
+            for entry in record.seconds
         ]
     if view.paths:
         found["paths"] = {name: _routes_object(record, name) for name in view.paths}

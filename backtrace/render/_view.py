@@ -12,7 +12,9 @@ from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
 from backtrace.notation import DIGITS, number
 from backtrace.record import Record
 
-_ASCII = str.maketrans({"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->"})
+_ASCII = str.maketrans(
+    {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->", "²": "2"}
+)
 _FORMULA = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "√": "sqrt"})
 _FORMULA |= str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", **SUBSCRIPT_DIGITS})
 _POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")

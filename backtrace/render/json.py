@@ -9,7 +9,7 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.formula.printer import expressions, label
 from backtrace.notation import plain
-from backtrace.record import Check, Edge, Fault, Record
+from backtrace.record import Check, Fault, Record
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 
@@ -27,7 +27,7 @@ def payload(record: Record) -> dict[str, Any]:
     return {
         **head(record),
         "nodes": node_objects(record),
-        "edges": [edge_object(edge) for edge in record.edges],
+        "edges": edge_objects(record),
         **tail(record),
     }
 
@@ -41,7 +41,7 @@ def head(record: Record) -> dict[str, Any]:
         "output": {
             "node": output,
             "name": record.graph.nodes[output].name or None,
-            "value": plain(record.value),
+            "value": _number(record, record.value),
         },
         "shape": {
             "expand": record.shape.expand,
@@ -55,7 +55,7 @@ def head(record: Record) -> dict[str, Any]:
 
 def tail(record: Record) -> dict[str, Any]:
     return {
-        "gradients": {name: plain(value) for name, value in record.gradients.items()},
+        "gradients": {name: _number(record, value) for name, value in record.gradients.items()},
         "checks": {name: check_object(check) for name, check in record.checks.items()},
         "output_check": check_object(record.output_check) if record.output_check else None,
         "notes": [{"kind": n.kind, "node": n.node, "text": n.text} for n in record.notes],
@@ -70,6 +70,7 @@ def tail(record: Record) -> dict[str, Any]:
 
 def node_objects(record: Record) -> list[dict[str, Any]]:
     texts = expressions(record.graph)
+    exact = next((w for w in record.wordings if w.kind == "exact"), None)
     objects = []
     for index, node in enumerate(record.graph.nodes):
         described: dict[str, Any] = {"id": index}
@@ -90,21 +91,31 @@ def node_objects(record: Record) -> list[dict[str, Any]]:
         else:
             kind = "input" if node.is_input else "constant"
             described |= {"kind": kind, "name": node.name or None, "expr": texts[index]}
-        described["value"] = plain(record.values[index])
-        described["gradient"] = plain(record.upstreams[index])
+        described["value"] = _number(record, record.values[index])
+        described["gradient"] = _number(record, record.upstreams[index])
+        if exact is not None:
+            described["exact"] = {"value": exact.values[index], "gradient": exact.upstreams[index]}
         objects.append(described)
     return objects
 
 
-def edge_object(edge: Edge) -> dict[str, Any]:
-    return {
-        "gate": edge.gate,
-        "input": edge.input,
-        "operand": edge.operand,
-        "upstream": plain(edge.upstream),
-        "local": plain(edge.local),
-        "downstream": plain(edge.downstream),
-    }
+def edge_objects(record: Record) -> list[dict[str, Any]]:
+    return [
+        {
+            "gate": edge.gate,
+            "input": edge.input,
+            "operand": edge.operand,
+            "upstream": _number(record, edge.upstream),
+            "local": _number(record, edge.local),
+            "downstream": _number(record, edge.downstream),
+        }
+        for edge in record.edges
+    ]
+
+
+def _number(record: Record, value: float) -> float | int | str | None:
+    """A number; null where the formula was given no point."""
+    return plain(value) if record.has_point else None
 
 
 def check_object(check: Check) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backtrace.record import Record
 from backtrace.render._sections import objects
 from backtrace.render._view import View
-from backtrace.render.json import edge_object, head, line, node_objects, tail
+from backtrace.render.json import edge_objects, head, line, node_objects, tail
 
 SUFFIX = ".jsonl"
 
@@ -14,6 +14,6 @@ def render(record: Record, view: View) -> str:
     """Each object says what it is in `record`: trace, node, edge or result."""
     rows = [line({"record": "trace", **head(record)})]
     rows += [line({"record": "node", **node}) for node in node_objects(record)]
-    rows += [line({"record": "edge", **edge_object(edge)}) for edge in record.edges]
+    rows += [line({"record": "edge", **edge}) for edge in edge_objects(record)]
     rows.append(line({"record": "result", **tail(record), **objects(record, view)}))
     return "\n".join(rows) + "\n"
