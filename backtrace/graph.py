@@ -144,14 +144,6 @@ class Graph:
             if node.gate is not None:
                 yield index, node, node.gate
 
-    def descendants(self, sources: set[int]) -> set[int]:
-        """Every node that depends on one of `sources`, these included."""
-        found = set(sources)
-        for index, inputs in enumerate(self.inputs_of):
-            if not found.isdisjoint(inputs):
-                found.add(index)
-        return found
-
     def ancestors(self, target: int) -> set[int]:
         """Every node that `target` depends on, itself included."""
         found = {target}

@@ -161,7 +161,7 @@ def test_a_graph_refuses_nodes_out_of_order() -> None:
         Graph((x,), 3)
 
 
-def test_ancestors_and_descendants() -> None:
+def test_ancestors_and_consumers() -> None:
     graph = parse("q = x*y; r = y + 1; q*z")
     assert graph.ancestors(graph.output) == {0, 1, 2, 3, 5}
     assert graph.consumers[1] == ((3, 1), (4, 0))

@@ -1,7 +1,8 @@
-"""Options that several commands share."""
+"""The options, in groups: each group arrives in its command as one frozen value."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +13,38 @@ import click
 from backtrace.cli.output import Look
 from backtrace.cli.source import read_file
 from backtrace.cli.words import EVERYTHING
+from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from backtrace.record import Shape
 
 _CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def names_in(text: str | None) -> list[str]:
+    """x,y as a list."""
+    return [name.strip() for name in text.split(",")] if text is not None else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """--format, --json and --output."""
+
+    format: str | None
+    as_json: bool
+    output: str | None
+
+    def chosen(self) -> str:
+        """The format's name. Raises UsageError."""
+        if self.as_json and self.format not in (None, "json"):
+            raise UsageError(f"--json and --format {self.format} exclude each other")
+        from backtrace.render import format_of, known
+
+        if self.as_json or self.format:
+            return known(self.format or "json")
+        return "table" if self.output is None else format_of(self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,76 +61,120 @@ class ShapeAsked:
 
         names = None
         if self.fuse not in (None, EVERYTHING):
-            names = tuple(name.strip() for name in (self.fuse or "").split(","))
+            names = tuple(names_in(self.fuse))
         text = read_file(self.gates) if self.gates else ""
         return Shape(self.expand, self.fuse is not None, names, text, self.kink)
 
 
-def shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--fuse, --expand, --gates and --kink, handed on as one `shape`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is shown beside the numbers: the trace in other words, steps, routes, tangents."""
 
-    @functools.wraps(command)
-    def wrapped(
-        *args: Any, fuse: str | None, expand: bool, gates: str | None, kink: str, **rest: Any
-    ) -> Any:
-        shape = ShapeAsked(fuse=fuse, expand=expand, gates=gates, kink=kink)
-        return command(*args, shape=shape, **rest)
-
-    options = (
-        click.option(
-            "--fuse",
-            metavar="[=a,b]",
-            help="Make groups that spell out a bigger gate that gate: all, or those named.",
-        ),
-        click.option("--expand", is_flag=True, help="Open gates that are made of others."),
-        click.option(
-            "--gates", metavar="FILE", help="Definitions to use: swish(a) = a*sigmoid(a)."
-        ),
-        click.option(
-            "--kink",
-            type=click.Choice(_CONVENTIONS),
-            default=_CONVENTIONS[0],
-            metavar="NAME",
-            help="At a kink: minimum-norm (default), left, right, split, torch, jax.",
-        ),
-    )
-    for option in reversed(options):
-        wrapped = option(wrapped)
-    return wrapped
+    symbolic: bool
+    exact: bool
+    precision: int | None
+    order: int
+    explain: bool
+    paths: str | None
+    forward: str | None
 
 
-def look_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--digits, --color, --ascii and --width, handed on as one `look`."""
+def _formats(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from backtrace.render import formats
 
-    @functools.wraps(command)
-    def wrapped(
-        *args: Any, digits: int, color: str, ascii: bool, width: int | None, **rest: Any
-    ) -> Any:
-        look = Look(color=color, ascii=ascii, width=width, digits=digits)
-        return command(*args, look=look, **rest)
+    return [name for name in formats() if name.startswith(incomplete)]
 
-    options = (
-        click.option(
-            "--digits",
-            type=click.IntRange(1, 17),
-            default=4,
-            metavar="N",
-            help="Show N significant digits (default 4).",
-        ),
-        click.option(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            help="Colour; auto is for terminals, and heeds NO_COLOR and FORCE_COLOR.",
-        ),
-        click.option("--ascii", is_flag=True, help="Only 7-bit characters."),
-        click.option(
-            "--width",
-            type=click.IntRange(20, 1000),
-            metavar="N",
-            help="Columns (default: the terminal's, or 80).",
-        ),
-    )
-    for option in reversed(options):
-        wrapped = option(wrapped)
-    return wrapped
+
+def _gathered(name: str, kind: type, *options: Decorator) -> Decorator:
+    """Adds the options to a command, and hands their values on as one `kind` called `name`."""
+    fields = [field.name for field in dataclasses.fields(kind)]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gathered(*args: Any, **given: Any) -> Any:
+            values = {field: given.pop(field) for field in fields}
+            return command(*args, **{name: kind(**values)}, **given)
+
+        decorated: Callable[..., Any] = gathered
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+look_options = _gathered(
+    "look",
+    Look,
+    click.option(
+        "--digits",
+        type=click.IntRange(1, 17),
+        default=4,
+        metavar="N",
+        help="Show N significant digits (default 4).",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colour; auto is for terminals, and heeds NO_COLOR and FORCE_COLOR.",
+    ),
+    click.option("--ascii", is_flag=True, help="Only 7-bit characters."),
+    click.option(
+        "--width",
+        type=click.IntRange(20, 1000),
+        metavar="N",
+        help="Columns (default: the terminal's, or 80).",
+    ),
+)
+"""--digits, --color, --ascii and --width, handed on as one `look`."""
+
+destination_options = _gathered(
+    "destination",
+    Destination,
+    click.option(
+        "--format",
+        "format",
+        metavar="NAME",
+        help="table (default), tree, markdown, json or jsonl.",
+        shell_complete=_formats,
+    ),
+    click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+    click.option(
+        "-o", "--output", metavar="FILE", help="Write there; the suffix picks the format."
+    ),
+)
+"""--format, --json and --output, handed on as one `destination`."""
+
+shape_options = _gathered(
+    "shape",
+    ShapeAsked,
+    click.option(
+        "--fuse",
+        metavar="[=a,b]",
+        help="Make groups that spell out a bigger gate that gate: all, or those named.",
+    ),
+    click.option("--expand", is_flag=True, help="Open gates that are made of others."),
+    click.option("--gates", metavar="FILE", help="Definitions to use: swish(a) = a*sigmoid(a)."),
+    click.option(
+        "--kink",
+        type=click.Choice(_CONVENTIONS),
+        default=_CONVENTIONS[0],
+        metavar="NAME",
+        help="At a kink: minimum-norm (default), left, right, split, torch, jax.",
+    ),
+)
+"""--fuse, --expand, --gates and --kink, handed on as one `shape`."""
+
+beside_options = _gathered(
+    "beside",
+    Beside,
+    click.option("--symbolic", is_flag=True, help="Add every number as a formula."),
+    click.option("--exact", is_flag=True, help="Add every number exactly: 1/3, sqrt(2), e."),
+    click.option("--precision", type=int, metavar="N", help="Add every number to N digits."),
+    click.option("--order", type=int, default=1, metavar="2", help="Add second derivatives."),
+    click.option("--explain", is_flag=True, help="Add the backward pass in words."),
+    click.option("--paths", metavar="x,y", help="Add the routes from these to the output."),
+    click.option("--forward", metavar="x,y", help="Add the tangents by these variables."),
+)
+"""--symbolic, --exact, --precision, --order, --explain, --paths and --forward, as one `beside`."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from backtrace.errors import FormulaError, Span
+from backtrace.errors import Span
 from backtrace.formula.builder import Builder
 from backtrace.formula.definitions import own_gate
 from backtrace.formula.expression import ExpressionReader
@@ -56,7 +56,7 @@ class _Statements:
             if self._definition():
                 continue
             if unnamed:
-                raise self.error(
+                raise self.reader.error(
                     "only the last statement may go without a name",
                     unnamed,
                     "give it one: q = ...",
@@ -74,7 +74,7 @@ class _Statements:
                 if self.own
                 else "the formula is empty"
             )
-            raise self.error(what, (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+            raise self.reader.error(what, (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4')
         return self.builder.finish(result, tuple(self.own.values()))
 
     def definitions(self) -> dict[str, Gate]:
@@ -82,7 +82,7 @@ class _Statements:
             if not self._definition():
                 token = self.tokens[self.reader.at]
                 hint = "swish(a) = a*sigmoid(a)"
-                raise self.error("only definitions of gates can stand here", token, hint)
+                raise self.reader.error("only definitions of gates can stand here", token, hint)
         return self.own
 
     def _more(self) -> bool:
@@ -100,7 +100,7 @@ class _Statements:
         names = [token.text for token in parameters]
         for token in parameters:
             if names.count(token.text) > 1:
-                raise self.error(f"'{token.text}' is a parameter twice", token)
+                raise self.reader.error(f"'{token.text}' is a parameter twice", token)
         builder = Builder(self.text)
         body = ExpressionReader(self.text, self.tokens, builder, frozenset(names), self.gates)
         body.defining = name.text
@@ -111,7 +111,7 @@ class _Statements:
             if used not in names:
                 hint = f"it has {', '.join(names)}"
                 what = f"'{used}' is not a parameter of {name.text}"
-                raise self.error(what, inner.nodes[index].span, hint)
+                raise self.reader.error(what, inner.nodes[index].span, hint)
         self.own[name.text] = self.gates[name.text] = own_gate(name.text, tuple(names), inner)
         self.reader.at = body.at
         return True
@@ -121,7 +121,7 @@ class _Statements:
         known = self.gates.get(name.text)
         if known is not None and (known.is_own or not _same(known, inner)):
             hint = f"it means {known.formula}; give your gate another name"
-            raise self.error(f"'{name.text}' is a gate already", name, hint)
+            raise self.reader.error(f"'{name.text}' is a gate already", name, hint)
 
     def _signature(self) -> list[Token]:
         """The parameters, if `name(a, b) =` stands here."""
@@ -145,11 +145,11 @@ class _Statements:
         if token.kind != NAME or not following or following[0].kind != "=":
             return None
         if token.text in self.reader.stages:
-            raise self.error(
+            raise self.reader.error(
                 f"'{token.text}' is assigned twice", token, "give every stage a name of its own"
             )
         if token.text in self.builder.inputs:
-            raise self.error(
+            raise self.reader.error(
                 f"'{token.text}' is used above as a variable",
                 token,
                 "give the stage a name of its own",
@@ -159,17 +159,13 @@ class _Statements:
 
     def _name_stage(self, name: Token, result: int, start: int) -> int:
         if name.text in self.builder.inputs:
-            raise self.error(
+            raise self.reader.error(
                 f"'{name.text}' is defined by itself", name, "give the stage a new name"
             )
         span = (start, self.tokens[self.reader.at - 1].end)
         stage = self.builder.stage(result, name.text, self.gates["identity"], span)
         self.reader.stages[name.text] = stage
         return stage
-
-    def error(self, what: str, place: Token | Span, hint: str = "") -> FormulaError:
-        span = (place.start, place.end) if isinstance(place, Token) else place
-        return FormulaError(what, text=self.text, span=span, hint=hint)
 
 
 def _same(gate: Gate, inner: Graph) -> bool:
