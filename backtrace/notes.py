@@ -26,7 +26,8 @@ def kink_notes(
         words = f"{at} is at a kink: {node.gate.kink.says}"
         if convention in node.gate.kink.others:
             slopes = ", ".join(map(number, flow.locals[index]))
-            words = f"{at} is at a kink: its local gradients are {slopes} ({convention} convention)"
+            words = f"{at} is at a kink: its local gradients are {slopes}"
+            words += f" ({convention} convention, gate by gate)"
         elif not node.gate.is_comparison:
             words += " (minimum-norm convention)"
         yield Note("kink", words, index)

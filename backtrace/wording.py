@@ -6,6 +6,7 @@ is text, beside the floats.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from backtrace.record import Wording
 MOST_DIGITS = 1000
 EXACT_TOLERANCE = 1e-9
 DIFFER = "exact and float differ"
-_SECONDS = 5.0
+_SECONDS = 2.0
 _LONGEST = 120  # characters of an operand that is written out
 
 
@@ -103,12 +104,16 @@ def exactly(
 
 
 def _agreement(floats: Sequence[float], exact: Sequence[float]) -> str:
-    pairs = [(a, b) for a, b in zip(floats, exact, strict=True) if a != b]
+    finite = [(a, b) for a, b in zip(floats, exact, strict=True) if math.isfinite(a - b)]
+    pairs = [(a, b) for a, b in finite if a != b]
     error = max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs), default=0.0)
     if error > EXACT_TOLERANCE:
         a, b = max(pairs, key=lambda pair: abs(pair[0] - pair[1]))
         return f"{DIFFER}: {number(a, 6)} in floats is {number(b, 6)} exactly"
-    return f"exact and float agree in all {len(floats)} numbers, to {number(max(error, 1e-16), 1)}"
+    others = len(floats) - len(finite)
+    bad = f" ({others} are not finite)" if others else ""
+    size = number(max(error, 1e-16), 1)
+    return f"exact and float agree in all {len(finite)} numbers{bad}, to {size}"
 
 
 def _walk(

@@ -11,12 +11,13 @@ import pytest
 
 import backtrace
 from backtrace.algebra.floats import FLOATS
-from backtrace.comparison import compare
+from backtrace.comparison import compare, show
 from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
 from backtrace.formula.point import read_mapping
 from backtrace.gates import GATES, Gate
 from backtrace.record import Wording
+from backtrace.render import View
 from backtrace.tracer import Request
 from tests.conftest import ROWS, Command, points, published, usage
 from tests.test_render import SCHEMA
@@ -239,3 +240,30 @@ def test_a_wrong_fused_gate_shows_in_the_comparison(monkeypatch: pytest.MonkeyPa
     found = compare("1/(1+exp(-x))", read_mapping({"x": 2}), Request(check=False))
     assert found.differences == ["x"]
     assert not found.ok
+
+
+def test_at_a_kink_there_is_no_second_derivative() -> None:
+    trace = backtrace.trace("abs(x)*relu(x)", {"x": 0}, order=2)
+    assert [s.verdict for s in trace.seconds] == ["kink"]
+    assert trace.ok
+    assert "a gate is at a kink, so there is none" in trace.show("table")
+
+
+@pytest.mark.small
+def test_the_comparison_says_what_breaks_and_what_is_convention() -> None:
+    def found(formula: str, x: float) -> str:
+        comparison = compare(formula, read_mapping({"x": x}), Request(check=False))
+        assert comparison.ok
+        return " ".join(show(comparison, View()).split())
+
+    assert "as written it breaks here, fused it holds" in found("1/(1+exp(-x))", -1000)
+    assert "each gate goes by its own convention" in found("max(0.01*x, x)", 0)
+    assert "the same gradients" in found("max(0.01*x, x)", 1)
+
+
+@pytest.mark.small
+def test_the_steps_do_not_state_a_rule_that_a_kink_breaks() -> None:
+    trace = backtrace.trace("max(x, y)", {"x": 1, "y": 1}, check=False)
+    text = trace.show("table", View(explain=True, width=200))
+    assert "It stands at a kink" in text
+    assert "the largest input gets all" not in text

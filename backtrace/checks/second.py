@@ -14,7 +14,7 @@ from backtrace.checks import numeric
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.subject import Budget, Subject
 from backtrace.checks.symbolic import second_derivatives
-from backtrace.record import AGREE, DISAGREE, SKIPPED, SecondDerivative
+from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, SecondDerivative
 
 MOST_VARIABLES = 12
 _TOLERANCE = 1e-9
@@ -24,6 +24,8 @@ def hessian(subject: Subject, budget: Budget) -> list[SecondDerivative]:
     """Every entry above and on the diagonal, for the first MOST_VARIABLES variables asked for."""
     names = list(subject.wrt)[:MOST_VARIABLES]
     pairs = list(itertools.combinations_with_replacement(names, 2))
+    if subject.kinks:  # there is no first derivative on both sides, let alone a second
+        return [SecondDerivative(*pair, "", None, None, KINK) for pair in pairs]
     formulas = second_derivatives(
         subject.text, subject.point.keys(), subject.point, pairs, budget.symbolic_seconds
     )

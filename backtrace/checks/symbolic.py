@@ -26,6 +26,7 @@ from backtrace.gates import GATES, Gate
 
 _VALUE_DIGITS = (20, 60, 400)
 _SAME = 1e-13
+_LONGEST_NUMBER = 200
 _LONGEST = 2000  # characters of a derivative; the rest is left out
 _NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
 _SMALL_WHOLE = 1000
@@ -128,6 +129,8 @@ def simplify(
 
     def work() -> None:
         reading = Reading(text, names)
+        for name in wrt:
+            found[name] = reading.text(reading.derivative(name))
         for name in wrt:
             found[name] = reading.text(sympy.simplify(reading.derivative(name)))
 
@@ -295,7 +298,7 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
 def exact_text(value: Any) -> str:
     """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
     text: str = _Printer({}).doprint(sympy.Integer(0) + value).replace("**", "^")
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER] + "…"
 
 
 class _Printer(StrPrinter):  # type: ignore[misc]

@@ -39,6 +39,8 @@ def arrange(words: Sequence[str], takes_value: Mapping[str, bool | None]) -> lis
         if name not in takes_value:
             _refuse_misspelt(name, takes_value)
             rest.append(word)
+        elif takes_value[name] is None and equals and not value:
+            raise UsageError(f"{name}= names nothing", hint=f"{name} alone means all")
         elif takes_value[name] is None:
             options.append(f"{name}={value or EVERYTHING}")
         elif not takes_value[name]:

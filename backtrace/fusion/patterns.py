@@ -160,7 +160,12 @@ class Matcher:
                 given.append(found.values[0][1])
                 members |= found.members
             if len(given) == len(terms) > 1:
-                return Found(pattern.gate, tuple(given), frozenset(members), pattern.text)
+                return Found(
+                    pattern.gate,
+                    tuple(given),
+                    frozenset(members),
+                    pattern.gate.formula_for(len(given)),
+                )
         return None
 
     def _terms(self, index: int) -> tuple[list[Operand], set[int]]:

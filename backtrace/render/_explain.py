@@ -28,6 +28,9 @@ def steps(record: Record, view: View) -> Iterator[str]:
     """The lines of the explanation, plain text; a line that begins with spaces belongs to the gate
     above it."""
     name = output_name(record)
+    if record.graph.gate_count == 0:
+        yield "There is no gate to go back through."
+        return
     yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
     gates = [index for index, _, _ in record.graph.gates()]
     shown = sorted(gates, reverse=True)[:_MOST_GATES]
@@ -59,7 +62,9 @@ def _gate(
         rule = "To add a constant changes no slope: the upstream gradient goes through."
     elif len(node.inputs) == 1 and node.constants and gate.name == "mul":
         rule = "Its input gets the upstream gradient times the constant."
-    if rule not in said:
+    if index in {note.node for note in record.notes if note.kind == "kink"}:
+        yield "  It stands at a kink: it has no derivative there, its local gradients are a convention."
+    elif rule not in said:
         said.add(rule)
         yield f"  {rule}"
     for edge in record.edges_of(index):

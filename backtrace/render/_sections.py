@@ -9,7 +9,7 @@ from backtrace.engine import tangents
 from backtrace.formula.printer import label
 from backtrace.notation import plain
 from backtrace.paths import Route, routes
-from backtrace.record import Record, Wording
+from backtrace.record import KINK, Record, Wording
 from backtrace.render._explain import steps
 from backtrace.render._view import View, output_name
 
@@ -42,7 +42,9 @@ def _seconds(record: Record, view: View) -> Iterator[str]:
             f"∂{entry.first}²" if entry.first == entry.second else f"∂{entry.first}∂{entry.second}"
         )
         line = f"∂²{name}/{below} = {entry.formula or '?'}"
-        if record.has_point:
+        if entry.verdict == KINK:
+            line = f"∂²{name}/{below}: a gate is at a kink, so there is none"
+        elif record.has_point:
             value = entry.numeric if entry.symbolic is None else entry.symbolic
             line += f" = {view.number(value)}" if value is not None else ""
             slope = "not measured" if entry.numeric is None else view.number(entry.numeric)
@@ -54,6 +56,10 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
     """A line for every gate, one below it for every edge; then the gradients."""
     gates = [index for index, _, _ in record.graph.gates()]
     is_exact = wording.kind == "exact"
+    at_kink = any(note.kind == "kink" for note in record.notes)
+    can_kink = any(gate.kink is not None for _, _, gate in record.graph.gates())
+    if wording.kind == "symbolic" and (at_kink or (can_kink and not record.has_point)):
+        yield "(away from ties and kinks)"
 
     def beside(text: str, value: float) -> str:
         shown = view.number(value)

@@ -194,7 +194,9 @@ def _local_rule(record: Record, group: Group) -> str:
     assert gate is not None
     if gate.is_own:
         return "its local gradient is found by backprop inside"
-    rules = [gate.local_rule(k) for k in range(len(gate.local))]
+    operands = record.graph.nodes[group.node].operands
+    free = [k for k, operand in enumerate(operands) if isinstance(operand, int)]
+    rules = [gate.local_rule(k) for k in (free[:1] if gate.variadic else free)]
     return f"local gradient {', '.join(rules)} with output {gate.output}"
 
 
