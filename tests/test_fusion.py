@@ -6,7 +6,9 @@ import pytest
 from hypothesis import assume, given, settings
 
 import backtrace
+from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
+from backtrace.engine import backward
 from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
@@ -127,6 +129,30 @@ def test_every_spelling_is_the_gate(gate: Gate) -> None:
             operands = [point.get(p, float(gate.defaults.get(p, 0))) for p in gate.parameters]
             expected = gate.forward(FLOATS, *operands)
             assert opened.evaluate(FLOATS, point)[opened.output] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("gate", COMPOSITE)
+def test_every_spelling_is_the_gate_to_fifty_digits(gate: Gate) -> None:
+    """Values and gradients of gate, formula and spellings: the same function, not a near one."""
+    m = Digits(60, decimal=True)
+    call = f"{gate.name}({', '.join(gate.parameters)})"
+    for text in (gate.formula, *gate.spellings):
+        spelled = expand(parse(text, gate.parameters))
+        names = [n for n in gate.parameters if n in spelled.inputs]
+        whole = parse(call if len(names) == len(gate.parameters) else f"{gate.name}(x)")
+        for number in ("-1.37", "0.41", "2.03"):
+            if not gate.domain.holds(*[float(number)] * len(gate.parameters)):
+                continue
+            point = {n: m.number(number) for n in whole.inputs}
+            point |= {"a": m.number("0.3")} if "a" in point else {}
+            sides = []
+            for graph in (whole, spelled):
+                values = graph.evaluate(m, point)
+                flow = backward(graph, values, m)
+                slopes = [flow.upstreams[graph.inputs[n]] for n in names]
+                sides.append([values[graph.output], *slopes])
+            for a, b in zip(*sides, strict=True):
+                assert a == b or abs(a - b) < m.number("1e-45") * max(abs(a), abs(b), 1)
 
 
 @given(FORMULAS, POINTS)

@@ -63,7 +63,7 @@ def _gate(
     elif len(node.inputs) == 1 and node.constants and gate.name == "mul":
         rule = "Its input gets the upstream gradient times the constant."
     if index in {note.node for note in record.notes if note.kind == "kink"}:
-        yield "  It stands at a kink: it has no derivative there, its local gradients are a convention."
+        yield "  It stands at a kink: no derivative there, its local gradients are a convention."
     elif rule not in said:
         said.add(rule)
         yield f"  {rule}"
