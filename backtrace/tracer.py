@@ -136,9 +136,16 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     values = [float(v) for v in graph.evaluate(FLOATS, point)]
     flow = backward(graph, values, FLOATS)
     fault = faults.forward_fault(graph, values) or faults.backward_fault(graph, values, flow, asked)
-    text = f"{shape.gates}\n{formula}" if shape.gates else formula
     subject = checks.Subject(
-        text, graph, point, values, flow.upstreams, flow.locals, flow.kinks, asked, backward
+        _readable(formula, shape),
+        graph,
+        point,
+        values,
+        flow.upstreams,
+        flow.locals,
+        flow.kinks,
+        asked,
+        backward,
     )
     found = _check(subject, fault, request.budget) if request.check else None
     remarks = list(notes.kink_notes(graph, values, flow, shape.kink))
@@ -166,6 +173,11 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     )
 
 
+def _readable(formula: str, shape: Shape) -> str:
+    """What SymPy has to read: the formula, after the definitions it uses."""
+    return f"{shape.gates}\n{formula}" if shape.gates else formula
+
+
 def _without_point(
     formula: str, graph: Graph, groups: tuple[Group, ...], request: Request
 ) -> Trace:
@@ -174,6 +186,7 @@ def _without_point(
         name = next(iter(graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
     asked = _asked(graph, request.wrt)
+    text = _readable(formula, request.shape)
     nothing = (math.nan,) * len(graph.nodes)
     edges = tuple((math.nan,) * len(sources) for sources in graph.inputs_of)
     return Trace(
@@ -193,7 +206,7 @@ def _without_point(
         groups=groups,
         wordings=(_as_formulas(graph, {}, request, asked),),
         seconds=_seconds(
-            checks.Subject(formula, graph, {}, (), (), (), (), asked, engine.backward), request
+            checks.Subject(text, graph, {}, (), (), (), (), asked, engine.backward), request
         ),
     )
 
@@ -235,8 +248,8 @@ def _as_formulas(
     formulas = wording.as_formulas(graph, request.shape.kink)
     if not request.check or graph.gate_count > request.budget.symbolic_gates:
         return formulas
-    text = f"{request.shape.gates}\n{graph.text}" if request.shape.gates else graph.text
     seconds = request.budget.symbolic_seconds
+    text = _readable(graph.text, request.shape)
     simpler = wording.simplified(text, given.keys(), asked, seconds)
     return replace(formulas, simplified=tuple(simpler.items()))
 

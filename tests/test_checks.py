@@ -231,3 +231,8 @@ def test_thousands_of_kinks_are_no_hang() -> None:
     assert trace.show("table").count("note: ") == 1
     assert trace.checks["x"].verdict == "kink"
     assert time.monotonic() - began < 10
+
+
+def test_measuring_each_gate_alone_may_run_out_of_time() -> None:
+    trace = backtrace.trace("x*y + x", {"x": 1, "y": 2}, budget=checks.Budget(culprit_seconds=-1))
+    assert trace.ok

@@ -267,3 +267,9 @@ def test_the_steps_do_not_state_a_rule_that_a_kink_breaks() -> None:
     text = trace.show("table", View(explain=True, width=200))
     assert "It stands at a kink" in text
     assert "the largest input gets all" not in text
+
+
+@pytest.mark.parametrize("point", [{}, {"x": 2}])
+def test_definitions_from_a_file_reach_the_second_derivatives(point: dict) -> None:
+    trace = backtrace.trace("cube(x)", point, gates="cube(a) = a^3", order=2)
+    assert [entry.formula for entry in trace.seconds] == ["6*x"]
