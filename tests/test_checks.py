@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 import time
 
 import pytest
@@ -139,6 +141,29 @@ def test_sympy_is_asked_at_the_floats_own_point() -> None:
 
 
 @pytest.mark.small
+def test_interrupts_meet_no_collection_and_it_goes_on_afterwards() -> None:
+    """An interrupt inside somebody's collection callback would be lost, with a complaint."""
+    met: list[str] = []
+
+    def callback(phase: str, _: dict[str, int]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            met.append(phase)
+
+    def forever() -> None:
+        while True:
+            [[]] * 1000
+
+    gc.callbacks.append(callback)
+    try:
+        assert gc.isenabled()
+        with pytest.raises(OutOfTime):
+            within(0.05, forever)
+    finally:
+        gc.callbacks.remove(callback)
+    assert gc.isenabled()
+    assert met == []
+
+
 def test_within_gives_results_errors_and_deadlines() -> None:
     assert within(5.0, lambda: 42) == 42
     with pytest.raises(KeyError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,15 +34,36 @@ def within(seconds: float, function: Callable[[], T]) -> T:
             outcome["error"] = error
 
     worker = threading.Thread(target=target, daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if worker.is_alive():
-        _interrupt(worker)
-        raise OutOfTime
+    with _without_collection():
+        worker.start()
+        worker.join(seconds)
+        if worker.is_alive():
+            _interrupt(worker)
+            raise OutOfTime
     if "error" in outcome:
         raise outcome["error"]
     result: T = outcome["result"]
     return result
+
+
+_counting = threading.Lock()
+_without: list[bool] = []  # for everyone who is inside: whether collection was on before
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: an interrupt that arrives in somebody's collection callback
+    is lost there, with a complaint on standard error."""
+    with _counting:
+        _without.append(gc.isenabled())
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _counting:
+            last = _without.pop()  # the first to come knew; it is the last that is left
+            if not _without and last:
+                gc.enable()
 
 
 def _interrupt(worker: threading.Thread) -> None:
