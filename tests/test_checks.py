@@ -151,7 +151,8 @@ def test_interrupts_meet_no_collection_and_it_goes_on_afterwards() -> None:
 
     def forever() -> None:
         while True:
-            [[]] * 1000
+            cycle: list[object] = []
+            cycle.append(cycle)
 
     gc.callbacks.append(callback)
     try:
