@@ -20,6 +20,10 @@ def written(gate: Gate) -> str:
 
 def local_rules(gate: Gate) -> list[str]:
     """`∂f/∂x = ...` for each input; one rule speaks for all inputs of a gate of any number."""
+    if gate.pullback is not None:
+        return [
+            f"∂L/∂{name} = {rule}" for name, rule in zip(gate.parameters, gate.rules, strict=False)
+        ]
     count = 1 if gate.variadic else len(gate.parameters)
     return [f"∂{gate.output}/∂{gate.parameters[k]} = {gate.local_rule(k)}" for k in range(count)]
 

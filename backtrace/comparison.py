@@ -12,11 +12,12 @@ from rich.text import Text
 
 from backtrace.formula.point import Given
 from backtrace.formula.printer import label
-from backtrace.record import Record, Shape
+from backtrace.record import Granularity, Record
 from backtrace.render import View
 from backtrace.render._terminal import heading, paint, plain_table
 from backtrace.render.json import payload
-from backtrace.tracer import Request, Trace, trace_given
+from backtrace.request import Request
+from backtrace.tracer import Trace, trace_given
 
 _FAR = (-1000.0, 1000.0)
 _MOST_VARIABLES = 8
@@ -60,23 +61,25 @@ class Comparison:
 
 def compare(formula: str, given: Mapping[str, Given], request: Request) -> Comparison:
     """Traces the formula as written and fused. Raises what `trace_given` raises."""
-    plain = replace(request, shape=replace(request.shape, is_fused=False, fuse=None))
-    fused = replace(request, shape=replace(request.shape, is_fused=True))
+    plain = replace(request, granularity=replace(request.granularity, is_fused=False, fuse=None))
+    fused = replace(request, granularity=replace(request.granularity, is_fused=True))
     found = trace_given(formula, given, plain), trace_given(formula, given, fused)
-    return Comparison(*found, tuple(_survivals(formula, given, plain.shape, fused.shape)))
+    return Comparison(
+        *found, tuple(_survivals(formula, given, plain.granularity, fused.granularity))
+    )
 
 
 def _survivals(
-    formula: str, given: Mapping[str, Given], plain: Shape, fused: Shape
+    formula: str, given: Mapping[str, Given], plain: Granularity, fused: Granularity
 ) -> Iterator[Survival]:
     """Each variable far out, one at a time."""
     for name in list(given)[:_MOST_VARIABLES]:
         for value in _FAR:
             point = {**given, name: Given(value, str(value))}
-            written = trace_given(formula, point, Request(shape=plain, check=False))
+            written = trace_given(formula, point, Request(granularity=plain, check=False))
             if written.ok or written.fault is None:
                 continue
-            other = trace_given(formula, point, Request(shape=fused, check=False))
+            other = trace_given(formula, point, Request(granularity=fused, check=False))
             if other.ok:
                 yield Survival(name, value, written.fault.what, other.value)
                 break
@@ -139,7 +142,7 @@ def _cells(record: Record, index: int, view: View) -> list[str]:
     gate = node.gate
     assert gate is not None
     slopes = ", ".join(map(view.number, record.locals[index]))
-    is_group = record.shape.is_fused and index in {group.node for group in record.groups}
+    is_group = record.granularity.is_fused and index in {group.node for group in record.groups}
     if is_group and not gate.is_own and len(gate.local) == 1:
         slopes = f"{gate.local_rule(0)} = {slopes}"
     name = f" {node.name}" if node.name else ""

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from backtrace.algebra.floats import FLOATS
+from backtrace.algebra import Algebra
 from backtrace.engine import Backward
+from backtrace.entries import all_at, at, first_bad, is_finite, place_text
 from backtrace.formula.printer import application, label
 from backtrace.gates import Gate
 from backtrace.graph import Graph
@@ -20,22 +22,21 @@ from backtrace.notation import number
 from backtrace.record import Fault
 
 
-def forward_fault(graph: Graph, values: Sequence[float]) -> Fault | None:
+def forward_fault(graph: Graph, values: Sequence[Any], m: Algebra) -> Fault | None:
     """Why the output is not finite: the first gate, in evaluation order, of those it got that from;
     None where the output is finite."""
-    if math.isfinite(values[graph.output]):
+    if is_finite(values[graph.output]):
         return None
     tainted = {graph.output}
     origin = graph.output
     for index in range(graph.output, -1, -1):
         if index in tainted:
-            bad = [i for i in graph.inputs_of[index] if not math.isfinite(values[i])]
+            bad = [i for i in graph.inputs_of[index] if not is_finite(values[i])]
             tainted.update(bad)
             origin = origin if bad else index
     node = graph.nodes[origin]
     assert node.gate is not None
-    operands = node.operand_values(values, FLOATS)
-    what = _forward_words(node.gate, values[origin], operands)
+    what = _forward_words(node.gate, values[origin], node.operand_values(values, m))
     chain = [origin]
     while chain[-1] != graph.output:
         chain.append(next(g for g, _ in graph.consumers[chain[-1]] if g in tainted))
@@ -43,14 +44,12 @@ def forward_fault(graph: Graph, values: Sequence[float]) -> Fault | None:
 
 
 def backward_fault(
-    graph: Graph, values: Sequence[float], flow: Backward, asked: Sequence[str]
+    graph: Graph, values: Sequence[Any], flow: Backward, asked: Sequence[str], m: Algebra
 ) -> Fault | None:
     """Why a gradient that was asked for is not finite: the first edge, walking back from the
     output, of those it got that from; None where all are finite."""
     tainted = {
-        graph.inputs[name]
-        for name in asked
-        if not math.isfinite(flow.upstreams[graph.inputs[name]])
+        graph.inputs[name] for name in asked if not is_finite(flow.upstreams[graph.inputs[name]])
     }
     if not tainted:
         return None
@@ -61,12 +60,12 @@ def backward_fault(
         bad = [
             (gate, position)
             for gate, position in graph.consumers[index]
-            if not math.isfinite(flow.downstreams[gate][position])
+            if not is_finite(flow.downstreams[gate][position])
         ]
         if not bad and index > origin:
             origin, operand = index, -1  # finite gradients, whose sum is not
         for gate, position in bad:
-            if not math.isfinite(flow.upstreams[gate]):
+            if not is_finite(flow.upstreams[gate]):
                 tainted.add(gate)
             elif gate > origin:
                 origin, operand = gate, position
@@ -77,7 +76,7 @@ def backward_fault(
         return Fault("backward", origin, 0, what, chain, "")
     gate_row = graph.nodes[origin].gate
     assert gate_row is not None
-    what = _backward_words(graph, values, flow, origin, operand)
+    what = _backward_words(graph, values, flow, origin, operand, m)
     return Fault("backward", origin, operand, what, chain, gate_row.cure)
 
 
@@ -88,35 +87,57 @@ def _to_a_variable(
     chain = [origin] if operand < 0 else [origin, graph.inputs_of[origin][operand]]
     while True:
         below = zip(graph.inputs_of[chain[-1]], flow.downstreams[chain[-1]], strict=False)
-        following = [i for i, g in below if i in tainted and not math.isfinite(g)]
+        following = [i for i, g in below if i in tainted and not is_finite(g)]
         if not following:
             return tuple(chain)
         chain.append(following[0])
 
 
-def _forward_words(gate: Gate, value: float, operands: list[float]) -> str:
-    applied = application(gate, [number(operand) for operand in operands])
-    if not gate.domain.holds(*operands):
-        return f"{applied} is {number(value)}: {gate.name} needs {gate.domain.says}"
-    reason = "it overflows a 64-bit float" if math.isinf(value) else "it is not a real number"
-    return f"{applied} is {number(value)}: {reason}"
+def _forward_words(gate: Gate, value: Any, operands: list[Any]) -> str:
+    place = first_bad(value) or ()
+    if gate.pullback is not None:
+        found = f"{gate.word} gives {number(at(value, place))}{place_text(place)}"
+        if not gate.domain.holds(*operands):
+            return f"{found}: it needs {gate.domain.says}"
+        return f"{found}: it overflows a 64-bit float"
+    inputs, entry = all_at(operands, place), at(value, place)
+    applied = application(gate, [number(operand) for operand in inputs])
+    found = f"{applied} is {number(entry)}{place_text(place)}"
+    if not gate.domain.holds(*inputs):
+        return f"{found}: {gate.name} needs {gate.domain.says}"
+    reason = "it overflows a 64-bit float" if math.isinf(entry) else "it is not a real number"
+    return f"{found}: {reason}"
 
 
 def _backward_words(
-    graph: Graph, values: Sequence[float], flow: Backward, index: int, operand: int
+    graph: Graph, values: Sequence[Any], flow: Backward, index: int, operand: int, m: Algebra
 ) -> str:
     node = graph.nodes[index]
-    local, upstream = flow.locals[index][operand], flow.upstreams[index]
-    product = f"{number(upstream)} x {number(local)} = {number(flow.downstreams[index][operand])}"
-    at = values[graph.inputs_of[index][operand]]
     assert node.gate is not None
-    applied = application(
-        node.gate, [number(value) for value in node.operand_values(values, FLOATS)]
-    )
+    local, carried = flow.locals[index][operand], flow.downstreams[index][operand]
+    if local is None:
+        place = first_bad(carried) or ()
+        return f"the pullback of {node.gate.word} gives {number(at(carried, place))}" + place_text(
+            place
+        )
+    place = _bad_product(flow.upstreams[index], local) or ()
+    slope, upstream = all_at([local, flow.upstreams[index]], place)
+    product = f"{number(upstream)} x {number(slope)} = {number(upstream * slope)}"
+    inputs = all_at(node.operand_values(values, m), place)
+    applied = application(node.gate, [number(value) for value in inputs])
     which = f" by its input {operand + 1}" if len(node.inputs) > 1 else ""
-    words = f"the local gradient of {applied}{which} is {number(local)}"
-    if math.isfinite(local):
-        words = f"upstream x local overflows at {label(node)}"
-    if math.isfinite(at) and not math.isfinite(values[index]):
-        words = f"{applied} overflowed, so its local gradient is {number(local)}"
+    words = f"the local gradient of {applied}{which} is {number(slope)}{place_text(place)}"
+    before = at(values[graph.inputs_of[index][operand]], place)
+    if math.isfinite(slope):
+        words = f"upstream x local overflows at {label(node)}{place_text(place)}"
+    if math.isfinite(before) and not math.isfinite(at(values[index], place)):
+        words = f"{applied} overflowed{place_text(place)}, so its local gradient is {number(slope)}"
     return f"{words}: {product}"
+
+
+def _bad_product(upstream: Any, local: Any) -> tuple[int, ...] | None:
+    """Where upstream x local is first not finite."""
+    from backtrace.algebra.arrays import quiet  # only a fault needs it
+
+    with quiet():
+        return first_bad(upstream * local)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backtrace.algebra import Algebra, Value
 from backtrace.errors import Span
@@ -26,14 +26,23 @@ class Constant:
     """A number in the formula: as written ("0.5", "-1", "pi"), or what computes it (`1/3`).
 
     `nodes` is a little graph of constants, empty for a number. Constants get no gradient.
+    `fixed` is what a parameter that is no number stands for: (axis,), an index, a shape.
     """
 
     text: str
     nodes: tuple[Node, ...] = ()
     span: Span = field(default=(0, 0), compare=False)
+    fixed: tuple[Any, ...] | None = None
+
+    @property
+    def holds_arrays(self) -> bool:
+        """Whether it takes arrays to compute it: [1, 2], sum([1, 2])."""
+        return any(node.gate is not None and node.gate.is_of_arrays for node in self.nodes)
 
     def value(self, m: Algebra) -> Value:
         """The number in algebra `m`: a float, an exact fraction, 50 digits."""
+        if self.fixed is not None:
+            return self.fixed[0]
         return self.values(m)[-1] if self.nodes else m.number(self.text)
 
     def values(self, m: Algebra) -> list[Value]:
@@ -66,7 +75,10 @@ class Node:
 
     @property
     def constants(self) -> tuple[Constant, ...]:
-        return tuple([operand for operand in self.operands if type(operand) is Constant])
+        """The numbers among the operands."""
+        return tuple(
+            [o for o in self.operands if type(o) is Constant and o.fixed is None],
+        )
 
     def operand_values(self, values: Sequence[Value], m: Algebra) -> list[Value]:
         """What the gate's forward is handed, given every earlier node's value in algebra `m`."""

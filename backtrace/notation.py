@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 DIGITS = 4
 _EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is a whole number in JSON
@@ -20,6 +21,52 @@ def number(value: float, digits: int = DIGITS) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+SHORT, _FIRST = 6, 3
+"""Up to so many entries an array is written in full."""
+
+
+def array(value: Any, digits: int = DIGITS) -> str:
+    """[0.2, 0.4], [[1, 2], [3, 4]]; a long one by its first entries: [[1, 2, 3, …], …]."""
+    if not getattr(value, "shape", ()):
+        return number(value, digits)
+    if value.size <= SHORT:
+        return nested(value.tolist(), digits)
+    row = value.shape[-1]
+    entries = [number(float(entry), digits) for entry in value.flat[: min(row, _FIRST)]]
+    entries += ["…"] * (row > _FIRST)
+    depth = len(value.shape)
+    return f"{'[' * depth}{', '.join(entries)}{'], …' * (depth - 1)}]"
+
+
+def norm(value: Any, digits: int = DIGITS) -> str:
+    """` norm 279.9`, for an array that is not written out."""
+    if getattr(value, "size", 0) <= SHORT:
+        return ""
+    largest = float(abs(value).max())
+    if not largest or not math.isfinite(largest):
+        return f"  norm {number(largest, digits)}"
+    scaled = value / largest
+    return f"  norm {number(largest * float((scaled * scaled).sum()) ** 0.5, digits)}"
+
+
+def nested(value: Any, digits: int = DIGITS) -> str:
+    """Nested lists of numbers as text."""
+    if isinstance(value, list):
+        return f"[{', '.join(nested(entry, digits) for entry in value)}]"
+    return number(float(value), digits)
+
+
+def plain_array(value: Any) -> Any:
+    """A number or an array as JSON has it: nested lists."""
+    if not getattr(value, "shape", ()):
+        return plain(float(value))
+    return _plain_list(value.tolist())
+
+
+def _plain_list(value: Any) -> Any:
+    return [_plain_list(v) for v in value] if isinstance(value, list) else plain(float(value))
 
 
 def plain(value: float) -> float | int | str:

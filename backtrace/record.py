@@ -6,12 +6,12 @@ edge carried back. Everything a view shows is here; `backtrace.tracer` makes it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from backtrace.entries import Value, is_finite, shape_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 
@@ -23,14 +23,17 @@ class Edge(NamedTuple):
 
     gate, input   node indices; `operand` is the position among the gate's inputs (x*x has two)
     downstream    upstream times local; exactly 0 where a router blocks the way, whatever flows
+
+    Of arrays, `local` is the diagonal of the Jacobian, or None where the gate has a pullback
+    instead; `downstream` has the shape of the input.
     """
 
     gate: int
     input: int
     operand: int
-    upstream: float
-    local: float
-    downstream: float
+    upstream: Value
+    local: Value
+    downstream: Value
 
 
 class TracedNode(NamedTuple):
@@ -39,8 +42,8 @@ class TracedNode(NamedTuple):
     id: int
     name: str
     gate: str
-    value: float
-    gradient: float
+    value: Value
+    gradient: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,10 @@ class Check:
     gate            where it first goes wrong, when it disagrees: the node index
     """
 
-    backprop: float
-    symbolic: float | None = None
-    derivative: str | None = None
-    numeric: float | None = None
+    backprop: Value
+    symbolic: Value | None = None
+    derivative: Any = None
+    numeric: Value | None = None
     relative_error: float | None = None
     verdict: str = SKIPPED
     reason: str = ""
@@ -89,7 +92,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Granularity:
     """What was done to the graph before it was traced: gates opened, groups fused (all where
     `fuse` is None and `is_fused`), by the definitions in `gates` too; and the convention at kinks.
     """
@@ -152,27 +155,27 @@ class Fault:
 class Record:
     """One formula traced at one point.
 
-    values, upstreams   one number per node of the graph, in its order
-    locals, downstreams per node one number per gate input (`node.inputs`), () for leaves
+    values, upstreams   one number or array per node of the graph, in its order
+    locals, downstreams per node one number or array per gate input (`node.inputs`), () for leaves
     checks              by variable; empty when the check was not asked for
     wordings            the same numbers as formulas, exactly, or to more digits, if asked for
     seconds             the entries of the Hessian, if asked for: each pair of variables once
-    shape, groups       how the graph was reshaped; the groups that were fused, or that could be
+    granularity, groups how the graph was reshaped; the groups that were fused, or that could be
     """
 
     formula: str
-    point: Mapping[str, float]
+    point: Mapping[str, Value]
     graph: Graph
-    values: tuple[float, ...]
-    upstreams: tuple[float, ...]
-    locals: tuple[tuple[float, ...], ...]
-    downstreams: tuple[tuple[float, ...], ...]
+    values: tuple[Value, ...]
+    upstreams: tuple[Value, ...]
+    locals: tuple[tuple[Value, ...], ...]
+    downstreams: tuple[tuple[Value, ...], ...]
     wrt: tuple[str, ...]
     checks: Mapping[str, Check]
     output_check: Check | None
     notes: tuple[Note, ...]
     fault: Fault | None
-    shape: Shape = Shape()
+    granularity: Granularity = Granularity()
     groups: tuple[Group, ...] = ()
     wordings: tuple[Wording, ...] = ()
     seconds: tuple[SecondDerivative, ...] = ()
@@ -182,13 +185,18 @@ class Record:
         """Whether there are numbers: a formula without a point is traced as formulas only."""
         return len(self.point) == len(self.graph.inputs)
 
+    @cached_property
+    def has_arrays(self) -> bool:
+        """Whether some value is an array."""
+        return any(shape_of(value) for value in self.values)
+
     @property
-    def value(self) -> float:
+    def value(self) -> Value:
         """The output."""
         return self.values[self.graph.output]
 
     @cached_property
-    def gradients(self) -> Mapping[str, float]:
+    def gradients(self) -> Mapping[str, Value]:
         """The output's derivative by each variable asked for."""
         return {name: self.upstreams[self.graph.inputs[name]] for name in self.wrt}
 
@@ -244,4 +252,4 @@ class Record:
             return True
         numbers = (self.value, *self.gradients.values())
         is_right = not self.disagreements and DISAGREE not in {s.verdict for s in self.seconds}
-        return is_right and self.fault is None and all(map(math.isfinite, numbers))
+        return is_right and self.fault is None and all(map(is_finite, numbers))

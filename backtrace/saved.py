@@ -10,10 +10,11 @@ import json
 import math
 from typing import Any
 
+from backtrace.entries import kept, shape_of
 from backtrace.errors import UsageError
-from backtrace.fusion import shaped
+from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
-from backtrace.record import VERDICTS, Check, Fault, Note, SecondDerivative, Shape, Wording
+from backtrace.record import VERDICTS, Check, Fault, Granularity, Note, SecondDerivative, Wording
 
 _SCHEMA = "backtrace.trace/1"
 
@@ -34,9 +35,11 @@ def read(text: str) -> dict[str, Any]:
 
 
 def _fields(saved: dict[str, Any]) -> dict[str, Any]:
-    point = {name: float(value) for name, value in saved["point"].items()}
-    shape = _shape(saved.get("shape") or {})
-    graph, groups = shaped(saved["formula"], point.keys(), shape)
+    point = {name: _value(value) for name, value in saved["point"].items()}
+    granularity = _granularity(saved.get("granularity") or {})
+    graph, groups = graph_of(
+        saved["formula"], {n: shape_of(v) for n, v in point.items()}, granularity
+    )
     nodes = saved["nodes"]
     if len(nodes) != len(graph.nodes):
         raise ValueError(f"the formula has {len(graph.nodes)} nodes, not {len(nodes)}")
@@ -66,14 +69,14 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "graph": graph,
         "values": tuple(_value(node["value"]) for node in nodes),
         "upstreams": tuple(_value(node["gradient"]) for node in nodes),
-        "locals": tuple(tuple(_value(e["local"]) for e in edges) for edges in slots),
+        "locals": tuple(tuple(_local(e) for e in edges) for edges in slots),
         "downstreams": tuple(tuple(_value(e["downstream"]) for e in edges) for edges in slots),
         "wrt": tuple(saved["gradients"]),
         "checks": checks,
         "output_check": _check(output) if output else None,
         "notes": notes,
         "fault": fault,
-        "shape": shape,
+        "granularity": granularity,
         "groups": groups,
         "wordings": tuple(_wording(w, len(nodes)) for w in saved.get("wordings", ())),
         "seconds": tuple(_second(s) for s in saved.get("second_derivatives", ())),
@@ -101,9 +104,9 @@ def _wording(saved: dict[str, Any], count: int) -> Wording:
     )
 
 
-def _shape(saved: dict[str, Any]) -> Shape:
+def _granularity(saved: dict[str, Any]) -> Granularity:
     names = saved.get("fuse")
-    return Shape(
+    return Granularity(
         expand=bool(saved.get("expand")),
         is_fused=bool(saved.get("fused")),
         fuse=None if names is None else tuple(map(str, names)),
@@ -117,9 +120,9 @@ def _check(saved: dict[str, Any]) -> Check:
         raise ValueError(f"'{saved['verdict']}' is no verdict")
     derivative = saved["derivative"]
     return Check(
-        backprop=float(saved["backprop"]),
+        backprop=_value(saved["backprop"]),
         symbolic=_number(saved["symbolic"]),
-        derivative=None if derivative is None else str(derivative),
+        derivative=derivative if isinstance(derivative, list | None) else str(derivative),
         numeric=_number(saved["numeric"]),
         relative_error=_number(saved["relative_error"]),
         verdict=saved["verdict"],
@@ -128,13 +131,22 @@ def _check(saved: dict[str, Any]) -> Check:
     )
 
 
-def _value(value: Any) -> float:
-    """A number of the trace; null where it has no point."""
+def _value(value: Any) -> Any:
+    """A number of the trace, or an array; null where it has no point."""
+    if isinstance(value, list):
+        import numpy as np
+
+        return kept(np.array(value, dtype=float))
     return math.nan if value is None else float(value)
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _local(edge: dict[str, Any]) -> Any:
+    """A local gradient; None where the gate has a pullback."""
+    return None if "rule" in edge else _value(edge["local"])
+
+
+def _number(value: Any) -> Any:
+    return None if value is None else _value(value)
 
 
 def _fault(saved: dict[str, Any]) -> Fault:

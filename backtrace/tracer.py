@@ -7,23 +7,24 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from backtrace import checks, engine, faults, files, notes, render, saved, wording
+from backtrace import checks, engine, faults, files, notes, passes, render, saved, wording
 from backtrace.algebra.floats import FLOATS
+from backtrace.entries import is_finite, kept
 from backtrace.errors import UsageError, ValueGivenError
-from backtrace.formula.point import Given, match_point, read_mapping
+from backtrace.formula.point import Given, match_point, read_mapping, shapes
 from backtrace.formula.printer import spell_constant
-from backtrace.fusion import shaped
+from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
-from backtrace.record import Fault, Group, Note, Record, SecondDerivative, Shape, Wording
+from backtrace.record import Fault, Granularity, Group, Note, Record, SecondDerivative, Wording
 from backtrace.render import View
+from backtrace.request import Request
 from backtrace.suggestions import near_misses
 
 
@@ -92,9 +93,9 @@ def trace(
     Whatever the numbers do, the trace comes back: see `ok`, `fault` and `checks`.
     """
     names = None if isinstance(fuse, bool) else tuple(fuse)
-    shape = Shape(expand, bool(fuse), names, gates, kink)
+    granularity = Granularity(expand, bool(fuse), names, gates, kink)
     request = Request(
-        shape=shape,
+        granularity=granularity,
         wrt=wrt,
         symbolic=symbolic,
         exact=exact,
@@ -106,38 +107,25 @@ def trace(
     return trace_given(formula, read_mapping(point or {}), request)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is asked for, beside the formula and the point."""
-
-    shape: Shape = field(default_factory=Shape)
-    wrt: Sequence[str] | None = None
-    symbolic: bool = False
-    exact: bool = False
-    precision: int | None = None
-    order: int = 1
-    check: bool = True
-    budget: checks.Budget = field(default_factory=checks.Budget)
-
-
 def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> Trace:
     """As `trace`, for values that know where they were written."""
     if request.order not in (1, 2):
         raise UsageError(f"--order is 1 or 2, not {request.order}")
-    shape = request.shape
-    graph, groups = shaped(formula, given.keys(), shape)
+    granularity = request.granularity
+    graph, groups = graph_of(formula, shapes(given), granularity)
     if graph.inputs and not given:
         return _without_point(formula, graph, groups, request)
     point = match_point(graph, given)
     asked = _asked(graph, request.wrt)
     _refuse_bad_constants(graph)
 
-    backward = functools.partial(engine.backward, convention=shape.kink)
-    values = [float(v) for v in graph.evaluate(FLOATS, point)]
-    flow = backward(graph, values, FLOATS)
-    fault = faults.forward_fault(graph, values) or faults.backward_fault(graph, values, flow, asked)
+    passed = passes.run(graph, point, request)
+    m, values, flow = passed.m, passed.values, passed.flow
+    fault = faults.forward_fault(graph, values, m)
+    fault = fault or faults.backward_fault(graph, values, flow, asked, m)
     subject = checks.Subject(
-        _readable(formula, shape),
+        m,
+        _readable(formula, granularity),
         graph,
         point,
         values,
@@ -145,37 +133,39 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         flow.locals,
         flow.kinks,
         asked,
-        backward,
+        passed.backward,
     )
     found = _check(subject, fault, request.budget) if request.check else None
-    remarks = list(notes.kink_notes(graph, values, flow, shape.kink))
+    remarks = list(notes.kink_notes(graph, values, flow, granularity.kink, m))
+    if request.upstream is None:
+        remarks += notes.seed_note(graph, values)
     if fault is None:
-        remarks += notes.healed_notes(graph, values)
+        remarks += notes.healed_notes(graph, values, m)
     wordings, words = _wordings(graph, given, request, [*values, *flow.upstreams], asked)
     remarks += [Note("exact", text) for text in words]
     return Trace(
         formula=formula,
         point=point,
         graph=graph,
-        values=tuple(values),
-        upstreams=tuple(map(float, flow.upstreams)),
-        locals=tuple(tuple(map(float, slopes)) for slopes in flow.locals),
-        downstreams=tuple(tuple(map(float, carried)) for carried in flow.downstreams),
+        values=tuple(map(kept, values)),
+        upstreams=tuple(map(kept, flow.upstreams)),
+        locals=tuple(tuple(map(kept, slopes)) for slopes in flow.locals),
+        downstreams=tuple(tuple(map(kept, carried)) for carried in flow.downstreams),
         wrt=asked,
         checks=found.checks if found else {},
         output_check=found.output if found else None,
         notes=tuple(remarks + (found.notes if found else [])),
         fault=fault,
-        shape=shape,
+        granularity=granularity,
         groups=groups,
         wordings=tuple(wordings),
         seconds=_seconds(subject, request) if fault is None else (),
     )
 
 
-def _readable(formula: str, shape: Shape) -> str:
+def _readable(formula: str, granularity: Granularity) -> str:
     """What SymPy has to read: the formula, after the definitions it uses."""
-    return f"{shape.gates}\n{formula}" if shape.gates else formula
+    return f"{granularity.gates}\n{formula}" if granularity.gates else formula
 
 
 def _without_point(
@@ -186,7 +176,7 @@ def _without_point(
         name = next(iter(graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
     asked = _asked(graph, request.wrt)
-    text = _readable(formula, request.shape)
+    text = _readable(formula, request.granularity)
     nothing = (math.nan,) * len(graph.nodes)
     edges = tuple((math.nan,) * len(sources) for sources in graph.inputs_of)
     return Trace(
@@ -202,11 +192,11 @@ def _without_point(
         output_check=None,
         notes=(),
         fault=None,
-        shape=request.shape,
+        granularity=request.granularity,
         groups=groups,
         wordings=(_as_formulas(graph, {}, request, asked),),
         seconds=_seconds(
-            checks.Subject(text, graph, {}, (), (), (), (), asked, engine.backward), request
+            checks.Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward), request
         ),
     )
 
@@ -220,7 +210,7 @@ def _wordings(
 ) -> tuple[list[Wording], list[str]]:
     """The trace in the other words that were asked for; and what is to be said of that."""
     written = {name: value.written for name, value in given.items()}
-    kink = request.shape.kink
+    kink = request.granularity.kink
     found: list[Wording] = []
     remarks: list[str] = []
     if request.symbolic:
@@ -245,11 +235,11 @@ def _seconds(subject: checks.Subject, request: Request) -> tuple[SecondDerivativ
 def _as_formulas(
     graph: Graph, given: Mapping[str, Given], request: Request, asked: Sequence[str]
 ) -> Wording:
-    formulas = wording.as_formulas(graph, request.shape.kink)
+    formulas = wording.as_formulas(graph, request.granularity.kink)
     if not request.check or graph.gate_count > request.budget.symbolic_gates:
         return formulas
     seconds = request.budget.symbolic_seconds
-    text = _readable(graph.text, request.shape)
+    text = _readable(graph.text, request.granularity)
     simpler = wording.simplified(text, given.keys(), asked, seconds)
     return replace(formulas, simplified=tuple(simpler.items()))
 
@@ -274,6 +264,8 @@ def _refuse_bad_constants(graph: Graph) -> None:
     """A constant that is not finite (9**9**9, 1/0) is a fault of the text, not of the point."""
     for node in graph.nodes:
         for constant in node.constants:
+            if constant.holds_arrays:
+                continue
             value: Any = constant.value(FLOATS)
             if not math.isfinite(value):
                 raise ValueGivenError(
@@ -286,6 +278,6 @@ def _refuse_bad_constants(graph: Graph) -> None:
 
 def _check(subject: checks.Subject, fault: Fault | None, budget: checks.Budget) -> checks.Findings:
     needed = subject.graph.ancestors(subject.graph.output)
-    if fault or not all(math.isfinite(subject.values[index]) for index in needed):
+    if fault or not all(is_finite(subject.values[index]) for index in needed):
         return checks.skip_all(subject, "not checked: a value is not finite")
     return checks.cross_check(subject, budget)

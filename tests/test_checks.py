@@ -32,7 +32,7 @@ def test_three_witnesses() -> None:
         ("2x²·sin(y)", [("", "2*v0**(2)*f_sin(v1)")]),
         ("q = |x|y; √q + 2√(q+1)", [("s0", "f_abs(v0)*v1"), ("", "f_sqrt(s0)+2*f_sqrt((s0+1))")]),
         ("leaky_relu(lambda, a=.5)", [("", "f_leaky_relu(v0,p_a=.5)")]),
-        ("where(x ≥ 007, pi, e)", [("", "f_where(v0>=7,c_pi,c_e)")]),
+        ("where(x ≥ 007, pi, e)", [("", "f_where(c_ge(v0,7),c_pi,c_e)")]),
         ("-x^2/3^-y", [("", "-v0**2/3**-v1")]),
         ("(x +\n y)\n", [("", "(v0+v1)")]),
     ],

@@ -46,7 +46,8 @@ def test_wrong_local_gradients_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
     changes no printed number (a slope of 0 with another sign) is not wrong, and not counted."""
     planted, missed = 0, []
     rows_planted = set()
-    for gate in list(GATES.values()):
+    rows = [gate for gate in GATES.values() if not gate.is_of_arrays]
+    for gate in rows:
         for k, rule in enumerate(gate.local):
             for plant, alter in PLANTS.items():
                 for point in both_sides(gate):
@@ -69,7 +70,7 @@ def test_wrong_local_gradients_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
                         missed.append((gate.name, k, plant, point))
     print(f"wrong local gradients: {planted - len(missed)} of {planted} caught and named")
     assert missed == [], missed
-    assert rows_planted == set(GATES)
+    assert rows_planted == {gate.name for gate in rows}
     assert planted > 250
 
 

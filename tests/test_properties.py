@@ -18,7 +18,11 @@ from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.gates import GATES
 
-CALLED = [g for g in GATES.values() if not g.operator and g.name not in ("where", "identity")]
+CALLED = [
+    g
+    for g in GATES.values()
+    if not (g.operator or g.is_of_arrays) and g.name not in ("where", "identity")
+]
 INFIX = [GATES[name].operator for name in ("add", "sub", "mul", "div", "pow")]
 VARIABLES = ("x", "y", "z")
 NUMBERS = ("2", "3", "0.5", "1.25", "10", "pi")

@@ -3,6 +3,8 @@
 A rule says `m.exp(x)`, `m.divide(a, b)`, `a*b`; which `m` it is handed decides what comes out:
 
     floats.Floats       64-bit floats, IEEE-754 results and no exceptions
+    arrays.Arrays       arrays of 64-bit floats (NumPy), entry by entry, and what only arrays have
+    complexstep         arrays that carry a derivative along: the measured slope of arrays
     digits.Digits       N-digit floats (mpmath)
     spelling.Spelling   the rule itself, as text
 
@@ -16,11 +18,13 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 Value = Any
-"""A number of some algebra: float, mpf, Spelled, later arrays and symbols."""
+"""A number of some algebra: float, mpf, Spelled, Term; or an array of them."""
 
 
 class Derived:
     """Functions that an algebra of numbers gets for free, in forms that do not overflow."""
+
+    of_arrays = False
 
     def truth(self, condition: Value) -> bool:
         return bool(condition)
@@ -55,6 +59,8 @@ class Derived:
 
 class Algebra(Protocol):
     """What a rule may ask for. Angles are in radians; `log` is the natural logarithm."""
+
+    of_arrays: bool  # whether its values can be arrays
 
     def number(self, text: str) -> Value: ...  # "0.01", "-2", "pi", "e", "tau"
     def divide(self, a: Value, b: Value) -> Value: ...

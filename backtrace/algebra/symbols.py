@@ -157,6 +157,8 @@ def _comparison(symbol: str, decide: Callable[[Fraction, Fraction], bool]) -> Ca
 class Symbols:
     """The algebra of formulas; functions keep the name they have in rules."""
 
+    of_arrays = False
+
     def number(self, text: str) -> Term:
         if text.startswith("-"):
             return Term(Spelled(text[1:]), True)

@@ -3,6 +3,8 @@
 symbolic   SymPy's derivative of the text, read a second time
 numeric    the slope measured through the graph with 60 digits
 judge      the verdict: agree, disagree, kink or skipped
+kinks      which variables have no derivative to compare
+arrays     the same for arrays: SymPy entry by entry where they are small, complex steps
 rounding   how much of a difference 64-bit floats explain
 culprit    which gate is wrong, when they disagree
 """
@@ -13,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.checks.kinks import at_kinks
 from backtrace.checks.subject import Budget, Subject
-from backtrace.formula.printer import label
 from backtrace.graph import Node
 from backtrace.notation import number
 from backtrace.record import KINK, SKIPPED, Check, Note
@@ -40,10 +42,14 @@ def skip_all(subject: Subject, reason: str) -> Findings:
 
 def cross_check(subject: Subject, budget: Budget) -> Findings:
     """Every variable's verdict. The subject's values must all be finite."""
+    if subject.m.of_arrays:
+        from backtrace.checks.arrays import cross_check_arrays
+
+        return Findings(*cross_check_arrays(subject, budget))
     from backtrace.checks import numeric  # with mpmath, which only a check needs
     from backtrace.checks.judge import Judge
 
-    at_kink = _at_kinks(subject)
+    at_kink = at_kinks(subject)
     free = [name for name in subject.wrt if name not in at_kink]
     answers = _symbolic_answers(subject, free, budget)
     measured = numeric.measure(subject, free, budget)
@@ -64,30 +70,6 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)
-
-
-def _at_kinks(subject: Subject) -> dict[str, str]:
-    """The variables whose gradient passes a gate at a kink, and which gate that is."""
-    graph = subject.graph
-    needed = graph.ancestors(graph.output)
-    at_kink = set(subject.kinks) & needed
-    for index in subject.kinks:  # a tie of computed numbers may be none with more digits
-        computed = any(graph.nodes[i].gate for i in graph.inputs_of[index])
-        gate = graph.nodes[index].gate
-        if gate is not None and gate.is_comparison and computed:
-            at_kink.update(user for user, _ in graph.consumers[index])
-    passed: dict[int, int] = {}  # for each node the kink its gradient came by
-    for index in range(graph.output, -1, -1):
-        kink = index if index in at_kink else passed.get(index)
-        if kink is not None and index in needed:
-            for source in graph.inputs_of[index]:
-                passed.setdefault(source, kink)
-    return {
-        name: f"{label(graph.nodes[passed[index]])} (#{passed[index]}) is at a kink: "
-        "no derivative to compare"
-        for name, index in graph.inputs.items()
-        if index in passed and name in subject.wrt
-    }
 
 
 def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:

@@ -14,10 +14,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from backtrace.formula.expression import NAMED_CONSTANTS
+from backtrace.formula.indices import read_index
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token, tokenize
 
 _WRITTEN = {"^": "**"}
-_EQUALITIES = {"==": "c_eq", "!=": "c_ne"}  # on symbols Python's own == asks for the same spelling
+# on symbols Python's own == asks for the same spelling, and arrays compare by other rules
+_COMPARISONS = {"==": "c_eq", "!=": "c_ne", "<": "c_lt", "<=": "c_le", ">": "c_gt", ">=": "c_ge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,21 @@ class _Reading:
         elif kind == "|":
             self.functions.add("abs")
             words.bar()
-        elif kind == ")":
+        elif kind in (")", "]"):
             words.close()
         elif kind == "=":
             pass  # written with the keyword before it
-        elif kind in _EQUALITIES:
-            words.equality(_EQUALITIES[kind])
+        elif kind in _COMPARISONS:
+            words.comparison(_COMPARISONS[kind])
+        elif kind == "[" and words.due:
+            self.functions.add("stack")
+            words.open("[")
+        elif kind == "[":
+            _, text, self.at = read_index("", self.tokens, self.at - 1)
+            words.parts.append(f"[{text}]")
+        elif kind == ".":
+            self.at += 1
+            words.parts.append(".T")
         else:
             words.operator(_WRITTEN.get(kind, kind))
 
@@ -155,7 +166,7 @@ class _Words:
     open_brackets: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=lambda: [0])
     begins: list[int] = field(default_factory=lambda: [0])
-    equalities: list[bool] = field(default_factory=lambda: [False])
+    comparisons: list[bool] = field(default_factory=lambda: [False])
 
     def operand(self, text: str, when_empty: str = "") -> None:
         self._multiply()
@@ -173,11 +184,11 @@ class _Words:
 
     def open(self, closer: str) -> None:
         self._multiply()
-        self.parts.append("f_abs(" if closer == "|" else "(")
+        self.parts.append({"|": "f_abs(", "[": "f_stack("}.get(closer, "("))
         self.open_brackets.append(closer)
         self.roots.append(0)
         self.begins.append(len(self.parts))
-        self.equalities.append(False)
+        self.comparisons.append(False)
         self.due = True
 
     def bar(self) -> None:
@@ -187,29 +198,29 @@ class _Words:
             self.open("|")
 
     def close(self) -> None:
-        self._end_equality()
-        for stack in (self.open_brackets, self.roots, self.begins, self.equalities):
+        self._end_comparison()
+        for stack in (self.open_brackets, self.roots, self.begins, self.comparisons):
             stack.pop()
         self.parts.append(")")
         self._complete()
 
     def operator(self, text: str) -> None:
         if text == ",":
-            self._end_equality()
+            self._end_comparison()
         self.parts.append(text)
         self.due = True
 
-    def equality(self, function: str) -> None:
-        """a == b as c_eq(a,b): the call begins where the innermost bracket did."""
+    def comparison(self, function: str) -> None:
+        """a < b as c_lt(a,b): the call begins where the innermost bracket did."""
         self.parts.insert(self.begins[-1], f"{function}(")
-        self.equalities[-1] = True
+        self.comparisons[-1] = True
         self.parts.append(",")
         self.due = True
 
-    def _end_equality(self) -> None:
-        if self.equalities[-1]:
+    def _end_comparison(self) -> None:
+        if self.comparisons[-1]:
             self.parts.append(")")
-            self.equalities[-1] = False
+            self.comparisons[-1] = False
 
     def _multiply(self) -> None:
         if not self.due:

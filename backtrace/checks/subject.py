@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from backtrace.algebra import Algebra, Value
 from backtrace.engine import Backward
@@ -19,7 +20,8 @@ class Budget:
     """SymPy's share in gates, edges and seconds; how many nodes and edges the measured slopes may
     pass before they turn to random directions, and how many before they give up, and in how many
     seconds; up to what size each local gradient is measured on its own, and for how many seconds a
-    wrong gate is looked for."""
+    wrong gate is looked for. Of arrays: up to how many entries SymPy is asked, and how many numbers
+    may be computed to measure every entry's slope by itself."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
@@ -28,6 +30,8 @@ class Budget:
     slope_seconds: float = 10.0
     symbolic_edges: int = 600
     alone_cost: int = 10_000
+    symbolic_entries: int = 100
+    entry_work: int = 20_000_000
     culprit_seconds: float = 2.0
 
 
@@ -35,25 +39,27 @@ class Budget:
 class Subject:
     """The trace to be checked, as `record.Record` holds it.
 
+    m         the algebra the trace was made in
     text      the formula, with the definitions it uses: what SymPy reads
     kinks     the gates that stand at a kink
     flow_of   the backward pass itself, to be asked again for nudged values
     """
 
+    m: Algebra
     text: str
     graph: Graph
-    point: Mapping[str, float]
-    values: Sequence[float]
-    upstreams: Sequence[float]
-    locals: Sequence[Sequence[float]]
+    point: Mapping[str, Any]
+    values: Sequence[Any]
+    upstreams: Sequence[Any]
+    locals: Sequence[Sequence[Any]]
     kinks: Sequence[int]
     wrt: Sequence[str]
     flow_of: Flow
 
     @property
-    def value(self) -> float:
+    def value(self) -> Any:
         return self.values[self.graph.output]
 
     @cached_property
-    def gradients(self) -> dict[str, float]:
+    def gradients(self) -> dict[str, Any]:
         return {name: self.upstreams[self.graph.inputs[name]] for name in self.wrt}

@@ -30,7 +30,14 @@ _LONGEST_NUMBER = 200
 _LONGEST = 2000  # characters of a derivative; the rest is left out
 _NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
 _SMALL_WHOLE = 1000
-_COMPARISONS = {"c_eq": sympy.Eq, "c_ne": sympy.Ne}
+_COMPARISONS = {
+    "c_eq": sympy.Eq,
+    "c_ne": sympy.Ne,
+    "c_lt": sympy.Lt,
+    "c_le": sympy.Le,
+    "c_gt": sympy.Gt,
+    "c_ge": sympy.Ge,
+}
 _PI = sympy.Symbol("pi", positive=True)  # stands for the float that the trace used
 _CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI}
 
@@ -87,7 +94,7 @@ def ask(
     except OutOfTime:
         reason = f"SymPy needs more than {seconds:g} s"
     except Exception as error:  # whatever SymPy raises, it is no witness then
-        reason = _words(error)
+        reason = words(error)
     found = dict(answers)  # a worker that was left behind may still write
     return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
@@ -140,7 +147,7 @@ def simplify(
     except OutOfTime:
         reason = f"(SymPy stopped simplifying after {seconds:g} s)"
     except Exception as error:  # whatever SymPy raises, it has no answer
-        reason = f"({_words(error)})"
+        reason = f"({words(error)})"
     answers = dict(found)
     return {name: answers.get(name, reason) for name in wrt}
 
@@ -152,10 +159,10 @@ def _answer(expression: Callable[[], Any], reading: Reading, point: Mapping[str,
         formula = reading.text(found)
         return Answer(reading.value(found, point), formula)
     except Exception as error:  # whatever SymPy raises, it is no witness then
-        return Answer(None, formula, _words(error))
+        return Answer(None, formula, words(error))
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     if isinstance(error, Unanswered):
         return str(error)
     if isinstance(error, RecursionError):
@@ -171,8 +178,8 @@ class Reading:
         self._symbols = {
             name: sympy.Symbol(v, real=True) for name, v in respelled.variables.items()
         }
-        self._printer = _Printer({v: name for name, v in respelled.variables.items()})
-        self.expression = _read(respelled, self._symbols)
+        self._names = {v: name for name, v in respelled.variables.items()}
+        self.expression = read(respelled, self._symbols)
 
     def derivative(self, *variables: str) -> Any:
         """The derivative by one variable, or by one after the other, without the spikes that jumps
@@ -185,31 +192,42 @@ class Reading:
         return found
 
     def value(self, expression: Any, point: Mapping[str, float]) -> float:
-        """An expression's value at the point, correct to 15 digits.
-
-        It is found with more and more digits until two agree: evalf is not always as good as it
-        was asked to be (ln(1 + exp(-100)) with 20 digits is 0).
-        """
-        given = {
-            symbol: _exact(point[name]) for name, symbol in self._symbols.items() if name in point
-        }
-        given[_PI] = sympy.Float(math.pi, max(_VALUE_DIGITS))
-        before = None
-        for digits in _VALUE_DIGITS:
-            value = _evaluate(expression, given, digits)
-            same = before is not None and abs(value - before) <= _SAME * abs(value)
-            if same and value:  # a zero may be what cancellation has left
-                break
-            before = value
-        return value
+        """An expression's value at the point, correct to 15 digits."""
+        return value_of(
+            expression,
+            {self._symbols[name]: x for name, x in point.items() if name in self._symbols},
+        )
 
     def text(self, expression: Any) -> str:
         """An expression in the formula language, with the user's names."""
-        text: str = self._printer.doprint(expression).replace("**", "^")
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+        return text_of(expression, self._names)
 
 
-def _exact(value: float) -> Any:
+def value_of(expression: Any, point: Mapping[Any, float]) -> float:
+    """An expression's value where its symbols have these, correct to 15 digits.
+
+    It is found with more and more digits until two agree: evalf is not always as good as it was
+    asked to be (ln(1 + exp(-100)) with 20 digits is 0).
+    """
+    given = {symbol: exact(value) for symbol, value in point.items()}
+    given[_PI] = sympy.Float(math.pi, max(_VALUE_DIGITS))
+    before = None
+    for digits in _VALUE_DIGITS:
+        value = _evaluate(expression, given, digits)
+        same = before is not None and abs(value - before) <= _SAME * abs(value)
+        if same and value:  # a zero may be what cancellation has left
+            break
+        before = value
+    return value
+
+
+def text_of(expression: Any, names: Mapping[str, str]) -> str:
+    """An expression in the formula language, with the user's names for the symbols'."""
+    text: str = _Printer(names).doprint(expression).replace("**", "^")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def exact(value: float) -> Any:
     """The float itself. (Not as a fraction: SymPy would take roots of its numerator exactly.)"""
     if value == int(value) and abs(value) <= _SMALL_WHOLE:
         return sympy.Integer(int(value))
@@ -232,10 +250,18 @@ def _zero(*_: Any) -> Any:
     return sympy.Integer(0)
 
 
-def _read(respelled: Respelled, symbols: Mapping[str, Any]) -> Any:
-    known: dict[str, Any] = {**_CONSTANTS, **_COMPARISONS}
+def read(
+    respelled: Respelled,
+    symbols: Mapping[str, Any],
+    lift: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda name, function: function,
+) -> Any:
+    """What SymPy makes of the text, with `symbols` for the variables; `lift` is handed every
+    function by its name, and can make it one of arrays."""
+    functions = {f"f_{name}": function_of(GATES[name]) for name in respelled.functions}
+    known: dict[str, Any] = dict(_CONSTANTS)
+    known |= {name: lift(name, function) for name, function in _COMPARISONS.items()}
+    known |= {name: lift(name, function) for name, function in functions.items()}
     known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}
-    known |= {f"f_{name}": _function(GATES[name]) for name in respelled.functions}
     for gate, parameters, text in respelled.definitions:
         known[gate] = _own_function(parameters, text, dict(known))
     result = None
@@ -266,7 +292,7 @@ def _own_function(parameters: list[str], text: str, known: dict[str, Any]) -> Ca
     return function
 
 
-def _function(gate: Gate) -> Callable[..., Any]:
+def function_of(gate: Gate) -> Callable[..., Any]:
     """What a call of this gate means to SymPy."""
     special = {"where": _where, "floor": _Floor, "ceil": _Ceiling}
     if gate.name in special:
@@ -291,7 +317,7 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
     given: dict[str, Any] = {name: sympy.Rational(text) for name, text in gate.defaults.items()}
     given |= dict(zip(parameters, values, strict=False))
     given |= {name.removeprefix("p_"): value for name, value in keywords.items()}
-    body = _read(reading, symbols)
+    body = read(reading, symbols)
     return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)
 
 

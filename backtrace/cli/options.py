@@ -16,7 +16,7 @@ from backtrace.cli.words import EVERYTHING
 from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from backtrace.record import Shape
+    from backtrace.record import Granularity
 
 _CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
 
@@ -48,7 +48,7 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShapeAsked:
+class GranularityAsked:
     """--fuse, --expand, --gates and --kink as they were typed."""
 
     fuse: str | None
@@ -56,14 +56,14 @@ class ShapeAsked:
     gates: str | None
     kink: str
 
-    def shape(self) -> Shape:
-        from backtrace.record import Shape
+    def granularity(self) -> Granularity:
+        from backtrace.record import Granularity
 
         names = None
         if self.fuse not in (None, EVERYTHING):
             names = tuple(names_in(self.fuse))
         text = read_file(self.gates) if self.gates else ""
-        return Shape(self.expand, self.fuse is not None, names, text, self.kink)
+        return Granularity(self.expand, self.fuse is not None, names, text, self.kink)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +146,9 @@ destination_options = _gathered(
 )
 """--format, --json and --output, handed on as one `destination`."""
 
-shape_options = _gathered(
-    "shape",
-    ShapeAsked,
+granularity_options = _gathered(
+    "granularity",
+    GranularityAsked,
     click.option(
         "--fuse",
         metavar="[=a,b]",
@@ -164,7 +164,7 @@ shape_options = _gathered(
         help="At a kink: minimum-norm (default), left, right, split, torch, jax.",
     ),
 )
-"""--fuse, --expand, --gates and --kink, handed on as one `shape`."""
+"""--fuse, --expand, --gates and --kink, handed on as one `granularity`."""
 
 beside_options = _gathered(
     "beside",

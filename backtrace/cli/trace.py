@@ -10,12 +10,12 @@ import click
 from backtrace.cli.options import (
     Beside,
     Destination,
-    ShapeAsked,
+    GranularityAsked,
     beside_options,
     destination_options,
+    granularity_options,
     look_options,
     names_in,
-    shape_options,
 )
 from backtrace.cli.output import Look, complain, say
 from backtrace.cli.source import formula_and_values
@@ -39,7 +39,7 @@ EXAMPLES = """\b
 @destination_options
 @click.option("--wrt", metavar="x,y", help="Only the gradients by these variables.")
 @beside_options
-@shape_options
+@granularity_options
 @click.option("--compare", is_flag=True, help="The formula as written beside the formula fused.")
 @click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
@@ -50,7 +50,7 @@ def trace(
     destination: Destination,
     wrt: str | None,
     beside: Beside,
-    shape: ShapeAsked,
+    granularity: GranularityAsked,
     compare: bool,
     no_check: bool,
     json_schema: bool,
@@ -62,12 +62,12 @@ def trace(
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
     from backtrace.formula.point import read_words
-    from backtrace.tracer import Request
+    from backtrace.request import Request
 
     formula, values = formula_and_values(words, file)
     format = destination.chosen()
     request = Request(
-        shape=shape.shape(),
+        granularity=granularity.granularity(),
         wrt=names_in(wrt) if wrt is not None else None,
         symbolic=beside.symbolic,
         exact=beside.exact,

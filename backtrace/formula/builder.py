@@ -7,6 +7,8 @@ gradient. Inputs are moved to the front, in the order they were first written.
 
 from __future__ import annotations
 
+from typing import Any
+
 from backtrace.errors import Span
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node
@@ -23,6 +25,7 @@ class Builder:
         self._words: list[str] = []  # a number as written, an input's or a stage's name
         self._spans: list[Span] = []
         self._first: list[int] = []  # where a constant's run begins; -1 for what is not constant
+        self._fixed: dict[int, tuple[Any, ...]] = {}  # what is no number: an axis, an index
 
     def input(self, name: str, span: Span) -> int:
         if name not in self.inputs:
@@ -31,6 +34,16 @@ class Builder:
 
     def number(self, text: str, span: Span) -> int:
         return self._emit(None, (), text, span, first=len(self._gates))
+
+    def fixed(self, what: object, text: str, span: Span) -> int:
+        """An argument that is no number, and how it is written."""
+        emission = self.number(text, span)
+        self._fixed[emission] = (what,)
+        return emission
+
+    def constant(self, emission: int) -> Constant | None:
+        """The emission as a constant; None where it depends on a variable."""
+        return self._constant(emission) if self._first[emission] >= 0 else None
 
     def gate(self, gate: Gate, operands: tuple[int, ...], span: Span) -> int:
         firsts = [self._first[operand] for operand in operands]
@@ -99,11 +112,11 @@ class Builder:
         span = self._spans[emission]
         first = self._first[emission]
         if self._gates[emission] is None:
-            return Constant(self._words[emission], (), span)
+            return Constant(self._words[emission], (), span, self._fixed.get(emission))
         return Constant("", tuple(self._inner(e, first) for e in range(first, emission + 1)), span)
 
     def _inner(self, emission: int, first: int) -> Node:
         gate, span = self._gates[emission], self._spans[emission]
         if gate is None:
-            return Node(None, (Constant(self._words[emission], (), span),), "", span)
+            return Node(None, (self._constant(emission),), "", span)
         return Node(gate, tuple(o - first for o in self._operands[emission]), "", span)

@@ -11,12 +11,17 @@ from collections.abc import Callable
 from backtrace import engine
 from backtrace.algebra import Algebra, Value
 from backtrace.formula.printer import source
+from backtrace.formula.shapes import with_shapes
 from backtrace.gates import CONVENTIONS, Gate, Kink, Role
+from backtrace.gates.shapes import Shape, broadcast
 from backtrace.graph import Graph
 
 
-def own_gate(name: str, parameters: tuple[str, ...], inner: Graph) -> Gate:
-    """The row for a gate that `inner` computes from inputs named as the parameters."""
+def own_gate(
+    name: str, parameters: tuple[str, ...], inner: Graph, shape: Shape | None = None
+) -> Gate:
+    """The row for a gate that `inner` computes from inputs named as the parameters. With the
+    `shape` of its output it is a gate of arrays, whose Jacobian is not formed."""
 
     def evaluate(m: Algebra, x: tuple[Value, ...]) -> list[Value]:
         return inner.evaluate(m, dict(zip(parameters, x, strict=True)))
@@ -36,6 +41,16 @@ def own_gate(name: str, parameters: tuple[str, ...], inner: Graph) -> Gate:
     def at_kink(m: Algebra, *x: Value) -> Value:
         return bool(engine.backward(inner, evaluate(m, x), m).kinks)
 
+    def pullback(m: Algebra, k: int, u: Value, _: Value, *x: Value) -> Value:
+        values = evaluate(m, x)
+        if parameters[k] not in inner.inputs:
+            return 0.0 * x[k]
+        return engine.backward(inner, values, m, u).upstreams[inner.inputs[parameters[k]]]
+
+    def of_shapes(shapes: tuple[Shape, ...]) -> Gate:
+        settled, found = with_shapes(inner, dict(zip(parameters, shapes, strict=True)))
+        return own_gate(name, parameters, settled, found[settled.output])
+
     return Gate(
         name=name,
         summary="defined by the formula",
@@ -45,6 +60,10 @@ def own_gate(name: str, parameters: tuple[str, ...], inner: Graph) -> Gate:
         local=tuple(lambda m, f, *x, k=k: slope(k, m, x) for k in range(len(parameters))),
         formula=source(inner),
         is_own=True,
+        pullback=pullback if shape is not None else None,
+        rules=("backprop through its own gates",) * len(parameters),
+        shape=(lambda *_: shape) if shape is not None else broadcast,
+        of_shapes=of_shapes,
         kink=Kink(
             at=lambda m, f, *x: at_kink(m, *x),
             local=kink_rule(CONVENTIONS[0]),

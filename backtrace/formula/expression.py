@@ -12,6 +12,7 @@ from backtrace.algebra.spelling import Binding
 from backtrace.errors import FormulaError, Span
 from backtrace.formula import slips
 from backtrace.formula.builder import Builder
+from backtrace.formula.indices import read_index
 from backtrace.formula.pending import Bracket, Operand, Operator, arguments
 from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
 from backtrace.gates import GATES, Gate
@@ -79,8 +80,9 @@ class ExpressionReader:
             self._push(self.builder.number(token.text, (token.start, token.end)), token)
         elif kind == NAME:
             return self._name(token)
-        elif kind == "(" or kind == "|":
-            self._open(Bracket(token, len(self.operands)))
+        elif kind in ("(", "|", "["):
+            gate = self.gates["stack"] if kind == "[" else None
+            self._open(Bracket(token, len(self.operands), gate))
             self._refuse_empty(token)
             return True
         elif kind == "-":
@@ -94,7 +96,7 @@ class ExpressionReader:
             self.at += 1  # a plus sign does nothing
             return True
         else:
-            if kind in (END, BREAK) and self.brackets and self.tokens[self.at - 1].kind in "(|,":
+            if kind in (END, BREAK) and self.brackets and self.tokens[self.at - 1].kind in "(|[,":
                 raise self._never_closed()
             raise slips.operand_missing(self.text, self.tokens, self.at)
         return False
@@ -132,8 +134,14 @@ class ExpressionReader:
         if kind == POWER:
             self._superscript(token)
             return False
-        if kind == ")":
+        if kind in (")", "]"):
             self._close(token)
+            return False
+        if kind == "[":
+            self._index(token)
+            return False
+        if kind == "." and self.tokens[self.at + 1].text == "T":
+            self._transpose()
             return False
         if kind == "|" and self.brackets and self.brackets[-1].is_bar:
             self._close(token)
@@ -196,6 +204,19 @@ class ExpressionReader:
         )
         self.at += 1
 
+    def _index(self, token: Token) -> None:
+        """x[0], x[1:3, -1]: the operand that was read last, and which of its entries."""
+        array = self.operands.pop()
+        index, text, self.at = read_index(self.text, self.tokens, self.at)
+        end = self.tokens[self.at - 1].end
+        fixed = Operand(self.builder.fixed(index, text, (token.start, end)), token.start, end)
+        self._apply(self.gates["index"], [array, fixed], array.start, end)
+
+    def _transpose(self) -> None:
+        array = self.operands.pop()
+        self.at += 2
+        self._apply(self.gates["transpose"], [array], array.start, self.tokens[self.at - 1].end)
+
     def _refuse_unclear_power(self, token: Token) -> None:
         last = self.operators[-1] if self.operators else None
         unclear = isinstance(last, Operator) and last.binding == _ROOT
@@ -247,8 +268,9 @@ class ExpressionReader:
 
     def _refuse_empty(self, token: Token) -> None:
         following = self.tokens[self.at]
-        if token.kind == "(" and following.kind == ")":
-            raise self.error("empty brackets ()", (token.start, following.end))
+        if (token.kind, following.kind) in (("(", ")"), ("[", "]")):
+            what = "empty brackets ()" if token.kind == "(" else "an array without entries"
+            raise self.error(what, (token.start, following.end))
 
     def _call(self, token: Token) -> None:
         name = token.text
@@ -269,6 +291,7 @@ class ExpressionReader:
         return bool(
             self.brackets
             and self.brackets[-1].gate
+            and not self.brackets[-1].is_literal
             and self.operators[-1] is self.brackets[-1]
             and self.tokens[self.at - 1].kind in ("(", ",")
         )
@@ -276,7 +299,10 @@ class ExpressionReader:
     def _keyword(self, token: Token) -> None:
         bracket = self.brackets[-1]
         assert bracket.gate is not None
-        if token.text not in bracket.gate.parameters or not bracket.gate.takes_keywords:
+        if token.text == "axis" and bracket.gate.reduction and bracket.commas == 1:
+            bracket.gate = self.gates[bracket.gate.reduction]
+        known = bracket.gate.fixed or bracket.gate.parameters
+        if token.text not in known or not bracket.gate.takes_keywords:
             raise slips.unknown_keyword(self.text, bracket.gate, token)
         if token.text in bracket.keywords:
             raise self.error(f"'{token.text}' is given twice", token)
@@ -299,9 +325,10 @@ class ExpressionReader:
 
     def _close(self, token: Token) -> None:
         if not self.brackets:
-            raise self.error("')' has no '(' before it", token)
+            opener = {")": "(", "]": "["}[token.kind]
+            raise self.error(f"'{token.kind}' has no '{opener}' before it", token)
         bracket = self.brackets[-1]
-        if bracket.is_bar is not (token.kind == "|"):
+        if bracket.closer != token.kind:
             raise self._never_closed()
         self._reduce(0)
         self.brackets.pop()
@@ -335,8 +362,9 @@ class ExpressionReader:
 
     def _never_closed(self) -> FormulaError:
         bracket = self.brackets[-1]
-        if bracket.is_bar:
-            return self.error("'|' is never closed", bracket.token)
+        if bracket.is_bar or bracket.is_literal:
+            hint = "" if bracket.is_bar else "add the missing ']'"
+            return self.error(f"'{bracket.token.kind}' is never closed", bracket.token, hint)
         place = bracket.token.end
         span = (place, place + 1) if bracket.gate else (bracket.token.start, place)
         return self.error("'(' is never closed", span, "add the missing ')'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Operator(NamedTuple):
 
 @dataclass(slots=True)
 class Bracket:
-    """An open ( or |, or a call; `base` is how many operands stood before it."""
+    """An open ( or | or [, or a call; `base` is how many operands stood before it."""
 
     token: Token
     base: int
@@ -40,6 +41,15 @@ class Bracket:
     @property
     def is_bar(self) -> bool:
         return self.token.kind == "|"
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is an array, [x, y]."""
+        return self.token.kind == "["
+
+    @property
+    def closer(self) -> str:
+        return {"|": "|", "[": "]"}.get(self.token.kind, ")")
 
 
 def arguments(
@@ -52,6 +62,8 @@ def arguments(
     """
     gate = bracket.gate
     assert gate is not None
+    if gate.fixed:
+        return _with_fixed(bracket, given, span, builder)
     if gate.variadic:
         return given
     keyword_at = set(bracket.keywords.values())
@@ -67,3 +79,43 @@ def arguments(
     if len(positional) > len(gate.parameters) or len(chosen) < len(gate.parameters):
         raise slips.wrong_count(builder.text, gate, len(given), span)
     return [chosen[name] for name in gate.parameters]
+
+
+def _with_fixed(
+    bracket: Bracket, given: list[Operand], span: Span, builder: Builder
+) -> list[Operand]:
+    """The operands of a gate that takes an axis or a shape, which are no operands: sum(x, axis=0),
+    reshape(x, 2, 3)."""
+    gate = bracket.gate
+    assert gate is not None
+    (name,) = gate.fixed
+    free = len(given) if gate.variadic else len(gate.parameters) - 1
+    operands, rest = given[:free], given[free:]
+    if name in bracket.keywords:
+        place = bracket.keywords[name]
+        operands, rest = given[:place], given[place:]
+    too_many = len(rest) > 1 and name == "axis"
+    if too_many or (len(operands) != free if not gate.variadic else not operands):
+        raise slips.wrong_count(builder.text, gate, len(given), span)
+    if name == "shape" and not rest:
+        raise slips.wrong_count(builder.text, gate, len(given), span)
+    numbers = [_whole_number(operand, name, builder) for operand in rest]
+    if name == "shape":
+        fixed = builder.fixed(tuple(numbers), ", ".join(map(str, numbers)), span)
+    elif numbers:
+        fixed = builder.fixed(numbers[0], str(numbers[0]), span)
+    else:
+        text = gate.defaults[name]
+        fixed = builder.fixed(int(text) if text else None, text, span)
+    return [*operands, Operand(fixed, *span)]
+
+
+def _whole_number(operand: Operand, name: str, builder: Builder) -> int:
+    constant = builder.constant(operand.emission)
+    if constant is None or not re.fullmatch("-?[0-9]{1,9}", constant.text):
+        hint = "sum(x, axis=0) sums every column" if name == "axis" else "reshape(x, 2, 3)"
+        words = (
+            f"{name} is made of whole numbers" if name == "shape" else "an axis is a whole number"
+        )
+        raise FormulaError(words, text=builder.text, span=(operand.start, operand.end), hint=hint)
+    return int(constant.text)

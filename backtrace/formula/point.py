@@ -1,51 +1,55 @@
-"""The point: NAME=VALUE words read as numbers, and held against the formula's variables.
-
-A value is a number or a constant formula: 5, -1e-3, 1/3, pi/2, sqrt(2). It must be finite.
-"""
+"""The point: NAME=VALUE words, and how they are held against the formula's variables."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from backtrace.algebra.floats import FLOATS
 from backtrace.errors import FormulaError, Span, ValueGivenError
-from backtrace.formula.parser import parse
 from backtrace.formula.tokens import NAME, tokenize
+from backtrace.formula.values import from_python, read_value
+from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
 from backtrace.suggestions import near_misses
-
-_PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value, as it was written, and where it was given: `text` is the whole word, `span` the name
-    in it."""
+    """A value (a float or an array), as it was written, and where it was given: `text` is the whole
+    word, `span` the name in it."""
 
-    value: float
+    value: Any
     written: str
     text: str = ""
     span: Span | None = None
 
+    @property
+    def shape(self) -> Shape:
+        return tuple(getattr(self.value, "shape", ()))
 
-def read_words(words: Sequence[str]) -> dict[str, Given]:
-    """The NAME=VALUE words of a command line. Raises ValueGivenError."""
+
+def shapes(given: Mapping[str, Given]) -> dict[str, Shape]:
+    return {name: value.shape for name, value in given.items()}
+
+
+def read_words(words: Sequence[str], seed: int = 0) -> dict[str, Given]:
+    """The NAME=VALUE words of a command line; random arrays are made from `seed`. Raises
+    ValueGivenError."""
     given: dict[str, Given] = {}
     for index, word in enumerate(words):
         name, value = _split(word, words[index + 1 : index + 2])
         where = (0, word.index("="))
         if name in given:
             raise ValueGivenError(f"'{name}' is given twice", text=word, span=where)
-        number = read_value(value, word, len(word) - len(value))
-        given[name] = Given(number, value, word, where)
+        found = read_value(value, word, len(word) - len(value), name, seed)
+        given[name] = Given(found, value, word, where)
     return given
 
 
-def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
-    """A point given from Python: numbers, or texts as on the command line."""
+def read_mapping(point: Mapping[str, object], seed: int = 0) -> dict[str, Given]:
+    """A point given from Python: numbers, arrays (or nested lists), or texts as on the command
+    line."""
     given: dict[str, Given] = {}
     for key, value in point.items():
         if not isinstance(key, str):
@@ -54,52 +58,16 @@ def read_mapping(point: Mapping[str, object]) -> dict[str, Given]:
         if name in given:
             raise ValueGivenError(f"'{name}' is given twice")
         if isinstance(value, str):
-            given[name] = Given(read_value(value, value, 0), value)
+            given[name] = Given(read_value(value, value, 0, name, seed), value)
             continue
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
-        if not math.isfinite(number):
-            raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
-        is_whole = number == int(number) and abs(number) < 1e15
-        given[name] = Given(number, str(int(number)) if is_whole else repr(number))
+        found = from_python(value, name)
+        given[name] = Given(found, _written(found) if isinstance(found, float) else "")
     return given
 
 
-def read_value(value: str, text: str, offset: int) -> float:
-    """One number or constant formula, which stands in `text` at `offset`."""
-    span = (offset, len(text))
-    is_plain = _PLAIN_NUMBER.fullmatch(value)
-    number = float(value) if is_plain else _constant(value, text, offset)
-    if not math.isfinite(number):
-        what = f"the value is {number}, and a value must be a finite number"
-        raise ValueGivenError(what, text=text, span=span)
-    return number
-
-
-def _constant(value: str, text: str, offset: int) -> float:
-    if value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        what = f"{value.strip()} is not a value: a value must be a finite number"
-        raise ValueGivenError(what, text=text, span=(offset, len(text)))
-    try:
-        graph = parse(value)
-    except FormulaError as error:
-        start, end = error.span or (0, len(value))
-        raise ValueGivenError(
-            error.what, text=text, span=(start + offset, end + offset), hint=error.hint
-        ) from None
-    if graph.inputs:
-        name, index = next(iter(graph.inputs.items()))
-        start, end = graph.nodes[index].span
-        before = value[:start].rstrip()
-        hint = "a value is a number or a constant formula: 5, 1/3, pi/2, sqrt(2)"
-        if _PLAIN_NUMBER.fullmatch(before):
-            hint = f"a space missing? {text[:offset]}{before} {name}=..."
-        raise ValueGivenError(
-            f"'{name}' is not a number", text=text, span=(start + offset, end + offset), hint=hint
-        )
-    return float(graph.evaluate(FLOATS, {})[graph.output])
+def _written(number: float) -> str:
+    is_whole = number == int(number) and abs(number) < 1e15
+    return str(int(number)) if is_whole else repr(number)
 
 
 def _split(word: str, following: Sequence[str]) -> tuple[str, str]:
@@ -139,7 +107,7 @@ def _name(name: str, word: str) -> str:
     return tokens[0].text
 
 
-def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, float]:
+def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, Any]:
     """The value of every input, in the graph's order. Raises ValueGivenError where one is missing,
     or where a value is given that nothing uses."""
     missing = [name for name in graph.inputs if name not in given]

@@ -72,10 +72,14 @@ def label(node: Node) -> str:
         return "*-1"
     if gate.is_comparison and not node.constants:
         return gate.operator
+    if gate.name == "index":
+        return f"[{node.operands[1].text}]" if isinstance(node.operands[1], Constant) else "[]"
     if not node.constants or not gate.operator:
         return (
-            gate.name if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text
+            gate.word if len(node.inputs) > 0 else _spell_gate(gate, _spelled_constants(node)).text
         )
+    if any(constant.nodes and "[" in spell_constant(constant).text for constant in node.constants):
+        return gate.name  # an array of numbers is too long for a label
     if gate.is_comparison:
         return _spell_gate(gate, _spelled_constants(node)).text
     first, second = node.operands
@@ -94,7 +98,7 @@ def application(gate: Gate, operands: list[str]) -> str:
 
 def spell_constant(constant: Constant) -> Spelled:
     if not constant.nodes:
-        return literal(constant.text)
+        return literal(constant.text) if constant.fixed is None else Spelled(constant.text)
     return run(constant.nodes, _spell_leaf, _spell_gate)[-1]
 
 
@@ -116,11 +120,26 @@ def _spell_node(node: Node, shown: list[Spelled]) -> Spelled:
 def _spell_gate(gate: Gate, operands: list[Spelled]) -> Spelled:
     if gate.name == "identity":
         return operands[0]
+    if gate.notation is not None:
+        return gate.notation(operands)
     if len(operands) == 1 and gate.operator:
         return prefix(gate.operator, gate.binding, operands[0])
     if gate.operator:
         return infix(gate.operator, gate.binding, *operands)
+    if gate.fixed:
+        return call(gate.word, _with_keyword(gate, operands))
     defaults = [gate.defaults.get(parameter) for parameter in gate.parameters]
     while not gate.variadic and defaults and operands[-1].text == defaults.pop():
         operands = operands[:-1]  # leaky_relu(x, 0.01) is written leaky_relu(x)
-    return call(gate.name, operands)
+    return call(gate.word, operands)
+
+
+def _with_keyword(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
+    """sum(x), sum(x, axis=0), reshape(x, 2, 3)."""
+    (name,) = gate.fixed
+    *free, fixed = operands
+    if name not in gate.defaults:
+        return operands
+    if fixed.text == gate.defaults[name]:
+        return free
+    return [*free, Spelled(f"{name}={fixed.text}")]

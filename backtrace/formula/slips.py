@@ -10,12 +10,12 @@ from backtrace.gates import GATES, Gate
 from backtrace.suggestions import near_misses
 
 JOINERS = ("and", "or", "not")
-_FAR_FROM_HERE = {"[": "arrays are not supported yet", "@": "arrays are not supported yet"}
 
 
 def is_function(name: str, gates: Mapping[str, Gate] = GATES) -> bool:
-    """Whether a formula may call it: sin is one, add is written +."""
-    return name in gates and not gates[name].operator
+    """Whether a formula may call it: sin is one, add is written +, and index x[0]."""
+    row = gates.get(name)
+    return row is not None and not (row.operator or row.called or name == "index")
 
 
 def _error(text: str, what: str, span: Span, hint: str = "") -> FormulaError:
@@ -58,7 +58,7 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     if token.kind == "/" and before is not None and before.kind == "/":
         hint = "a whole quotient is floor(x/y)"
         return _error(text, "'//' is not an operator", (before.start, token.end), hint)
-    opens = before is None or before.kind in ("(", "|", ",", BREAK, "=")
+    opens = before is None or before.kind in ("(", "|", "[", ",", BREAK, "=")
     if token.kind == "'":
         return _quoted(text, token)
     if token.kind == "*" and before is not None and before.kind == "*":
@@ -66,18 +66,16 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         return _error(
             text, f"'{both}' is not an operator", (before.start, token.end), "a power is ** or ^"
         )
-    if token.kind in _FAR_FROM_HERE:
-        return _error(text, f"unexpected '{shown}'", _span(token), _FAR_FROM_HERE[token.kind])
-    if before is not None and not opens and token.kind in (END, BREAK, ")", ","):
+    if before is not None and not opens and token.kind in (END, BREAK, ")", "]", ","):
         hint = "to go on in the next line, put the whole in brackets" if token.text == "\n" else ""
         return _error(
             text, f"'{_shown(text, before)}' needs something on its right", _span(before), hint
         )
-    if token.kind in ("*", "/", "^", "<", "<=", ">", ">=", "==", "!=", POWER):
+    if token.kind in ("*", "/", "@", "^", "<", "<=", ">", ">=", "==", "!=", POWER):
         return _error(text, f"'{shown}' needs something on its left", _span(token))
     if token.kind in (END, BREAK):
         return _error(text, "the formula ends where a value is due", _span(token))
-    if token.kind in (")", ","):
+    if token.kind in (")", "]", ","):
         return _error(text, f"something is missing before '{shown}'", _span(token))
     return _error(text, f"unexpected '{shown}'", _span(token))
 
@@ -100,7 +98,7 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
             text,
             "a prime is not part of a name",
             _span(token),
-            f"call it {_shown(text, before)}1; backtrace finds the derivatives itself",
+            f"a transpose is {_shown(text, before)}.T; backtrace finds derivatives itself",
         )
     if token.kind == "=":
         return _error(
@@ -119,7 +117,8 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         elif token.kind == NAME and token.text in ("if", "else"):
             hint = "a choice is written where(x > 0, a, b)"
         return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
-    return _error(text, f"unexpected '{shown}'", _span(token), _FAR_FROM_HERE.get(token.kind, ""))
+    hint = "a transpose is written x.T" if token.kind == "." else ""
+    return _error(text, f"unexpected '{shown}'", _span(token), hint)
 
 
 def unclear_product(
@@ -152,9 +151,10 @@ def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
 
 
 def signature(gate: Gate) -> str:
-    """How a function is called: leaky_relu(x, a=0.01), max(x, y, ...)."""
-    parts = [p + (f"={gate.defaults[p]}" if p in gate.defaults else "") for p in gate.parameters]
-    return f"{gate.name}({', '.join(parts)}{', ...' if gate.variadic else ''})"
+    """How a function is called: leaky_relu(x, a=0.01), max(x, y, ...), sum(x, axis=...)."""
+    free = [p for p in gate.parameters if p not in gate.defaults] + ["..."] * gate.variadic
+    given = [f"{name}={text or '...'}" for name, text in gate.defaults.items()]
+    return f"{gate.word}({', '.join([*free, *given])})"
 
 
 def comma_outside_call(text: str, tokens: list[Token], at: int) -> FormulaError:

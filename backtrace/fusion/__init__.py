@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 
 from backtrace.errors import UsageError
 from backtrace.formula.parser import parse, parse_definitions
-from backtrace.fusion.patterns import Matcher, Pattern
+from backtrace.formula.shapes import is_of_numbers, with_shapes
+from backtrace.fusion.patterns import Matcher, Pattern, Shapes, operand_shapes
 from backtrace.gates import CONVENTIONS, GATES, Gate
+from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph, Node
-from backtrace.record import Group, Shape
+from backtrace.record import Granularity, Group
 from backtrace.suggestions import near_misses
 
 _MOST_SEARCHED = 2000  # gates of a graph that nobody asked to fuse
@@ -59,31 +61,40 @@ def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[st
     return {name: table[name] for name in names}
 
 
-def shaped(formula: str, names: Collection[str], shape: Shape) -> tuple[Graph, tuple[Group, ...]]:
+def graph_of(
+    formula: str, point: Mapping[str, Shape], granularity: Granularity
+) -> tuple[Graph, tuple[Group, ...]]:
     """The formula's graph, opened and fused as asked, and its groups: those that were fused, or,
-    where nothing was asked, those that could be. Raises FormulaError or UsageError."""
-    if shape.kink not in CONVENTIONS:
+    where nothing was asked, those that could be. `point` has the shape of every value that is
+    given. Raises FormulaError or UsageError."""
+    if granularity.kink not in CONVENTIONS:
         hint = f"there are {', '.join(CONVENTIONS)}"
-        raise UsageError(f"there is no convention '{shape.kink}'", hint=hint)
-    graph = parse(formula, names, parse_definitions(shape.gates))
-    if shape.expand:
-        graph = expand(graph)
-    if shape.is_fused:
-        fused = fuse(graph, shape.fuse)
-        return fused.graph, fused.groups
-    if shape.expand or graph.gate_count > _MOST_SEARCHED:
+        raise UsageError(f"there is no convention '{granularity.kink}'", hint=hint)
+    graph = parse(formula, point.keys(), parse_definitions(granularity.gates))
+    shapes: Shapes = None
+    if graph.inputs.keys() <= point.keys() and not is_of_numbers(graph, point):
+        graph, shapes = with_shapes(graph, point)
+    if granularity.expand:
+        graph = expand(graph, shapes)
+        graph, shapes = with_shapes(graph, point) if shapes else (graph, None)
+    if granularity.is_fused:
+        fused = fuse(graph, granularity.fuse, shapes)
+        graph = with_shapes(fused.graph, point)[0] if shapes else fused.graph
+        return graph, fused.groups
+    if granularity.expand or graph.gate_count > _MOST_SEARCHED:
         return graph, ()
     return graph, tuple(
         replace(group, node=group.members[-1])
-        for group in fuse(graph).groups
+        for group in fuse(graph, None, shapes).groups
         if len(group.members) > 1
     )
 
 
-def fuse(graph: Graph, names: Collection[str] | None = None) -> Fused:
+def fuse(graph: Graph, names: Collection[str] | None = None, shapes: Shapes = None) -> Fused:
     """Every group that spells out one of the gates (all, or those named) fused to it, from the
-    inside out. A gate of a group that something else uses stays as well."""
-    matcher = Matcher(_patterns(tuple(chosen(names, graph.own).values()), graph.own))
+    inside out. A gate of a group that something else uses stays as well. `shapes` are the nodes',
+    where there are arrays."""
+    matcher = Matcher(_patterns(tuple(chosen(names, graph.own).values()), graph.own), shapes)
     nodes: list[Node] = []
     groups: dict[int, Group] = {}
     for index, node in enumerate(graph.nodes):
@@ -138,20 +149,24 @@ def moved(node: Node, place: Mapping[int, int]) -> Node:
     return replace(node, operands=operands)
 
 
-def expand(graph: Graph) -> Graph:
+def expand(graph: Graph, shapes: Shapes = None) -> Graph:
     """Every gate that is made of others opened, down to gates that are not."""
     nodes: list[Node] = []
     place: dict[int, int] = {}
-    opened: dict[tuple[str, int], Graph] = {}
+    opened: dict[tuple[str, tuple[Shape, ...]], Graph] = {}
     own = {gate.name: gate for gate in graph.own}
     for index, node in enumerate(graph.nodes):
         gate = node.gate
-        if gate is None or not gate.is_composite:
+        given = operand_shapes(node.operands, shapes)
+        if gate is None or not gate.is_composite or not gate.spells(*given):
             nodes.append(moved(node, place))
         else:
-            key = (gate.name, len(node.operands))
+            key = (gate.name, given)
             if key not in opened:
-                opened[key] = expand(_formula_graph(gate, len(node.operands), own))
+                inner = _formula_graph(gate, len(node.operands), own)
+                names = dict(zip(_parameters(gate, len(given)), given, strict=True))
+                settled = with_shapes(inner, names) if shapes else (inner, None)
+                opened[key] = expand(*settled)
             _inline(nodes, moved(node, place), opened[key])
         place[index] = len(nodes) - 1
     return replace(graph, nodes=tuple(nodes), output=place[graph.output])
@@ -159,18 +174,18 @@ def expand(graph: Graph) -> Graph:
 
 def _formula_graph(gate: Gate, count: int, own: Mapping[str, Gate]) -> Graph:
     """The gate's formula as a graph whose inputs stand in the order of its operands."""
-    if not gate.variadic:
-        return parse(gate.formula, gate.parameters, own)
-    return parse(gate.formula_for(count), [f"x{k}" for k in range(count)])
+    return parse(gate.formula_for(count), _parameters(gate, count), own)
+
+
+def _parameters(gate: Gate, count: int) -> tuple[str, ...]:
+    return tuple(f"x{k}" for k in range(count)) if gate.variadic else gate.parameters
 
 
 def _inline(nodes: list[Node], node: Node, inner: Graph) -> None:
     """Appends the inner graph's gates, with the node's operands for its inputs; the last takes the
     node's name."""
     assert node.gate is not None
-    parameters = node.gate.parameters
-    if node.gate.variadic:
-        parameters = tuple(f"x{k}" for k in range(len(node.operands)))
+    parameters = _parameters(node.gate, len(node.operands))
     operands = dict(zip(parameters, node.operands, strict=True))
     place: dict[int, int | Constant] = {}
     for index, part in enumerate(inner.nodes):

@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.formula.parser import parse
 from backtrace.gates import GATES, Gate
+from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph, Node
 
 Operand = int | Constant
+Shapes = Sequence[Shape] | None
+"""Every node's shape; None where all are numbers."""
+
+ANY_CLASS = ("any class",)
+"""In a spelling, an index that may be any one entry, whose place is the parameter `text`."""
 
 _COMMUTATIVE = ("add", "mul", "max", "min")
 _MIRRORED = {"less": "greater", "greater": "less"}
@@ -55,7 +62,8 @@ class _Binding:
 class Matcher:
     """Grows with the graph, node by node, and knows each node's class."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
+    def __init__(self, patterns: Sequence[Pattern], shapes: Shapes = None) -> None:
+        self._shapes = shapes
         self.nodes: list[Node] = []
         self._classes: list[int] = []
         self._numbers: dict[object, int] = {}
@@ -80,7 +88,7 @@ class Matcher:
             return None
         roots = {name for name, _ in self._views(index)}
         candidates = [p for root in sorted(roots) for p in self._by_root.get(root, ())]
-        for pattern in sorted(candidates, key=lambda p: -p.graph.gate_count):
+        for pattern in sorted(candidates, key=_rank):
             if pattern.gate is node.gate:
                 continue
             found = self._found(pattern, index)
@@ -92,17 +100,16 @@ class Matcher:
         if pattern.gate.series[0]:
             return self._series(pattern, index)
         for binding in self._fits(pattern.graph, pattern.graph.output, index, _Binding()):
-            given = dict(binding.values)
-            defaults = pattern.gate.defaults
-            operands = [
-                given[name] if name in given else Constant(defaults[name])
-                for name in pattern.gate.parameters
-                if name in given or name in defaults
-            ]
-            if len(operands) == len(pattern.gate.parameters) and any(
-                isinstance(operand, int) for operand in operands
-            ):
-                return Found(pattern.gate, tuple(operands), binding.members, pattern.text)
+            gate, given = pattern.gate, dict(binding.values)
+            operands = tuple(
+                given[name] if name in given else _default(gate, name)
+                for name in gate.parameters
+                if name in given or name in gate.defaults
+            )
+            complete = len(operands) == len(gate.parameters)
+            depends = any(isinstance(operand, int) for operand in operands)
+            if complete and depends and gate.spells(*operand_shapes(operands, self._shapes)):
+                return Found(gate, operands, binding.members, pattern.text)
         return None
 
     def _fits(
@@ -110,7 +117,10 @@ class Matcher:
     ) -> Iterator[_Binding]:
         """Every way in which `there` can be read as the pattern's `part`, given the binding."""
         if isinstance(part, Constant):
-            if isinstance(there, Constant) and _value(part) == _value(there):
+            if part.fixed == ANY_CLASS:
+                if isinstance(there, Constant) and (place := _only_entry(there)) is not None:
+                    yield _Binding((*binding.values, (part.text, place)), binding.members)
+            elif isinstance(there, Constant) and _value(part) == _value(there):
                 yield binding
             return
         node = graph.nodes[part]
@@ -244,6 +254,11 @@ class Matcher:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
+def _rank(pattern: Pattern) -> tuple[int, int]:
+    """The largest spelling first; of two the more special one, with fewer parameters."""
+    return -pattern.graph.gate_count, len(pattern.graph.inputs)
+
+
 def _orders(name: str, operands: tuple[Operand, ...]) -> Iterator[tuple[Operand, ...]]:
     if name in _COMMUTATIVE and len(operands) <= 3:
         yield from permutations(operands)
@@ -256,7 +271,38 @@ def _plain(gate: Gate) -> str:
     return next((g.name for g in GATES.values() if g.forward is gate.forward), gate.name)
 
 
-def _value(constant: Constant) -> float:
+def _default(gate: Gate, name: str) -> Constant:
+    """What a parameter is when a spelling does not have it."""
+    text = gate.defaults[name]
+    if name in gate.fixed:
+        return Constant(text, fixed=(int(text) if text else None,))
+    return Constant(text)
+
+
+def _only_entry(index: Constant) -> Constant | None:
+    """The k of x[k], as a number."""
+    parts = index.fixed[0] if index.fixed else None
+    if isinstance(parts, tuple) and len(parts) == 1 and isinstance(parts[0], int):
+        return Constant(str(parts[0])) if parts[0] >= 0 else None
+    return None
+
+
+def operand_shapes(operands: Sequence[Operand], shapes: Shapes) -> tuple[Any, ...]:
+    """The operands' shapes; what is no operand (an axis) is itself, and so is a constant array."""
+    return tuple(
+        (shapes[o] if shapes else ())
+        if isinstance(o, int)
+        else (() if o.fixed is None else o.fixed[0])
+        for o in operands
+    )
+
+
+def _value(constant: Constant) -> object:
+    """What two constants have in common that are the same."""
+    if constant.fixed is not None:
+        return ("fixed", *constant.fixed)
+    if constant.holds_arrays:
+        return constant
     return float(constant.value(FLOATS))
 
 

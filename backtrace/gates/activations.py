@@ -174,6 +174,7 @@ LOGSUMEXP = Gate(
     local=(lambda m, f, x: m.exp(x - f),),
     formula="ln(exp(x) + exp(y))",
     series=("ln(_)", "exp(x)"),
+    reduction="reduce_logsumexp",
 )
 
 GELU = Gate(

@@ -10,6 +10,8 @@ from backtrace.gates.gate import Gate, Kink, Role
 
 
 def _tied(m: Algebra, f: Value, *x: Value) -> Value:
+    if len(x) == 2:
+        return m.equal(*x)
     return m.greater(sum(m.equal(value, f) for value in x), 1)
 
 
@@ -62,6 +64,7 @@ MAX = Gate(
     local=(lambda m, f, x: m.where(m.equal(x, f), 1, 0),),
     formula="max(x, y)",
     sympy="Max",
+    reduction="reduce_max",
     kink=_tie(left=0, right=1),
 )
 
@@ -75,6 +78,7 @@ MIN = Gate(
     local=(lambda m, f, x: m.where(m.equal(x, f), 1, 0),),
     formula="min(x, y)",
     sympy="Min",
+    reduction="reduce_min",
     kink=_tie(left=1, right=0),
 )
 

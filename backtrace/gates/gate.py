@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import SPELLING, Binding, Spelled
+from backtrace.gates.shapes import Shape, broadcast
 
 
 class Role(Enum):
@@ -92,6 +93,19 @@ class Gate:
     spellings          other usual ways to write the formula; fusion knows the gate by these too
     series             for a gate of any number of inputs, its formula as (whole, term): hypot is
                        ("sqrt(_)", "x^2"), with as many terms as inputs where _ stands
+
+    On arrays a gate works entry by entry, operands repeated to a common shape, unless it has a
+
+    pullback(m, k, u, f, *x)  the downstream gradient of input k, in its shape, given upstream `u`:
+                       for gates whose Jacobian is never formed. `local` is then empty
+    rules              the pullbacks in words, of `upstream` and the parameters
+    shape(*shapes)     the output's shape, given the operands'; raises ShapeError
+    fixed              the parameters that are no numbers and have no gradient: axis, an index
+    reduction          the name of the gate that this one is when it is given one array
+    called             how formulas call it, where that is not its name
+    notation           how it is written, when that is no operator and no call: x[0], x.T
+    spells(*shapes)    whether the formula is this gate for operands of these shapes
+    of_shapes(shapes)  the gate itself made for these shapes: an own gate's inner gates have theirs
     """
 
     name: str
@@ -114,6 +128,25 @@ class Gate:
     is_flat: bool = False
     spellings: tuple[str, ...] = ()
     series: tuple[str, str] = ("", "")
+    pullback: Callable[..., Value] | None = None
+    rules: tuple[str, ...] = ()
+    shape: Callable[..., Shape] = broadcast
+    fixed: tuple[str, ...] = ()
+    reduction: str = ""
+    called: str = ""
+    notation: Callable[[list[Spelled]], Spelled] | None = None
+    spells: Callable[..., bool] = lambda *shapes: True
+    of_shapes: Callable[[tuple[Shape, ...]], Gate] | None = None
+
+    @property
+    def word(self) -> str:
+        """Its name in formulas."""
+        return self.called or self.name
+
+    @property
+    def is_of_arrays(self) -> bool:
+        """Whether it means something to arrays only."""
+        return self.pullback is not None and not self.is_own
 
     @property
     def blocks(self) -> bool:
@@ -124,12 +157,19 @@ class Gate:
     @property
     def takes_keywords(self) -> bool:
         """Whether an argument can be given by its name: leaky_relu(x, a=0.1)."""
-        return not self.variadic and not self.is_own
+        return (not self.variadic or bool(self.fixed)) and not self.is_own
 
     @property
     def is_composite(self) -> bool:
         """Whether its formula is made of other gates: it can be expanded, and fused to."""
-        return not self.sympy and not self.operator and self.name != "identity"
+        primitive = self.sympy or self.operator or self.name == "identity"
+        return not primitive and self.formula != self.written
+
+    @property
+    def written(self) -> str:
+        """The gate on its parameters, as a formula calls it."""
+        free = [p for p in self.parameters if p not in self.fixed or p not in self.defaults]
+        return f"{self.word}({', '.join(free)})"
 
     def formula_for(self, count: int) -> str:
         """The formula for `count` inputs, which are then named x0, x1, ..."""

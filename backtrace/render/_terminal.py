@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from backtrace.entries import shape_of
 from backtrace.formula.printer import label
 from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
+from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
 from backtrace.render._view import View, output_name, products_are_rounded
 
@@ -95,12 +97,16 @@ def heading(record: Record, view: View) -> Text:
     room = view.width * 3
     cut = [line if len(line) <= room else line[: room - 3] + view.text("…") for line in lines]
     text = Text("\n".join(cut), style="heading")
-    pairs = [f"{name} = {view.number(value)}" for name, value in record.point.items()]
+    pairs = [
+        f"{name}{shape_note(shape_of(value))} = {view.sized(value)}"
+        for name, value in record.point.items()
+    ]
     most = 40
     if len(pairs) > most:
         pairs[most:] = [f"and {len(pairs) - most:,} more"]
     if pairs:
-        text.append("\nat " + view.text(", ".join(pairs)), style="not bold")
+        between = "\n   " if record.has_arrays else ", "
+        text.append("\nat " + between.join(map(view.text, pairs)), style="not bold")
     return text
 
 
@@ -127,12 +133,12 @@ def fork_sums(record: Record, view: View) -> Iterator[Text]:
             origin = name + (f" #{edge.gate}" if same_label[name] > 1 else "")
             origin += f", input {edge.operand + 1}" if times_gate[edge.gate] > 1 else ""
             text.append(" + " if position else "", style="not italic")
-            text.append(view.number(edge.downstream), style="gradient not italic")
+            text.append(view.value(edge.downstream), style="gradient not italic")
             text.append(view.text(f" (from {origin})"), style="quiet not italic")
         if len(edges) > _LONGEST_SUM:
             text.append(view.text(f" + … ({len(edges) - _LONGEST_SUM:,} more)"), style="quiet")
         text.append(" = ", style="not italic")
-        text.append(view.number(record.upstreams[index]), style="gradient not italic")
+        text.append(view.value(record.upstreams[index]), style="gradient not italic")
         yield text
     if len(forks) > _MOST_FORKS:
         yield Text(view.text(f"… {len(forks) - _MOST_FORKS:,} more forks"), style="quiet")
@@ -176,7 +182,7 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
 
 def group_remarks(record: Record, view: View) -> Iterator[Text]:
     """What was fused, or one quiet line that says what could be."""
-    if record.shape.is_fused:
+    if record.granularity.is_fused:
         for group in record.groups[:_MOST_NOTES]:
             gates = f"{len(group.members)} gates" if len(group.members) > 1 else "one gate"
             words = f"#{group.node} {group.gate} stands for {gates}, {group.spelling}"
@@ -225,13 +231,18 @@ def verdict(check: Check, view: View) -> Text:
 
 def gradient_lines(record: Record, view: View) -> list[Text]:
     """∂f/∂x = -4   ✓ agree, a line each."""
-    names = {name: partial(record, view, name) for name in record.wrt[:_MOST_GRADIENTS]}
-    numbers = {name: view.number(record.gradients[name]) for name in names}
+    names = {
+        name: partial(record, view, name) + shape_note(shape_of(record.gradients[name]))
+        for name in record.wrt[:_MOST_GRADIENTS]
+    }
+    numbers = {name: view.sized(record.gradients[name]) for name in names}
+    align, widest = (">", max(map(len, numbers.values())))
+    if record.has_arrays:
+        align, widest = "<", min(widest, view.width // 2)
     lines = []
     for name, shown in names.items():
         line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
-        number = f"{numbers[name]:>{max(map(len, numbers.values()))}}"
-        line.append(number, style="gradient not italic")
+        line.append(f"{numbers[name]:{align}{widest}}", style="gradient not italic")
         if name in record.checks:
             line.append("   ").append(verdict(record.checks[name], view))
         lines.append(line)

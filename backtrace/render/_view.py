@@ -6,10 +6,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from typing import Any
 
+from backtrace.entries import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
-from backtrace.notation import DIGITS, number
+from backtrace.notation import DIGITS, array, nested, norm, number
 from backtrace.record import Record
 
 _ASCII = str.maketrans(
@@ -24,7 +26,8 @@ _POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 class View:
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
     `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
-    words, `paths` the routes from these variables, `forward` the tangents by these.
+    words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
+    long arrays out, `jacobian` adds what the Jacobians look like.
     """
 
     width: int = 80
@@ -34,9 +37,21 @@ class View:
     explain: bool = False
     paths: tuple[str, ...] = ()
     forward: tuple[str, ...] = ()
+    full: bool = False
+    jacobian: bool = False
 
     def number(self, value: float) -> str:
         return number(value, self.digits)
+
+    def value(self, value: Any) -> str:
+        """A number, or an array: short ones in full, long ones by what can be said in a line."""
+        if self.full and shape_of(value):
+            return nested(value.tolist(), self.digits)
+        return self.text(array(value, self.digits))
+
+    def sized(self, value: Any) -> str:
+        """The same, and the norm of an array that is not written out."""
+        return self.value(value) + ("" if self.full else norm(value, self.digits))
 
     def text(self, text: str) -> str:
         """Text that is safe to print: no control characters, and ASCII if so asked."""

@@ -7,9 +7,11 @@ import math
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.entries import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import plain
-from backtrace.record import Check, Fault, Record
+from backtrace.notation import plain, plain_array
+from backtrace.record import Check, Edge, Fault, Record
+from backtrace.render._rules import repeated, rule_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 
@@ -37,18 +39,18 @@ def head(record: Record) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "formula": record.formula,
-        "point": {name: plain(value) for name, value in record.point.items()},
+        "point": {name: plain_array(value) for name, value in record.point.items()},
         "output": {
             "node": output,
             "name": record.graph.nodes[output].name or None,
             "value": _number(record, record.value),
         },
-        "shape": {
-            "expand": record.shape.expand,
-            "fused": record.shape.is_fused,
-            "fuse": None if record.shape.fuse is None else list(record.shape.fuse),
-            "gates": record.shape.gates,
-            "kink": record.shape.kink,
+        "granularity": {
+            "expand": record.granularity.expand,
+            "fused": record.granularity.is_fused,
+            "fuse": None if record.granularity.fuse is None else list(record.granularity.fuse),
+            "gates": record.granularity.gates,
+            "kink": record.granularity.kink,
         },
     }
 
@@ -85,12 +87,14 @@ def node_objects(record: Record) -> list[dict[str, Any]]:
                 "span": list(node.span),
                 "inputs": list(node.inputs),
             }
-            constants = [plain(constant.value(FLOATS)) for constant in node.constants]
+            constants = [plain(c.value(FLOATS)) for c in node.constants if not c.holds_arrays]
             if constants:
                 described["constant"] = constants[0] if len(constants) == 1 else constants
         else:
             kind = "input" if node.is_input else "constant"
             described |= {"kind": kind, "name": node.name or None, "expr": texts[index]}
+        if record.has_arrays:
+            described["shape"] = list(shape_of(record.values[index]))
         described["value"] = _number(record, record.values[index])
         described["gradient"] = _number(record, record.upstreams[index])
         if exact is not None:
@@ -100,28 +104,34 @@ def node_objects(record: Record) -> list[dict[str, Any]]:
 
 
 def edge_objects(record: Record) -> list[dict[str, Any]]:
-    return [
-        {
-            "gate": edge.gate,
-            "input": edge.input,
-            "operand": edge.operand,
-            "upstream": _number(record, edge.upstream),
-            "local": _number(record, edge.local),
-            "downstream": _number(record, edge.downstream),
-        }
-        for edge in record.edges
-    ]
+    return [_edge_object(record, edge) for edge in record.edges]
 
 
-def _number(record: Record, value: float) -> float | int | str | None:
-    """A number; null where the formula was given no point."""
-    return plain(value) if record.has_point else None
+def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
+    described = {
+        "gate": edge.gate,
+        "input": edge.input,
+        "operand": edge.operand,
+        "upstream": _number(record, edge.upstream),
+        "local": None if edge.local is None else _number(record, edge.local),
+        "downstream": _number(record, edge.downstream),
+    }
+    if edge.local is None:
+        described["rule"] = rule_of(record, edge)
+    if words := repeated(record, edge):
+        described["repeated"] = words
+    return described
+
+
+def _number(record: Record, value: Any) -> Any:
+    """A number, or nested lists of them; null where the formula was given no point."""
+    return plain_array(value) if record.has_point else None
 
 
 def check_object(check: Check) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "backprop": plain(check.backprop),
-        "symbolic": None if check.symbolic is None else plain(check.symbolic),
+        "backprop": plain_array(check.backprop),
+        "symbolic": None if check.symbolic is None else plain_array(check.symbolic),
         "derivative": check.derivative,
         "numeric": _measured(check.numeric),
         "relative_error": _measured(check.relative_error),
@@ -145,8 +155,10 @@ def _fault_object(fault: Fault) -> dict[str, Any]:
     }
 
 
-def _measured(value: float | None) -> float | str | None:
+def _measured(value: Any) -> Any:
     """A measured number keeps its point: -4.0."""
+    if shape_of(value):
+        return plain_array(value)
     if value is None or math.isfinite(value):
         return value
     return str(plain(value))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from backtrace.formula.printer import expressions, label
 from backtrace.record import Record
+from backtrace.render._rules import local_text, rule_with_shapes, shown_products
 from backtrace.render._sections import sections
 from backtrace.render._terminal import (
     fork_sums,
@@ -29,6 +30,7 @@ def render(record: Record, view: View) -> str:
     formula, _, at = heading(record, view).plain.rpartition("\nat ")
     lines = [f"**{_code(formula or at)}**", ""]
     if formula:
+        at = ", ".join(part.strip() for part in at.split("\n"))
         lines += [f"at {_escaped(at)}", ""]
     if record.has_point:
         lines += _numbers(record, view, shown)
@@ -42,7 +44,7 @@ def render(record: Record, view: View) -> str:
 
 def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> list[str]:
     lines = [*_gates(record, view, shown), ""]
-    lines += [f"**{_escaped(output_name(record))} = {view.number(record.value)}**", ""]
+    lines += [f"**{_escaped(output_name(record))} = {view.value(record.value)}**", ""]
     lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
     lines += ["", *_gradients(record, view), ""]
     closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]
@@ -58,12 +60,16 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
         node = record.graph.nodes[index]
         stage = f"{node.name} = " if node.name else ""
         first = [str(index), _code(view.text(label(node))), _code(view.text(stage + texts[index]))]
-        first += [view.number(record.values[index]), view.number(record.upstreams[index])]
+        first += [view.value(record.values[index]), view.value(record.upstreams[index])]
         for edge in record.edges_of(index):
-            numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
-            shown.append((numbers[0], numbers[1], numbers[2]))
+            shown += shown_products(edge, view)
             source = _code(view.text(node_name(record, edge.input)))
-            yield f"| {' | '.join([*first, source, *numbers[1:]])} |"
+            local = (
+                _code(view.text(rule_with_shapes(record, edge)))
+                if edge.local is None
+                else local_text(edge, view)
+            )
+            yield f"| {' | '.join([*first, source, local, view.value(edge.downstream)])} |"
             first = [""] * len(first)
     if len(gates) > _MOST_GATES:
         yield f"| | | {len(gates) - _MOST_GATES:,} more gates | | | | | |"
@@ -76,13 +82,14 @@ def _gradients(record: Record, view: View) -> Iterator[str]:
     yield "|---|---:|---:|---:|---|---|"
     for name in record.wrt[:_MOST_GATES]:
         check = record.checks.get(name)
-        cells = [_escaped(partial(record, view, name)), view.number(record.gradients[name])]
+        cells = [_escaped(partial(record, view, name)), view.value(record.gradients[name])]
         if check is None:
             cells += ["", "", "", ""]
         else:
             witnesses = (check.symbolic, check.numeric)
-            cells += ["" if w is None else view.number(w) for w in witnesses]
-            derivative = view.text(check.derivative or "")
+            cells += ["" if w is None else view.value(w) for w in witnesses]
+            formula = check.derivative if isinstance(check.derivative, str) else ""
+            derivative = view.text(formula)
             cells += [check.verdict, _code(derivative) if derivative else ""]
         yield f"| {' | '.join(cells)} |"
 

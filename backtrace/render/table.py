@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from backtrace.entries import shape_of
 from backtrace.formula.printer import label, short_expressions
 from backtrace.record import Record
+from backtrace.render._arrays import gate_lines
+from backtrace.render._rules import shape_note
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -30,6 +34,7 @@ SUFFIX = ".txt"
 _LEAST_EXPRESSION = 10  # cells; with less, or with numbers cut, lines are easier to read
 _MOST_GATES = 120  # rows; of a larger graph the first and the last are shown
 _MOST_VARIABLES = 60
+_MOST_ENTRIES = 8
 _COMPUTES = 2  # the column of expressions
 _GAP = 2  # cells between columns
 
@@ -58,6 +63,13 @@ def render(record: Record, view: View) -> str:
 
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterable[Table | Text]:
     """The table; or, where its numbers would be cut to fit, a line for every gate and edge."""
+    if record.has_arrays:
+        head, hidden, tail = _shown_gates(record)
+        yield from gate_lines(record, view, head, shown)
+        if hidden:
+            yield Text(view.text(f"… {hidden}"), style="quiet")
+            yield from gate_lines(record, view, tail, shown)
+        return
     table = plain_table(view)
     table.add_column("#", justify="right", style="quiet", no_wrap=True)
     table.add_column("gate", style="gate", no_wrap=True)
@@ -71,7 +83,8 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
     rows = {index: _gate_rows(record, view, index, shown) for index in (*head, *tail)}
     room = _room_for_expressions(table, rows.values(), view)
     if room < _LEAST_EXPRESSION:
-        return _gate_lines(record, view)
+        yield from _gate_lines(record, view)
+        return
     texts = short_expressions(record.graph, room)
     for index, lines in rows.items():
         if hidden and index == tail[0]:
@@ -79,7 +92,7 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
         lines[0][_COMPUTES] = view.text(texts[index])
         for line in lines:
             table.add_row(*line)
-    return [table]
+    yield table
 
 
 def _room_for_expressions(table: Table, rows: Iterable[list[list[str]]], view: View) -> int:
@@ -142,11 +155,14 @@ def _gate_rows(
 
 def _result(record: Record, view: View) -> Text:
     text = Text(f"{view.text(output_name(record))} = ", style="name")
-    return text.append(view.number(record.value), style="value not italic")
+    text = text.append(view.value(record.value), style="value not italic")
+    return text.append(shape_note(shape_of(record.value)), style="quiet not italic")
 
 
 def _gradients(record: Record, view: View) -> list[Table] | list[Text]:
     """The gradients and their witnesses; where they do not fit beside each other, without these."""
+    if record.has_arrays:
+        return gradient_lines(record, view)
     table = plain_table(view)
     table.add_column("gradient", style="name", no_wrap=True)
     table.add_column("backprop", justify="right", style="gradient", no_wrap=True)
@@ -173,13 +189,29 @@ def _gradients(record: Record, view: View) -> list[Table] | list[Text]:
 
 
 def _derivatives(record: Record, view: View) -> Iterator[Text]:
-    """SymPy's formulas, a line each."""
-    found = [(n, c.derivative) for n, c in record.checks.items() if c.derivative is not None]
+    """SymPy's formulas, a line each; of arrays, those of the first entries."""
+    found = [
+        (name + place, formula)
+        for name, check in record.checks.items()
+        for place, formula in _formulas(check.derivative)
+    ]
     if not found:
         return
+    most = _MOST_ENTRIES if record.has_arrays else _MOST_VARIABLES
     yield Text("\nby SymPy", style="quiet")
-    for name, derivative in found[:_MOST_VARIABLES]:
+    for name, derivative in found[:most]:
         line = view.text(f"{partial(record, view, name)} = {derivative}")
         if len(line) > view.width:
             line = line[: view.width - 3].rstrip() + view.text("…")
         yield Text(line)
+    if len(found) > most:
+        yield Text(view.text(f"… {len(found) - most:,} more entries"), style="quiet")
+
+
+def _formulas(derivative: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:
+    """(the entry's place, its formula) of a derivative that is one formula, or nested lists."""
+    if isinstance(derivative, list):
+        for k, entry in enumerate(derivative):
+            yield from _formulas(entry, (*place, k))
+    elif derivative is not None:
+        yield f"[{', '.join(map(str, place))}]" if place else "", derivative

@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 from rich.tree import Tree
 
+from backtrace.entries import shape_of
 from backtrace.formula.printer import label
 from backtrace.record import Edge, Record
+from backtrace.render._rules import local_text, rule_of, shape_note, shown_products
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -91,21 +93,25 @@ class _Drawing:
                 text.append(view.text(f" {node.name}"), style="name")
         else:
             text.append(view.text(node_name(record, index)), style="name")
-        text.append(" = ").append(view.number(record.values[index]), style="value")
+        text.append(" = ").append(view.value(record.values[index]), style="value")
+        text.append(shape_note(shape_of(record.values[index])), style="quiet")
         gradient = record.upstreams[index]
         if edge is None:
             text.append("   gradient ", style="quiet").append(
-                view.number(gradient), style="gradient"
+                view.value(gradient), style="gradient"
             )
         else:
-            numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
-            self.shown.append((numbers[0], numbers[1], numbers[2]))
+            self.shown += shown_products(edge, view)
             text.append("   ")
-            text.append(view.text(f"{numbers[0]} × {numbers[1]} = "), style="quiet")
-            text.append(numbers[2], style="gradient")
+            if edge.local is None:
+                text.append(view.text(f"{rule_of(record, edge)} = "), style="quiet")
+            else:
+                product = f"{view.value(edge.upstream)} × {local_text(edge, view)} = "
+                text.append(view.text(product), style="quiet")
+            text.append(view.value(edge.downstream), style="gradient")
         if again:
             text.append("   (drawn above)", style="quiet")
         elif edge is not None and len(record.graph.consumers[index]) > 1:
-            text.append("   of ", style="quiet").append(view.number(gradient), style="gradient")
+            text.append("   of ", style="quiet").append(view.value(gradient), style="gradient")
             text.append(" in all", style="quiet")
         return text

@@ -42,6 +42,10 @@ def backward(
     branch of where() that is not taken cannot spoil the gradient with 0 * inf.) At a kink the gate
     goes by `convention`, one of gates.CONVENTIONS.
     """
+    if m.of_arrays:
+        from backtrace.engine.arrays import flow  # with NumPy, which numbers do not need
+
+        return Backward(*flow(graph, values, m, 1.0 if seed is None else seed, convention))
     nodes, inputs = graph.nodes, graph.inputs_of
     nothing = m.number("0")
     upstreams: list[Value] = [nothing] * len(nodes)

@@ -1,0 +1,271 @@
+"""The cross-check of arrays: SymPy entry by entry where they are small, measured slopes always.
+
+A slope is measured by a complex step through the gates' forwards alone: for every entry by itself
+where that is cheap, else along random directions, each of which speaks for every entry at once (a
+wrong entry would have to be orthogonal to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
+from backtrace.checks.kinks import at_kinks
+from backtrace.checks.subject import Budget, Subject
+from backtrace.formula.printer import label
+from backtrace.gates import Gate
+from backtrace.graph import Node
+from backtrace.notation import number
+from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check, Note
+
+TOLERANCE = 1e-9
+_DIRECTIONS = 2
+_RUNS = 8
+_ULP = 2.0**-52
+_SMALLEST = 5e-324
+_MARGIN = 64.0
+_MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
+
+
+def cross_check_arrays(
+    subject: Subject, budget: Budget
+) -> tuple[dict[str, Check], Check, list[Note]]:
+    """Every variable's verdict, the output's, and notes. All values must be finite."""
+    with quiet():
+        judge = _Judge(subject, budget)
+        kinks = at_kinks(subject)
+        free = [name for name in subject.wrt if name not in kinks]
+        answers = _symbolic(subject, free, budget)
+        checks: dict[str, Check] = {}
+        for name, gradient in subject.gradients.items():
+            if name in kinks:
+                checks[name] = Check(gradient, verdict=KINK, reason=kinks[name])
+            else:
+                measured = measure(subject, name, budget)
+                checks[name] = judge.verdict(name, answers[name], measured)
+        if kinks:
+            output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
+        else:
+            output = judge.verdict("", answers[""], Measured())
+        return checks, judge.gates_alone(output), judge.notes
+
+
+def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
+    """SymPy's part of each check; the output's under ""."""
+    entries = sum(np.size(value) for value in subject.values)
+    reason = ""
+    if entries > budget.symbolic_entries * 4:
+        reason = f"{entries:,} entries are too many for SymPy"
+    inputs = sum(np.size(value) for value in subject.point.values())
+    if inputs > budget.symbolic_entries:
+        reason = f"{inputs:,} entries are too many for SymPy"
+    if subject.graph.gate_count > budget.symbolic_gates:
+        reason = f"{subject.graph.gate_count:,} gates are too many for SymPy"
+    if reason:
+        skipped = Check(0.0, reason=reason)
+        return dict.fromkeys(("", *free), skipped)
+    from backtrace.checks.symbolicarrays import ask
+
+    seed = subject.upstreams[subject.graph.output]
+    found = ask(subject.text, subject.point, seed, free, budget.symbolic_seconds)
+    return {
+        name: Check(
+            0.0,
+            symbolic=answer.value,
+            derivative=answer.formula,
+            reason=answer.reason and f"SymPy skipped: {answer.reason}",
+        )
+        for name, answer in found.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The slope by every entry; or, along random directions, pairs of (by backprop, measured, how
+    large the terms are)."""
+
+    slopes: Any = None
+    directions: tuple[tuple[float, float, float], ...] = ()
+    reason: str = ""
+
+
+def measure(subject: Subject, name: str, budget: Budget) -> Measured:
+    """The measured slope of the output by one variable."""
+    value = np.asarray(subject.point[name], dtype=float)
+    work = _work(subject)
+    if value.size * work <= budget.entry_work:
+        slopes = np.empty(value.shape)
+        for place in np.ndindex(value.shape):
+            direction = np.zeros(value.shape)
+            direction[place] = abs(value[place]) or 1.0
+            slopes[place] = slope_along(subject, name, direction) / direction[place]
+        return Measured(slopes if slopes.shape else float(slopes))
+    if work > _MOST_WORK:
+        return Measured(reason=f"no slope measured: a pass takes {work:,} multiplications")
+    chance = np.random.default_rng(0)
+    found = []
+    gradient = subject.gradients[name]
+    for _ in range(_DIRECTIONS):
+        direction = chance.uniform(-1, 1, value.shape) * np.where(value == 0, 1.0, np.abs(value))
+        terms = gradient * direction
+        size = float(np.sqrt(np.sum(np.square(terms))))
+        found.append((float(np.sum(terms)), slope_along(subject, name, direction), size))
+    reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
+    return Measured(None, tuple(found), reason)
+
+
+def slope_along(subject: Subject, name: str, direction: Any) -> float:
+    """The derivative of the sum of seed*output at the point, along a direction of one variable."""
+    graph = subject.graph
+    point = {**subject.point, name: subject.point[name] + 1j * (STEP * direction)}
+    values = graph.evaluate(COMPLEX_STEP, point)
+    seed = subject.upstreams[graph.output]
+    return float(np.sum(seed * np.imag(values[graph.output]))) / STEP
+
+
+def _work(subject: Subject) -> int:
+    """How many numbers one forward pass computes, products of matrices counted in full."""
+    total = 0
+    for index, sources in enumerate(subject.graph.inputs_of):
+        gate = subject.graph.nodes[index].gate
+        inner = 1
+        if gate is not None and "@" in gate.formula and sources:
+            inner = max(np.shape(subject.values[sources[0]])[-1:] or (1,))
+        total += int(np.size(subject.values[index])) * inner + 100
+        total += sum(int(np.size(subject.values[source])) for source in sources)
+    return total
+
+
+@dataclass
+class _Judge:
+    """What is costly (how far rounding reaches, which gate is wrong) is found once, when needed."""
+
+    subject: Subject
+    budget: Budget
+    notes: list[Note] = field(default_factory=list)
+
+    def verdict(self, name: str, answer: Check, measured: Measured) -> Check:
+        """The check of a variable's gradient, or of the output's value (""), judged."""
+        backprop = self.subject.gradients[name] if name else self.subject.value
+        reason = "; ".join(filter(None, (answer.reason, measured.reason)))
+        check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
+        for by_backprop, slope, size in measured.directions:
+            if not abs(by_backprop - slope) <= TOLERANCE * max(size, abs(by_backprop)):
+                words = f"along a random direction the slope is {number(slope, 10)}, "
+                return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
+        witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
+        if not witnesses:
+            return replace(check, verdict=AGREE if measured.directions else SKIPPED)
+        check = replace(check, relative_error=max(_error(backprop, w) for w in witnesses))
+        if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
+            return replace(check, verdict=AGREE)
+        reach = self._uncertainty[name]
+        for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
+            if witness is not None and not np.all(_near(backprop, witness, reach)):
+                return self._disagreement(check, _worst(backprop, witness, reach, who))
+        return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
+
+    def gates_alone(self, check: Check) -> Check:
+        """The output's check, after every gate's own gradient was measured."""
+        if check.verdict == DISAGREE or self._wrong_gate is None:
+            return check
+        return self._disagreement(check, "a gradient is not the slope of its gate")
+
+    @cached_property
+    def _uncertainty(self) -> dict[str, Any]:
+        return _uncertainty(self.subject)
+
+    @cached_property
+    def _wrong_gate(self) -> int | None:
+        return wrong_gate(self.subject)
+
+    def _disagreement(self, check: Check, words: str) -> Check:
+        gate = self._wrong_gate
+        place = "every gate is right on its own: the formula is read or summed in two ways"
+        if gate is not None:
+            name = label(self.subject.graph.nodes[gate])
+            place = f"the gate {name} (#{gate}) is wrong on its own"
+        return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
+
+
+def _near(a: Any, b: Any, reach: Any) -> Any:
+    larger = np.maximum(np.abs(a), np.abs(b))
+    return np.abs(a - b) <= np.maximum(TOLERANCE * larger, reach)
+
+
+def _error(a: Any, b: Any) -> float:
+    """The largest difference, relative to the larger of the two."""
+    larger = np.maximum(np.abs(a), np.abs(b))
+    return float(np.max(np.abs(a - b) / np.where(larger == 0, 1.0, larger)))
+
+
+def _worst(backprop: Any, witness: Any, reach: Any, who: str) -> str:
+    bad = np.argwhere(~np.asarray(_near(backprop, witness, reach)))
+    place = tuple(map(int, bad[0]))
+    where = f" at [{', '.join(map(str, place))}]" if place else ""
+    a, b = float(np.asarray(backprop)[place]), float(np.asarray(witness)[place])
+    return f"{len(bad):,} entries differ: backprop {number(a, 10)}{where}, {who} {number(b, 10)}"
+
+
+def _uncertainty(subject: Subject) -> dict[str, Any]:
+    """How far each gradient, and the output (""), may be off from rounding alone: the spread of
+    traces in which everything on the way is nudged by its last bit (see `rounding`)."""
+    chance = np.random.default_rng(0)
+
+    def nudge(value: Any) -> Any:
+        sign = chance.choice((-1.0, 1.0), np.shape(value))
+        return value * (1 + sign * _ULP) + sign * _SMALLEST
+
+    def apply(gate: Gate, operands: list[Any]) -> Any:
+        value = gate.forward(ARRAYS, *operands)
+        return value if gate.is_comparison else nudge(value)
+
+    runs = []
+    for _ in range(_RUNS):
+        graph = subject.graph
+        values = graph.run(lambda leaf: _leaf(leaf, subject), apply)
+        flow = subject.flow_of(graph, values, ARRAYS)
+        found = {name: flow.upstreams[graph.inputs[name]] for name in subject.wrt}
+        runs.append({"": values[graph.output], **found})
+    return {name: _MARGIN * np.ptp([run[name] for run in runs], axis=0) for name in runs[0]}
+
+
+def _leaf(leaf: Any, subject: Subject) -> Any:
+    return subject.point[leaf.name] if isinstance(leaf, Node) else leaf.value(ARRAYS)
+
+
+def wrong_gate(subject: Subject) -> int | None:
+    """The first gate whose gradient is not the slope of its own forward, along random directions;
+    None when each is right on its own. Gates at a kink have no slope to measure."""
+    graph = subject.graph
+    chance = np.random.default_rng(0)
+    for index, node, gate in graph.gates():
+        value = subject.values[index]
+        operands = node.operand_values(subject.values, ARRAYS)
+        if gate.kink is not None and ARRAYS.truth(gate.kink.at(ARRAYS, value, *operands)):
+            continue
+        upstream = chance.uniform(0.5, 1, np.shape(value))
+        slots = [k for k, operand in enumerate(node.operands) if isinstance(operand, int)]
+        for slot, k in enumerate(slots):
+            at = np.asarray(operands[k], dtype=float)
+            direction = chance.uniform(0.5, 1, at.shape) * np.where(at == 0, 1.0, np.abs(at))
+            moved = [*operands[:k], at + 1j * (STEP * direction), *operands[k + 1 :]]
+            slope = np.imag(gate.forward(COMPLEX_STEP, *moved)) / STEP
+            if gate.pullback is not None:
+                terms = gate.pullback(ARRAYS, k, upstream, value, *operands) * direction
+            else:
+                terms = upstream * subject.locals[index][slot] * direction
+            size = float(np.sum(np.abs(terms))) + float(np.sum(np.abs(upstream * slope)))
+            if not abs(np.sum(terms) - np.sum(upstream * slope)) <= _reach(size):
+                return index
+    return None
+
+
+def _reach(size: float) -> float:
+    return TOLERANCE * size + 1e-300

@@ -1,0 +1,251 @@
+"""SymPy's witness for arrays: every entry is a symbol, every sum is written out.
+
+The text is read a second time, as in `symbolic`, with arrays of symbols for the variables; what the
+functions of arrays mean is said here once more, in SymPy's terms, and owes nothing to the table.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+
+from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.respell import respell
+from backtrace.checks.symbolic import exact, read, text_of, value_of, words
+from backtrace.gates.shapes import Shape
+
+_LONGEST = 200  # characters of an entry's derivative
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayAnswer:
+    """Values in the shape of what was asked, and their formulas as nested lists; None, and the
+    reason, where SymPy has no answer."""
+
+    value: Any = None
+    formula: Any = None
+    reason: str = ""
+
+
+def ask(
+    text: str,
+    point: Mapping[str, Any],
+    seed: Any,
+    wrt: Sequence[str],
+    seconds: float,
+) -> dict[str, ArrayAnswer]:
+    """SymPy's value of the formula (under "") and, for every variable of `wrt`, the derivatives of
+    the sum of seed*output by its entries. Takes at most `seconds` in all."""
+    answers: dict[str, ArrayAnswer] = {}
+
+    def work() -> None:
+        reading = ArrayReading(text, point)
+        answers[""] = _answer(lambda: reading.output, reading, formulas=False)
+        for name in wrt:
+            answers[name] = _answer(functools.partial(reading.derivatives, name, seed), reading)
+
+    reason = ""
+    try:
+        within(seconds, work)
+    except OutOfTime:
+        reason = f"SymPy needs more than {seconds:g} s"
+    except Exception as error:  # whatever SymPy raises, it is no witness then
+        reason = words(error)
+    found = dict(answers)
+    return {name: found.get(name, ArrayAnswer(reason=reason)) for name in ("", *wrt)}
+
+
+def _answer(
+    expressions: Callable[[], Any], reading: ArrayReading, formulas: bool = True
+) -> ArrayAnswer:
+    try:
+        found = np.asarray(expressions(), dtype=object)
+        values = np.frompyfunc(reading.value, 1, 1)(found)
+        value = values.astype(float) if np.ndim(values) else float(values)
+        texts = np.frompyfunc(reading.text, 1, 1)(found) if formulas else None
+        formula = texts.tolist() if isinstance(texts, np.ndarray) else texts
+        return ArrayAnswer(value, formula)
+    except Exception as error:  # whatever SymPy raises, it is no witness then
+        return ArrayAnswer(reason=words(error))
+
+
+class ArrayReading:
+    """SymPy's expressions for the entries of a formula's output, and their derivatives."""
+
+    def __init__(self, text: str, point: Mapping[str, Any]) -> None:
+        respelled = respell(text, point.keys())
+        self._values: dict[Any, float] = {}
+        self._names: dict[str, str] = {}
+        self._symbols = {
+            name: self._entries(v, name, np.asarray(point[name]))
+            for name, v in respelled.variables.items()
+        }
+        self.output = read(respelled, self._symbols, self._lift)
+
+    def _lift(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as one of arrays: its own meaning, or entry by entry."""
+        if name == "f_cross_entropy":
+            return functools.partial(_cross_entropy, self._values)
+        own = _OF_ARRAYS.get(name.removeprefix("f_"))
+        if own is not None:
+            return functools.partial(own, functools.partial(_entrywise, function))
+        return functools.partial(_entrywise, function)
+
+    def _entries(self, v: str, name: str, values: Any) -> Any:
+        symbols = np.empty(values.shape, dtype=object)
+        for place in np.ndindex(values.shape):
+            symbol = sympy.Symbol("_".join([v, *map(str, place)]), real=True)
+            symbols[place] = symbol
+            self._values[symbol] = float(values[place])
+            inside = ", ".join(map(str, place))
+            self._names[symbol.name] = f"{name}[{inside}]" if place else name
+        return symbols if values.shape else symbols[()]
+
+    def derivatives(self, name: str, seed: Any) -> Any:
+        """Of the sum of seed*output, by every entry of a variable."""
+        if name not in self._symbols:
+            return sympy.Integer(0)
+        weights = np.broadcast_to(np.asarray(seed, dtype=float), np.shape(self.output))
+        entries = np.asarray(self.output, dtype=object).reshape(-1)
+        total = sum(
+            (
+                exact(w) * entry
+                for w, entry in zip(weights.reshape(-1).tolist(), entries, strict=True)
+            ),
+            sympy.Integer(0),
+        )
+        symbols = np.asarray(self._symbols[name], dtype=object)
+        return np.frompyfunc(
+            lambda symbol: total.diff(symbol).replace(sympy.DiracDelta, _zero), 1, 1
+        )(symbols)
+
+    def value(self, expression: Any) -> float:
+        return value_of(sympy.Integer(0) + expression, self._values)
+
+    def text(self, expression: Any) -> str:
+        text = text_of(expression, self._names)
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _zero(*_: Any) -> Any:
+    return sympy.Integer(0)
+
+
+def _entrywise(function: Callable[..., Any], *values: Any, **keywords: Any) -> Any:
+    if not any(isinstance(value, np.ndarray) for value in (*values, *keywords.values())):
+        return function(*values, **keywords)
+    names = list(keywords)
+
+    def on_entries(*entries: Any) -> Any:
+        given = dict(zip(names, entries[len(values) :], strict=True))
+        return function(*entries[: len(values)], **given)
+
+    everything = [*values, *keywords.values()]
+    return np.frompyfunc(on_entries, len(everything), 1)(*everything)
+
+
+def _axis(axis: Any) -> int | None:
+    return None if axis is None else int(axis)
+
+
+def _sum(_: Any, x: Any, p_axis: Any = None) -> Any:
+    return np.sum(np.asarray(x, dtype=object), axis=_axis(p_axis))
+
+
+def _count(x: Any, axis: int | None) -> Any:
+    return sympy.Integer(np.size(x) if axis is None else np.shape(x)[axis])
+
+
+def _mean(_: Any, x: Any, p_axis: Any = None) -> Any:
+    axis = _axis(p_axis)
+    return _sum(None, x, axis) * (sympy.Integer(1) / _count(x, axis))
+
+
+def _kept(value: Any, axis: int | None) -> Any:
+    return value if axis is None else np.expand_dims(value, axis)
+
+
+def _var(_: Any, x: Any, p_axis: Any = None) -> Any:
+    axis = _axis(p_axis)
+    deviations = x - _kept(_mean(None, x, axis), axis)
+    return _mean(None, deviations * deviations, axis)
+
+
+def _root(value: Any) -> Any:
+    return _entrywise(sympy.sqrt, value)
+
+
+def _reduced(function: Callable[..., Any], x: Any, axis: int | None) -> Any:
+    array = np.asarray(x, dtype=object)
+    if axis is None:
+        return function(*array.reshape(-1))
+    rows = np.moveaxis(array, axis, -1)
+    result = np.empty(rows.shape[:-1], dtype=object)
+    for place in np.ndindex(result.shape):
+        result[place] = function(*rows[place])
+    return result if result.shape else result[()]
+
+
+def _choice(best: Callable[..., Any]) -> Callable[..., Any]:
+    def choose(elementwise: Any, *values: Any, p_axis: Any = None) -> Any:
+        if p_axis is not None or (len(values) == 1 and np.ndim(values[0])):
+            return _reduced(best, values[0], _axis(p_axis))
+        return elementwise(*values)
+
+    return choose
+
+
+def _log_sum(*entries: Any) -> Any:
+    return sympy.log(sum((sympy.exp(entry) for entry in entries), sympy.Integer(0)))
+
+
+def _softmax(_: Any, x: Any, p_axis: Any = -1) -> Any:
+    powers = _entrywise(sympy.exp, x)
+    axis = int(p_axis)
+    return powers / np.expand_dims(np.sum(powers, axis=axis), axis)
+
+
+def _cross_entropy(values: Mapping[Any, float], z: Any, k: Any) -> Any:
+    """A class is no symbol to differentiate by: it stands for its value."""
+    scores = np.atleast_2d(z)
+    given = np.atleast_1d(np.asarray(k, dtype=object))
+    classes = [int(values.get(entry, entry)) for entry in given]
+    losses = [_log_sum(*row) - row[c] for row, c in zip(scores, classes, strict=True)]
+    return sum(losses, sympy.Integer(0)) / len(losses)
+
+
+def _numbers(shape: Sequence[Any]) -> Shape:
+    return tuple(int(n) for n in shape)
+
+
+_OF_ARRAYS: dict[str, Callable[..., Any]] = {
+    "sum": _sum,
+    "mean": _mean,
+    "prod": lambda _, x, p_axis=None: _reduced(lambda *v: math.prod(v), x, _axis(p_axis)),
+    "var": _var,
+    "std": lambda _, x, p_axis=None: _root(_var(None, x, p_axis)),
+    "norm": lambda _, x, p_axis=None: _root(_sum(None, x * x, p_axis)),
+    "norm2": lambda _, x, p_axis=None: _sum(None, x * x, p_axis),
+    "max": _choice(sympy.Max),
+    "min": _choice(sympy.Min),
+    "logsumexp": _choice(_log_sum),
+    "softmax": _softmax,
+    "log_softmax": lambda _, x, p_axis=-1: _entrywise(sympy.log, _softmax(None, x, p_axis)),
+    "dot": lambda _, x, y: np.sum(x * y),
+    "outer": lambda _, x, y: np.outer(x, y),
+    "transpose": lambda _, x: np.transpose(x),
+    "reshape": lambda _, x, *shape: np.reshape(x, _numbers(shape)),
+    "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
+    "stack": lambda _, *x, p_axis=0: np.stack(
+        [np.asarray(entry, dtype=object) for entry in x], int(p_axis)
+    ),
+    "affine": lambda _, W, x, b: W @ x + b,
+    "relu_layer": lambda _, W, x, b: _entrywise(lambda z: sympy.Max(0, z), W @ x + b),
+}
+"""What the functions of arrays mean, each handed the entry-by-entry meaning of its name first."""

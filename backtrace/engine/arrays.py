@@ -1,0 +1,147 @@
+"""The backward loop on arrays: entry by entry, or by a gate's pullback; no Jacobian is formed.
+
+An operand that was repeated to fit (a bias, over a batch) gets the sum over what it was repeated
+along: that is the chain rule for a value that branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backtrace.algebra import Value
+from backtrace.algebra.arrays import Arrays, is_finite
+from backtrace.gates import CONVENTIONS, Gate
+from backtrace.graph import Constant, Graph, Node
+
+Mask = Any
+"""Which entries a gradient has reached; None: all of them. Behind a router's blocked entries
+everything is exactly 0, whatever the local gradients are there."""
+
+
+def flow(
+    graph: Graph,
+    values: Sequence[Value],
+    m: Any,
+    seed: Value,
+    convention: str = CONVENTIONS[0],
+) -> tuple[list[Value], list[tuple[Value, ...]], list[tuple[Value, ...]], list[int]]:
+    """Upstreams, local gradients, downstreams and kinks, as in engine.Backward. A local gradient is
+    None where the gate has a pullback; `seed` has the shape of the output."""
+    nodes = graph.nodes
+    upstreams: list[Value] = [None] * len(nodes)
+    masks: list[Mask] = [None] * len(nodes)
+    locals_: list[tuple[Value, ...]] = [()] * len(nodes)
+    downstreams: list[tuple[Value, ...]] = [()] * len(nodes)
+    kinks: list[int] = []
+    upstreams[graph.output] = np.broadcast_to(seed, np.shape(values[graph.output]))[()]
+    for index in range(len(nodes) - 1, -1, -1):
+        node = nodes[index]
+        gate = node.gate
+        if gate is None:
+            continue
+        upstream, mask = upstreams[index], masks[index]
+        operands = node.operand_values(values, m)
+        at = gate.kink.at(m, values[index], *operands) if gate.kink is not None else False
+        at_kink = m.truth(at)
+        if at_kink and (upstream is not None or _decides(graph, index, gate, upstreams)):
+            kinks.append(index)
+        slopes: list[Value] = []
+        carried: list[Value] = []
+        for k, source in enumerate(node.operands):
+            if isinstance(source, Constant):
+                continue
+            slope = None
+            if gate.pullback is None:
+                slope = _slope(gate, node, k, values[index], operands, m, at, convention)
+            downstream, reached = _carry(gate, k, upstream, mask, slope, values[index], operands, m)
+            slopes.append(slope)
+            if downstream is None:
+                carried.append(zeros(operands[k]))
+                continue
+            carried.append(downstream)
+            if upstreams[source] is None:
+                upstreams[source], masks[source] = downstream, reached
+            else:
+                upstreams[source] = upstreams[source] + downstream
+                both = masks[source] is not None and reached is not None
+                masks[source] = np.logical_or(masks[source], reached) if both else None
+        locals_[index] = tuple(slopes)
+        downstreams[index] = tuple(carried)
+    kinks.reverse()
+    filled = [
+        zeros(value) if upstream is None else upstream
+        for upstream, value in zip(upstreams, values, strict=True)
+    ]
+    return filled, locals_, downstreams, kinks
+
+
+def zeros(like: Value) -> Value:
+    """Zeros in a value's shape: one number, repeated."""
+    return np.broadcast_to(0.0, np.shape(like)) if np.ndim(like) else 0.0
+
+
+def _decides(graph: Graph, index: int, gate: Gate, upstreams: Sequence[Value]) -> bool:
+    """Whether this is the condition of a where() that a gradient reached."""
+    users = graph.consumers[index]
+    return gate.is_comparison and any(upstreams[user] is not None for user, _ in users)
+
+
+def _slope(
+    gate: Gate,
+    node: Node,
+    k: int,
+    output: Value,
+    operands: list[Value],
+    m: Arrays,
+    at: Value,
+    convention: str,
+) -> Value:
+    """The diagonal of the Jacobian for input `k`, with the gate's own rule at entries at a kink."""
+    slope = gate.slope(m, k, output, operands)
+    if gate.kink is None or not m.truth(at):
+        return slope
+    constant = [isinstance(operand, Constant) for operand in node.operands]
+    return m.where(at, gate.kink.rule(convention)(m, k, output, operands, constant), slope)
+
+
+def _carry(
+    gate: Gate,
+    k: int,
+    upstream: Value,
+    mask: Mask,
+    slope: Value,
+    output: Value,
+    operands: list[Value],
+    m: Arrays,
+) -> tuple[Value, Mask]:
+    """The downstream gradient of input `k`, and where it has arrived; (None, None): nowhere."""
+    if upstream is None:
+        return None, None
+    if gate.pullback is not None:
+        return gate.pullback(m, k, upstream, output, *operands), None
+    if gate.blocks and not m.truth(slope):
+        return None, None
+    product = _product(upstream, slope)
+    if gate.blocks and isinstance(slope, np.ndarray):
+        passes = np.not_equal(slope, 0)
+        mask = passes if mask is None else np.logical_and(mask, passes)
+    if mask is not None and not is_finite(product):
+        product = np.where(mask, product, 0.0)
+    shape = np.shape(operands[k])
+    if np.shape(product) == shape:
+        return product, mask
+    return m.summed_to(product, shape), _reduced(mask, shape, m)
+
+
+def _product(upstream: Value, slope: Value) -> Value:
+    """upstream x local; a slope of 1 copies nothing."""
+    if type(slope) is int:
+        return upstream if slope == 1 else -upstream if slope == -1 else upstream * slope
+    return upstream * slope
+
+
+def _reduced(mask: Mask, shape: tuple[int, ...], m: Arrays) -> Mask:
+    return None if mask is None else m.summed_to(mask * 1, shape) != 0

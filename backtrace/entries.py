@@ -1,0 +1,70 @@
+"""Numbers and arrays of numbers alike: is every entry finite, which one is not, what is it there.
+
+A value of a trace is a float, or a NumPy array of floats. NumPy is not loaded for floats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Value = Any
+Place = tuple[int, ...]
+
+
+def shape_of(value: Value) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))
+
+
+def size_of(value: Value) -> int:
+    return math.prod(shape_of(value))
+
+
+def is_finite(value: Value) -> bool:
+    """Whether every entry is."""
+    if not shape_of(value):
+        return math.isfinite(value)
+    from backtrace.algebra.arrays import is_finite as every_entry
+
+    return every_entry(value)
+
+
+def first_bad(value: Value) -> Place | None:
+    """The place of the first entry that is not finite; () in a number, None where all are."""
+    if is_finite(value):
+        return None
+    if not shape_of(value):
+        return ()
+    import numpy as np
+
+    return tuple(map(int, np.argwhere(~np.isfinite(value))[0]))
+
+
+def at(value: Value, place: Place) -> float:
+    """The entry of a value at a place of what it is repeated to."""
+    shape = shape_of(value)
+    if not shape:
+        return float(value)
+    own = place[len(place) - len(shape) :]
+    return float(value[tuple(0 if n == 1 else k for n, k in zip(shape, own, strict=True))])
+
+
+def all_at(values: Sequence[Value], place: Place) -> list[float]:
+    return [at(value, place) for value in values]
+
+
+def place_text(place: Place) -> str:
+    """` at [0, 2]`; nothing for a number."""
+    return f" at [{', '.join(map(str, place))}]" if place else ""
+
+
+def kept(value: Value) -> Value:
+    """A float, or an array that nobody can write to."""
+    if value is None or type(value) is float:
+        return value
+    if not shape_of(value):
+        return float(value)
+    array = value.view() if value.dtype == float else value.astype(float)
+    array.flags.writeable = False
+    return array

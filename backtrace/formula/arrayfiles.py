@@ -1,0 +1,146 @@
+"""Arrays from files: @weights.npy, @data.csv, @x.txt, @labels.json.
+
+A column or a row of a text file is a vector, anything else a matrix. A .npy file may hold any
+number of axes; pickled objects in it are refused, because loading them would run them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backtrace.errors import BacktraceError
+
+
+class Unreadable(BacktraceError):
+    """The file cannot be used; says the line and the column where there are such."""
+
+
+SUFFIXES = (".npy", ".csv", ".json", ".txt")
+
+
+def read_array(path: str) -> Any:
+    """The array of 64-bit floats in a file. Raises Unreadable."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in SUFFIXES:
+        raise Unreadable(
+            f"'{path}' is not a file of numbers", hint=f"its name ends in {', '.join(SUFFIXES)}"
+        )
+    try:
+        if suffix == ".npy":
+            return _from_npy(path)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            if suffix == ".json":
+                return as_array(_from_json(file.read(), path), f"'{path}'")
+            rows = csv.reader(file) if suffix == ".csv" else (line.split() for line in file)
+            return _squeezed(np.array(list(_rows(rows, path, suffix))))
+    except OSError as error:
+        raise Unreadable(f"cannot read '{path}': {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"'{path}' is not UTF-8 text: byte {error.start}") from None
+    except csv.Error as error:
+        raise Unreadable(f"'{path}' is not CSV: {error}") from None
+
+
+def as_array(value: Any, what: str) -> Any:
+    """Nested lists or an array as 64-bit floats, real and finite. Raises Unreadable."""
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        raise Unreadable(f"{what} is ragged: {_raggedness(value)}") from None
+    if found.dtype == object or found.dtype.kind not in "fiub":
+        kind = "complex numbers" if found.dtype.kind == "c" else "something that is no number"
+        if found.dtype == object and isinstance(value, list):
+            kind = _raggedness(value) or kind
+        raise Unreadable(f"{what} holds {kind}", hint="a value is made of real numbers")
+    if not found.size:
+        raise Unreadable(f"{what} is an array without entries")
+    floats = found.astype(float)
+    bad = np.argwhere(~np.isfinite(floats))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        entry = floats[tuple(bad[0])]
+        at = f"[{place}] of {what}" if floats.ndim else what
+        raise Unreadable(f"{at} is {entry}, and a value must be a finite number")
+    return floats
+
+
+def _from_npy(path: str) -> Any:
+    try:
+        return as_array(np.load(path, allow_pickle=False), f"'{path}'")
+    except (ValueError, EOFError) as error:
+        reason = "it holds pickled objects" if "pickle" in str(error) else str(error)
+        raise Unreadable(f"cannot read '{path}': {reason}") from None
+
+
+def _from_json(text: str, path: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"'{path}' is not JSON: {error}") from None
+
+
+def _rows(rows: Iterable[list[str]], path: str, suffix: str) -> Iterator[list[float]]:
+    """The numbers of every line; empty lines, comments and a header are stepped over."""
+    width = 0
+    for line, cells in enumerate(rows, 1):
+        if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
+            continue
+        is_words = not any(map(_is_number, cells)) and not _has_wrong_separator(cells)
+        if not width and line == 1 and suffix == ".csv" and is_words:
+            continue
+        numbers = [_number(cell, f"'{path}', line {line}", k) for k, cell in enumerate(cells, 1)]
+        if width and len(numbers) != width:
+            raise Unreadable(
+                f"'{path}' is ragged: line {line} has {len(numbers)} entries, "
+                f"the lines before it {width}"
+            )
+        width = len(numbers)
+        yield numbers
+    if not width:
+        raise Unreadable(f"'{path}' holds no numbers")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_wrong_separator(cells: list[str]) -> bool:
+    return len(cells) == 1 and any(map(_is_number, cells[0].replace(";", " ").split()))
+
+
+def _number(cell: str, where: str, column: int) -> float:
+    if not _is_number(cell) or "_" in cell:
+        hint = ""
+        if any(_is_number(part) for part in cell.replace(";", " ").replace(",", " ").split()):
+            hint = "the entries of .csv are separated by commas, those of .txt by spaces"
+        shown = cell.strip()[:40]
+        raise Unreadable(f"{where}, entry {column}: '{shown}' is not a number", hint=hint)
+    value = float(cell)
+    if not np.isfinite(value):
+        raise Unreadable(f"{where}, entry {column} is {value}: a value must be finite")
+    return value
+
+
+def _squeezed(matrix: Any) -> Any:
+    return matrix.reshape(-1) if 1 in matrix.shape else matrix
+
+
+def _raggedness(value: Any) -> str:
+    """Which row is of another length than the first."""
+    if isinstance(value, list) and any(isinstance(row, list) for row in value):
+        lengths = [len(row) if isinstance(row, list) else 0 for row in value]
+        for place, length in enumerate(lengths):
+            if length != lengths[0]:
+                return f"row {place + 1} has {length} entries, row 1 has {lengths[0]}"
+        return next(filter(None, map(_raggedness, value)), "")
+    return ""

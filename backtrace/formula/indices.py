@@ -1,0 +1,78 @@
+"""What stands in the brackets of x[0], x[1:3], x[:, -1]: whole numbers and slices.
+
+Counted from 0, from the end with a minus, a slice up to and without its end: as in Python.
+"""
+
+from __future__ import annotations
+
+from backtrace.errors import FormulaError
+from backtrace.formula.tokens import END, NUMBER, Token
+
+Part = int | tuple[int | None, int | None, int | None]
+_HINT = "an index is made of whole numbers and slices: x[0], x[1:3], x[:, -1]"
+
+
+def read_index(text: str, tokens: list[Token], at: int) -> tuple[tuple[Part, ...], str, int]:
+    """The index whose `[` is the token at `at`: its parts, how it is written, and the place after
+    its `]`. Raises FormulaError."""
+    opener = tokens[at]
+    at += 1
+    parts: list[Part] = []
+    while True:
+        part, at = _read_part(text, tokens, at)
+        parts.append(part)
+        token = tokens[at]
+        at += 1
+        if token.kind == "]":
+            return tuple(parts), ", ".join(map(_spelled, parts)), at
+        if token.kind == END:
+            span = (opener.start, opener.end)
+            raise FormulaError(
+                "'[' is never closed", text=text, span=span, hint="add the missing ']'"
+            )
+        if token.kind != ",":
+            raise _refused(text, token)
+
+
+def _read_part(text: str, tokens: list[Token], at: int) -> tuple[Part, int]:
+    numbers: list[int | None] = []
+    while True:
+        number, at = _read_number(text, tokens, at)
+        numbers.append(number)
+        if tokens[at].kind != ":" or len(numbers) == 3:
+            break
+        at += 1
+    if len(numbers) == 1:
+        if numbers[0] is None:
+            raise _refused(text, tokens[at])
+        return numbers[0], at
+    start, stop, step = (*numbers, None)[:3]
+    if step == 0:
+        raise _refused(text, tokens[at - 1])
+    return (start, stop, step), at
+
+
+def _read_number(text: str, tokens: list[Token], at: int) -> tuple[int | None, int]:
+    sign = -1 if tokens[at].kind == "-" else 1
+    at += sign < 0
+    token = tokens[at]
+    if token.kind != NUMBER:
+        if sign < 0 or token.kind not in (":", ",", "]", END):
+            raise _refused(text, token)
+        return None, at
+    if not token.text.isdigit() or len(token.text) > 12:
+        raise _refused(text, token)
+    return sign * int(token.text), at + 1
+
+
+def _refused(text: str, token: Token) -> FormulaError:
+    shown = text[token.start : token.end][:40]
+    what = f"'{shown}' cannot be an index" if shown.strip() else "the index is not complete"
+    return FormulaError(what, text=text, span=(token.start, token.end), hint=_HINT)
+
+
+def _spelled(part: Part) -> str:
+    if isinstance(part, int):
+        return str(part)
+    start, stop, step = ("" if number is None else str(number) for number in part)
+    return f"{start}:{stop}" + (f":{step}" if step else "")

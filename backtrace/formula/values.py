@@ -1,0 +1,184 @@
+"""One value of a point: a number, a constant formula, an array, a random array, a file.
+
+5    -1e-3    1/3    pi/2    [1, 2]    [[1, 2], [3, 4]]    0.01*randn(100, 784)    @data.csv
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import zlib
+from typing import Any
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.errors import BacktraceError, FormulaError, ValueGivenError
+from backtrace.formula.parser import parse
+from backtrace.formula.shapes import is_of_numbers, with_shapes
+from backtrace.gates import Gate, Role
+from backtrace.gates.shapes import Shape, ShapeError, say, size
+from backtrace.graph import Graph
+
+PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_PLAIN_ARRAY = re.compile(r"\s*\[[-+0-9eE.,\s\[\]]*\]\s*")
+_HINT = "a value is a number, a constant formula, [1, 2], randn(3, 4) or @file.npy"
+MAKERS = ("randn", "rand", "zeros", "ones", "eye")
+
+
+def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0) -> Any:
+    """The value that is written in `text` from `offset` on: a float, or an array of floats.
+
+    Random entries depend on the seed and on the variable's name, so that the order in which values
+    are given changes nothing. Raises ValueGivenError.
+    """
+    span = (offset, len(text))
+    try:
+        found = _read(value, text, offset, name, seed)
+    except MemoryError:
+        raise ValueGivenError("it does not fit in memory", text=text, span=span) from None
+    if isinstance(found, float) and not math.isfinite(found):
+        what = f"the value is {found}, and a value must be a finite number"
+        raise ValueGivenError(what, text=text, span=span)
+    return found
+
+
+def _read(value: str, text: str, offset: int, name: str, seed: int) -> Any:
+    if PLAIN_NUMBER.fullmatch(value):
+        return float(value)
+    span = (offset, len(text))
+    if value.startswith("@"):
+        from backtrace.formula.arrayfiles import read_array
+
+        return _placed(lambda: read_array(value[1:]), text, span)
+    if _PLAIN_ARRAY.fullmatch(value) and len(value) > 2:
+        array = _plain_array(value)
+        if array is not None:
+            return array
+    return _constant(value, text, offset, name, seed)
+
+
+def from_python(value: object, name: str) -> Any:
+    """A value given from Python: a number, nested lists or an array. Raises ValueGivenError."""
+    if hasattr(value, "__len__"):
+        from backtrace.formula.arrayfiles import as_array
+
+        return _placed(lambda: as_array(value, name), "", None)
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
+    if not math.isfinite(number):
+        raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
+    return number
+
+
+def _placed(read: Any, text: str, span: Any) -> Any:
+    from backtrace.formula.arrayfiles import Unreadable
+
+    try:
+        return read()
+    except Unreadable as error:
+        raise ValueGivenError(error.what, text=text, span=span, hint=error.hint) from None
+
+
+def _plain_array(value: str) -> Any:
+    """The quick way for numbers in brackets; None where something is to be said of them."""
+    from backtrace.formula.arrayfiles import Unreadable, as_array
+
+    try:
+        return as_array(json.loads(value), "the array")
+    except (ValueError, RecursionError, Unreadable):
+        return None
+
+
+def _constant(value: str, text: str, offset: int, name: str, seed: int) -> Any:
+    if value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        what = f"{value.strip()} is not a value: a value must be a finite number"
+        raise ValueGivenError(what, text=text, span=(offset, len(text)))
+    try:
+        graph = parse(value, own=_makers(name, seed))
+        if not graph.inputs:
+            return _evaluated(graph)
+    except FormulaError as error:
+        start, end = error.span or (0, len(value))
+        span = (start + offset, end + offset)
+        raise ValueGivenError(error.what, text=text, span=span, hint=error.hint) from None
+    raise _not_constant(graph, value, text, offset)
+
+
+def _evaluated(graph: Graph) -> Any:
+    if is_of_numbers(graph, {}):
+        return float(graph.evaluate(FLOATS, {})[graph.output])
+    from backtrace.algebra.arrays import ARRAYS, quiet
+    from backtrace.formula.arrayfiles import Unreadable, as_array
+
+    graph, _ = with_shapes(graph, {})
+    with quiet():
+        result = graph.evaluate(ARRAYS, {})[graph.output]
+    try:
+        array = as_array(result, "the value")
+    except Unreadable as error:
+        raise FormulaError(error.what, hint=error.hint) from None
+    return array if array.ndim else float(array)
+
+
+def _not_constant(graph: Graph, value: str, text: str, offset: int) -> BacktraceError:
+    name, index = next(iter(graph.inputs.items()))
+    start, end = graph.nodes[index].span
+    before = value[:start].rstrip()
+    hint = _HINT
+    if PLAIN_NUMBER.fullmatch(before):
+        hint = f"a space missing? {text[:offset]}{before} {name}=..."
+    span = (start + offset, end + offset)
+    return ValueGivenError(f"'{name}' is not a number", text=text, span=span, hint=hint)
+
+
+def _makers(name: str, seed: int) -> dict[str, Gate]:
+    """randn, rand, zeros, ones and eye as gates that a value may use."""
+
+    def make(maker: str, shape: Shape) -> Any:
+        import numpy as np
+
+        if maker in ("zeros", "ones"):
+            return np.full(shape, float(maker == "ones"))
+        if maker == "eye":
+            return np.eye(shape[0], shape[-1])
+        chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        return chance.standard_normal(shape) if maker == "randn" else chance.random(shape)
+
+    def row(maker: str) -> Gate:
+        return Gate(
+            name=maker,
+            summary="makes an array",
+            parameters=("shape",),
+            role=Role.ROUTER,
+            forward=lambda m, shape: make(maker, shape),
+            local=(),
+            formula=f"{maker}(shape)",
+            pullback=lambda *_: None,
+            shape=lambda shape: _made_shape(maker, shape),
+            fixed=("shape",),
+        )
+
+    return {maker: row(maker) for maker in MAKERS}
+
+
+def _made_shape(maker: str, shape: Shape) -> Shape:
+    if min(shape) < 1:
+        raise ShapeError(f"an array of shape {say(shape)} has no entries")
+    if maker == "eye":
+        if len(shape) > 2:
+            raise ShapeError("eye makes matrices", "eye(3) or eye(2, 3)")
+        shape = shape * 2 if len(shape) == 1 else shape
+    if size(shape) * 8 > memory() / 2:
+        raise ShapeError(f"{say(shape)} does not fit in memory: {size(shape) * 8 / 1e9:,.0f} GB")
+    return shape
+
+
+def memory() -> float:
+    """This machine's memory in bytes, as far as it tells."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return 8e9

@@ -1,0 +1,301 @@
+"""Gates of whole arrays: products of matrices, and what moves entries about without changing them.
+
+Their Jacobians are never formed: each has a pullback, the rule that takes the upstream gradient to
+the downstream one. (Giles, "Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation", 2008, section 2.2.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backtrace.algebra import Value
+from backtrace.algebra.spelling import Binding, Spelled
+from backtrace.gates.gate import Gate, Role
+from backtrace.gates.shapes import Shape, ShapeError, axis_of, broadcast, matrix_product, say, size
+
+
+def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Value]:
+    """x @ y with vectors as a row and a column, and the upstream as their product's shape."""
+    row, column = len(m.shape(x)) == 1, len(m.shape(y)) == 1
+    shape = m.shape(u) + (1,) * (row + column) if row and column else m.shape(u)
+    if row != column:
+        shape = (*shape[:-1], 1, shape[-1]) if row else (*shape, 1)
+    a = m.reshape(x, (1, *m.shape(x))) if row else x
+    b = m.reshape(y, (*m.shape(y), 1)) if column else y
+    return m.reshape(u, shape), a, b
+
+
+def _flipped(m: Any, x: Value) -> Value:
+    """Every matrix of a batch transposed."""
+    axes = tuple(range(len(m.shape(x))))
+    return m.transpose(x, (*axes[:-2], axes[-1], axes[-2]))
+
+
+def matmul_pullback(m: Any, k: int, u: Value, _: Value, x: Value, y: Value) -> Value:
+    """dL/dx = u @ y.T and dL/dy = x.T @ u, summed over a batch that only the other has."""
+    upstream, a, b = _as_matrices(m, u, x, y)
+    whole = m.matmul(upstream, _flipped(m, b)) if k == 0 else m.matmul(_flipped(m, a), upstream)
+    of = a if k == 0 else b
+    return m.reshape(m.summed_to(whole, m.shape(of)), m.shape(x if k == 0 else y))
+
+
+MATMUL = Gate(
+    name="matmul",
+    summary="matrix product: the gradient switcher, with transposes",
+    parameters=("x", "y"),
+    role=Role.SWITCHER,
+    forward=lambda m, x, y: m.matmul(x, y),
+    local=(),
+    formula="x@y",
+    operator="@",
+    binding=Binding.PRODUCT,
+    pullback=matmul_pullback,
+    rules=("upstream @ y.T", "x.T @ upstream"),
+    shape=matrix_product,
+)
+
+TRANSPOSE = Gate(
+    name="transpose",
+    summary="rows become columns, written x.T",
+    parameters=("x",),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x: m.transpose(x),
+    local=(),
+    formula="transpose(x)",
+    pullback=lambda m, k, u, f, x: m.transpose(u),
+    rules=("upstream.T",),
+    shape=lambda shape: shape[::-1],
+    notation=lambda operands: Spelled(f"{operands[0].within(Binding.ATOM)}.T"),
+)
+
+
+def _same_length(x: Shape, y: Shape) -> Shape:
+    if len(x) != 1 or x != y:
+        words = f"dot takes two vectors of one length, not shapes {say(x)} and {say(y)}"
+        raise ShapeError(words, "a product of matrices is @")
+    return ()
+
+
+DOT = Gate(
+    name="dot",
+    summary="the sum of the products of two vectors' entries",
+    parameters=("x", "y"),
+    role=Role.SWITCHER,
+    forward=lambda m, x, y: m.matmul(x, y),
+    local=(),
+    formula="sum(x*y)",
+    pullback=lambda m, k, u, f, x, y: u * (y if k == 0 else x),
+    rules=("upstream*y", "upstream*x"),
+    shape=_same_length,
+)
+
+
+def _table(x: Shape, y: Shape) -> Shape:
+    if len(x) != 1 or len(y) != 1:
+        raise ShapeError(f"outer takes two vectors, not shapes {say(x)} and {say(y)}")
+    return (*x, *y)
+
+
+OUTER = Gate(
+    name="outer",
+    summary="the table of products of two vectors' entries",
+    parameters=("x", "y"),
+    role=Role.SWITCHER,
+    forward=lambda m, x, y: m.outer(x, y),
+    local=(),
+    formula="outer(x, y)",
+    pullback=lambda m, k, u, f, x, y: m.matmul(u, y) if k == 0 else m.matmul(x, u),
+    rules=("upstream @ y", "x @ upstream"),
+    shape=_table,
+)
+
+
+def _reshaped(shape: Shape, new: Shape) -> Shape:
+    known = size(tuple(n for n in new if n != -1))
+    if new.count(-1) == 1 and known and size(shape) % known == 0:
+        new = tuple(size(shape) // known if n == -1 else n for n in new)
+    if min(new, default=1) < 1 or size(new) != size(shape):
+        words = f"shape {say(shape)} has {size(shape)} entries, and {say(new)} is another number"
+        raise ShapeError(words, "one length may be -1: what is left over")
+    return new
+
+
+RESHAPE = Gate(
+    name="reshape",
+    summary="the same entries, row by row, in another shape: reshape(x, 2, 3)",
+    parameters=("x", "shape"),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x, shape: m.reshape(x, shape),
+    local=(),
+    formula="reshape(x, shape)",
+    pullback=lambda m, k, u, f, x, shape: m.reshape(u, m.shape(x)),
+    rules=("upstream, in the shape of x",),
+    shape=_reshaped,
+    fixed=("shape",),
+)
+
+
+def _picked(shape: Shape, index: tuple[Any, ...]) -> Shape:
+    if len(index) > len(shape):
+        words = f"shape {say(shape)} has {len(shape)} axes, and the index {len(index)}"
+        raise ShapeError("a number has no entries" if not shape else words)
+    result: list[int] = []
+    for length, part in zip(shape, index, strict=False):
+        if isinstance(part, tuple):
+            result.append(len(range(length)[slice(*part)]))
+            if not result[-1]:
+                raise ShapeError(f"the slice takes nothing of an axis of {length}")
+        elif not -length <= part < length:
+            raise ShapeError(
+                f"there is no entry {part} in an axis of {length}", f"0 to {length - 1}"
+            )
+    return (*result, *shape[len(index) :])
+
+
+INDEX = Gate(
+    name="index",
+    summary="some of an array's entries: x[0], x[1:3], x[:, 0]",
+    parameters=("x", "index"),
+    role=Role.ROUTER,
+    forward=lambda m, x, index: m.pick(x, index),
+    local=(),
+    formula="index(x, index)",
+    pullback=lambda m, k, u, f, x, index: m.put(u, index, m.shape(x)),
+    rules=("upstream at these entries, 0 at the rest",),
+    shape=_picked,
+    fixed=("index",),
+    notation=lambda operands: Spelled(f"{operands[0].within(Binding.ATOM)}[{operands[1].text}]"),
+)
+
+
+def _joined(*operands: Any) -> Shape:
+    *shapes, axis = operands
+    if not all(shapes):
+        raise ShapeError("concatenate joins arrays, not numbers", "stack(a, b) makes a vector")
+    place = axis_of(shapes[0], axis)
+    for shape in shapes[1:]:
+        if shape[:place] + shape[place + 1 :] != shapes[0][:place] + shapes[0][place + 1 :]:
+            words = f"shapes {say(shapes[0])} and {say(shape)} do not fit along axis {axis}"
+            raise ShapeError(words)
+    return (*shapes[0][:place], sum(s[place] for s in shapes), *shapes[0][place + 1 :])
+
+
+def _own_part(m: Any, k: int, u: Value, _: Value, *operands: Any) -> Value:
+    *arrays, axis = operands
+    place = axis % len(m.shape(u))
+    start = sum(m.shape(x)[place] for x in arrays[:k])
+    part = (start, start + m.shape(arrays[k])[place], None)
+    return m.pick(u, (*((None, None, None),) * place, part))
+
+
+CONCATENATE = Gate(
+    name="concatenate",
+    summary="arrays one after the other, along an axis (0)",
+    parameters=("x", "y", "axis"),
+    variadic=True,
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, *x: m.concatenate(x[:-1], x[-1]),
+    local=(),
+    formula="concatenate(x, y)",
+    pullback=_own_part,
+    rules=("its own part of the upstream",),
+    shape=_joined,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+)
+
+
+def _stacked(*operands: Any) -> Shape:
+    *shapes, axis = operands
+    if len(set(shapes)) > 1:
+        place = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+        words = f"row {place + 1} has shape {say(shapes[place])}, the first {say(shapes[0])}"
+        raise ShapeError(f"a ragged array: {words}", "rows of one length")
+    axis_of((*shapes[0], 1), axis)
+    place = axis % (len(shapes[0]) + 1)
+    return (*shapes[0][:place], len(shapes), *shapes[0][place:])
+
+
+def _own_slice(m: Any, k: int, u: Value, _: Value, *operands: Any) -> Value:
+    place = operands[-1] % len(m.shape(u))
+    return m.pick(u, (*((None, None, None),) * place, k))
+
+
+def _as_literal(operands: list[Spelled]) -> Spelled:
+    *entries, axis = (operand.text for operand in operands)
+    text = ", ".join(entries)
+    return Spelled(f"[{text}]" if axis == "0" else f"stack({text}, axis={axis})")
+
+
+STACK = Gate(
+    name="stack",
+    summary="arrays or numbers on top of each other, along a new axis; also written [x, y]",
+    parameters=("x", "y", "axis"),
+    variadic=True,
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, *x: m.stack(x[:-1], x[-1]),
+    local=(),
+    formula="stack(x, y)",
+    pullback=_own_slice,
+    rules=("its own entry of the upstream",),
+    shape=_stacked,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+    notation=_as_literal,
+)
+
+
+def _layer(W: Shape, x: Shape, b: Shape) -> Shape:
+    return broadcast(matrix_product(W, x), b)
+
+
+def _affine_pullback(m: Any, k: int, u: Value, f: Value, W: Value, x: Value, b: Value) -> Value:
+    if k == 2:
+        return m.summed_to(u, m.shape(b))
+    return matmul_pullback(m, k, m.summed_to(u, matrix_product(m.shape(W), m.shape(x))), f, W, x)
+
+
+AFFINE = Gate(
+    name="affine",
+    summary="a linear layer: a matrix product and a bias",
+    parameters=("W", "x", "b"),
+    role=Role.SWITCHER,
+    forward=lambda m, W, x, b: m.matmul(W, x) + b,
+    local=(),
+    formula="W@x + b",
+    pullback=_affine_pullback,
+    rules=("upstream @ x.T", "W.T @ upstream", "upstream"),
+    shape=_layer,
+)
+
+RELU_LAYER = Gate(
+    name="relu_layer",
+    summary="a linear layer and the relu on it",
+    parameters=("W", "x", "b"),
+    role=Role.SWITCHER,
+    forward=lambda m, W, x, b: m.maximum(0, m.matmul(W, x) + b),
+    local=(),
+    formula="max(0, W@x + b)",
+    pullback=lambda m, k, u, f, W, x, b: _affine_pullback(m, k, u * m.greater(f, 0), f, W, x, b),
+    rules=(
+        "(upstream*(f > 0)) @ x.T",
+        "W.T @ (upstream*(f > 0))",
+        "upstream*(f > 0)",
+    ),
+    shape=_layer,
+    spellings=("relu(W@x + b)", "relu(affine(W, x, b))"),
+)
+
+ROWS = (
+    MATMUL,
+    TRANSPOSE,
+    DOT,
+    OUTER,
+    RESHAPE,
+    INDEX,
+    CONCATENATE,
+    STACK,
+    AFFINE,
+    RELU_LAYER,
+)

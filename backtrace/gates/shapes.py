@@ -1,0 +1,79 @@
+"""Shapes: what an array's axes are long, and which fit together.
+
+() is a number, (3,) a vector, (2, 3) a matrix of 2 rows and 3 columns. Written 3 and 2x3.
+"""
+
+from __future__ import annotations
+
+import math
+
+Shape = tuple[int, ...]
+
+
+class ShapeError(Exception):
+    """Shapes that do not fit: `what` says which, `hint` what would fit ("" if nothing obvious)."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+def say(shape: Shape) -> str:
+    """2x3; `number` for no axis at all."""
+    return "x".join(map(str, shape)) if shape else "number"
+
+
+def size(shape: Shape) -> int:
+    """How many entries."""
+    return math.prod(shape)
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape that all are repeated to: axes are aligned at their ends, and an axis of length 1
+    is repeated (https://numpy.org/doc/stable/user/basics.broadcasting.html). Raises ShapeError.
+    """
+    result = shapes[0]
+    for shape in shapes[1:]:
+        if shape == result or not shape:
+            continue
+        longer, shorter = (result, shape) if len(result) >= len(shape) else (shape, result)
+        head = len(longer) - len(shorter)
+        merged = list(longer[:head])
+        for a, b in zip(longer[head:], shorter, strict=True):
+            if a != b and 1 not in (a, b):
+                raise ShapeError(f"shapes {say(result)} and {say(shape)} do not fit")
+            merged.append(b if a == 1 else a)
+        result = tuple(merged)
+    return result
+
+
+def axis_of(shape: Shape, axis: int) -> int:
+    """The axis counted from the front. Raises ShapeError where there is none such."""
+    if not -len(shape) <= axis < len(shape):
+        last = len(shape) - 1
+        hint = f"its axes are {'0' if last == 0 else f'0 to {last}'}" if shape else ""
+        raise ShapeError(f"there is no axis {axis} in shape {say(shape)}", hint)
+    return axis % len(shape)
+
+
+def without(shape: Shape, axis: int | None) -> Shape:
+    """What is left of a shape when it is reduced along an axis, or along all (None)."""
+    if axis is None:
+        return ()
+    place = axis_of(shape, axis)
+    return shape[:place] + shape[place + 1 :]
+
+
+def matrix_product(x: Shape, y: Shape) -> Shape:
+    """The shape of x @ y: a vector on the left is a row, on the right a column; further axes in
+    front are a batch. Raises ShapeError."""
+    for shape in (x, y):
+        if not shape:
+            raise ShapeError("@ multiplies matrices and vectors, not a number", "a product is *")
+    inner = y[0] if len(y) == 1 else y[-2]
+    if x[-1] != inner:
+        words = f"shapes {say(x)} and {say(y)} do not fit: {x[-1]} columns on the left of @"
+        raise ShapeError(f"{words}, {inner} rows on its right")
+    batch = broadcast(x[:-2], y[:-2])
+    return batch + x[-2:-1] + (y[-1:] if len(y) > 1 else ())

@@ -1,0 +1,86 @@
+"""Both passes of a formula at a point: on floats, or, where a value is an array, on arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backtrace import engine
+from backtrace.algebra import Algebra
+from backtrace.algebra.floats import FLOATS
+from backtrace.checks.subject import Flow
+from backtrace.engine import Backward
+from backtrace.entries import shape_of
+from backtrace.errors import UsageError
+from backtrace.formula.shapes import is_of_numbers, with_shapes
+from backtrace.formula.values import memory
+from backtrace.gates.shapes import Shape, say, size
+from backtrace.graph import Graph
+from backtrace.request import Request
+
+_COPIES = 4  # a value, its gradient, and what an edge carries
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Every node's value, what flowed back, and the algebra of both; `backward` is the second pass
+    alone, to be asked again for other values."""
+
+    m: Algebra
+    values: list[Any]
+    flow: Backward
+    backward: Flow
+
+
+def run(graph: Graph, point: Mapping[str, Any], request: Request) -> Passes:
+    """Forward, then backward. Raises UsageError for what arrays cannot be asked."""
+    shapes = {name: shape_of(value) for name, value in point.items()}
+    backward = functools.partial(engine.backward, convention=request.granularity.kink)
+    if request.upstream is None and is_of_numbers(graph, shapes):
+        values = [float(value) for value in graph.evaluate(FLOATS, point)]
+        return Passes(FLOATS, values, backward(graph, values, FLOATS), backward)
+    _refuse_for_arrays(request)
+    _, of_nodes = with_shapes(graph, shapes)
+    _refuse_too_large(of_nodes)
+    from backtrace.algebra.arrays import ARRAYS, quiet
+
+    backward = functools.partial(backward, seed=_seed(request.upstream, of_nodes[graph.output]))
+    with quiet():
+        values = graph.evaluate(ARRAYS, point)
+        return Passes(ARRAYS, values, backward(graph, values, ARRAYS), backward)
+
+
+def _seed(upstream: Any, output: Shape) -> Any:
+    if upstream is None:
+        return 1.0
+    shape = shape_of(upstream)
+    if shape and shape != output:
+        what = f"the upstream has shape {say(shape)}, and the output {say(output)}"
+        raise UsageError(what, hint="a number stands for every entry")
+    return upstream
+
+
+def _refuse_for_arrays(request: Request) -> None:
+    """The views that are made of numbers, one by one."""
+    asked = {
+        "--exact": request.exact,
+        "--precision": request.precision is not None,
+        "--symbolic": request.symbolic,
+        "--order 2": request.order == 2,
+    }
+    for option, is_asked in asked.items():
+        if is_asked:
+            what = f"{option} is for formulas of numbers, and here are arrays (or an upstream)"
+            raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
+
+
+def _refuse_too_large(shapes: tuple[Shape, ...]) -> None:
+    needed = 8.0 * _COPIES * sum(map(size, shapes))
+    if needed > memory():
+        largest = max(shapes, key=size)
+        what = (
+            f"the trace needs {needed / 1e9:,.0f} GB of memory; the largest gate is {say(largest)}"
+        )
+        raise UsageError(what)

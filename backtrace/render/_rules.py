@@ -1,0 +1,129 @@
+"""What is said of arrays in words: rules with shapes, what was summed, what was not formed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backtrace.entries import shape_of
+from backtrace.gates.shapes import Shape, matrix_product, say, size
+from backtrace.record import Edge, Record
+from backtrace.render._view import View
+
+_WORTH_SAYING = 1000  # entries of a Jacobian
+_MOST_PRODUCTS = 64
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_AXES = {1: ("entries",), 2: ("rows", "columns")}
+
+
+def rule_with_shapes(record: Record, edge: Edge) -> str:
+    """`upstream @ x.T, (2x1)(1x2) = 2x2`: a pullback in the operands' names."""
+    rule = rule_of(record, edge)
+    shapes = _product_shapes(record, edge)
+    return f"{rule}, {shapes}" if shapes else rule
+
+
+def rule_of(record: Record, edge: Edge) -> str:
+    """The pullback in words, with the operands' names for the gate's parameters."""
+    node = record.graph.nodes[edge.gate]
+    gate = node.gate
+    assert gate is not None
+    position = _position(record, edge)
+    rule = gate.rules[min(position, len(gate.rules) - 1)]
+    if gate.variadic or gate.is_own:
+        return rule
+    names = {gate.output: node.name or f"#{edge.gate}"}
+    for parameter, operand in zip(gate.parameters, node.operands, strict=False):
+        if isinstance(operand, int):
+            names[parameter] = record.graph.nodes[operand].name or f"#{operand}"
+    return re.sub(r"\b[A-Za-z]\b", lambda found: names.get(found.group(), found.group()), rule)
+
+
+def _position(record: Record, edge: Edge) -> int:
+    operands = record.graph.nodes[edge.gate].operands
+    return [k for k, operand in enumerate(operands) if isinstance(operand, int)][edge.operand]
+
+
+def _product_shapes(record: Record, edge: Edge) -> str:
+    """(2x1)(1x2) = 2x2, of a rule that is a product of matrices; vectors are columns."""
+    node = record.graph.nodes[edge.gate]
+    gate = node.gate
+    if gate is None or gate.name != "matmul" or len(node.inputs) != 2:
+        return ""
+    x, y = (shape_of(record.values[source]) for source in node.inputs)
+    if len(x) > 2 or len(y) > 2:
+        return ""
+    left = (1, *x) if len(x) == 1 else x
+    right = (*y, 1) if len(y) == 1 else y
+    upstream = matrix_product(left, right)
+    factors = (upstream, right[::-1]) if edge.operand == 0 else (left[::-1], upstream)
+    result = left if edge.operand == 0 else right
+    return f"({say(factors[0])})({say(factors[1])}) = {say(result)}"
+
+
+def repeated(record: Record, edge: Edge) -> str:
+    """`b was repeated over 100 rows: summed over rows`; "" where it was not."""
+    node = record.graph.nodes[edge.gate]
+    whole = shape_of(record.values[edge.gate])
+    own = shape_of(record.values[edge.input])
+    if edge.local is None or whole == own:
+        return ""
+    name = record.graph.nodes[edge.input].name or f"#{edge.input}"
+    padded = (1,) * (len(whole) - len(own)) + own
+    axes = [k for k, (a, b) in enumerate(zip(whole, padded, strict=True)) if a != b]
+    if not axes or node.gate is None:
+        return ""
+    words = " and ".join(f"{whole[k]:,} {_axis_name(k, len(whole), whole[k])}" for k in axes)
+    over = " and ".join(_axis_name(k, len(whole)) for k in axes)
+    return f"{name} was repeated over {words}: summed over {over}"
+
+
+def _axis_name(axis: int, count: int, length: int = 2) -> str:
+    names = _AXES.get(count)
+    name = names[axis] if names else f"axis {axis}"
+    if names and length == 1:
+        return name[:-1] if name != "entries" else "entry"
+    return name
+
+
+def jacobian_size(record: Record, edge: Edge) -> str:
+    """`Jacobian 409,600 x 409,600, 1.3 TB, not formed`."""
+    rows = size(shape_of(record.values[edge.gate]))
+    columns = size(shape_of(record.values[edge.input]))
+    if rows * columns < _WORTH_SAYING:
+        return ""
+    kind = "diagonal of a Jacobian" if edge.local is not None else "Jacobian"
+    return f"{kind} {rows:,} x {columns:,}, {_bytes(8.0 * rows * columns)}, not formed"
+
+
+def _bytes(count: float) -> str:
+    unit = 0
+    while count >= 1000 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.2g} {_UNITS[unit]}" if count < 10 else f"{count:,.0f} {_UNITS[unit]}"
+
+
+def shape_note(shape: Shape) -> str:
+    """` (2x2)`; nothing for a number."""
+    return f" ({say(shape)})" if shape else ""
+
+
+def local_text(edge: Edge, view: View) -> str:
+    """The local gradient: a diagonal of ones or zeros is one number."""
+    local = edge.local
+    return view.value(local * 1.0) if shape_of(local) else view.number(local)
+
+
+def shown_products(edge: Edge, view: View) -> Iterator[tuple[str, str, str]]:
+    """The printed factors and products of an edge's entries, where they are written out."""
+    if edge.local is None or shape_of(edge.upstream) != shape_of(edge.downstream):
+        return
+    if not shape_of(edge.downstream):
+        yield view.number(edge.upstream), view.number(edge.local), view.number(edge.downstream)
+        return
+    if edge.downstream.size > _MOST_PRODUCTS:
+        return
+    local = edge.local + 0.0 * edge.downstream
+    for entries in zip(edge.upstream.flat, local.flat, edge.downstream.flat, strict=True):
+        u, s, d = (view.number(float(entry)) for entry in entries)
+        yield u, s, d

@@ -1,0 +1,25 @@
+"""What is asked of a trace, beside the formula and the point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backtrace import checks
+from backtrace.record import Granularity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """`upstream` is the gradient that arrives at the output (None: 1, for every entry)."""
+
+    granularity: Granularity = field(default_factory=Granularity)
+    wrt: Sequence[str] | None = None
+    symbolic: bool = False
+    exact: bool = False
+    precision: int | None = None
+    order: int = 1
+    upstream: Any = None
+    check: bool = True
+    budget: checks.Budget = field(default_factory=checks.Budget)
