@@ -8,21 +8,22 @@ import stat
 from backtrace.errors import UsageError
 
 
-def write(path: str, text: str) -> None:
+def write(path: str, text: str | bytes) -> None:
     """Writes beside the file first and renames, so that it is never half written. What a link
     points to is written, and a pipe or a device is written to. Raises UsageError."""
     import tempfile  # slow to load, and seldom needed
 
     target = os.path.realpath(path)
+    data = text if isinstance(text, bytes) else text.encode("utf-8")
     try:
         if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            with open(target, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with open(target, "wb") as file:
+                file.write(data)
             return
         handle, beside = tempfile.mkstemp(prefix=".backtrace-", dir=os.path.dirname(target))
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
             os.chmod(beside, _usual_mode(target))
             os.replace(beside, target)
         except BaseException:

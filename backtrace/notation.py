@@ -58,15 +58,9 @@ def nested(value: Any, digits: int = DIGITS) -> str:
     return number(float(value), digits)
 
 
-def plain_array(value: Any) -> Any:
-    """A number or an array as JSON has it: nested lists."""
-    if not getattr(value, "shape", ()):
-        return plain(float(value))
-    return _plain_list(value.tolist())
-
-
-def _plain_list(value: Any) -> Any:
-    return [_plain_list(v) for v in value] if isinstance(value, list) else plain(float(value))
+def plain_list(value: Any) -> Any:
+    """Nested lists of numbers as JSON has them."""
+    return [plain_list(v) for v in value] if isinstance(value, list) else plain(float(value))
 
 
 def plain(value: float) -> float | int | str:

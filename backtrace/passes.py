@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from backtrace import engine
 from backtrace.algebra import Algebra
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks.subject import Flow
 from backtrace.engine import Backward
 from backtrace.entries import shape_of
 from backtrace.errors import UsageError
@@ -31,14 +30,15 @@ class Passes:
     m: Algebra
     values: list[Any]
     flow: Backward
-    backward: Flow
+    backward: Callable[..., Backward]
 
 
 def run(graph: Graph, point: Mapping[str, Any], request: Request) -> Passes:
     """Forward, then backward. Raises UsageError for what arrays cannot be asked."""
     shapes = {name: shape_of(value) for name, value in point.items()}
     backward = functools.partial(engine.backward, convention=request.granularity.kink)
-    if request.upstream is None and is_of_numbers(graph, shapes):
+    of_numbers = request.upstream is None and not request.jacobian
+    if of_numbers and is_of_numbers(graph, shapes):
         values = [float(value) for value in graph.evaluate(FLOATS, point)]
         return Passes(FLOATS, values, backward(graph, values, FLOATS), backward)
     _refuse_for_arrays(request)

@@ -132,6 +132,30 @@ class SecondDerivative:
 
 
 @dataclass(frozen=True, slots=True)
+class Jacobian:
+    """All derivatives of a gate (None: of the output) by one node, as a matrix: `entries` has a row
+    for every entry of the one and a column for every entry of the other; None where it is too
+    large. `structure` says what it looks like."""
+
+    gate: int | None
+    input: int
+    rows: int
+    columns: int
+    entries: Any
+    structure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """Steps against the gradient: the output before the first and after each, and where the
+    variables that were moved have ended."""
+
+    rate: float
+    outputs: tuple[float, ...]
+    point: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Where a number first goes bad, and what became of it.
 
@@ -159,6 +183,7 @@ class Record:
     locals, downstreams per node one number or array per gate input (`node.inputs`), () for leaves
     checks              by variable; empty when the check was not asked for
     wordings            the same numbers as formulas, exactly, or to more digits, if asked for
+    jacobians, descent  formed, and gone down, if asked for
     seconds             the entries of the Hessian, if asked for: each pair of variables once
     granularity, groups how the graph was reshaped; the groups that were fused, or that could be
     """
@@ -179,6 +204,8 @@ class Record:
     groups: tuple[Group, ...] = ()
     wordings: tuple[Wording, ...] = ()
     seconds: tuple[SecondDerivative, ...] = ()
+    jacobians: tuple[Jacobian, ...] = ()
+    descent: Descent | None = None
 
     @property
     def has_point(self) -> bool:

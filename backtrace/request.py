@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ from backtrace.record import Granularity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`upstream` is the gradient that arrives at the output (None: 1, for every entry)."""
+    """`upstream` is the gradient that arrives at the output (None: 1, for every entry); `rate` and
+    `steps` ask for gradient descent; `tick` is called after every step of it."""
 
     granularity: Granularity = field(default_factory=Granularity)
     wrt: Sequence[str] | None = None
@@ -21,5 +22,9 @@ class Request:
     precision: int | None = None
     order: int = 1
     upstream: Any = None
+    jacobian: bool = False
+    rate: float | None = None
+    steps: int = 1
+    tick: Callable[[], None] = lambda: None
     check: bool = True
     budget: checks.Budget = field(default_factory=checks.Budget)

@@ -8,21 +8,42 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from backtrace.entries import kept, shape_of
 from backtrace.errors import UsageError
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
-from backtrace.record import VERDICTS, Check, Fault, Granularity, Note, SecondDerivative, Wording
+from backtrace.record import (
+    VERDICTS,
+    Check,
+    Descent,
+    Fault,
+    Granularity,
+    Jacobian,
+    Note,
+    SecondDerivative,
+    Wording,
+)
 
 _SCHEMA = "backtrace.trace/1"
 
 
-def read(text: str) -> dict[str, Any]:
-    """The fields of a Record. Raises UsageError where the text is not a saved trace."""
+def read(text: str, arrays: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """The fields of a Record; `arrays` are those that were written beside the JSON. Raises
+    UsageError where the text is not a saved trace."""
+
+    def beside(found: dict[str, Any]) -> Any:
+        if found.keys() != {"npz", "shape"}:
+            return found
+        if found["npz"] not in arrays:
+            raise UsageError("the large arrays of this trace are in another file (.npz)")
+        return arrays[found["npz"]]
+
     try:
-        saved = json.loads(text)
+        saved = json.loads(text, object_hook=beside)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"this is not JSON: {error}") from None
     if not isinstance(saved, dict) or saved.get("schema") != _SCHEMA:
@@ -79,8 +100,25 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
         "granularity": granularity,
         "groups": groups,
         "wordings": tuple(_wording(w, len(nodes)) for w in saved.get("wordings", ())),
+        "jacobians": tuple(_jacobian(j, len(nodes)) for j in saved.get("jacobians", ())),
+        "descent": _descent(saved["descent"]) if saved.get("descent") else None,
         "seconds": tuple(_second(s) for s in saved.get("second_derivatives", ())),
     }
+
+
+def _jacobian(saved: dict[str, Any], nodes: int) -> Jacobian:
+    if saved["input"] not in range(nodes) or saved["gate"] not in (None, *range(nodes)):
+        raise ValueError("a Jacobian of no node")
+    entries = None if saved["entries"] is None else _value(saved["entries"])
+    rows, columns = saved["shape"]
+    return Jacobian(
+        saved["gate"], saved["input"], int(rows), int(columns), entries, str(saved["structure"])
+    )
+
+
+def _descent(saved: dict[str, Any]) -> Descent:
+    point = {str(name): _value(value) for name, value in saved["point"].items()}
+    return Descent(float(saved["rate"]), tuple(map(float, saved["outputs"])), point)
 
 
 def _second(saved: dict[str, Any]) -> SecondDerivative:
@@ -133,7 +171,7 @@ def _check(saved: dict[str, Any]) -> Check:
 
 def _value(value: Any) -> Any:
     """A number of the trace, or an array; null where it has no point."""
-    if isinstance(value, list):
+    if isinstance(value, list) or shape_of(value):
         import numpy as np
 
         return kept(np.array(value, dtype=float))

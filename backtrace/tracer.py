@@ -22,7 +22,17 @@ from backtrace.formula.printer import spell_constant
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
-from backtrace.record import Fault, Granularity, Group, Note, Record, SecondDerivative, Wording
+from backtrace.record import (
+    Descent,
+    Fault,
+    Granularity,
+    Group,
+    Jacobian,
+    Note,
+    Record,
+    SecondDerivative,
+    Wording,
+)
 from backtrace.render import View
 from backtrace.request import Request
 from backtrace.suggestions import near_misses
@@ -40,9 +50,10 @@ class Trace(Record):
         return self.show("json")
 
     @classmethod
-    def from_json(cls, text: str) -> Trace:
-        """A trace that `to_json` wrote. Raises UsageError where it is damaged."""
-        trace = cls(**saved.read(text))
+    def from_json(cls, text: str, arrays: Mapping[str, Any] | None = None) -> Trace:
+        """A trace that `to_json` wrote; `arrays` is the .npz file beside it, if there is one (what
+        `numpy.load` gives). Raises UsageError where it is damaged."""
+        trace = cls(**saved.read(text, arrays or {}))
         try:  # what the schema cannot say: every number where a number is due
             for format in render.formats():
                 trace.show(format)
@@ -73,12 +84,17 @@ def trace(
     exact: bool = False,
     precision: int | None = None,
     order: int = 1,
+    upstream: object = None,
+    jacobian: bool = False,
+    rate: float | None = None,
+    steps: int = 1,
+    seed: int = 0,
     check: bool = True,
     budget: checks.Budget | None = None,
 ) -> Trace:
     """Traces a formula at a point, gate by gate.
 
-    point   a number for every variable (or its text: "1/3")
+    point   a number or an array for every variable (or its text: "1/3", "[1, 2]", "randn(3)")
     wrt     the variables whose gradients are asked for; all of them when it is None
     fuse    whether groups that spell out a bigger gate become it: all, or those named
     expand  whether gates that are made of others are opened, before anything is fused
@@ -87,6 +103,10 @@ def trace(
     symbolic, exact, precision   the same trace as formulas, exactly, to so many digits: `wordings`.
             A formula that is given no value at all is traced as formulas
     order   2 for second derivatives as well: `seconds`
+    upstream  the gradient that arrives at the output, a number or an array in its shape: 1
+    jacobian  whether Jacobians are formed, of every gate and of the output: `jacobians`
+    rate, steps  gradient descent by so many steps of this size: `descent`
+    seed    for the random arrays among the texts of the point
     check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
 
     Raises FormulaError, ValueGivenError or UsageError (all BacktraceError), with the place.
@@ -101,10 +121,16 @@ def trace(
         exact=exact,
         precision=precision,
         order=order,
+        upstream=None
+        if upstream is None
+        else read_mapping({"upstream": upstream})["upstream"].value,
+        jacobian=jacobian,
+        rate=rate,
+        steps=steps,
         check=check,
         budget=budget or checks.Budget(),
     )
-    return trace_given(formula, read_mapping(point or {}), request)
+    return trace_given(formula, read_mapping(point or {}, seed), request)
 
 
 def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> Trace:
@@ -160,7 +186,33 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         groups=groups,
         wordings=tuple(wordings),
         seconds=_seconds(subject, request) if fault is None else (),
+        jacobians=_jacobians(graph, passed, request, asked),
+        descent=_descent(graph, point, request, asked, values),
     )
+
+
+def _jacobians(
+    graph: Graph, passed: passes.Passes, request: Request, asked: Sequence[str]
+) -> tuple[Jacobian, ...]:
+    if not request.jacobian:
+        return ()
+    from backtrace.jacobians import jacobians  # with NumPy
+
+    return tuple(jacobians(graph, passed, asked))
+
+
+def _descent(
+    graph: Graph,
+    point: Mapping[str, Any],
+    request: Request,
+    asked: Sequence[str],
+    values: Sequence[Any],
+) -> Descent | None:
+    if request.rate is None:
+        return None
+    from backtrace.descent import descend
+
+    return descend(graph, point, asked, request, values[graph.output], request.tick)
 
 
 def _readable(formula: str, granularity: Granularity) -> str:

@@ -25,6 +25,7 @@ FLOORS = [
     {"fusion", "checks", "render"},
     {"faults", "notes", "catalogue", "saved", "wording", "request"},
     {"passes"},
+    {"jacobians", "descent"},
     {"tracer"},
     {"comparison"},
     {"cli"},

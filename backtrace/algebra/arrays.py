@@ -86,7 +86,9 @@ class Arrays(Derived):
     @staticmethod
     def where(condition: Value, a: Value, b: Value) -> Value:
         if not isinstance(condition, np.ndarray):
-            return a if condition else b
+            taken = a if condition else b
+            shape = np.broadcast_shapes(np.shape(a), np.shape(b))
+            return taken if np.shape(taken) == shape else np.broadcast_to(taken, shape)
         if type(a) is int and type(b) is int and {a, b} == {0, 1}:
             # a mask is as good as ones and zeros, and an eighth of the size
             return np.not_equal(condition, 0) if a else np.equal(condition, 0)

@@ -91,6 +91,10 @@ class Floats(Derived):
     equal = _indicator(operator.eq)
     not_equal = _indicator(operator.ne)
 
+    def logsumexp(self, *values: float) -> float:
+        peak = self.maximum(*values)
+        return super().logsumexp(*values) if math.isfinite(peak) else peak
+
     @staticmethod
     def exp(x: float) -> float:
         try:

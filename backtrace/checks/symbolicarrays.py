@@ -17,7 +17,7 @@ import sympy
 
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
-from backtrace.checks.symbolic import exact, read, text_of, value_of, words
+from backtrace.checks.symbolic import exact, read, text_of, value_by_replacing, words
 from backtrace.gates.shapes import Shape
 
 _LONGEST = 200  # characters of an entry's derivative
@@ -92,6 +92,12 @@ class ArrayReading:
         """The function as one of arrays: its own meaning, or entry by entry."""
         if name == "f_cross_entropy":
             return functools.partial(_cross_entropy, self._values)
+        if name in ("f_max", "f_min"):
+            best = max if name == "f_max" else min
+            return _choice(
+                lambda *entries: best(entries, key=self.value),  # SymPy's Max of 12 takes seconds
+                functools.partial(_entrywise, function),
+            )
         own = _OF_ARRAYS.get(name.removeprefix("f_"))
         if own is not None:
             return functools.partial(own, functools.partial(_entrywise, function))
@@ -126,7 +132,7 @@ class ArrayReading:
         )(symbols)
 
     def value(self, expression: Any) -> float:
-        return value_of(sympy.Integer(0) + expression, self._values)
+        return value_by_replacing(sympy.Integer(0) + expression, self._values)
 
     def text(self, expression: Any) -> str:
         text = text_of(expression, self._names)
@@ -192,10 +198,12 @@ def _reduced(function: Callable[..., Any], x: Any, axis: int | None) -> Any:
     return result if result.shape else result[()]
 
 
-def _choice(best: Callable[..., Any]) -> Callable[..., Any]:
-    def choose(elementwise: Any, *values: Any, p_axis: Any = None) -> Any:
+def _choice(reduce: Callable[..., Any], elementwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is a reduction of one array, and entry by entry of several."""
+
+    def choose(*values: Any, p_axis: Any = None) -> Any:
         if p_axis is not None or (len(values) == 1 and np.ndim(values[0])):
-            return _reduced(best, values[0], _axis(p_axis))
+            return _reduced(reduce, values[0], _axis(p_axis))
         return elementwise(*values)
 
     return choose
@@ -232,9 +240,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "std": lambda _, x, p_axis=None: _root(_var(None, x, p_axis)),
     "norm": lambda _, x, p_axis=None: _root(_sum(None, x * x, p_axis)),
     "norm2": lambda _, x, p_axis=None: _sum(None, x * x, p_axis),
-    "max": _choice(sympy.Max),
-    "min": _choice(sympy.Min),
-    "logsumexp": _choice(_log_sum),
+    "logsumexp": lambda own, *x, p_axis=None: _choice(_log_sum, own)(*x, p_axis=p_axis),
     "softmax": _softmax,
     "log_softmax": lambda _, x, p_axis=-1: _entrywise(sympy.log, _softmax(None, x, p_axis)),
     "dot": lambda _, x, y: np.sum(x * y),

@@ -29,6 +29,17 @@ def names_in(text: str | None) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be done at all."""
+
+    file: str | None
+    wrt: str | None
+    compare: bool
+    no_check: bool
+    json_schema: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """--format, --json and --output."""
 
@@ -77,6 +88,50 @@ class Beside:
     explain: bool
     paths: str | None
     forward: str | None
+    full: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArraysAsked:
+    """What concerns arrays: random ones, the upstream, Jacobians, where large ones are written."""
+
+    seed: int
+    upstream: str | None
+    jacobian: bool
+    arrays: str | None
+
+    def beside(self, output: str | None, format: str) -> str:
+        """The file for large arrays, "" where none is asked for. Raises UsageError."""
+        if self.arrays is None:
+            return ""
+        if output is None or format != "json":
+            raise UsageError("--arrays npz needs a JSON file", hint="-o trace.json --arrays npz")
+        return output.removesuffix(".json") + ".npz"
+
+    def seed_gradient(self) -> Any:
+        """--upstream as a number or an array; None where it was not given."""
+        if self.upstream is None:
+            return None
+        from backtrace.formula.values import read_value
+
+        word = f"--upstream={self.upstream}"
+        return read_value(self.upstream, word, len("--upstream="), "upstream", self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescentAsked:
+    """--step and --steps."""
+
+    step: float | None
+    steps: int | None
+
+    def rate(self) -> float | None:
+        """Raises UsageError for steps of no size."""
+        if self.step is None and self.steps is not None:
+            raise UsageError("--steps needs the size of a step", hint="--step 0.1 --steps 100")
+        if self.step is not None and not 0 < abs(self.step) < float("inf"):
+            raise UsageError(f"--step is {self.step}, and a step has a size", hint="--step 0.1")
+        return self.step
 
 
 def _formats(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -129,6 +184,17 @@ look_options = _gathered(
 )
 """--digits, --color, --ascii and --width, handed on as one `look`."""
 
+task_options = _gathered(
+    "task",
+    Task,
+    click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin)."),
+    click.option("--wrt", metavar="x,y", help="Only the gradients by these variables."),
+    click.option("--compare", is_flag=True, help="The formula as written beside it fused."),
+    click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes."),
+    click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop."),
+)
+"""--file, --wrt, --compare, --no-check and --json-schema, handed on as one `task`."""
+
 destination_options = _gathered(
     "destination",
     Destination,
@@ -176,5 +242,32 @@ beside_options = _gathered(
     click.option("--explain", is_flag=True, help="Add the backward pass in words."),
     click.option("--paths", metavar="x,y", help="Add the routes from these to the output."),
     click.option("--forward", metavar="x,y", help="Add the tangents by these variables."),
+    click.option("--full", is_flag=True, help="Write long arrays out."),
 )
-"""--symbolic, --exact, --precision, --order, --explain, --paths and --forward, as one `beside`."""
+"""--symbolic, --exact, --precision, --order, --explain, --paths, --forward and --full, as one
+`beside`."""
+
+arrays_options = _gathered(
+    "arrays",
+    ArraysAsked,
+    click.option("--seed", type=int, default=0, metavar="N", help="For randn and rand (0)."),
+    click.option(
+        "--upstream", metavar="VALUE", help="The gradient that arrives at the output (1)."
+    ),
+    click.option("--jacobian", is_flag=True, help="Form Jacobians, and say what they look like."),
+    click.option(
+        "--arrays",
+        type=click.Choice(["npz"]),
+        metavar="npz",
+        help="With -o FILE.json: large arrays in FILE.npz.",
+    ),
+)
+"""--seed, --upstream, --jacobian and --arrays, handed on as one `arrays`."""
+
+descent_options = _gathered(
+    "descent",
+    DescentAsked,
+    click.option("--step", type=float, metavar="SIZE", help="Go a step down the gradient."),
+    click.option("--steps", type=int, metavar="N", help="Go N such steps; shows how it went."),
+)
+"""--step and --steps, handed on as one `descent`."""

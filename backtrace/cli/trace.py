@@ -8,16 +8,23 @@ from typing import Any
 import click
 
 from backtrace.cli.options import (
+    ArraysAsked,
     Beside,
+    DescentAsked,
     Destination,
     GranularityAsked,
+    Task,
+    arrays_options,
     beside_options,
+    descent_options,
     destination_options,
     granularity_options,
     look_options,
     names_in,
+    task_options,
 )
 from backtrace.cli.output import Look, complain, say
+from backtrace.cli.progress import ticking
 from backtrace.cli.source import formula_and_values
 from backtrace.errors import BacktraceError, UsageError
 
@@ -35,28 +42,24 @@ EXAMPLES = """\b
     epilog="Examples:\n\n" + EXAMPLES,
 )
 @click.argument("words", nargs=-1, metavar="FORMULA [NAME=VALUE ...]")
-@click.option("--file", metavar="FILE", help="Read the formula from FILE (- is standard input).")
+@task_options
 @destination_options
-@click.option("--wrt", metavar="x,y", help="Only the gradients by these variables.")
 @beside_options
 @granularity_options
-@click.option("--compare", is_flag=True, help="The formula as written beside the formula fused.")
-@click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes.")
-@click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop.")
+@arrays_options
+@descent_options
 @look_options
 def trace(
     words: tuple[str, ...],
-    file: str | None,
+    task: Task,
     destination: Destination,
-    wrt: str | None,
     beside: Beside,
     granularity: GranularityAsked,
-    compare: bool,
-    no_check: bool,
-    json_schema: bool,
+    arrays: ArraysAsked,
+    descent: DescentAsked,
     look: Look,
 ) -> int:
-    if json_schema:
+    if task.json_schema:
         from importlib import resources
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
@@ -64,30 +67,58 @@ def trace(
     from backtrace.formula.point import read_words
     from backtrace.request import Request
 
-    formula, values = formula_and_values(words, file)
+    formula, values = formula_and_values(words, task.file)
     format = destination.chosen()
+    steps = descent.steps or 1
     request = Request(
         granularity=granularity.granularity(),
-        wrt=names_in(wrt) if wrt is not None else None,
+        wrt=names_in(task.wrt) if task.wrt is not None else None,
         symbolic=beside.symbolic,
         exact=beside.exact,
         precision=beside.precision,
         order=beside.order,
-        check=not no_check,
+        upstream=arrays.seed_gradient(),
+        jacobian=arrays.jacobian,
+        rate=descent.rate(),
+        steps=steps,
+        check=not task.no_check,
     )
-    view = look.view(to_file=destination.output is not None)
-    run = _compared if compare else _traced
-    text, result, is_right = run(formula, read_words(values), request, format, view, beside)
+    view = replace(look.view(to_file=destination.output is not None), full=beside.full)
+    beside_file = arrays.beside(destination.output, format)
+    run = _compared if task.compare else _traced
+    with ticking(steps if request.rate else 0, "descending") as tick:
+        given = read_words(values, arrays.seed)
+        result = run(formula, given, replace(request, tick=tick), format, view, beside)
+    text, outcome, is_right = result
     if destination.output is None:
         say(text)
+    elif beside_file:
+        _write_both(outcome, view, destination.output, beside_file)
     else:
         from backtrace.files import write
 
         write(destination.output, text)
-    problem = _problem(result)
+    problem = _problem(outcome)
     if problem is not None:
         complain(problem, look.color)
     return 0 if is_right else 1
+
+
+def _write_both(traced: Any, view: Any, output: str, beside: str) -> None:
+    """The JSON, and its large arrays in a file beside it."""
+    import io
+    import os
+
+    import numpy as np
+
+    from backtrace.files import write
+    from backtrace.render.json import with_store
+
+    text, arrays = with_store(traced, view, os.path.basename(beside))
+    data = io.BytesIO()
+    np.savez(data, **arrays)
+    write(beside, data.getvalue())
+    write(output, text)
 
 
 def _traced(
@@ -98,6 +129,10 @@ def _traced(
     from backtrace.tracer import known_variables, trace_given
 
     traced = trace_given(formula, given, request)
+    if traced.has_arrays and (beside.paths or beside.forward):
+        option = "--paths" if beside.paths else "--forward"
+        what = f"{option} is for formulas of numbers, and here are arrays"
+        raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
     view = replace(
         view,
         explain=beside.explain,

@@ -133,7 +133,7 @@ def _carry(
     shape = np.shape(operands[k])
     if np.shape(product) == shape:
         return product, mask
-    return m.summed_to(product, shape), _reduced(mask, shape, m)
+    return m.summed_to(product, shape), _reduced(mask, np.shape(product), shape, m)
 
 
 def _product(upstream: Value, slope: Value) -> Value:
@@ -143,5 +143,5 @@ def _product(upstream: Value, slope: Value) -> Value:
     return upstream * slope
 
 
-def _reduced(mask: Mask, shape: tuple[int, ...], m: Arrays) -> Mask:
-    return None if mask is None else m.summed_to(mask * 1, shape) != 0
+def _reduced(mask: Mask, whole: tuple[int, ...], shape: tuple[int, ...], m: Arrays) -> Mask:
+    return None if mask is None else m.summed_to(np.broadcast_to(mask, whole) * 1, shape) != 0

@@ -10,6 +10,12 @@ from backtrace.formula.printer import label
 from backtrace.notation import plain
 from backtrace.paths import Route, routes
 from backtrace.record import KINK, Record, Wording
+from backtrace.render._asked import (
+    descent_lines,
+    descent_object,
+    jacobian_lines,
+    jacobian_objects,
+)
 from backtrace.render._explain import steps
 from backtrace.render._view import View, output_name
 
@@ -31,6 +37,10 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
             f"forward mode: how every gate changes with {name}",
             list(_tangents(record, view, name)),
         )
+    if record.jacobians:
+        yield "Jacobians", list(jacobian_lines(record, view))
+    if record.descent is not None:
+        yield "gradient descent", list(descent_lines(record, view))
     if view.explain:
         yield "step by step", list(steps(record, view))
 
@@ -179,6 +189,10 @@ def objects(record: Record, view: View) -> dict[str, Any]:
             for name, start in record.graph.inputs.items()
             if name in view.forward
         }
+    if record.jacobians:
+        found["jacobians"] = jacobian_objects(record)
+    if record.descent is not None:
+        found["descent"] = descent_object(record)
     if view.explain:
         found["explain"] = list(steps(record, view))
     return found

@@ -27,7 +27,7 @@ class View:
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
     `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
     words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
-    long arrays out, `jacobian` adds what the Jacobians look like.
+    long arrays out.
     """
 
     width: int = 80
@@ -38,7 +38,6 @@ class View:
     paths: tuple[str, ...] = ()
     forward: tuple[str, ...] = ()
     full: bool = False
-    jacobian: bool = False
 
     def number(self, value: float) -> str:
         return number(value, self.digits)

@@ -9,7 +9,7 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.entries import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import plain, plain_array
+from backtrace.notation import plain, plain_list
 from backtrace.record import Check, Edge, Fault, Record
 from backtrace.render._rules import repeated, rule_of
 from backtrace.render._sections import objects
@@ -17,11 +17,19 @@ from backtrace.render._view import View
 
 SUFFIX = ".json"
 SCHEMA = "backtrace.trace/1"
+_LARGE = 100  # entries; what has more can be written beside the JSON
 
 
 def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
     return _lines({**payload(record), **objects(record, view)})
+
+
+def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, Any]]:
+    """As `render`, but with large arrays apart, for a .npz file called `name`."""
+    store = Store()
+    text = _lines({**payload(record), "arrays": name, **objects(record, view)}, store)
+    return text, store.arrays
 
 
 def payload(record: Record) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def head(record: Record) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "formula": record.formula,
-        "point": {name: plain_array(value) for name, value in record.point.items()},
+        "point": {name: _plain(value) for name, value in record.point.items()},
         "output": {
             "node": output,
             "name": record.graph.nodes[output].name or None,
@@ -124,14 +132,19 @@ def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
 
 
 def _number(record: Record, value: Any) -> Any:
-    """A number, or nested lists of them; null where the formula was given no point."""
-    return plain_array(value) if record.has_point else None
+    """A number or an array; null where the formula was given no point."""
+    return _plain(value) if record.has_point else None
+
+
+def _plain(value: Any) -> Any:
+    """A number as JSON has it; an array stays one until it is written."""
+    return value if shape_of(value) else plain(float(value))
 
 
 def check_object(check: Check) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "backprop": plain_array(check.backprop),
-        "symbolic": None if check.symbolic is None else plain_array(check.symbolic),
+        "backprop": _plain(check.backprop),
+        "symbolic": None if check.symbolic is None else _plain(check.symbolic),
         "derivative": check.derivative,
         "numeric": _measured(check.numeric),
         "relative_error": _measured(check.relative_error),
@@ -157,19 +170,47 @@ def _fault_object(fault: Fault) -> dict[str, Any]:
 
 def _measured(value: Any) -> Any:
     """A measured number keeps its point: -4.0."""
-    if shape_of(value):
-        return plain_array(value)
-    if value is None or math.isfinite(value):
+    if value is None or shape_of(value) or math.isfinite(value):
         return value
     return str(plain(value))
 
 
+def as_line(described: Any, store: Store | None = None) -> str:
+    """The object on one line; arrays as nested lists, or, if they are large, put into `store`."""
+
+    def written(array: Any) -> Any:
+        if store is not None and array.size > _LARGE:
+            return {"npz": store.key(array), "shape": list(array.shape)}
+        return plain_list(array.tolist())
+
+    return json.dumps(described, ensure_ascii=False, allow_nan=False, default=written)
+
+
+class Store:
+    """Large arrays that are written beside the JSON; the same array has one key."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+        self._keys: dict[int, str] = {}
+
+    def key(self, array: Any) -> str:
+        if id(array) not in self._keys:
+            self._keys[id(array)] = f"array{len(self.arrays)}"
+            self.arrays[self._keys[id(array)]] = array
+        return self._keys[id(array)]
+
+
 def line(described: Any) -> str:
-    return json.dumps(described, ensure_ascii=False, allow_nan=False)
+    """The object on one line, arrays as nested lists."""
+    return as_line(described)
 
 
-def _lines(described: dict[str, Any]) -> str:
+def _lines(described: dict[str, Any], store: Store | None = None) -> str:
     """Readable and fast: a line for every member of the large lists, and for every other key."""
+
+    def line(described: Any) -> str:
+        return as_line(described, store)
+
     rows = []
     for key, value in described.items():
         if isinstance(value, list) and value:

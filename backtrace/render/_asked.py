@@ -1,0 +1,108 @@
+"""Jacobians that were formed, and gradient descent, as lines and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from backtrace.formula.printer import label
+from backtrace.notation import plain
+from backtrace.record import Descent, Jacobian, Record
+from backtrace.render._view import View, output_name
+
+_MOST_ROWS, _MOST_COLUMNS = 8, 10
+_LONGEST_BAR = 40
+_MOST_POINTS = 11
+
+
+def jacobian_lines(record: Record, view: View) -> Iterator[str]:
+    """What each looks like; a small one in full."""
+    for jacobian in record.jacobians:
+        yield f"{_title(record, jacobian)}: {jacobian.rows:,} x {jacobian.columns:,}, " + (
+            jacobian.structure
+        )
+        yield from _matrix(jacobian, view)
+
+
+def _title(record: Record, jacobian: Jacobian) -> str:
+    node = record.graph.nodes[jacobian.input]
+    by = node.name or f"#{jacobian.input}"
+    if jacobian.gate is None:
+        return f"∂{output_name(record)}/∂{by}"
+    return f"#{jacobian.gate} {label(record.graph.nodes[jacobian.gate])} by {by}"
+
+
+def _matrix(jacobian: Jacobian, view: View) -> Iterator[str]:
+    if jacobian.entries is None:
+        return
+    if not view.full and (jacobian.rows > _MOST_ROWS or jacobian.columns > _MOST_COLUMNS):
+        return
+    cells = [[view.number(entry) for entry in row] for row in jacobian.entries.tolist()]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        numbers = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  " + "  ".join(numbers)
+
+
+def jacobian_objects(record: Record) -> list[dict[str, Any]]:
+    return [
+        {
+            "gate": jacobian.gate,
+            "input": jacobian.input,
+            "shape": [jacobian.rows, jacobian.columns],
+            "structure": jacobian.structure,
+            "entries": jacobian.entries,
+        }
+        for jacobian in record.jacobians
+    ]
+
+
+def descent_lines(record: Record, view: View) -> Iterator[str]:
+    """Where a step of the rate leads, and what the output is there; of many steps, some."""
+    descent = record.descent
+    assert descent is not None
+    count = len(descent.outputs) - 1
+    name = output_name(record)
+    steps = "one step" if count == 1 else f"{count:,} steps"
+    yield f"{steps} of {view.number(descent.rate)} against the gradient"
+    for variable, value in descent.point.items():
+        before = view.value(record.point[variable])
+        if count == 1:
+            gradient = view.value(record.gradients[variable])
+            rate = view.number(descent.rate)
+            yield f"  {variable} = {before} - {rate} × {gradient} = {view.value(value)}"
+        else:
+            yield f"  {variable} = {before} → {view.value(value)}"
+    first, last = descent.outputs[0], descent.outputs[-1]
+    yield f"  {name} = {view.number(first)} → {view.number(last)}"
+    if last > first:
+        yield f"  {name} went up: the step is too large"
+    if count > 1:
+        yield from _curve(descent, view, name)
+
+
+def _curve(descent: Descent, view: View, name: str) -> Iterator[str]:
+    """The output at some steps, a bar for each."""
+    outputs = descent.outputs
+    last = len(outputs) - 1
+    places = sorted({round(k * last / (_MOST_POINTS - 1)) for k in range(_MOST_POINTS)})
+    finite = [abs(x) for x in outputs if abs(x) < float("inf")]
+    largest = max(finite, default=0.0) or 1.0
+    shown = {place: view.number(outputs[place]) for place in places}
+    width = max(map(len, shown.values()))
+    yield f"  {'step':>{len(str(last)) + 4}}  {name:>{width}}"
+    for place, text in shown.items():
+        value = outputs[place]
+        length = round(_LONGEST_BAR * value / largest) if 0 <= value < float("inf") else 0
+        bar = ("#" if view.ascii else "█") * length
+        yield f"  {place:>{len(str(last)) + 4}}  {text:>{width}}  {bar}".rstrip()
+
+
+def descent_object(record: Record) -> dict[str, Any]:
+    descent = record.descent
+    assert descent is not None
+    return {
+        "rate": plain(descent.rate),
+        "outputs": [plain(output) for output in descent.outputs],
+        "point": dict(descent.point),
+    }
