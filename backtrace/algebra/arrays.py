@@ -91,7 +91,8 @@ class Arrays(Derived):
             return taken if np.shape(taken) == shape else np.broadcast_to(taken, shape)
         if type(a) is int and type(b) is int and {a, b} == {0, 1}:
             # a mask is as good as ones and zeros, and an eighth of the size
-            return np.not_equal(condition, 0) if a else np.equal(condition, 0)
+            mask = condition if condition.dtype == bool else np.not_equal(condition, 0)
+            return mask if a else np.logical_not(mask)
         return np.where(condition, a, b)
 
     less = _numpy(np.less)
@@ -176,6 +177,15 @@ class Arrays(Derived):
         return np.add.reduce(x, axis)
 
     @staticmethod
+    def aligned(u: Value, axis: Axis) -> Value:
+        """What a reduction along `axis` gave, with that axis back at length 1, to broadcast."""
+        if axis is None or not np.ndim(u):
+            return u
+        shape = list(np.shape(u))
+        shape.insert(axis if axis >= 0 else axis + len(shape) + 1, 1)
+        return np.reshape(u, shape)
+
+    @staticmethod
     def spread(u: Value, x: Value, axis: Axis) -> Value:
         """What a reduction of x along `axis` gave, repeated over what it was made of: a view."""
         whole = u if axis is None else np.expand_dims(u, axis)
@@ -192,25 +202,25 @@ class Arrays(Derived):
     @classmethod
     def softmax(cls, x: Value, axis: Axis) -> Value:
         """e^x over its sum, with the largest taken out, so that no exp overflows."""
-        powers = cls.exp(x - cls.spread(cls.real(cls.largest(x, axis)), x, axis))
-        return powers / cls.spread(cls.sum(powers, axis), x, axis)
+        powers = cls.exp(x - cls.aligned(cls.real(cls.largest(x, axis)), axis))
+        return powers / cls.aligned(cls.sum(powers, axis), axis)
 
     @classmethod
     def log_softmax(cls, x: Value, axis: Axis) -> Value:
-        shifted = x - cls.spread(cls.real(cls.largest(x, axis)), x, axis)
-        return shifted - cls.spread(cls.log(cls.sum(cls.exp(shifted), axis)), x, axis)
+        shifted = x - cls.aligned(cls.real(cls.largest(x, axis)), axis)
+        return shifted - cls.aligned(cls.log(cls.sum(cls.exp(shifted), axis)), axis)
 
     @classmethod
     def logsumexp_along(cls, x: Value, axis: Axis) -> Value:
         peak = cls.real(cls.largest(x, axis))
-        return peak + cls.log(cls.sum(cls.exp(x - cls.spread(peak, x, axis)), axis))
+        return peak + cls.log(cls.sum(cls.exp(x - cls.aligned(peak, axis)), axis))
 
     @classmethod
     def norm(cls, x: Value, axis: Axis) -> Value:
         """The square root of the sum of squares, scaled so that no square over- or underflows."""
         peak = np.max(np.abs(cls.real(x)), axis)
         size = np.where((peak == 0) | ~np.isfinite(peak), 1.0, peak)
-        return size * cls.sqrt(cls.sum(cls.square(x / cls.spread(size, x, axis)), axis))
+        return size * cls.sqrt(cls.sum(cls.square(x / cls.aligned(size, axis)), axis))
 
     @staticmethod
     def others(x: Value, axis: Axis) -> Value:

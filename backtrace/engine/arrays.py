@@ -6,19 +6,20 @@ along: that is the chain rule for a value that branches.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backtrace.algebra import Value
-from backtrace.algebra.arrays import Arrays, is_finite
+from backtrace.algebra.arrays import ARRAYS, Arrays, is_finite
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
 
 Mask = Any
-"""Which entries a gradient has reached; None: all of them. Behind a router's blocked entries
-everything is exactly 0, whatever the local gradients are there."""
+"""Which entries a gradient has reached; None: all of them; a function: ask it when you need it.
+Behind a router's blocked entries everything is exactly 0, whatever the local gradients are."""
 
 
 def flow(
@@ -67,7 +68,9 @@ def flow(
             else:
                 upstreams[source] = upstreams[source] + downstream
                 both = masks[source] is not None and reached is not None
-                masks[source] = np.logical_or(masks[source], reached) if both else None
+                masks[source] = (
+                    np.logical_or(_formed(masks[source]), _formed(reached)) if both else None
+                )
         locals_[index] = tuple(slopes)
         downstreams[index] = tuple(carried)
     kinks.reverse()
@@ -126,14 +129,16 @@ def _carry(
         return None, None
     product = _product(upstream, slope)
     if gate.blocks and isinstance(slope, np.ndarray):
-        passes = np.not_equal(slope, 0)
-        mask = passes if mask is None else np.logical_and(mask, passes)
+        passes = slope if slope.dtype == bool else np.not_equal(slope, 0)
+        mask = passes if mask is None else np.logical_and(_formed(mask), passes)
     if mask is not None and not is_finite(product):
-        product = np.where(mask, product, 0.0)
+        product = np.where(_formed(mask), product, 0.0)
     shape = np.shape(operands[k])
     if np.shape(product) == shape:
         return product, mask
-    return m.summed_to(product, shape), _reduced(mask, np.shape(product), shape, m)
+    if mask is not None:
+        mask = functools.partial(_reduced, mask, np.shape(product), shape)
+    return m.summed_to(product, shape), mask
 
 
 def _product(upstream: Value, slope: Value) -> Value:
@@ -143,5 +148,10 @@ def _product(upstream: Value, slope: Value) -> Value:
     return upstream * slope
 
 
-def _reduced(mask: Mask, whole: tuple[int, ...], shape: tuple[int, ...], m: Arrays) -> Mask:
-    return None if mask is None else m.summed_to(np.broadcast_to(mask, whole) * 1, shape) != 0
+def _reduced(mask: Mask, whole: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The mask of an operand that was repeated: where any of its copies was reached."""
+    return ARRAYS.summed_to(np.broadcast_to(_formed(mask), whole) * 1, shape) != 0
+
+
+def _formed(mask: Mask) -> Any:
+    return mask() if callable(mask) else mask

@@ -34,6 +34,8 @@ def _flipped(m: Any, x: Value) -> Value:
 
 def matmul_pullback(m: Any, k: int, u: Value, _: Value, x: Value, y: Value) -> Value:
     """dL/dx = u @ y.T and dL/dy = x.T @ u, summed over a batch that only the other has."""
+    if len(m.shape(x)) == len(m.shape(y)) == 2:
+        return m.matmul(u, m.transpose(y)) if k == 0 else m.matmul(m.transpose(x), u)
     upstream, a, b = _as_matrices(m, u, x, y)
     whole = m.matmul(upstream, _flipped(m, b)) if k == 0 else m.matmul(_flipped(m, a), upstream)
     of = a if k == 0 else b

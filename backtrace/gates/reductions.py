@@ -26,7 +26,7 @@ def _mean(m: Any, x: Value, axis: int | None) -> Value:
 
 
 def _deviations(m: Any, x: Value, axis: int | None) -> Value:
-    return x - m.spread(_mean(m, x, axis), x, axis)
+    return x - m.aligned(_mean(m, x, axis), axis)
 
 
 def _variance(m: Any, x: Value, axis: int | None) -> Value:
@@ -101,7 +101,7 @@ PROD = _reduction(
     "the product of the entries",
     Role.SWITCHER,
     forward=lambda m, x, axis: m.product(x, axis),
-    pullback=lambda m, u, f, x, axis: m.spread(u, x, axis) * m.others(x, axis),
+    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * m.others(x, axis),
     rule="upstream*(the product of all other entries)",
 )
 
@@ -111,7 +111,7 @@ VAR = _reduction(
     Role.SCALER,
     forward=_variance,
     pullback=lambda m, u, f, x, axis: (
-        m.spread(m.divide(2 * u, _count(m, x, axis)), x, axis) * _deviations(m, x, axis)
+        m.aligned(m.divide(2 * u, _count(m, x, axis)), axis) * _deviations(m, x, axis)
     ),
     rule="upstream*2*(x - mean(x))/n",
 )
@@ -124,7 +124,7 @@ STD = _reduction(
         m.norm(_deviations(m, x, axis), axis), _count(m, x, axis) ** 0.5
     ),
     pullback=lambda m, u, f, x, axis: (
-        m.spread(m.divide(_over(m, u, f), _count(m, x, axis)), x, axis) * _deviations(m, x, axis)
+        m.aligned(m.divide(_over(m, u, f), _count(m, x, axis)), axis) * _deviations(m, x, axis)
     ),
     rule="upstream*(x - mean(x))/(n*f)",
     kink=_zero_norm("all entries are equal: the slope is taken as 0"),
@@ -135,7 +135,7 @@ NORM = _reduction(
     "the Euclidean norm: the square root of the sum of squares",
     Role.SCALER,
     forward=lambda m, x, axis: m.norm(x, axis),
-    pullback=lambda m, u, f, x, axis: m.spread(_over(m, u, f), x, axis) * x,
+    pullback=lambda m, u, f, x, axis: m.aligned(_over(m, u, f), axis) * x,
     rule="upstream*x/f",
     formula="sqrt(sum(x^2))",
     kink=_zero_norm("at 0 the slope is taken as 0"),
@@ -146,7 +146,7 @@ NORM2 = _reduction(
     "the squared norm ||x||^2: the sum of squares",
     Role.SCALER,
     forward=lambda m, x, axis: m.sum(m.square(x), axis),
-    pullback=lambda m, u, f, x, axis: m.spread(2 * u, x, axis) * x,
+    pullback=lambda m, u, f, x, axis: m.aligned(2 * u, axis) * x,
     rule="upstream*2*x",
     formula="sum(x^2)",
 )
@@ -154,12 +154,12 @@ NORM2 = _reduction(
 
 def _winners(m: Any, u: Value, f: Value, x: Value, axis: int | None) -> Value:
     """The upstream to the winning entry, split among the tied."""
-    hits = m.equal(x, m.spread(f, x, axis))
-    return m.spread(m.divide(u, m.sum(hits * 1.0, axis)), x, axis) * hits
+    hits = m.equal(x, m.aligned(f, axis))
+    return m.aligned(m.divide(u, m.sum(hits * 1.0, axis)), axis) * hits
 
 
 def _tied(m: Any, f: Value, x: Value, axis: int | None) -> Value:
-    return m.greater(m.sum(m.equal(x, m.spread(f, x, axis)) * 1.0, axis), 1)
+    return m.greater(m.sum(m.equal(x, m.aligned(f, axis)) * 1.0, axis), 1)
 
 
 _TIES = Kink(
@@ -195,7 +195,7 @@ REDUCE_LOGSUMEXP = _reduction(
     "the logarithm of the sum of the entries' exponentials",
     Role.SCALER,
     forward=lambda m, x, axis: m.logsumexp_along(x, axis),
-    pullback=lambda m, u, f, x, axis: m.spread(u, x, axis) * m.softmax(x, axis),
+    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * m.softmax(x, axis),
     rule="upstream*p",
     called="logsumexp",
     formula="ln(sum(exp(x)))",
@@ -209,13 +209,13 @@ def _along(shape: Shape, axis: int) -> Shape:
     return shape
 
 
-def _softmax_pullback(m: Any, u: Value, f: Value, x: Value, axis: int) -> Value:
+def _softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
     weighted = u * f
-    return weighted - f * m.spread(m.sum(weighted, axis), x, axis)
+    return weighted - f * m.aligned(m.sum(weighted, axis), axis)
 
 
-def _log_softmax_pullback(m: Any, u: Value, f: Value, x: Value, axis: int) -> Value:
-    return u - m.exp(f) * m.spread(m.sum(u, axis), x, axis)
+def _log_softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
+    return u - m.exp(f) * m.aligned(m.sum(u, axis), axis)
 
 
 def _softmax_like(
@@ -262,15 +262,12 @@ def _loss_shape(z: Shape, k: Shape) -> Shape:
     return ()
 
 
-def _are_classes(m: Any, z: Value, k: Value) -> Value:
-    return m.sum(m.one_hot(k, m.shape(z)[-1]) * 1.0, -1)
-
-
 def _cross_entropy(m: Any, z: Value, k: Value) -> Value:
     hits = m.one_hot(k, m.shape(z)[-1])
-    losses = -m.sum(m.where(hits, m.log_softmax(z, -1), 0.0), -1)
-    losses = m.where(m.equal(_are_classes(m, z, k), 1), losses, float("nan"))
-    return m.divide(m.sum(losses, None), size(m.shape(k)))
+    if m.truth(m.not_equal(m.sum(hits, -1), 1)):
+        return float("nan")  # some k is no class
+    picked = m.sum(m.where(hits, z, 0.0), None)
+    return m.divide(m.sum(m.logsumexp_along(z, -1), None) - picked, size(m.shape(k)))
 
 
 def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Value) -> Value:
@@ -301,7 +298,8 @@ CROSS_ENTROPY = Gate(
 def _is_class(z: Value, k: Value) -> bool:
     from backtrace.algebra.arrays import ARRAYS
 
-    return not ARRAYS.truth(ARRAYS.not_equal(_are_classes(ARRAYS, z, k), 1))
+    hits = ARRAYS.one_hot(k, ARRAYS.shape(z)[-1])
+    return not ARRAYS.truth(ARRAYS.not_equal(ARRAYS.sum(hits, -1), 1))
 
 
 ROWS = (
