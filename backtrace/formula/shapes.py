@@ -32,6 +32,21 @@ def is_of_numbers(graph: Graph, shapes: Mapping[str, Shape]) -> bool:
     return not any(node.gate is not None and node.gate.is_of_arrays for node in inner)
 
 
+def as_of_arrays(graph: Graph) -> Graph:
+    """The graph with max(x), min(x) and logsumexp(x) of one operand as reductions of an array."""
+    nodes = tuple(
+        _reducing(node) if node.gate and node.gate.reduction and len(node.operands) == 1 else node
+        for node in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
+
+
+def _reducing(node: Node) -> Node:
+    assert node.gate is not None
+    axis = Constant("", (), node.span, (None,))
+    return replace(node, gate=GATES[node.gate.reduction], operands=(*node.operands, axis))
+
+
 def with_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, tuple[Shape, ...]]:
     """The graph with its gates as these shapes ask for, and every node's shape. Raises
     FormulaError where shapes do not fit."""
@@ -66,9 +81,7 @@ def _settled(
     if gate is None:
         return node, given[0]
     if gate.reduction and len(given) == 1 and given[0]:
-        gate = GATES[gate.reduction]
-        axis = Constant("", (), node.span, (None,))
-        node, given = replace(node, gate=gate, operands=(*operands, axis)), [given[0], None]
+        node, gate, given = _reducing(node), GATES[gate.reduction], [given[0], None]
     try:
         if gate.of_shapes is not None:
             gate = gate.of_shapes(tuple(given))

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 from backtrace.errors import UsageError
 from backtrace.formula.parser import parse, parse_definitions
-from backtrace.formula.shapes import is_of_numbers, with_shapes
-from backtrace.fusion.patterns import Matcher, Pattern, Shapes, operand_shapes
+from backtrace.formula.shapes import as_of_arrays, is_of_numbers, with_shapes
+from backtrace.fusion.patterns import ANY_CLASS, Matcher, Pattern, Shapes, operand_shapes
 from backtrace.gates import CONVENTIONS, GATES, Gate
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph, Node
@@ -39,7 +39,7 @@ class Fused:
 def fusable(own: Collection[Gate] = ()) -> dict[str, Gate]:
     """The gates that a group can become: those with a formula made of others. Of gates that are one
     and the same (silu, swish) the first."""
-    table = {gate.name: gate for gate in GATES.values() if gate.is_composite}
+    table = {gate.name: gate for gate in GATES.values() if gate.is_composite or gate.spellings}
     first: dict[str, Gate] = {}
     for gate in (*own, *table.values()):
         if not any(gate.forward is other.forward for other in first.values()):
@@ -49,7 +49,7 @@ def fusable(own: Collection[Gate] = ()) -> dict[str, Gate]:
 
 def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[str, Gate]:
     """The gates of these names, or all that can be fused. Raises UsageError."""
-    table = {**{g.name: g for g in GATES.values() if g.is_composite}, **{g.name: g for g in own}}
+    table = {g.name: g for g in (*GATES.values(), *own) if g.is_composite or g.spellings}
     if names is None:
         return fusable(own)
     for name in names:
@@ -124,12 +124,27 @@ def _patterns(gates: tuple[Gate, ...], own: tuple[Gate, ...]) -> tuple[Pattern, 
     patterns: list[Pattern] = []
     for gate in gates:
         for text in (gate.formula, *gate.spellings):
-            written = parse(text, gate.parameters, table)
+            written = _with_any_class(gate, parse(text, gate.parameters, table))
+            written = as_of_arrays(written) if gate.is_of_arrays else written
             opened = expand(written)
             patterns.append(Pattern(gate, written, text))
             if opened.nodes != written.nodes:
                 patterns.append(Pattern(gate, opened, text))
     return tuple(patterns)
+
+
+def _with_any_class(gate: Gate, spelling: Graph) -> Graph:
+    """In a spelling of a gate that takes a class k, z[0] is z[k], whichever that is."""
+    if "k" not in gate.parameters:
+        return spelling
+    wildcard = Constant("k", fixed=ANY_CLASS)
+    nodes = tuple(
+        replace(node, operands=(node.operands[0], wildcard))
+        if node.gate is GATES["index"]
+        else node
+        for node in spelling.nodes
+    )
+    return replace(spelling, nodes=nodes)
 
 
 def _prune(graph: Graph, nodes: list[Node]) -> tuple[tuple[Node, ...], dict[int, int]]:

@@ -90,6 +90,7 @@ DOT = Gate(
     pullback=lambda m, k, u, f, x, y: u * (y if k == 0 else x),
     rules=("upstream*y", "upstream*x"),
     shape=_same_length,
+    spells=lambda x, y: len(x) == 1 and x == y,
 )
 
 

@@ -57,6 +57,7 @@ def _reduction(
     *,
     called: str = "",
     formula: str = "",
+    spellings: tuple[str, ...] = (),
     kink: Kink | None = None,
 ) -> Gate:
     return Gate(
@@ -73,6 +74,7 @@ def _reduction(
         fixed=("axis",),
         defaults=_ALL,
         called=called,
+        spellings=spellings,
         spells=lambda shape, axis: axis is None,
         kink=kink,
     )
@@ -138,6 +140,7 @@ NORM = _reduction(
     pullback=lambda m, u, f, x, axis: m.aligned(_over(m, u, f), axis) * x,
     rule="upstream*x/f",
     formula="sqrt(sum(x^2))",
+    spellings=("sqrt(norm2(x))",),
     kink=_zero_norm("at 0 the slope is taken as 0"),
 )
 
@@ -234,7 +237,8 @@ def _softmax_like(
         shape=_along,
         fixed=("axis",),
         defaults={"axis": "-1"},
-        spells=lambda shape, axis: len(shape) == 1,
+        # ln(softmax(x)) goes along the last axis too; a sum without an axis is over all
+        spells=lambda shape, axis: len(shape) == 1 or (axis == -1 and "softmax" in formula),
     )
 
 
@@ -256,50 +260,72 @@ LOG_SOFTMAX = _softmax_like(
 
 
 def _loss_shape(z: Shape, k: Shape) -> Shape:
-    if len(z) not in (1, 2) or k != z[:-1]:
-        words = f"cross_entropy takes scores and one class for each row, not shapes {say(z)}"
-        raise ShapeError(f"{words} and {say(k)}", "scores 3 and a number, or 100x3 and 100")
+    if len(z) not in (1, 2) or k not in (z, z[:-1]):
+        words = f"cross_entropy takes scores, and a class or a distribution for each row: {say(z)}"
+        hint = "scores 3 and a number, 100x3 and 100; or two of one shape"
+        raise ShapeError(f"{words} and {say(k)} do not fit", hint)
     return ()
 
 
+def _targets(m: Any, z: Value, k: Value) -> Value:
+    """A distribution over the classes for each row: as given, or all on one class."""
+    return k if m.shape(k) == m.shape(z) else m.one_hot(k, m.shape(z)[-1])
+
+
+def _rows(m: Any, z: Value) -> int:
+    return size(m.shape(z)[:-1])
+
+
 def _cross_entropy(m: Any, z: Value, k: Value) -> Value:
-    hits = m.one_hot(k, m.shape(z)[-1])
-    if m.truth(m.not_equal(m.sum(hits, -1), 1)):
+    targets = _targets(m, z, k)
+    if m.shape(k) == m.shape(z):
+        return m.divide(-m.sum(k * m.log_softmax(z, -1), None), _rows(m, z))
+    if m.truth(m.not_equal(m.sum(targets, -1), 1)):
         return float("nan")  # some k is no class
-    picked = m.sum(m.where(hits, z, 0.0), None)
-    return m.divide(m.sum(m.logsumexp_along(z, -1), None) - picked, size(m.shape(k)))
+    picked = m.sum(m.where(targets, z, 0.0), None)
+    return m.divide(m.sum(m.logsumexp_along(z, -1), None) - picked, _rows(m, z))
 
 
 def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Value) -> Value:
-    if i == 1:
-        return 0.0 * k  # a class is no quantity: it has no slope
-    hits = m.one_hot(k, m.shape(z)[-1])
-    return m.divide(u, size(m.shape(k))) * (m.softmax(z, -1) - hits)
+    share, is_class = m.divide(u, _rows(m, z)), m.shape(k) != m.shape(z)
+    if i == 1:  # a class is no quantity: it has no slope
+        return 0.0 * k if is_class else -share * m.log_softmax(z, -1)
+    p, targets = m.softmax(z, -1), _targets(m, z, k)
+    if not is_class:
+        p = p * m.aligned(m.sum(k, -1), -1)
+    return share * (p - targets)
 
 
 CROSS_ENTROPY = Gate(
     name="cross_entropy",
-    summary="-ln(softmax(z)[k]), the mean over the rows; k is a class, counted from 0",
+    summary="-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution",
     parameters=("z", "k"),
     role=Role.SCALER,
     forward=_cross_entropy,
     local=(),
     formula="cross_entropy(z, k)",
     pullback=_cross_entropy_pullback,
-    rules=("upstream*(p - one_hot(k))/n", "0: a class has no slope"),
+    rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*ln(p)/n"),
     shape=_loss_shape,
     domain=Domain(
         says="every k to be a class: a whole number from 0, below the number of scores",
         holds=lambda z, k: _is_class(z, k),
     ),
+    spellings=(
+        "-ln(softmax(z)[0])",
+        "-log_softmax(z)[0]",
+        "logsumexp(z) - z[0]",
+        "-mean(sum(k*log_softmax(z), axis=1))",
+        "-mean(sum(k*ln(softmax(z)), axis=1))",
+    ),
+    spells=lambda z, k: (len(z), len(k)) in ((1, 0), (2, 2)),
 )
 
 
 def _is_class(z: Value, k: Value) -> bool:
     from backtrace.algebra.arrays import ARRAYS
 
-    hits = ARRAYS.one_hot(k, ARRAYS.shape(z)[-1])
-    return not ARRAYS.truth(ARRAYS.not_equal(ARRAYS.sum(hits, -1), 1))
+    return not ARRAYS.truth(ARRAYS.not_equal(ARRAYS.sum(_targets(ARRAYS, z, k), -1), 1))
 
 
 ROWS = (
