@@ -10,10 +10,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from backtrace.entries import same, shape_of
 from backtrace.formula.point import Given
 from backtrace.formula.printer import label
 from backtrace.record import Granularity, Record
 from backtrace.render import View
+from backtrace.render._rules import local_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
 from backtrace.render.json import payload
 from backtrace.request import Request
@@ -45,7 +47,7 @@ class Comparison:
     def differences(self) -> list[str]:
         """The variables whose gradients are not the same in both."""
         pairs = ((n, g, self.fused.gradients[n]) for n, g in self.written.gradients.items())
-        return [n for n, a, b in pairs if abs(a - b) > _SAME * max(abs(a), abs(b))]
+        return [n for n, a, b in pairs if not same(a, b, _SAME)]
 
     @property
     def at_kink(self) -> bool:
@@ -55,8 +57,8 @@ class Comparison:
     def ok(self) -> bool:
         """The fused trace is right, and the same as the written one where that holds and no kink's
         convention comes between."""
-        same = not self.written.ok or not self.differences or self.at_kink
-        return self.fused.ok and same
+        is_same = not self.written.ok or not self.differences or self.at_kink
+        return self.fused.ok and is_same
 
 
 def compare(formula: str, given: Mapping[str, Given], request: Request) -> Comparison:
@@ -73,14 +75,15 @@ def _survivals(
     formula: str, given: Mapping[str, Given], plain: Granularity, fused: Granularity
 ) -> Iterator[Survival]:
     """Each variable far out, one at a time."""
-    for name in list(given)[:_MOST_VARIABLES]:
+    numbers = [name for name, value in given.items() if not value.shape]
+    for name in numbers[:_MOST_VARIABLES]:
         for value in _FAR:
             point = {**given, name: Given(value, str(value))}
             written = trace_given(formula, point, Request(granularity=plain, check=False))
             if written.ok or written.fault is None:
                 continue
             other = trace_given(formula, point, Request(granularity=fused, check=False))
-            if other.ok:
+            if other.ok and not shape_of(other.value):
                 yield Survival(name, value, written.fault.what, other.value)
                 break
 
@@ -141,9 +144,12 @@ def _cells(record: Record, index: int, view: View) -> list[str]:
     node = record.graph.nodes[index]
     gate = node.gate
     assert gate is not None
-    slopes = ", ".join(map(view.number, record.locals[index]))
+    slopes = ", ".join(
+        rule_of(record, edge) if edge.local is None else local_text(edge, view)
+        for edge in record.edges_of(index)
+    )
     is_group = record.granularity.is_fused and index in {group.node for group in record.groups}
-    if is_group and not gate.is_own and len(gate.local) == 1:
+    if is_group and not gate.is_own and len(gate.local) == 1 and gate.pullback is None:
         slopes = f"{gate.local_rule(0)} = {slopes}"
     name = f" {node.name}" if node.name else ""
     return [view.text(f"#{index} {label(node)}{name}"), view.text(slopes)]
@@ -156,7 +162,7 @@ def _gradients(comparison: Comparison, view: View) -> Table:
     table.add_column("fused", justify="right")
     for name, gradient in list(comparison.written.gradients.items())[:_MOST_ROWS]:
         other = comparison.fused.gradients[name]
-        table.add_row(view.text(name), view.number(gradient), view.number(other))
+        table.add_row(view.text(name), view.value(gradient), view.value(other))
     return table
 
 

@@ -30,6 +30,12 @@ def is_finite(value: Value) -> bool:
     return every_entry(value)
 
 
+def same(a: Value, b: Value, tolerance: float) -> bool:
+    """Whether no entry differs by more than `tolerance`, relative to the larger of the two."""
+    far = abs(a - b) > tolerance * (abs(a) + abs(b)) / 2
+    return not (far.any() if shape_of(far) else far)
+
+
 def first_bad(value: Value) -> Place | None:
     """The place of the first entry that is not finite; () in a number, None where all are."""
     if is_finite(value):

@@ -214,8 +214,10 @@ class Record:
 
     @cached_property
     def has_arrays(self) -> bool:
-        """Whether some value is an array."""
-        return any(shape_of(value) for value in self.values)
+        """Whether some value is an array, or some gate one of arrays."""
+        return any(map(shape_of, self.values)) or any(
+            gate.pullback is not None for _, _, gate in self.graph.gates()
+        )
 
     @property
     def value(self) -> Value:

@@ -54,6 +54,12 @@ def published() -> list[dict]:
     return [c for c in cases if not any(isinstance(v, list) for v in c["point"].values())]
 
 
+def published_arrays() -> list[dict]:
+    """The published exercises with vectors or matrices in their point."""
+    cases = json.loads((DATA / "published.json").read_text("utf-8"))
+    return [c for c in cases if any(isinstance(v, list) for v in c["point"].values())]
+
+
 def usage(gate: Gate) -> str:
     """A formula that is this gate alone, in its own parameter names."""
     if gate.name == "where":

@@ -87,10 +87,11 @@ def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The slope by every entry; or, along random directions, pairs of (by backprop, measured, how
-    large the terms are)."""
+    """The slope by every entry, and how far rounding can have moved it; or, along random
+    directions, (by backprop, measured, how far the two may be apart)."""
 
     slopes: Any = None
+    noise: Any = 0.0
     directions: tuple[tuple[float, float, float], ...] = ()
     reason: str = ""
 
@@ -100,12 +101,13 @@ def measure(subject: Subject, name: str, budget: Budget) -> Measured:
     value = np.asarray(subject.point[name], dtype=float)
     work = _work(subject)
     if value.size * work <= budget.entry_work:
-        slopes = np.empty(value.shape)
+        slopes, noise = np.empty(value.shape), np.empty(value.shape)
         for place in np.ndindex(value.shape):
             direction = np.zeros(value.shape)
-            direction[place] = abs(value[place]) or 1.0
-            slopes[place] = slope_along(subject, name, direction) / direction[place]
-        return Measured(slopes if slopes.shape else float(slopes))
+            direction[place] = step = abs(value[place]) or 1.0
+            slope, reach = slope_along(subject, name, direction)
+            slopes[place], noise[place] = slope / step, reach / step
+        return Measured(slopes, noise) if slopes.shape else Measured(float(slopes), float(noise))
     if work > _MOST_WORK:
         return Measured(reason=f"no slope measured: a pass takes {work:,} multiplications")
     chance = np.random.default_rng(0)
@@ -114,19 +116,28 @@ def measure(subject: Subject, name: str, budget: Budget) -> Measured:
     for _ in range(_DIRECTIONS):
         direction = chance.uniform(-1, 1, value.shape) * np.where(value == 0, 1.0, np.abs(value))
         terms = gradient * direction
-        size = float(np.sqrt(np.sum(np.square(terms))))
-        found.append((float(np.sum(terms)), slope_along(subject, name, direction), size))
+        slope, noise = slope_along(subject, name, direction)
+        reach = TOLERANCE * float(np.sqrt(np.sum(np.square(terms)))) + noise
+        found.append((float(np.sum(terms)), slope, reach))
     reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
-    return Measured(None, tuple(found), reason)
+    return Measured(directions=tuple(found), reason=reason)
 
 
-def slope_along(subject: Subject, name: str, direction: Any) -> float:
-    """The derivative of the sum of seed*output at the point, along a direction of one variable."""
+def slope_along(subject: Subject, name: str, direction: Any) -> tuple[float, float]:
+    """The derivative of the sum of seed*output at the point, along a direction of one variable; and
+    how far rounding can have moved it: by a bit of every node's own slope, to first order."""
     graph = subject.graph
     point = {**subject.point, name: subject.point[name] + 1j * (STEP * direction)}
     values = graph.evaluate(COMPLEX_STEP, point)
     seed = subject.upstreams[graph.output]
-    return float(np.sum(seed * np.imag(values[graph.output]))) / STEP
+    slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP
+    moved = sum(
+        float(np.sum(np.abs(np.imag(value) * upstream)))
+        for value, upstream in zip(values, subject.upstreams, strict=True)
+        if np.iscomplexobj(value)
+    )
+    noise = _MARGIN * _ULP * moved / STEP
+    return slope, noise if np.isfinite(noise) else 0.0
 
 
 def _work(subject: Subject) -> int:
@@ -155,8 +166,8 @@ class _Judge:
         backprop = self.subject.gradients[name] if name else self.subject.value
         reason = "; ".join(filter(None, (answer.reason, measured.reason)))
         check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
-        for by_backprop, slope, size in measured.directions:
-            if not abs(by_backprop - slope) <= TOLERANCE * max(size, abs(by_backprop)):
+        for by_backprop, slope, reach in measured.directions:
+            if not abs(by_backprop - slope) <= reach:
                 words = f"along a random direction the slope is {number(slope, 10)}, "
                 return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
@@ -166,9 +177,12 @@ class _Judge:
         if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
             return replace(check, verdict=AGREE)
         reach = self._uncertainty[name]
-        for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
-            if witness is not None and not np.all(_near(backprop, witness, reach)):
-                return self._disagreement(check, _worst(backprop, witness, reach, who))
+        for witness, noise, who in (
+            (check.symbolic, 0.0, "SymPy"),
+            (check.numeric, measured.noise, "the measured slope"),
+        ):
+            if witness is not None and not np.all(_near(backprop, witness, reach + noise)):
+                return self._disagreement(check, _worst(backprop, witness, reach + noise, who))
         return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
 
     def gates_alone(self, check: Check) -> Check:

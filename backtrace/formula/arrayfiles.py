@@ -48,7 +48,8 @@ def read_array(path: str) -> Any:
 
 
 def as_array(value: Any, what: str) -> Any:
-    """Nested lists or an array as 64-bit floats, real and finite. Raises Unreadable."""
+    """Nested lists or an array as 64-bit floats, real and finite; a float where it has no axis.
+    Raises Unreadable."""
     try:
         found = np.asarray(value)
     except ValueError:
@@ -67,7 +68,7 @@ def as_array(value: Any, what: str) -> Any:
         entry = floats[tuple(bad[0])]
         at = f"[{place}] of {what}" if floats.ndim else what
         raise Unreadable(f"{at} is {entry}, and a value must be a finite number")
-    return floats
+    return floats if floats.ndim else float(floats)
 
 
 def _from_npy(path: str) -> Any:

@@ -362,6 +362,9 @@ class ExpressionReader:
 
     def _never_closed(self) -> FormulaError:
         bracket = self.brackets[-1]
+        token = self.tokens[self.at]
+        if bracket.is_literal and token.text == ";":
+            return self.error("';' does not separate rows", token, "write [[1, 2], [3, 4]]")
         if bracket.is_bar or bracket.is_literal:
             hint = "" if bracket.is_bar else "add the missing ']'"
             return self.error(f"'{bracket.token.kind}' is never closed", bracket.token, hint)

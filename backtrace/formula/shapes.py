@@ -7,6 +7,7 @@ operator and, where a transpose or an axis would help, a hint that says so.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.gates.shapes import Shape, ShapeError, say
 from backtrace.graph import Constant, Graph, Node
 
+Refused = Callable[..., FormulaError]
 _LONGEST = 30  # characters of an operand that a hint writes out
 
 
@@ -53,7 +55,9 @@ def with_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, tuple
     nodes: list[Node] = []
     found: list[Shape] = []
 
-    def refused(error: ShapeError, node: Node) -> FormulaError:
+    def refused(error: ShapeError, node: Node, is_constant: bool = False) -> FormulaError:
+        if is_constant:
+            return FormulaError(error.what, text=graph.text, span=node.span, hint=error.hint)
         return _refusal(error, graph, node, found)
 
     for node in graph.nodes:
@@ -67,7 +71,7 @@ def _settled(
     node: Node,
     shapes: Mapping[str, Shape],
     found: Sequence[Shape],
-    refused: Callable[[ShapeError, Node], FormulaError],
+    refused: Refused,
 ) -> tuple[Node, Shape]:
     """The node with the gate its operands' shapes ask for, and its own shape."""
     if node.is_input:
@@ -91,11 +95,10 @@ def _settled(
         raise refused(error, node) from None
 
 
-def _settled_constant(
-    constant: Constant, refused: Callable[[ShapeError, Node], FormulaError]
-) -> Constant:
+def _settled_constant(constant: Constant, refused: Refused) -> Constant:
     inner: list[Node] = []
     found: list[Shape] = []
+    refused = functools.partial(refused, is_constant=True)
     for node in constant.nodes:
         settled, shape = _settled(node, {}, found, refused)
         inner.append(settled)
@@ -106,7 +109,7 @@ def _settled_constant(
 def _shape_of(
     operand: int | Constant,
     found: Sequence[Shape],
-    refused: Callable[[ShapeError, Node], FormulaError],
+    refused: Refused,
 ) -> Any:
     """The operand's shape; what is no operand (an axis) is itself."""
     if not isinstance(operand, Constant):

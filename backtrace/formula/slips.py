@@ -37,6 +37,9 @@ def not_a_function(
     if is_variable:
         what = f"'{name}' is a variable, not a function"
         return _error(text, what, _span(token), f"for a product write {name}*(...)")
+    if token.text in gates and gates[token.text].operator:
+        hint = f"it is written {gates[token.text].formula}"
+        return _error(text, f"'{name}' is an operator here, not a function", _span(token), hint)
     near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
     hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
     if not near and len(name) <= 2:
@@ -116,9 +119,23 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
             hint = "write * for a product"
         elif token.kind == NAME and token.text in ("if", "else"):
             hint = "a choice is written where(x > 0, a, b)"
+        elif _is_in_array(tokens, at):
+            hint = "the entries of an array are separated by commas: [1, 2]"
         return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
     hint = "a transpose is written x.T" if token.kind == "." else ""
     return _error(text, f"unexpected '{shown}'", _span(token), hint)
+
+
+def _is_in_array(tokens: list[Token], at: int) -> bool:
+    """Whether the innermost bracket that is open here is a [."""
+    closed = 0
+    for token in reversed(tokens[:at]):
+        closed += token.kind in (")", "]")
+        if token.kind in ("(", "["):
+            if not closed:
+                return token.kind == "["
+            closed -= 1
+    return False
 
 
 def unclear_product(

@@ -117,10 +117,9 @@ def _evaluated(graph: Graph) -> Any:
     with quiet():
         result = graph.evaluate(ARRAYS, {})[graph.output]
     try:
-        array = as_array(result, "the value")
+        return as_array(result, "the value")
     except Unreadable as error:
         raise FormulaError(error.what, hint=error.hint) from None
-    return array if array.ndim else float(array)
 
 
 def _not_constant(graph: Graph, value: str, text: str, offset: int) -> BacktraceError:

@@ -184,7 +184,10 @@ class Gate:
         return self.binding is Binding.COMPARISON
 
     def local_rule(self, k: int) -> str:
-        """The local gradient of input k as text, from the rule itself: `s*(1 - s)`."""
+        """The local gradient of input k as text, from the rule itself: `s*(1 - s)`; of a gate with
+        a pullback, that in words."""
+        if self.pullback is not None:
+            return self.rules[min(k, len(self.rules) - 1)]
         names = [Spelled(name) for name in self.parameters]
         inputs = names[k : k + 1] if self.variadic else names
         rule = self.local[0 if self.variadic else k](SPELLING, Spelled(self.output), *inputs)

@@ -57,6 +57,13 @@ MATMUL = Gate(
     shape=matrix_product,
 )
 
+
+def _turned(shape: Shape) -> Shape:
+    if not shape:
+        raise ShapeError("a number has no transpose")
+    return shape[::-1]
+
+
 TRANSPOSE = Gate(
     name="transpose",
     summary="rows become columns, written x.T",
@@ -67,7 +74,7 @@ TRANSPOSE = Gate(
     formula="transpose(x)",
     pullback=lambda m, k, u, f, x: m.transpose(u),
     rules=("upstream.T",),
-    shape=lambda shape: shape[::-1],
+    shape=_turned,
     notation=lambda operands: Spelled(f"{operands[0].within(Binding.ATOM)}.T"),
 )
 
@@ -151,7 +158,8 @@ def _picked(shape: Shape, index: tuple[Any, ...]) -> Shape:
                 raise ShapeError(f"the slice takes nothing of an axis of {length}")
         elif not -length <= part < length:
             raise ShapeError(
-                f"there is no entry {part} in an axis of {length}", f"0 to {length - 1}"
+                f"there is no entry {part} in an axis of {length}",
+                f"its entries are 0 to {length - 1}",
             )
     return (*result, *shape[len(index) :])
 

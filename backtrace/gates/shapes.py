@@ -52,7 +52,8 @@ def axis_of(shape: Shape, axis: int) -> int:
     """The axis counted from the front. Raises ShapeError where there is none such."""
     if not -len(shape) <= axis < len(shape):
         last = len(shape) - 1
-        hint = f"its axes are {'0' if last == 0 else f'0 to {last}'}" if shape else ""
+        hint = f"its axes are 0 to {last}" if last else "its only axis is 0"
+        hint = hint if shape else "a number has no axes"
         raise ShapeError(f"there is no axis {axis} in shape {say(shape)}", hint)
     return axis % len(shape)
 

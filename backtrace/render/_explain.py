@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from backtrace.algebra.spelling import Binding
 from backtrace.algebra.symbols import SYMBOLS, Term, term
+from backtrace.entries import shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant, Node
 from backtrace.record import Edge, Record
+from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note
 from backtrace.render._view import View, output_name
 
 _MOST_GATES = 60
@@ -20,6 +22,13 @@ _SAYS = {
     "max": "A max gate routes: the largest input gets all of the upstream gradient.",
     "min": "A min gate routes: the smallest input gets all of the upstream gradient.",
     "where": "where() routes: the branch that was taken gets all of the upstream gradient.",
+    "matmul": "A matrix product switches: each input gets the upstream gradient times the other "
+    "input, transposed so that the shapes fit.",
+    "sum": "A sum distributes: every entry gets the upstream gradient.",
+    "mean": "A mean distributes an equal part of the upstream gradient to every entry.",
+    "reduce_max": "max routes: the largest entry gets all of the upstream gradient.",
+    "reduce_min": "min routes: the smallest entry gets all of the upstream gradient.",
+    "index": "Only the entries that were taken get the upstream gradient, the rest get 0.",
     "relu": "relu passes the upstream gradient where its input is positive, else it stops it.",
 }
 
@@ -31,7 +40,11 @@ def steps(record: Record, view: View) -> Iterator[str]:
     if record.graph.gate_count == 0:
         yield "There is no gate to go back through."
         return
-    yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
+    seed = record.upstreams[record.graph.output]
+    if record.has_arrays and (shape_of(seed) or seed != 1):
+        yield f"We go back from the output. The gradient that arrives there is {view.value(seed)}."
+    else:
+        yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
     gates = [index for index, _, _ in record.graph.gates()]
     shown = sorted(gates, reverse=True)[:_MOST_GATES]
     texts = expressions(record.graph, _LONGEST)
@@ -56,7 +69,8 @@ def _gate(
     gate = node.gate
     assert gate is not None
     stage = f"{node.name} = " if node.name else ""
-    yield f"#{index} {label(node)}: {stage}{text} is {view.number(record.values[index])}."
+    shape = shape_note(shape_of(record.values[index]))
+    yield f"#{index} {label(node)}: {stage}{text}{shape} is {view.value(record.values[index])}."
     rule = _SAYS.get(gate.name, f"It {gate.role.sentence}.")
     if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
         rule = "To add a constant changes no slope: the upstream gradient goes through."
@@ -69,11 +83,16 @@ def _gate(
         yield f"  {rule}"
     for edge in record.edges_of(index):
         yield f"  to {names[edge.input]}: {_product(record, view, node, edge, names)}"
+        if words := repeated(record, edge):
+            yield f"  {words}"
 
 
 def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str]) -> str:
     """upstream x local = downstream, the local gradient as a formula first."""
-    upstream, local, downstream = map(view.number, (edge.upstream, edge.local, edge.downstream))
+    if edge.local is None:
+        return f"{rule_with_shapes(record, edge)} = {view.value(edge.downstream)}"
+    upstream, downstream = view.value(edge.upstream), view.value(edge.downstream)
+    local = local_text(edge, view)
     formula = _local_formula(record, node, edge, names)
     between = f" = {upstream} x {local}" if formula not in ("", local) else ""
     return f"upstream x local = {upstream} x {formula or local}{between} = {downstream}"
@@ -110,9 +129,9 @@ def _names(record: Record, texts: list[str]) -> list[str]:
 
 def _fork(record: Record, view: View, index: int, names: list[str]) -> Iterator[str]:
     uses = record.graph.consumers[index]
-    terms = [view.number(record.edge(gate, operand).downstream) for gate, operand in uses[:12]]
+    terms = [view.value(record.edge(gate, operand).downstream) for gate, operand in uses[:12]]
     more = f" + ... ({len(uses) - 12} more)" if len(uses) > 12 else ""
-    total = view.number(record.upstreams[index])
+    total = view.value(record.upstreams[index])
     times = "twice" if len(uses) == 2 else f"{len(uses)} times"
     yield f"{names[index]} is used {times}, and gradients add where a value branches:"
     yield f"  {' + '.join(terms)}{more} = {total}"

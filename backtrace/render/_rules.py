@@ -29,7 +29,7 @@ def rule_of(record: Record, edge: Edge) -> str:
     gate = node.gate
     assert gate is not None
     position = _position(record, edge)
-    rule = gate.rules[min(position, len(gate.rules) - 1)]
+    rule = gate.local_rule(position)
     if gate.variadic or gate.is_own:
         return rule
     names = {gate.output: node.name or f"#{edge.gate}"}

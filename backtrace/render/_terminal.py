@@ -203,6 +203,8 @@ def _local_rule(record: Record, group: Group) -> str:
     operands = record.graph.nodes[group.node].operands
     free = [k for k, operand in enumerate(operands) if isinstance(operand, int)]
     rules = [gate.local_rule(k) for k in (free[:1] if gate.variadic else free)]
+    if gate.pullback is not None:
+        return "; ".join(f"to {gate.parameters[k]}: {r}" for k, r in zip(free, rules, strict=False))
     return f"local gradient {', '.join(rules)} with output {gate.output}"
 
 

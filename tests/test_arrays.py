@@ -1,0 +1,368 @@
+"""Traces of arrays from end to end: published numbers, values and files, random graphs, what the
+library gives back, kinks and faults in single entries, Jacobians, steps down the gradient."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import backtrace
+from backtrace.errors import BacktraceError
+from backtrace.formula.parser import parse
+from backtrace.formula.printer import source
+from backtrace.formula.shapes import with_shapes
+from backtrace.render import formats
+from tests.conftest import Command, published, published_arrays
+from tests.test_published import fits
+
+WX = {"W": [[0.1, 0.5], [-0.3, 0.8]], "x": [0.2, 0.4]}
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in published_arrays()])
+def test_published_arrays(case: dict) -> None:
+    trace = backtrace.trace(case["formula"], case["point"])
+    assert trace.ok
+    assert trace.value == pytest.approx(case["exact"]["value"], rel=1e-12)
+    for name, gradient in case["exact"]["gradients"].items():
+        np.testing.assert_allclose(trace.gradients[name], gradient, rtol=1e-12)
+        assert trace.checks[name].verdict == "agree"
+        assert trace.checks[name].symbolic is not None
+    for name, printed in case["printed"]["gradients"].items():
+        shown = np.asarray(printed)
+        for place in np.ndindex(shown.shape):
+            assert fits(float(trace.gradients[name][place]), str(shown[place]))
+    for inner in case.get("intermediates") or ():
+        values = [v for v in trace.values if np.shape(v) == np.shape(inner["exact_value"])]
+        places = (
+            [i for i, v in enumerate(trace.values) if np.allclose(v, inner["exact_value"])]
+            if (values)
+            else []
+        )
+        gradients = [trace.upstreams[i] for i in places]
+        assert any(np.allclose(g, inner["exact_grad"]) for g in gradients)
+
+
+def test_numbers_traced_as_arrays_are_the_same() -> None:
+    """An upstream of 1 sends a formula of numbers the way of arrays: nothing may change."""
+    for case in published():
+        plain = backtrace.trace(case["formula"], case["point"], check=False)
+        other = backtrace.trace(case["formula"], case["point"], upstream=1)
+        assert other.ok
+        assert other.values == pytest.approx(plain.values, rel=1e-13)
+        assert other.upstreams == pytest.approx(plain.upstreams, rel=1e-12, abs=1e-15)
+        assert not other.has_arrays
+
+
+# random graphs
+
+DIMENSIONS = {"A": (2, 3), "B": (2, 3), "r": (3,), "c": (2, 1), "s": (), "M": (3, 3)}
+_WRAP = (
+    "sigmoid({})",
+    "tanh({})",
+    "exp(-{}^2)",
+    "({})^2",
+    "max(0.3, {})",
+    "where({} > 0.4, {}, 2)",
+    "softplus({})",
+    "({}).T",
+)
+_JOIN = ("({} + {})", "({} - {})", "({}*{})", "({}@{})", "max({}, {})", "({}/(2 + {}^2))")
+_REDUCE = (
+    "sum({})",
+    "mean({})",
+    "sum({}, axis=0)",
+    "mean({}, axis=-1)",
+    "norm({})",
+    "max({})",
+    "logsumexp({})",
+    "softmax({})",
+    "var({})",
+    "({})[0]",
+)
+
+
+def _extend(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    wrapped = st.builds(
+        lambda form, piece: form.replace("{}", piece), st.sampled_from(_WRAP), pieces
+    )
+    joined = st.builds(lambda form, a, b: form.format(a, b), st.sampled_from(_JOIN), pieces, pieces)
+    reduced = st.builds(lambda form, a: form.format(a), st.sampled_from(_REDUCE), pieces)
+    return st.one_of(joined, wrapped, joined, reduced)
+
+
+FORMULAS = st.recursive(st.sampled_from(list(DIMENSIONS)), _extend, max_leaves=5)
+
+
+@given(FORMULAS, st.integers(0, 5))
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
+)
+def test_random_graphs_agree_and_read_back(formula: str, seed: int) -> None:
+    """Backprop, SymPy and complex steps agree; fused it is the same; printed and read again it is
+    the same graph; NumPy says nothing."""
+    chance = np.random.default_rng(seed)
+    names = parse(formula).inputs
+    point = {name: chance.uniform(0.2, 0.9, DIMENSIONS[name]) for name in names}
+    shapes = {name: DIMENSIONS[name] for name in names}
+    try:
+        graph, of_nodes = with_shapes(parse(formula), shapes)
+    except BacktraceError as error:
+        assert "fit" in error.what or "axis" in error.what or "number" in error.what  # noqa: PT017
+        return
+    again, _ = with_shapes(parse(source(graph)), shapes)
+    assert again.nodes == graph.nodes
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trace = backtrace.trace(formula, point)
+        fused = backtrace.trace(formula, point, fuse=True, check=False)
+    assert trace.ok, {n: c.reason for n, c in trace.checks.items()}
+    assert "disagree" not in {check.verdict for check in trace.checks.values()}
+    assert np.shape(trace.value) == of_nodes[graph.output]
+    if any(check.verdict == "kink" for check in trace.checks.values()):
+        return
+    np.testing.assert_allclose(fused.value, trace.value, rtol=1e-9)
+    for name, gradient in trace.gradients.items():
+        assert np.shape(gradient) == DIMENSIONS[name]
+        np.testing.assert_allclose(fused.gradients[name], gradient, rtol=1e-9, atol=1e-12)
+
+
+# values
+
+
+def test_values_of_every_kind(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n3,4\n")
+    (tmp_path / "x.txt").write_text("# made by hand\n1 2\n3 4\n")
+    (tmp_path / "x.json").write_text("[[1, 2], [3, 4]]")
+    np.save(tmp_path / "x.npy", np.array([[1, 2], [3, 4]]))
+    values = [
+        "[[1,2],[3,4]]",
+        "[[1, 2], [1+2, sqrt(16)]]",
+        [[1, 2], [3, 4]],
+        np.array([[1, 2], [3, 4]]),
+    ]
+    values += [f"@{tmp_path / name}" for name in ("x.csv", "x.txt", "x.json", "x.npy")]
+    for value in values:
+        trace = backtrace.trace("sum(x^2)", {"x": value}, check=False)
+        assert trace.value == 30
+        np.testing.assert_array_equal(trace.gradients["x"], [[2, 4], [6, 8]])
+
+
+def test_random_arrays_depend_on_seed_and_name_alone() -> None:
+    def drawn(seed: int, **point: object) -> Any:
+        return backtrace.trace("sum(a*b)", point, seed=seed, check=False).point
+
+    one = drawn(1, a="randn(3)", b="randn(3)")
+    turned = drawn(1, b="randn(3)", a="randn(3)")
+    other = drawn(2, a="randn(3)", b="randn(3)")
+    np.testing.assert_array_equal(one["a"], turned["a"])
+    assert not np.array_equal(one["a"], one["b"])
+    assert not np.array_equal(one["a"], other["a"])
+    scaled = drawn(1, a="0.01*randn(3)", b="rand(3)")
+    np.testing.assert_allclose(scaled["a"], 0.01 * one["a"])
+    assert np.all((scaled["b"] >= 0) & (scaled["b"] < 1))
+    made = backtrace.trace("sum(E@o) + sum(z)", {"E": "eye(2)", "o": "ones(2)", "z": "zeros(3)"})
+    assert made.value == 2
+
+
+def test_an_array_without_axes_is_a_number() -> None:
+    for value in (np.array(2.0), np.float32(2), np.int64(2), [2.0][0]):
+        trace = backtrace.trace("x^2", {"x": value})
+        assert trace.value == 4.0
+        assert type(trace.gradients["x"]) is float
+
+
+def test_the_callers_own_array_is_neither_changed_nor_locked() -> None:
+    mine = np.array([1.0, 2.0])
+    trace = backtrace.trace("sum(x^2)", {"x": mine}, check=False)
+    mine[0] = 5.0
+    assert trace.gradients["x"].tolist() == [2, 4]
+    with pytest.raises(ValueError, match="read-only"):
+        trace.gradients["x"][0] = 1.0
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (print, ("executed",))
+
+
+def test_pickles_are_refused(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "evil.npy", np.array([Evil()], dtype=object), allow_pickle=True)
+    (tmp_path / "raw.npy").write_bytes(pickle.dumps(Evil()))
+    for name in ("evil.npy", "raw.npy"):
+        with pytest.raises(BacktraceError, match="pickled"):
+            backtrace.trace("sum(x)", {"x": f"@{tmp_path / name}"})
+    assert capsys.readouterr().out == ""
+
+
+# kinks, faults, masks
+
+
+def test_a_tie_in_some_entries_is_said_with_its_place() -> None:
+    trace = backtrace.trace("sum(max(0, x))", {"x": [[1.0, -2.0], [0.0, 3.0]]})
+    assert trace.gradients["x"].tolist() == [[1, 0], [0, 1]]
+    assert trace.checks["x"].verdict == "kink"
+    assert "(1 of 4 entries, the first at [1, 0]) is at a kink" in trace.notes[0].text
+    split = backtrace.trace("sum(max(y, x))", {"x": [1, 2], "y": [1, 0]}, check=False)
+    assert split.gradients["x"].tolist() == [0.5, 1]
+    right = backtrace.trace("sum(max(0, x))", {"x": [0, 1]}, kink="right", check=False)
+    assert right.gradients["x"].tolist() == [1, 1]
+
+
+def test_a_branch_that_is_not_taken_is_exactly_zero_behind() -> None:
+    """sqrt is nan below 0 and has slope inf at 0; log is -inf: none of it comes through."""
+    trace = backtrace.trace(
+        "sum(where(x > 0.5, sqrt(x) + ln(x), 0))", {"x": [-1, 0, 4]}, check=False
+    )
+    assert trace.value == pytest.approx(2 + math.log(4))
+    assert trace.gradients["x"].tolist() == [0, 0, 0.5]
+    assert trace.ok
+    assert [note.kind for note in trace.notes] == ["overflow", "overflow"]
+
+
+def test_the_origin_of_a_bad_entry_is_named() -> None:
+    forward = backtrace.trace("sum(ln(W@x))", {"W": [[1, 1], [1, -2]], "x": [1, 1]})
+    assert forward.fault is not None
+    assert forward.fault.what == "ln(-1) is nan at [1]: ln needs x > 0"
+    assert not forward.ok
+    backward = backtrace.trace("sum(sqrt(x))", {"x": [1, 0, 4]})
+    assert backward.fault is not None
+    assert backward.fault.direction == "backward"
+    assert "the local gradient of sqrt(0) is inf at [1]: 1 x inf = inf" in backward.fault.what
+    classes = backtrace.trace("cross_entropy(z, k)", {"z": [1, 2], "k": 2})
+    assert classes.fault is not None
+    assert "it needs every k to be a class" in classes.fault.what
+
+
+# upstream, Jacobians, descent
+
+
+def test_an_array_output_takes_an_upstream() -> None:
+    ones = backtrace.trace("W@x", WX)
+    assert [note.kind for note in ones.notes] == ["upstream"]
+    np.testing.assert_allclose(ones.gradients["x"], [-0.2, 1.3])
+    given_ = backtrace.trace("W@x", WX, upstream=[1, 2])
+    np.testing.assert_allclose(given_.gradients["x"], [-0.5, 2.1])
+    assert given_.notes == ()
+    assert given_.ok
+    with pytest.raises(BacktraceError, match="the upstream has shape 3, and the output 2"):
+        backtrace.trace("W@x", WX, upstream=[1, 2, 3])
+
+
+JACOBIANS = [
+    ("x^2", {"x": [1, 2, 3]}, "diagonal"),
+    ("x + 1", {"x": [1, 2, 3]}, "the identity"),
+    ("x[1:3]", {"x": [1, 2, 3]}, "one-hot rows"),
+    ("x[::-1]", {"x": [1, 2, 3]}, "one-hot rows"),
+    ("x.T", {"x": [[1, 2, 3], [4, 5, 6]]}, "one-hot rows"),
+    ("sum(x)", {"x": [1, 2, 3]}, "one row"),
+    ("x*[1, 2, 3]", {"x": 2}, "one column"),
+    ("W@[1, 2]", {"W": [[1, 2], [3, 4], [5, 6]]}, "block diagonal: 3 blocks of 1 x 2"),
+    ("softmax(x)", {"x": [[1, 2], [3, 4]]}, "block diagonal: 2 blocks of 2 x 2"),
+    ("softmax(x)", {"x": [1, 2, 3]}, "dense"),
+    ("x - x", {"x": [1, 2, 3]}, "zero"),
+    ("sum(x)*[1, 1]", {"x": [1, 2, 3]}, "every row the same"),
+    ("outer(x, [0, 1])", {"x": [1, 2]}, "block diagonal: 2 blocks of 2 x 1"),
+    ("[x[0], x[0] + x[1], x[1]]", {"x": [1, 2]}, "4 of 6 entries are not 0"),
+]
+
+
+@pytest.mark.parametrize(("formula", "point", "structure"), JACOBIANS, ids=lambda x: str(x)[:24])
+def test_jacobians_and_what_they_look_like(formula: str, point: dict, structure: str) -> None:
+    trace = backtrace.trace(formula, point, jacobian=True)
+    ours = next(j for j in trace.jacobians if j.gate is None)
+    assert ours.structure == structure
+    (name,) = point
+    value = np.asarray(point[name], dtype=float)
+    for column, place in enumerate(np.ndindex(value.shape)):
+        ends = []
+        for h in (1e-6, -1e-6):
+            moved = value.copy()
+            moved[place] += h
+            ends.append(backtrace.trace(formula, {name: moved}, check=False).value)
+        slope = np.reshape(np.subtract(*ends) / 2e-6, -1)
+        np.testing.assert_allclose(ours.entries[:, column], slope, atol=1e-8)
+
+
+def test_a_jacobian_that_is_too_large_is_an_error() -> None:
+    with pytest.raises(BacktraceError, match="2,500 x 2,500: too large to form"):
+        backtrace.trace("max(0, x)", {"x": "randn(50, 50)"}, jacobian=True)
+    trace = backtrace.trace("sum(max(0, x))", {"x": "randn(50, 50)"}, jacobian=True)
+    assert [j.structure for j in trace.jacobians] == ["too large to form", "one row", "one row"]
+
+
+def test_steps_down_the_gradient() -> None:
+    trace = backtrace.trace("sum((W@x)^2)", WX, rate=0.1, wrt=["W"], check=False)
+    descent = trace.descent
+    assert descent is not None
+    np.testing.assert_allclose(
+        descent.point["W"], np.asarray(WX["W"]) - 0.1 * trace.gradients["W"], rtol=1e-15
+    )
+    moved = backtrace.trace("sum((W@x)^2)", {**WX, "W": descent.point["W"]}, check=False)
+    assert descent.outputs == (trace.value, moved.value)
+    many = backtrace.trace("(x-3)^2", {"x": 0}, rate=0.1, steps=100).descent
+    assert many is not None
+    assert many.point["x"] == pytest.approx(3, abs=1e-8)
+    assert len(many.outputs) == 101
+    wild = backtrace.trace("x^4", {"x": 3}, rate=1, steps=100).descent
+    assert wild is not None
+    assert len(wild.outputs) < 20  # it ends where a number is no longer finite
+
+
+# the record
+
+
+def test_every_format_and_the_way_back() -> None:
+    trace = backtrace.trace(
+        "h = max(0, W@x + b); sum(h^2)", {**WX, "b": [0.1, -0.9]}, jacobian=True, rate=0.1
+    )
+    read = backtrace.Trace.from_json(trace.to_json())
+    assert read.to_json() == trace.to_json()
+    for format in formats():
+        assert read.show(format) == trace.show(format)
+    described = json.loads(trace.to_json())
+    matmul = described["nodes"][3]
+    assert matmul["shape"] == [2]
+    assert described["edges"][0]["local"] is None
+    assert described["edges"][0]["rule"] == "upstream @ x.T"
+    assert described["point"]["x"] == [0.2, 0.4]
+
+
+def test_large_arrays_beside_the_json(tmp_path: pathlib.Path, backtrace_command: Command) -> None:
+    path = tmp_path / "trace.json"
+    words = ("sum(max(0, x))", "x=randn(40,50)", "-o", str(path), "--arrays", "npz")
+    assert backtrace_command(*words) == (0, "", "")
+    assert path.stat().st_size < 5000
+    with np.load(tmp_path / "trace.npz") as arrays:
+        trace = backtrace.Trace.from_json(path.read_text(), arrays)
+    whole = backtrace.trace("sum(max(0, x))", {"x": "randn(40,50)"})
+    np.testing.assert_array_equal(trace.gradients["x"], whole.gradients["x"])
+    with pytest.raises(BacktraceError, match="in another file"):
+        backtrace.Trace.from_json(path.read_text())
+
+
+def test_views_of_arrays_keep_to_80_columns() -> None:
+    trace = backtrace.trace(
+        "h = max(0, W1@x + b); s = W2@h; L = sum(s^2)",
+        {"W1": "randn(100,784)", "x": "randn(784)", "W2": "randn(10,100)", "b": "zeros(100)"},
+    )
+    for format in ("table", "tree"):
+        text = trace.show(format)
+        assert max(map(len, text.splitlines())) <= 80
+        assert len(text) < 6000
+
+
+def test_numbers_load_no_numpy_and_options_for_numbers_are_refused() -> None:
+    for option in ({"exact": True}, {"precision": 30}, {"symbolic": True}, {"order": 2}):
+        with pytest.raises(BacktraceError, match="is for formulas of numbers"):
+            backtrace.trace("sum(x)", {"x": [1, 2]}, **option)
