@@ -17,6 +17,7 @@ import numpy as np
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.checks.kinks import at_kinks
+from backtrace.checks.standin import describe, stand_in
 from backtrace.checks.subject import Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
@@ -42,6 +43,8 @@ def cross_check_arrays(
         kinks = at_kinks(subject)
         free = [name for name in subject.wrt if name not in kinks]
         answers = _symbolic(subject, free, budget)
+        if any(answer.symbolic is None for answer in answers.values()):
+            judge.small_verdicts(free)
         checks: dict[str, Check] = {}
         for name, gradient in subject.gradients.items():
             if name in kinks:
@@ -58,18 +61,9 @@ def cross_check_arrays(
 
 def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
     """SymPy's part of each check; the output's under ""."""
-    entries = sum(np.size(value) for value in subject.values)
-    reason = ""
-    if entries > budget.symbolic_entries * 4:
-        reason = f"{entries:,} entries are too many for SymPy"
-    inputs = sum(np.size(value) for value in subject.point.values())
-    if inputs > budget.symbolic_entries:
-        reason = f"{inputs:,} entries are too many for SymPy"
-    if subject.graph.gate_count > budget.symbolic_gates:
-        reason = f"{subject.graph.gate_count:,} gates are too many for SymPy"
+    reason = _too_much_for_sympy(subject, free, budget)
     if reason:
-        skipped = Check(0.0, reason=reason)
-        return dict.fromkeys(("", *free), skipped)
+        return dict.fromkeys(("", *free), Check(0.0, reason=reason))
     from backtrace.checks.symbolicarrays import ask
 
     seed = subject.upstreams[subject.graph.output]
@@ -79,10 +73,39 @@ def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str
             0.0,
             symbolic=answer.value,
             derivative=answer.formula,
-            reason=answer.reason and f"SymPy skipped: {answer.reason}",
+            reason=answer.reason,
         )
         for name, answer in found.items()
     }
+
+
+def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -> str:
+    """Why SymPy is not asked; "" when it can be."""
+    inputs = sum(int(np.size(value)) for value in subject.point.values())
+    if inputs > budget.symbolic_entries:
+        return f"{inputs:,} entries are too many for SymPy"
+    if subject.graph.gate_count > budget.symbolic_gates:
+        return f"{subject.graph.gate_count:,} gates are too many for SymPy"
+    by = sum(int(np.size(subject.point[name])) for name in free)
+    if by * _written_out(subject) > budget.symbolic_work:
+        return "written out entry by entry, it is too long for SymPy"
+    return ""
+
+
+def _written_out(subject: Subject) -> float:
+    """How many operations the output is, when every entry of every array is written out."""
+    lengths: list[float] = []  # of one entry of each node
+    for index, sources in enumerate(subject.graph.inputs_of):
+        gate = subject.graph.nodes[index].gate
+        inner = 1.0
+        if gate is not None and gate.is_of_arrays and sources:
+            sizes = [np.size(subject.values[source]) for source in sources]
+            inner = max(1.0, max(sizes) / max(1, np.size(subject.values[index])))
+            if "@" in gate.formula:
+                inner = float(max(np.shape(subject.values[sources[0]])[-1:] or (1,)))
+        lengths.append(1.0 + inner * sum(lengths[source] for source in sources))
+    output = subject.graph.output
+    return lengths[output] * int(np.size(subject.values[output]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +128,8 @@ def measure(subject: Subject, name: str, budget: Budget) -> Measured:
         for place in np.ndindex(value.shape):
             direction = np.zeros(value.shape)
             direction[place] = step = abs(value[place]) or 1.0
-            slope, reach = slope_along(subject, name, direction)
-            slopes[place], noise[place] = slope / step, reach / step
+            entry, reach = slope_along(subject, name, direction)
+            slopes[place], noise[place] = entry / step, reach / step
         return Measured(slopes, noise) if slopes.shape else Measured(float(slopes), float(noise))
     if work > _MOST_WORK:
         return Measured(reason=f"no slope measured: a pass takes {work:,} multiplications")
@@ -116,8 +139,8 @@ def measure(subject: Subject, name: str, budget: Budget) -> Measured:
     for _ in range(_DIRECTIONS):
         direction = chance.uniform(-1, 1, value.shape) * np.where(value == 0, 1.0, np.abs(value))
         terms = gradient * direction
-        slope, noise = slope_along(subject, name, direction)
-        reach = TOLERANCE * float(np.sqrt(np.sum(np.square(terms)))) + noise
+        slope, moved = slope_along(subject, name, direction)
+        reach = TOLERANCE * float(np.sqrt(np.sum(np.square(terms)))) + moved
         found.append((float(np.sum(terms)), slope, reach))
     reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
     return Measured(directions=tuple(found), reason=reason)
@@ -160,19 +183,25 @@ class _Judge:
     subject: Subject
     budget: Budget
     notes: list[Note] = field(default_factory=list)
+    small: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
 
     def verdict(self, name: str, answer: Check, measured: Measured) -> Check:
         """The check of a variable's gradient, or of the output's value (""), judged."""
         backprop = self.subject.gradients[name] if name else self.subject.value
-        reason = "; ".join(filter(None, (answer.reason, measured.reason)))
+        of_sympy = self.small.get(name, answer.reason)
+        reason = "; ".join(filter(None, (of_sympy, measured.reason)))
         check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
+        if name in self.wrong:
+            return self._disagreement(check, self.wrong[name])
         for by_backprop, slope, reach in measured.directions:
             if not abs(by_backprop - slope) <= reach:
                 words = f"along a random direction the slope is {number(slope, 10)}, "
                 return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
         if not witnesses:
-            return replace(check, verdict=AGREE if measured.directions else SKIPPED)
+            heard = measured.directions or name in self.small
+            return replace(check, verdict=AGREE if heard else SKIPPED)
         check = replace(check, relative_error=max(_error(backprop, w) for w in witnesses))
         if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
             return replace(check, verdict=AGREE)
@@ -184,6 +213,23 @@ class _Judge:
             if witness is not None and not np.all(_near(backprop, witness, reach + noise)):
                 return self._disagreement(check, _worst(backprop, witness, reach + noise, who))
         return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
+
+    def small_verdicts(self, free: Sequence[str]) -> None:
+        """Asks SymPy about the first few entries of arrays that are too large for it."""
+        small = stand_in(self.subject)
+        if small is None:
+            return
+        answers = _symbolic(small, free, self.budget)
+        for name in ("", *free):
+            witness = answers[name].symbolic
+            backprop = small.gradients[name] if name else small.value
+            if witness is None:
+                continue
+            if np.all(_near(backprop, witness, _uncertainty(small)[name])):
+                self.small[name] = f"SymPy agrees on the first entries ({describe(small)})"
+            else:
+                words = _worst(backprop, witness, 0.0, "SymPy")
+                self.wrong[name] = f"on the first entries ({describe(small)}) {words}"
 
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own gradient was measured."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from backtrace.algebra import Algebra, Value
+from backtrace.algebra import Algebra
 from backtrace.engine import Backward
 from backtrace.graph import Graph
 
-Flow = Callable[[Graph, Sequence[Value], Algebra], Backward]
+Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
 
 
@@ -20,8 +20,8 @@ class Budget:
     """SymPy's share in gates, edges and seconds; how many nodes and edges the measured slopes may
     pass before they turn to random directions, and how many before they give up, and in how many
     seconds; up to what size each local gradient is measured on its own, and for how many seconds a
-    wrong gate is looked for. Of arrays: up to how many entries SymPy is asked, and how many numbers
-    may be computed to measure every entry's slope by itself."""
+    wrong gate is looked for. Of arrays: up to how many entries and operations SymPy is asked, and
+    how many numbers may be computed to measure every entry's slope by itself."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
@@ -31,6 +31,7 @@ class Budget:
     symbolic_edges: int = 600
     alone_cost: int = 10_000
     symbolic_entries: int = 100
+    symbolic_work: int = 30_000
     entry_work: int = 20_000_000
     culprit_seconds: float = 2.0
 

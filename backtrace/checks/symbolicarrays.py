@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from backtrace.algebra.arrays import quiet
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
 from backtrace.checks.symbolic import exact, read, text_of, value_by_replacing, words
@@ -45,10 +46,12 @@ def ask(
     answers: dict[str, ArrayAnswer] = {}
 
     def work() -> None:
-        reading = ArrayReading(text, point)
-        answers[""] = _answer(lambda: reading.output, reading, formulas=False)
-        for name in wrt:
-            answers[name] = _answer(functools.partial(reading.derivatives, name, seed), reading)
+        with quiet():
+            reading = ArrayReading(text, point)
+            answers[""] = _answer(lambda: reading.output, reading, formulas=False)
+            for name in wrt:
+                derivatives = functools.partial(reading.derivatives, name, seed)
+                answers[name] = _answer(derivatives, reading)
 
     reason = ""
     try:

@@ -11,7 +11,7 @@ from backtrace.formula.printer import label, short_expressions
 from backtrace.record import Edge, Record
 from backtrace.render._rules import (
     jacobian_size,
-    local_text,
+    product_text,
     repeated,
     rule_with_shapes,
     shape_note,
@@ -54,9 +54,7 @@ def _edge(record: Record, view: View, edge: Edge) -> Iterator[Text]:
     if edge.local is None:
         how = view.text(rule_with_shapes(record, edge))
     else:
-        upstream = view.value(edge.upstream)
-        is_short = len(upstream) <= _SHORT_FACTOR
-        how = view.text(f"{upstream if is_short else 'upstream'} × {local_text(edge, view)}")
+        how = view.text(product_text(record, edge, view, _SHORT_FACTOR))
     line.append(f"{how} = ", style="not italic")
     yield from _with_value(line, view.value(edge.downstream), "gradient not italic", view, 6)
     for words in (repeated(record, edge), jacobian_size(record, edge)):

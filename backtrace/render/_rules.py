@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from backtrace.entries import shape_of
+from backtrace.entries import all_at, shape_of
 from backtrace.gates.shapes import Shape, matrix_product, say, size
 from backtrace.record import Edge, Record
 from backtrace.render._view import View
@@ -86,6 +87,15 @@ def _axis_name(axis: int, count: int, length: int = 2) -> str:
     return name
 
 
+def product_text(record: Record, edge: Edge, view: View, longest: int = 1000) -> str:
+    """`[1, 1] × [2, 3]`, and `, summed over rows` where an operand was repeated; a long upstream
+    is called by its name."""
+    upstream = view.value(edge.upstream)
+    shown = upstream if len(upstream) <= longest else "upstream"
+    over = repeated(record, edge).rpartition(": ")[2]
+    return f"{shown} × {local_text(edge, view)}{', ' * bool(over)}{over}"
+
+
 def jacobian_size(record: Record, edge: Edge) -> str:
     """`Jacobian 409,600 x 409,600, 1.3 TB, not formed`."""
     rows = size(shape_of(record.values[edge.gate]))
@@ -123,7 +133,6 @@ def shown_products(edge: Edge, view: View) -> Iterator[tuple[str, str, str]]:
         return
     if edge.downstream.size > _MOST_PRODUCTS:
         return
-    local = edge.local + 0.0 * edge.downstream
-    for entries in zip(edge.upstream.flat, local.flat, edge.downstream.flat, strict=True):
-        u, s, d = (view.number(float(entry)) for entry in entries)
+    for place in itertools.product(*map(range, edge.downstream.shape)):
+        u, s, d = map(view.number, all_at((edge.upstream, edge.local, edge.downstream), place))
         yield u, s, d

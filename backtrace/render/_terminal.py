@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -156,6 +157,10 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
         yield Text(view.text(f"note: {text}"), style="note")
     if len(texts) > _MOST_NOTES:
         yield Text(view.text(f"… {len(texts) - _MOST_NOTES:,} more notes"), style="note")
+    checks = record.checks.values()
+    if record.has_arrays and checks and all(c.verdict == AGREE and not c.reason for c in checks):
+        words = "every entry is checked: by SymPy, and by a slope measured with a complex step"
+        yield Text(words, style="quiet")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():
         if check.reason and check.verdict not in (DISAGREE, KINK):  # these have said it above
@@ -231,16 +236,23 @@ def verdict(check: Check, view: View) -> Text:
     return Text(view.text(mark if not view.ascii else "") + check.verdict, style=style)
 
 
+def _within(room: int, value: Any, view: View) -> str:
+    """A gradient with its norm, if there is room for it."""
+    text = view.sized(value)
+    return text if len(text) <= room else view.value(value)
+
+
 def gradient_lines(record: Record, view: View) -> list[Text]:
     """∂f/∂x = -4   ✓ agree, a line each."""
     names = {
         name: partial(record, view, name) + shape_note(shape_of(record.gradients[name]))
         for name in record.wrt[:_MOST_GRADIENTS]
     }
-    numbers = {name: view.sized(record.gradients[name]) for name in names}
+    room = view.width - max(map(len, names.values())) - len(" =    ✓ disagree")
+    numbers = {name: _within(room, record.gradients[name], view) for name in names}
     align, widest = (">", max(map(len, numbers.values())))
     if record.has_arrays:
-        align, widest = "<", min(widest, view.width // 2)
+        align, widest = "<", min(widest, room)
     lines = []
     for name, shown in names.items():
         line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")

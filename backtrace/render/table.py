@@ -34,7 +34,7 @@ SUFFIX = ".txt"
 _LEAST_EXPRESSION = 10  # cells; with less, or with numbers cut, lines are easier to read
 _MOST_GATES = 120  # rows; of a larger graph the first and the last are shown
 _MOST_VARIABLES = 60
-_MOST_ENTRIES = 8
+_MOST_ENTRIES = 6
 _COMPUTES = 2  # the column of expressions
 _GAP = 2  # cells between columns
 

@@ -8,7 +8,7 @@ from rich.tree import Tree
 from backtrace.entries import shape_of
 from backtrace.formula.printer import label
 from backtrace.record import Edge, Record
-from backtrace.render._rules import local_text, rule_of, shape_note, shown_products
+from backtrace.render._rules import product_text, rule_of, shape_note, shown_products
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -106,8 +106,8 @@ class _Drawing:
             if edge.local is None:
                 text.append(view.text(f"{rule_of(record, edge)} = "), style="quiet")
             else:
-                product = f"{view.value(edge.upstream)} × {local_text(edge, view)} = "
-                text.append(view.text(product), style="quiet")
+                product = product_text(record, edge, view)
+                text.append(view.text(f"{product} = "), style="quiet")
             text.append(view.value(edge.downstream), style="gradient")
         if again:
             text.append("   (drawn above)", style="quiet")

@@ -1,0 +1,62 @@
+"""The same formula on the first few entries of every array: small enough for SymPy.
+
+Axes of equal length stay equal, so whatever fits still fits; lengths become 2 and 3 in turn, so
+that a transpose that is missing is seen. What SymPy says of the small formula it says of the text,
+of the gates and of their rules, which are those of the large one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backtrace.algebra.arrays import ARRAYS, is_finite
+from backtrace.checks.subject import Subject
+from backtrace.errors import FormulaError
+from backtrace.formula.shapes import with_shapes
+from backtrace.gates.shapes import say
+
+_SMALL = (2, 3)
+
+
+def stand_in(subject: Subject) -> Subject | None:
+    """The trace of the small formula, with an upstream of 1; None where the formula itself speaks
+    of lengths (an index, a reshape), or where there is nothing to compare: at a kink, or where a
+    number is not finite."""
+    lengths = {n for value in subject.point.values() for n in np.shape(value) if n > 1}
+    short = {n: _SMALL[k % 2] for k, n in enumerate(sorted(lengths, reverse=True))}
+    point = {name: _cut(value, short) for name, value in subject.point.items()}
+    try:
+        graph, _ = with_shapes(subject.graph, {n: np.shape(v) for n, v in point.items()})
+    except FormulaError:
+        return None
+    values = graph.evaluate(ARRAYS, point)
+    flow = subject.flow_of(graph, values, ARRAYS, seed=1.0)
+    small = replace(
+        subject,
+        graph=graph,
+        point=point,
+        values=values,
+        upstreams=flow.upstreams,
+        locals=flow.locals,
+        kinks=flow.kinks,
+    )
+    usable = all(map(is_finite, values)) and all(map(is_finite, small.gradients.values()))
+    return small if usable and not flow.kinks else None
+
+
+def _cut(value: Any, short: dict[int, int]) -> Any:
+    """The first entries. Classes, whole numbers from 0, stay below the fewest there can be."""
+    if not np.ndim(value):
+        return value
+    small = np.asarray(value)[tuple(slice(short.get(n, n)) for n in np.shape(value))]
+    is_classes = np.all(value == np.floor(value)) and np.all(value >= 0)
+    return small % min(_SMALL) if is_classes else small
+
+
+def describe(small: Subject) -> str:
+    """W 2x3, x 3."""
+    shapes = [f"{n} {say(np.shape(v))}" for n, v in small.point.items() if np.ndim(v)]
+    return ", ".join(shapes[:4]) + (", ..." if len(shapes) > 4 else "")
