@@ -19,7 +19,7 @@ from backtrace.engine import backward
 from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
 from backtrace.gates import GATES, Gate
-from tests.conftest import ROWS, usage
+from tests.conftest import PATIENT, ROWS, usage
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -121,7 +121,7 @@ def test_gradients_are_measured_slopes(formula: str, shapes: Shapes) -> None:
     check, which asks SymPy and complex steps, agrees."""
     point = arrays(shapes)
     upstream = np.random.default_rng(1).uniform(-1, 1, np.shape(output_of(formula, point)))
-    trace = backtrace.trace(formula, point, upstream=upstream)
+    trace = backtrace.trace(formula, point, upstream=upstream, budget=PATIENT)
     assert trace.ok
     assert {check.verdict for check in trace.checks.values()} == {"agree"}
     assert all(check.symbolic is not None for check in trace.checks.values())

@@ -8,8 +8,11 @@ import math
 import pathlib
 import pickle
 import warnings
+from dataclasses import replace
+from importlib import resources
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,8 +23,9 @@ from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.formula.shapes import with_shapes
+from backtrace.gates import GATES
 from backtrace.render import formats
-from tests.conftest import Command, published, published_arrays
+from tests.conftest import PATIENT, Command, published, published_arrays
 from tests.test_published import fits
 
 WX = {"W": [[0.1, 0.5], [-0.3, 0.8]], "x": [0.2, 0.4]}
@@ -29,7 +33,7 @@ WX = {"W": [[0.1, 0.5], [-0.3, 0.8]], "x": [0.2, 0.4]}
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in published_arrays()])
 def test_published_arrays(case: dict) -> None:
-    trace = backtrace.trace(case["formula"], case["point"])
+    trace = backtrace.trace(case["formula"], case["point"], budget=PATIENT)
     assert trace.ok
     assert trace.value == pytest.approx(case["exact"]["value"], rel=1e-12)
     for name, gradient in case["exact"]["gradients"].items():
@@ -327,6 +331,7 @@ def test_every_format_and_the_way_back() -> None:
         "h = max(0, W@x + b); sum(h^2)", {**WX, "b": [0.1, -0.9]}, jacobian=True, rate=0.1
     )
     read = backtrace.Trace.from_json(trace.to_json())
+    assert read == trace
     assert read.to_json() == trace.to_json()
     for format in formats():
         assert read.show(format) == trace.show(format)
@@ -366,3 +371,44 @@ def test_numbers_load_no_numpy_and_options_for_numbers_are_refused() -> None:
     for option in ({"exact": True}, {"precision": 30}, {"symbolic": True}, {"order": 2}):
         with pytest.raises(BacktraceError, match="is for formulas of numbers"):
             backtrace.trace("sum(x)", {"x": [1, 2]}, **option)
+
+
+SCHEMA = json.loads(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "options"),
+    [
+        ("sum((W@x)^2)", WX, {"jacobian": True, "rate": 0.1, "steps": 3}),
+        ("W@x", WX, {"upstream": [1, 2]}),
+        ("sum(max(0, x))", {"x": [0, 1]}, {}),
+        ("sum(ln(x))", {"x": [-1, 1]}, {}),
+        ("sum(X + b)", {"X": "randn(20, 20)", "b": "ones(20)"}, {"fuse": True}),
+    ],
+    ids=str,
+)
+def test_json_follows_its_schema_and_reads_back(formula: str, point: dict, options: dict) -> None:
+    trace = backtrace.trace(formula, point, **options)
+    described = json.loads(trace.to_json())
+    jsonschema.validate(described, SCHEMA)
+    assert backtrace.Trace.from_json(trace.to_json()).to_json() == trace.to_json()
+
+
+def test_a_wrong_forward_in_large_arrays_is_caught_on_a_stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No slope can see it, backprop goes with it; SymPy, on the first entries, does not."""
+    row = GATES["mean"]
+    right = backtrace.trace("mean((X@w)^2)", {"X": "randn(50, 40)", "w": "randn(40)"})
+    assert right.ok
+    assert right.output_check is not None
+    assert right.output_check.verdict == "agree"
+    wrong = replace(
+        row,
+        forward=lambda m, x, axis: 1.01 * row.forward(m, x, axis),
+        pullback=lambda m, k, u, f, x, axis: 1.01 * row.pullback(m, k, u, f, x, axis),
+    )
+    monkeypatch.setitem(GATES, "mean", wrong)
+    trace = backtrace.trace("mean((X@w)^2)", {"X": "randn(50, 40)", "w": "randn(40)"})
+    assert not trace.ok
+    assert "on the first entries (X 2x3, w 3)" in trace.output_check.reason

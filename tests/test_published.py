@@ -9,7 +9,7 @@ import pytest
 import backtrace
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import expressions
-from tests.conftest import published
+from tests.conftest import PATIENT, published
 
 CASES = [pytest.param(case, id=case["id"]) for case in published()]
 
@@ -32,7 +32,7 @@ def test_fits_can_fail() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_value_gradients_and_check(case: dict) -> None:
-    trace = backtrace.trace(case["formula"], case["point"])
+    trace = backtrace.trace(case["formula"], case["point"], budget=PATIENT)
     assert trace.value == pytest.approx(case["exact"]["value"], rel=1e-12)
     for name, gradient in case["exact"]["gradients"].items():
         assert trace.gradients[name] == pytest.approx(gradient, rel=1e-12, abs=1e-15)
