@@ -102,7 +102,8 @@ def jacobian_size(record: Record, edge: Edge) -> str:
     columns = size(shape_of(record.values[edge.input]))
     if rows * columns < _WORTH_SAYING:
         return ""
-    kind = "diagonal of a Jacobian" if edge.local is not None else "Jacobian"
+    is_diagonal = edge.local is not None and rows == columns
+    kind = "diagonal of a Jacobian" if is_diagonal else "Jacobian"
     return f"{kind} {rows:,} x {columns:,}, {_bytes(8.0 * rows * columns)}, not formed"
 
 
