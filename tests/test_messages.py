@@ -497,8 +497,8 @@ hint: did you mean sigmoid?
         """\
 error: no gate 'sin' that is made of others to fuse to
 hint: there are square, log2, log10, cbrt, hypot, tanh, relu, leaky_relu, elu, selu, \
-sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh, dot, affine, \
-relu_layer, norm, norm2, softmax, log_softmax, reduce_logsumexp, cross_entropy
+sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh, dot, norm, \
+norm2, reduce_logsumexp, affine, relu_layer, softmax, log_softmax, cross_entropy
 """,
     ),
     (

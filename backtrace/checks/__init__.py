@@ -4,7 +4,7 @@ symbolic   SymPy's derivative of the text, read a second time
 numeric    the slope measured through the graph with 60 digits
 judge      the verdict: agree, disagree, kink or skipped
 kinks      which variables have no derivative to compare
-arrays     the same for arrays: SymPy entry by entry where they are small, complex steps
+arrays     the same for arrays; complexsteps, symbolicarrays, standin: its witnesses
 rounding   how much of a difference 64-bit floats explain
 culprit    which gate is wrong, when they disagree
 """

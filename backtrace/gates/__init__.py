@@ -4,8 +4,9 @@
     choices       max, min, where and comparisons, abs, sign, floor, ceil
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
-    linear        of arrays: @, .T, dot, outer, indexing, reshape, joining, linear layers
-    reductions    of arrays: sum, mean, norm, max and min of one array, softmax, cross_entropy
+    linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
+    reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
+    networks      of arrays: linear layers, softmax, cross_entropy
 
 The parser, the check, every view, `backtrace gates`, the README's table and the tests read this
 table; adding a gate touches its row and nothing else.
@@ -13,7 +14,15 @@ table; adding a gate touches its row and nothing else.
 
 from __future__ import annotations
 
-from backtrace.gates import activations, arithmetic, choices, elementary, linear, reductions
+from backtrace.gates import (
+    activations,
+    arithmetic,
+    choices,
+    elementary,
+    linear,
+    networks,
+    reductions,
+)
 from backtrace.gates.gate import CONVENTIONS, Domain, Gate, Kink, Role
 
 FAMILIES: dict[str, tuple[Gate, ...]] = {
@@ -23,6 +32,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "activations": activations.ROWS,
     "linear": linear.ROWS,
     "reductions": reductions.ROWS,
+    "networks": networks.ROWS,
 }
 
 GATES: dict[str, Gate] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -12,7 +12,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import Binding, Spelled
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import Shape, ShapeError, axis_of, broadcast, matrix_product, say, size
+from backtrace.gates.shapes import Shape, ShapeError, axis_of, matrix_product, say, size
 
 
 def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Value]:
@@ -257,47 +257,6 @@ STACK = Gate(
 )
 
 
-def _layer(W: Shape, x: Shape, b: Shape) -> Shape:
-    return broadcast(matrix_product(W, x), b)
-
-
-def _affine_pullback(m: Any, k: int, u: Value, f: Value, W: Value, x: Value, b: Value) -> Value:
-    if k == 2:
-        return m.summed_to(u, m.shape(b))
-    return matmul_pullback(m, k, m.summed_to(u, matrix_product(m.shape(W), m.shape(x))), f, W, x)
-
-
-AFFINE = Gate(
-    name="affine",
-    summary="a linear layer: a matrix product and a bias",
-    parameters=("W", "x", "b"),
-    role=Role.SWITCHER,
-    forward=lambda m, W, x, b: m.matmul(W, x) + b,
-    local=(),
-    formula="W@x + b",
-    pullback=_affine_pullback,
-    rules=("upstream @ x.T", "W.T @ upstream", "upstream"),
-    shape=_layer,
-)
-
-RELU_LAYER = Gate(
-    name="relu_layer",
-    summary="a linear layer and the relu on it",
-    parameters=("W", "x", "b"),
-    role=Role.SWITCHER,
-    forward=lambda m, W, x, b: m.maximum(0, m.matmul(W, x) + b),
-    local=(),
-    formula="max(0, W@x + b)",
-    pullback=lambda m, k, u, f, W, x, b: _affine_pullback(m, k, u * m.greater(f, 0), f, W, x, b),
-    rules=(
-        "(upstream*(f > 0)) @ x.T",
-        "W.T @ (upstream*(f > 0))",
-        "upstream*(f > 0)",
-    ),
-    shape=_layer,
-    spellings=("relu(W@x + b)", "relu(affine(W, x, b))"),
-)
-
 ROWS = (
     MATMUL,
     TRANSPOSE,
@@ -307,6 +266,4 @@ ROWS = (
     INDEX,
     CONCATENATE,
     STACK,
-    AFFINE,
-    RELU_LAYER,
 )

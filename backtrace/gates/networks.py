@@ -1,0 +1,182 @@
+"""What networks are made of: linear layers, softmax, the cross-entropy of a class.
+
+`p` in a rule is softmax(x), `n` the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backtrace.algebra import Value
+from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.linear import matmul_pullback
+from backtrace.gates.shapes import Shape, ShapeError, axis_of, broadcast, matrix_product, say, size
+
+
+def _layer(W: Shape, x: Shape, b: Shape) -> Shape:
+    return broadcast(matrix_product(W, x), b)
+
+
+def _affine_pullback(m: Any, k: int, u: Value, f: Value, W: Value, x: Value, b: Value) -> Value:
+    if k == 2:
+        return m.summed_to(u, m.shape(b))
+    return matmul_pullback(m, k, m.summed_to(u, matrix_product(m.shape(W), m.shape(x))), f, W, x)
+
+
+AFFINE = Gate(
+    name="affine",
+    summary="a linear layer: a matrix product and a bias",
+    parameters=("W", "x", "b"),
+    role=Role.SWITCHER,
+    forward=lambda m, W, x, b: m.matmul(W, x) + b,
+    local=(),
+    formula="W@x + b",
+    pullback=_affine_pullback,
+    rules=("upstream @ x.T", "W.T @ upstream", "upstream"),
+    shape=_layer,
+)
+
+RELU_LAYER = Gate(
+    name="relu_layer",
+    summary="a linear layer and the relu on it",
+    parameters=("W", "x", "b"),
+    role=Role.SWITCHER,
+    forward=lambda m, W, x, b: m.maximum(0, m.matmul(W, x) + b),
+    local=(),
+    formula="max(0, W@x + b)",
+    pullback=lambda m, k, u, f, W, x, b: _affine_pullback(m, k, u * m.greater(f, 0), f, W, x, b),
+    rules=(
+        "(upstream*(f > 0)) @ x.T",
+        "W.T @ (upstream*(f > 0))",
+        "upstream*(f > 0)",
+    ),
+    shape=_layer,
+    spellings=("relu(W@x + b)", "relu(affine(W, x, b))"),
+)
+
+
+def _along(shape: Shape, axis: int) -> Shape:
+    if not shape:
+        raise ShapeError("softmax is of an array, not a number", "stack(a, b) makes a vector")
+    axis_of(shape, axis)
+    return shape
+
+
+def _softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
+    weighted = u * f
+    return weighted - f * m.aligned(m.sum(weighted, axis), axis)
+
+
+def _log_softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
+    return u - m.exp(f) * m.aligned(m.sum(u, axis), axis)
+
+
+def _softmax_like(
+    name: str, summary: str, pullback: Callable[..., Value], rule: str, formula: str
+) -> Gate:
+    return Gate(
+        name=name,
+        summary=summary,
+        parameters=("x", "axis"),
+        role=Role.SCALER,
+        forward=lambda m, x, axis: getattr(m, name)(x, axis),
+        local=(),
+        formula=formula,
+        pullback=lambda m, k, u, f, x, axis: pullback(m, u, f, x, axis),
+        rules=(rule,),
+        shape=_along,
+        fixed=("axis",),
+        defaults={"axis": "-1"},
+        # ln(softmax(x)) goes along the last axis too; a sum without an axis is over all
+        spells=lambda shape, axis: len(shape) == 1 or (axis == -1 and "softmax" in formula),
+    )
+
+
+SOFTMAX = _softmax_like(
+    "softmax",
+    "e^x over its sum along an axis (the last): probabilities",
+    _softmax_pullback,
+    "f*(upstream - sum(upstream*f))",
+    "exp(x)/sum(exp(x))",
+)
+
+LOG_SOFTMAX = _softmax_like(
+    "log_softmax",
+    "the logarithm of softmax, without its overflow",
+    _log_softmax_pullback,
+    "upstream - p*sum(upstream)",
+    "ln(softmax(x))",
+)
+
+
+def _loss_shape(z: Shape, k: Shape) -> Shape:
+    if len(z) not in (1, 2) or k not in (z, z[:-1]):
+        words = f"cross_entropy takes scores, and a class or a distribution for each row: {say(z)}"
+        hint = "scores 3 and a number, 100x3 and 100; or two of one shape"
+        raise ShapeError(f"{words} and {say(k)} do not fit", hint)
+    return ()
+
+
+def _targets(m: Any, z: Value, k: Value) -> Value:
+    """A distribution over the classes for each row: as given, or all on one class."""
+    return k if m.shape(k) == m.shape(z) else m.one_hot(k, m.shape(z)[-1])
+
+
+def _rows(m: Any, z: Value) -> int:
+    return size(m.shape(z)[:-1])
+
+
+def _cross_entropy(m: Any, z: Value, k: Value) -> Value:
+    targets = _targets(m, z, k)
+    if m.shape(k) == m.shape(z):
+        return m.divide(-m.sum(k * m.log_softmax(z, -1), None), _rows(m, z))
+    if m.truth(m.not_equal(m.sum(targets, -1), 1)):
+        return float("nan")  # some k is no class
+    picked = m.sum(m.where(targets, z, 0.0), None)
+    return m.divide(m.sum(m.logsumexp_along(z, -1), None) - picked, _rows(m, z))
+
+
+def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Value) -> Value:
+    share, is_class = m.divide(u, _rows(m, z)), m.shape(k) != m.shape(z)
+    if i == 1:  # a class is no quantity: it has no slope
+        return 0.0 * k if is_class else -share * m.log_softmax(z, -1)
+    p, targets = m.softmax(z, -1), _targets(m, z, k)
+    if not is_class:
+        p = p * m.aligned(m.sum(k, -1), -1)
+    return share * (p - targets)
+
+
+CROSS_ENTROPY = Gate(
+    name="cross_entropy",
+    summary="-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution",
+    parameters=("z", "k"),
+    role=Role.SCALER,
+    forward=_cross_entropy,
+    local=(),
+    formula="cross_entropy(z, k)",
+    pullback=_cross_entropy_pullback,
+    rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*ln(p)/n"),
+    shape=_loss_shape,
+    domain=Domain(
+        says="every k to be a class: a whole number from 0, below the number of scores",
+        holds=lambda z, k: _is_class(z, k),
+    ),
+    spellings=(
+        "-ln(softmax(z)[0])",
+        "-log_softmax(z)[0]",
+        "logsumexp(z) - z[0]",
+        "-mean(sum(k*log_softmax(z), axis=1))",
+        "-mean(sum(k*ln(softmax(z)), axis=1))",
+    ),
+    spells=lambda z, k: (len(z), len(k)) in ((1, 0), (2, 2)),
+)
+
+
+def _is_class(z: Value, k: Value) -> bool:
+    from backtrace.algebra.arrays import ARRAYS
+
+    return not ARRAYS.truth(ARRAYS.not_equal(ARRAYS.sum(_targets(ARRAYS, z, k), -1), 1))
+
+
+ROWS = (AFFINE, RELU_LAYER, SOFTMAX, LOG_SOFTMAX, CROSS_ENTROPY)
