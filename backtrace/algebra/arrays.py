@@ -141,7 +141,6 @@ class Arrays(Derived):
     matmul = _numpy(np.matmul)
     transpose = _numpy(np.transpose)
     concatenate = _numpy(np.concatenate)
-    broadcast = _numpy(np.broadcast_to)
 
     @staticmethod
     def real(x: Value) -> Value:
@@ -208,12 +207,39 @@ class Arrays(Derived):
     @classmethod
     def log_softmax(cls, x: Value, axis: Axis) -> Value:
         shifted = x - cls.aligned(cls.real(cls.largest(x, axis)), axis)
-        return shifted - cls.aligned(cls.log(cls.sum(cls.exp(shifted), axis)), axis)
+        return shifted - cls.aligned(cls._log_sum(shifted, axis), axis)
 
     @classmethod
     def logsumexp_along(cls, x: Value, axis: Axis) -> Value:
         peak = cls.real(cls.largest(x, axis))
-        return peak + cls.log(cls.sum(cls.exp(x - cls.aligned(peak, axis)), axis))
+        return peak + cls._log_sum(x - cls.aligned(peak, axis), axis)
+
+    @classmethod
+    def _log_sum(cls, shifted: Value, axis: Axis) -> Value:
+        """ln of the sum of e^shifted, whose largest entry is 0: ln(1 + the others), so that nothing
+        is lost where these are tiny."""
+        real = cls.real(shifted)
+        rest = np.array(cls.exp(shifted))
+        if axis is None:
+            place = np.argmax(real)
+            rest.reshape(-1)[place] = 0.0
+            own = np.reshape(shifted, -1)[place]
+        else:
+            first = np.expand_dims(np.argmax(real, axis), axis)
+            np.put_along_axis(rest, first, 0.0, axis)
+            own = np.take_along_axis(np.asarray(shifted), first, axis).squeeze(axis)
+        # the largest is e^own = 1, but for the step that a complex one carries
+        return own + cls.log1p(cls.sum(rest, axis) * cls.exp(-own))
+
+    @staticmethod
+    def sum_of_others(x: Value, axis: Axis) -> Value:
+        """For every entry the sum of all others along `axis`: nothing is taken off again."""
+        flat = np.reshape(x, -1) if axis is None else np.moveaxis(np.asarray(x), axis, -1)
+        none = np.zeros_like(flat[..., :1])
+        before = np.cumsum(np.concatenate([none, flat[..., :-1]], -1), -1)
+        after = np.cumsum(np.concatenate([none, flat[..., :0:-1]], -1), -1)[..., ::-1]
+        total = before + after
+        return np.reshape(total, np.shape(x)) if axis is None else np.moveaxis(total, -1, axis)
 
     @classmethod
     def norm(cls, x: Value, axis: Axis) -> Value:
@@ -264,6 +290,11 @@ ARRAYS = Arrays()
 def is_finite(value: Value) -> bool:
     """Whether every entry is. A sum is the quickest test; only where it overflows is every entry
     looked at."""
+    with quiet():
+        return _is_finite(value)
+
+
+def _is_finite(value: Value) -> bool:
     if not isinstance(value, np.ndarray):
         return math.isfinite(value)
     if value.ndim and not any(value.strides):  # one number, repeated

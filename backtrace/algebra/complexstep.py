@@ -129,6 +129,7 @@ class ComplexStep(Arrays):
         peak = ARRAYS.maximum(*map(np.real, values))
         return peak + np.log(sum(np.exp(value - peak) for value in values))
 
+    log1p = _known_slope(np.log1p, lambda x: 1 / (1 + x))  # NumPy's loses digits near 0
     cbrt = _known_slope(np.cbrt, lambda x: 1 / (3 * np.square(np.cbrt(x))))
     erf = _known_slope(ARRAYS.erf, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))
     erfc = _known_slope(ARRAYS.erfc, lambda x: -2 / math.sqrt(math.pi) * np.exp(-x * x))

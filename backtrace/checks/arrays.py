@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.checks.complexsteps import MARGIN, TOLERANCE, ULP, Measured, measure, wrong_gate
+from backtrace.checks.complexsteps import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.standin import describe, stand_in
 from backtrace.checks.subject import Budget, Subject
+from backtrace.engine.arrays import flow
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
 from backtrace.graph import Node
@@ -30,7 +31,7 @@ def cross_check_arrays(
 ) -> tuple[dict[str, Check], Check, list[Note]]:
     """Every variable's verdict, the output's, and notes. All values must be finite."""
     with quiet():
-        judge = _Judge(subject, budget)
+        judge, prober = _Judge(subject, budget), Prober(subject, budget)
         kinks = at_kinks(subject)
         free = [name for name in subject.wrt if name not in kinks]
         answers = _symbolic(subject, free, budget)
@@ -41,8 +42,7 @@ def cross_check_arrays(
             if name in kinks:
                 checks[name] = Check(gradient, verdict=KINK, reason=kinks[name])
             else:
-                measured = measure(subject, name, budget)
-                checks[name] = judge.verdict(name, answers[name], measured)
+                checks[name] = judge.verdict(name, answers[name], prober.measure(name))
         if kinks:
             output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
         else:
@@ -117,8 +117,9 @@ class _Judge:
         check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
         if name in self.wrong:
             return self._disagreement(check, self.wrong[name])
-        for by_backprop, slope, reach in measured.directions:
-            if not abs(by_backprop - slope) <= reach:
+        for direction, by_backprop, slope, reach in measured.directions:
+            gap = abs(by_backprop - slope)
+            if gap > reach and gap > np.sum(self._uncertainty[name] * np.abs(direction)) + reach:
                 words = f"along a random direction the slope is {number(slope, 10)}, "
                 return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
@@ -129,12 +130,9 @@ class _Judge:
         if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
             return replace(check, verdict=AGREE)
         reach = self._uncertainty[name]
-        for witness, noise, who in (
-            (check.symbolic, 0.0, "SymPy"),
-            (check.numeric, measured.noise, "the measured slope"),
-        ):
-            if witness is not None and not np.all(_near(backprop, witness, reach + noise)):
-                return self._disagreement(check, _worst(backprop, witness, reach + noise, who))
+        for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
+            if witness is not None and not np.all(_near(backprop, witness, reach)):
+                return self._disagreement(check, _worst(backprop, witness, reach, who))
         return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
 
     def small_verdicts(self, free: Sequence[str]) -> None:
@@ -166,7 +164,7 @@ class _Judge:
 
     @cached_property
     def _wrong_gate(self) -> int | None:
-        return wrong_gate(self.subject)
+        return wrong_gate(self.subject, self.budget)
 
     def _disagreement(self, check: Check, words: str) -> Check:
         gate = self._wrong_gate
@@ -178,14 +176,16 @@ class _Judge:
 
 
 def _near(a: Any, b: Any, reach: Any) -> Any:
+    """Where two agree; what could not be measured (nan) contradicts nothing."""
     larger = np.maximum(np.abs(a), np.abs(b))
-    return np.abs(a - b) <= np.maximum(TOLERANCE * larger, reach)
+    return ~(np.abs(a - b) > np.maximum(TOLERANCE * larger, reach))
 
 
 def _error(a: Any, b: Any) -> float:
     """The largest difference, relative to the larger of the two."""
     larger = np.maximum(np.abs(a), np.abs(b))
-    return float(np.max(np.abs(a - b) / np.where(larger == 0, 1.0, larger)))
+    errors = np.abs(a - b) / np.where(larger == 0, 1.0, larger)
+    return float(np.max(np.nan_to_num(errors)))
 
 
 def _worst(backprop: Any, witness: Any, reach: Any, who: str) -> str:
@@ -203,20 +203,27 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
 
     def nudge(value: Any) -> Any:
         sign = chance.choice((-1.0, 1.0), np.shape(value))
-        return value * (1 + sign * ULP) + sign * _SMALLEST
+        return np.where(value == 0, value, value * (1 + sign * ULP) + sign * _SMALLEST)
 
     def apply(gate: Gate, operands: list[Any]) -> Any:
+        if gate.is_of_arrays:  # a sum of products rounds every one of them
+            operands = [nudge(o) if isinstance(o, float | np.ndarray) else o for o in operands]
         value = gate.forward(ARRAYS, *operands)
         return value if gate.is_comparison else nudge(value)
 
-    runs = []
+    graph, runs = subject.graph, []
+    seed = subject.upstreams[graph.output]
     for _ in range(_RUNS):
-        graph = subject.graph
         values = graph.run(lambda leaf: _leaf(leaf, subject), apply)
-        flow = subject.flow_of(graph, values, ARRAYS)
-        found = {name: flow.upstreams[graph.inputs[name]] for name in subject.wrt}
+        upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
+        found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})
-    return {name: MARGIN * np.ptp([run[name] for run in runs], axis=0) for name in runs[0]}
+    return {name: _spread([run[name] for run in runs]) for name in runs[0]}
+
+
+def _spread(results: list[Any]) -> Any:
+    spread = MARGIN * (np.max(results, 0) - np.min(results, 0))
+    return np.where(np.isfinite(spread), spread, 0.0)
 
 
 def _leaf(leaf: Any, subject: Subject) -> Any:

@@ -1,12 +1,14 @@
-"""Slopes of arrays, measured with complex steps: of the whole graph, and of each gate alone.
+"""Slopes of arrays, measured through the gates' forwards alone, never their gradients.
 
-A step goes through the gates' forwards only: for every entry by itself where that is cheap, else
-along random directions, each of which speaks for every entry at once (a wrong entry would have to
-be orthogonal to it).
+Small arrays are measured entry by entry with 70 digits or more (`numeric`); large ones along random
+directions with a complex step, where each direction speaks for every entry at once: a wrong entry
+would have to be orthogonal to it. Each gate is measured by itself in the same two ways.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,68 +16,117 @@ import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS
 from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
+from backtrace.algebra.lifted import convert, lifted
+from backtrace.checks import numeric
 from backtrace.checks.subject import Budget, Subject
+from backtrace.gates import Gate
+from backtrace.graph import Constant, Node
 
 TOLERANCE = 1e-9
 ULP = 2.0**-52
 MARGIN = 64.0
 _DIRECTIONS = 2
 _MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
+_SMALLEST = 1e-250  # what is smaller is not moved: the step would underflow
+_NUDGES = 8
+_NOTHING = 1e-40  # what the square of the step can leave
+_FEW = 300  # entries of a gate that is measured with many digits
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The slope by every entry, and how far rounding can have moved it; or, along random
-    directions, (by backprop, measured, how far the two may be apart)."""
+    """The slope by every entry (nan where there is none to measure); or, along random directions,
+    (the direction, by backprop, measured, how far the two may be apart)."""
 
     slopes: Any = None
-    noise: Any = 0.0
-    directions: tuple[tuple[float, float, float], ...] = ()
+    directions: tuple[tuple[Any, float, float, float], ...] = ()
     reason: str = ""
 
 
-def measure(subject: Subject, name: str, budget: Budget) -> Measured:
-    """The measured slope of the output by one variable."""
-    value = np.asarray(subject.point[name], dtype=float)
-    work = _work(subject)
-    if value.size * work <= budget.entry_work:
-        slopes, noise = np.empty(value.shape), np.empty(value.shape)
-        for place in np.ndindex(value.shape):
-            direction = np.zeros(value.shape)
-            direction[place] = step = abs(value[place]) or 1.0
-            entry, reach = slope_along(subject, name, direction)
-            slopes[place], noise[place] = entry / step, reach / step
-        return Measured(slopes, noise) if slopes.shape else Measured(float(slopes), float(noise))
-    if work > _MOST_WORK:
-        return Measured(reason=f"no slope measured: a pass takes {work:,} multiplications")
-    chance = np.random.default_rng(0)
-    found = []
-    gradient = subject.gradients[name]
-    for _ in range(_DIRECTIONS):
-        direction = chance.uniform(-1, 1, value.shape) * np.where(value == 0, 1.0, np.abs(value))
-        terms = gradient * direction
-        slope, moved = slope_along(subject, name, direction)
-        reach = TOLERANCE * float(np.sqrt(np.sum(np.square(terms)))) + moved
-        found.append((float(np.sum(terms)), slope, reach))
-    reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
-    return Measured(directions=tuple(found), reason=reason)
+class Prober:
+    """Measures one subject's slopes, and gives up when its seconds are spent."""
+
+    def __init__(self, subject: Subject, budget: Budget) -> None:
+        self.subject = subject
+        self.budget = budget
+        self.end = time.monotonic() + budget.slope_seconds
+        self.work = _work(subject)
+
+    def measure(self, name: str) -> Measured:
+        """The slope of the output by one variable."""
+        if time.monotonic() > self.end:
+            return Measured(reason=f"no slope measured: {self.budget.slope_seconds:g} s are spent")
+        value = np.asarray(self.subject.point[name], dtype=float)
+        if value.size * self.work <= self.budget.entry_work:
+            return Measured(self._entries(name, value))
+        if self.work > _MOST_WORK:
+            return Measured(reason=f"no slope measured: a pass takes {self.work:,} multiplications")
+        chance = np.random.default_rng(0)
+        found = []
+        size = np.where(np.abs(value) < _SMALLEST, np.where(value == 0, 1.0, 0.0), np.abs(value))
+        for scale in (size, 1.0):  # by its own size, and small entries as much as large ones
+            direction = chance.uniform(-1, 1, value.shape) * scale
+            terms = self.subject.gradients[name] * direction
+            slope, noise = self._along(name, direction)
+            reach = TOLERANCE * float(ARRAYS.norm(terms, None)) + noise + _NOTHING
+            if np.isfinite(slope) and np.isfinite(reach):
+                found.append((direction, float(np.sum(terms)), slope, reach))
+        if not found:
+            return Measured(reason="no slope can be measured: the numbers are too large")
+        reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
+        return Measured(directions=tuple(found), reason=reason)
+
+    def _entries(self, name: str, value: Any) -> Any:
+        """Central differences with many digits, one entry after the other."""
+        subject = self.subject
+        sizes = [abs(v) for values in subject.values for v in np.ravel(values).tolist() if v]
+        finite = [size for size in sizes if np.isfinite(size)]
+        least = min(finite, default=1.0)
+        gradients = [abs(g) for g in np.ravel(subject.gradients[name]).tolist() if g]
+        steps = [min(abs(x) or least, 1.0) for x in np.ravel(value).tolist()]
+        m = numeric.algebra_for(max(finite, default=1.0), min(gradients, default=1.0), steps)
+        many = lifted(m)
+        point = {n: convert(m, x) for n, x in subject.point.items()}
+        seed = convert(m, subject.upstreams[subject.graph.output])
+        wobble = _wobble(subject)
+        slopes = np.empty(value.shape)
+        for place, scale in zip(np.ndindex(value.shape), steps, strict=True):
+
+            def output(t: Any, place: tuple[int, ...] = place) -> Any:
+                moved = np.array(point[name], dtype=object)
+                moved[place] = moved[place] + t
+                given = {**point, name: moved if moved.shape else moved[()]}
+                values = subject.graph.evaluate(many, given)
+                return np.sum(seed * values[subject.graph.output])
+
+            slope = numeric.central_difference(m, output, numeric.step(m, scale), wobble)
+            slopes[place] = np.nan if slope is None else slope
+        return slopes if slopes.shape else float(slopes)
+
+    def _along(self, name: str, direction: Any) -> tuple[float, float]:
+        """The slope along a direction of one variable; and how far rounding can have moved it: by a
+        bit of every node's own slope, to first order."""
+        subject = self.subject
+        graph = subject.graph
+        point = {**subject.point, name: subject.point[name] + 1j * (STEP * direction)}
+        values = graph.evaluate(COMPLEX_STEP, point)
+        seed = subject.upstreams[graph.output]
+        slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP
+        moved = sum(
+            float(np.sum(np.abs(np.imag(value) * upstream)))
+            for value, upstream in zip(values, subject.upstreams, strict=True)
+            if np.iscomplexobj(value)
+        )
+        return slope, MARGIN * ULP * moved / STEP
 
 
-def slope_along(subject: Subject, name: str, direction: Any) -> tuple[float, float]:
-    """The derivative of the sum of seed*output at the point, along a direction of one variable; and
-    how far rounding can have moved it: by a bit of every node's own slope, to first order."""
-    graph = subject.graph
-    point = {**subject.point, name: subject.point[name] + 1j * (STEP * direction)}
-    values = graph.evaluate(COMPLEX_STEP, point)
-    seed = subject.upstreams[graph.output]
-    slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP
-    moved = sum(
-        float(np.sum(np.abs(np.imag(value) * upstream)))
-        for value, upstream in zip(values, subject.upstreams, strict=True)
-        if np.iscomplexobj(value)
+def _wobble(subject: Subject) -> float:
+    """The sum of |value| |upstream|: first-order error analysis."""
+    products = (
+        float(np.sum(np.abs(value * upstream)))
+        for value, upstream in zip(subject.values, subject.upstreams, strict=True)
     )
-    noise = MARGIN * ULP * moved / STEP
-    return slope, noise if np.isfinite(noise) else 0.0
+    return sum(product for product in products if np.isfinite(product))
 
 
 def _work(subject: Subject) -> int:
@@ -86,37 +137,106 @@ def _work(subject: Subject) -> int:
         inner = 1
         if gate is not None and "@" in gate.formula and sources:
             inner = max(np.shape(subject.values[sources[0]])[-1:] or (1,))
-        total += int(np.size(subject.values[index])) * inner + 100
+        total += int(np.size(subject.values[index])) * inner + 2
         total += sum(int(np.size(subject.values[source])) for source in sources)
     return total
 
 
-def wrong_gate(subject: Subject) -> int | None:
+def wrong_gate(subject: Subject, budget: Budget) -> int | None:
     """The first gate whose gradient is not the slope of its own forward, along random directions;
-    None when each is right on its own. Gates at a kink have no slope to measure."""
-    graph = subject.graph
-    chance = np.random.default_rng(0)
-    for index, node, gate in graph.gates():
-        value = subject.values[index]
-        operands = node.operand_values(subject.values, ARRAYS)
-        if gate.kink is not None and ARRAYS.truth(gate.kink.at(ARRAYS, value, *operands)):
-            continue
-        upstream = chance.uniform(0.5, 1, np.shape(value))
-        slots = [k for k, operand in enumerate(node.operands) if isinstance(operand, int)]
-        for slot, k in enumerate(slots):
-            at = np.asarray(operands[k], dtype=float)
-            direction = chance.uniform(0.5, 1, at.shape) * np.where(at == 0, 1.0, np.abs(at))
-            moved = [*operands[:k], at + 1j * (STEP * direction), *operands[k + 1 :]]
-            slope = np.imag(gate.forward(COMPLEX_STEP, *moved)) / STEP
-            if gate.pullback is not None:
-                terms = gate.pullback(ARRAYS, k, upstream, value, *operands) * direction
-            else:
-                terms = upstream * subject.locals[index][slot] * direction
-            size = float(np.sum(np.abs(terms))) + float(np.sum(np.abs(upstream * slope)))
-            if not abs(np.sum(terms) - np.sum(upstream * slope)) <= _reach(size):
-                return index
+    None when each is right on its own, or when the time is up. What stands at a kink is left out.
+    """
+    end = time.monotonic() + budget.culprit_seconds
+    for index, node, gate in subject.graph.gates():
+        if time.monotonic() > end:
+            return None
+        if _is_wrong(subject, index, node, gate):
+            return index
     return None
 
 
-def _reach(size: float) -> float:
-    return TOLERANCE * size + 1e-300
+def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
+    chance = np.random.default_rng(0)
+    value = subject.values[index]
+    operands = node.operand_values(subject.values, ARRAYS)
+    upstream = chance.uniform(0.5, 1, np.shape(value))
+    if gate.kink is not None:
+        at_kink = gate.kink.at(ARRAYS, value, *operands)
+        upstream = np.where(np.broadcast_to(at_kink, np.shape(value)), 0.0, upstream)
+    slots = [k for k, operand in enumerate(node.operands) if not isinstance(operand, Constant)]
+    for slot, k in enumerate(slots):
+        at = np.asarray(operands[k], dtype=float)
+        scale = np.where(np.abs(at) < _SMALLEST, np.where(at == 0, 1.0, 0.0), np.abs(at))
+        direction = chance.uniform(0.5, 1, at.shape) * np.minimum(scale, 1e100)
+
+        def difference(
+            given: list[Any], value: Any, local: Any, k: int = k, direction: Any = direction
+        ) -> tuple[float, float]:
+            """Backprop's slope less the measured one, and how large their terms are."""
+            if gate.pullback is not None:
+                terms = gate.pullback(ARRAYS, k, upstream, value, *given) * direction
+            else:
+                terms = upstream * local * direction
+            slope = _slope(gate, k, given, upstream, direction)
+            size = float(np.sum(np.abs(terms))) + abs(slope)
+            return float(np.sum(terms)) - slope, size
+
+        gap, size = difference(operands, value, subject.locals[index][slot])
+        if not np.isfinite(gap) or abs(gap) <= TOLERANCE * size + STEP:
+            continue
+        if abs(gap) > _by_rounding(gate, operands, value, k, difference):
+            return True
+    return False
+
+
+def _slope(gate: Gate, k: int, operands: list[Any], upstream: Any, direction: Any) -> float:
+    """The measured slope of sum(upstream*gate) along a direction of operand k."""
+    if sum(int(np.size(o)) for o in operands if not isinstance(o, tuple)) <= _FEW:
+        return _precise_slope(gate, k, operands, upstream, direction)
+    moved = [*operands[:k], operands[k] + 1j * (STEP * direction), *operands[k + 1 :]]
+    return float(np.sum(upstream * np.imag(gate.forward(COMPLEX_STEP, *moved)))) / STEP
+
+
+def _precise_slope(gate: Gate, k: int, operands: list[Any], upstream: Any, direction: Any) -> float:
+    sizes = [np.abs(o).max() for o in (*operands, direction) if isinstance(o, float | np.ndarray)]
+    m = numeric.algebra_for(max(1.0, *sizes), 1.0, [1.0])
+    many = lifted(m)
+    given = [convert(m, operand) for operand in operands]
+    weights, along = convert(m, upstream), convert(m, direction)
+
+    def output(t: Any) -> Any:
+        moved = [*given[:k], given[k] + t * along, *given[k + 1 :]]
+        return np.sum(weights * gate.forward(many, *moved))
+
+    slope = numeric.central_difference(m, output, numeric.step(m, 1.0), 0.0, careful=False)
+    return float("nan") if slope is None else slope
+
+
+def _by_rounding(
+    gate: Gate,
+    operands: list[Any],
+    value: Any,
+    k: int,
+    difference: Callable[..., tuple[float, float]],
+) -> float:
+    """How far the last bits of what a gate is handed and gives move the gap."""
+    if gate.blocks:
+        return 0.0  # a choice is not a matter of digits
+    chance = np.random.default_rng(1)
+    gaps = []
+    for _ in range(_NUDGES):
+        nudged = [_nudged(operand, chance) for operand in operands]
+        output = _nudged(value, chance)
+        local = None if gate.pullback is not None else gate.slope(ARRAYS, k, output, nudged)
+        gaps.append(difference(operands, output, local)[0])
+        if gate.pullback is not None:
+            gaps.append(difference(nudged, gate.forward(ARRAYS, *nudged), None)[0])
+    finite = [gap for gap in gaps if np.isfinite(gap)]
+    return MARGIN * (max(finite) - min(finite)) if finite else 0.0
+
+
+def _nudged(operand: Any, chance: Any) -> Any:
+    if operand is None or isinstance(operand, tuple | int):
+        return operand
+    sign = chance.choice((-1.0, 1.0), np.shape(operand))
+    return operand * (1 + sign * ULP)

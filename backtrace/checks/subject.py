@@ -32,7 +32,7 @@ class Budget:
     alone_cost: int = 10_000
     symbolic_entries: int = 100
     symbolic_work: int = 30_000
-    entry_work: int = 20_000_000
+    entry_work: int = 30_000
     culprit_seconds: float = 2.0
 
 

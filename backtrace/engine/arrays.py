@@ -7,7 +7,7 @@ along: that is the chain rule for a value that branches.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,11 @@ def flow(
     m: Any,
     seed: Value,
     convention: str = CONVENTIONS[0],
+    touch: Callable[[Value], Value] | None = None,
 ) -> tuple[list[Value], list[tuple[Value, ...]], list[tuple[Value, ...]], list[int]]:
     """Upstreams, local gradients, downstreams and kinks, as in engine.Backward. A local gradient is
-    None where the gate has a pullback; `seed` has the shape of the output."""
+    None where the gate has a pullback; `seed` has the shape of the output. `touch` may change every
+    downstream on its way: to see how far rounding reaches."""
     nodes = graph.nodes
     upstreams: list[Value] = [None] * len(nodes)
     masks: list[Mask] = [None] * len(nodes)
@@ -57,7 +59,10 @@ def flow(
             slope = None
             if gate.pullback is None:
                 slope = _slope(gate, node, k, values[index], operands, m, at, convention)
-            downstream, reached = _carry(gate, k, upstream, mask, slope, values[index], operands, m)
+            given = (upstream, mask, slope, values[index], operands)
+            downstream, reached = _carry(gate, k, *given, m, convention)
+            if touch is not None and downstream is not None:
+                downstream = touch(downstream)
             slopes.append(slope)
             if downstream is None:
                 carried.append(zeros(operands[k]))
@@ -119,12 +124,18 @@ def _carry(
     output: Value,
     operands: list[Value],
     m: Arrays,
+    convention: str,
 ) -> tuple[Value, Mask]:
     """The downstream gradient of input `k`, and where it has arrived; (None, None): nowhere."""
     if upstream is None:
         return None, None
     if gate.pullback is not None:
-        return gate.pullback(m, k, upstream, output, *operands), None
+        pullback = gate.pullbacks.get(convention, gate.pullback)
+        carried = pullback(m, k, upstream, output, *operands)
+        if gate.is_own or not gate.moves or (mask is None and not gate.blocks):
+            return carried, None
+        where = functools.partial(_moved, pullback, m, k, mask, output, operands)
+        return (carried if is_finite(carried) else np.where(where(), carried, 0.0)), where
     if gate.blocks and not m.truth(slope):
         return None, None
     product = _product(upstream, slope)
@@ -139,6 +150,14 @@ def _carry(
     if mask is not None:
         mask = functools.partial(_reduced, mask, np.shape(product), shape)
     return m.summed_to(product, shape), mask
+
+
+def _moved(
+    pullback: Callable[..., Value], m: Arrays, k: int, mask: Mask, output: Value, operands: Any
+) -> Any:
+    """Where a gate that moves entries about hands a gradient to: as it does with ones."""
+    ones = np.ones(np.shape(output)) if mask is None else _formed(mask) * 1.0
+    return np.not_equal(pullback(m, k, ones, output, *operands), 0)
 
 
 def _product(upstream: Value, slope: Value) -> Value:

@@ -6,6 +6,7 @@ Both in whatever algebra the trace is in, like every row.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from backtrace import engine
@@ -41,11 +42,13 @@ def own_gate(
     def at_kink(m: Algebra, *x: Value) -> Value:
         return bool(engine.backward(inner, evaluate(m, x), m).kinks)
 
-    def pullback(m: Algebra, k: int, u: Value, _: Value, *x: Value) -> Value:
-        values = evaluate(m, x)
+    def pullback(
+        m: Algebra, k: int, u: Value, _: Value, *x: Value, convention: str = CONVENTIONS[0]
+    ) -> Value:
         if parameters[k] not in inner.inputs:
             return 0.0 * x[k]
-        return engine.backward(inner, values, m, u).upstreams[inner.inputs[parameters[k]]]
+        flow = engine.backward(inner, evaluate(m, x), m, u, convention)
+        return flow.upstreams[inner.inputs[parameters[k]]]
 
     def of_shapes(shapes: tuple[Shape, ...]) -> Gate:
         settled, found = with_shapes(inner, dict(zip(parameters, shapes, strict=True)))
@@ -61,6 +64,7 @@ def own_gate(
         formula=source(inner),
         is_own=True,
         pullback=pullback if shape is not None else None,
+        pullbacks={c: functools.partial(pullback, convention=c) for c in CONVENTIONS},
         rules=("backprop through its own gates",) * len(parameters),
         shape=(lambda *_: shape) if shape is not None else broadcast,
         of_shapes=of_shapes,

@@ -98,6 +98,7 @@ class Gate:
 
     pullback(m, k, u, f, *x)  the downstream gradient of input k, in its shape, given upstream `u`:
                        for gates whose Jacobian is never formed. `local` is then empty
+    pullbacks          the same for other conventions at kinks, where they differ
     rules              the pullbacks in words, of `upstream` and the parameters
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
     fixed              the parameters that are no numbers and have no gradient: axis, an index
@@ -129,6 +130,9 @@ class Gate:
     spellings: tuple[str, ...] = ()
     series: tuple[str, str] = ("", "")
     pullback: Callable[..., Value] | None = None
+    pullbacks: Mapping[str, Callable[..., Value]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     rules: tuple[str, ...] = ()
     shape: Callable[..., Shape] = broadcast
     fixed: tuple[str, ...] = ()
@@ -153,6 +157,11 @@ class Gate:
         """Whether a local gradient of 0 ends the way back, whatever flows: in a router, and where a
         function is flat by nature (floor). A product with 0 is no block: 0 * inf stays nan."""
         return self.role is Role.ROUTER or self.is_flat
+
+    @property
+    def moves(self) -> bool:
+        """Whether it only hands entries on: then so it does with where a gradient has arrived."""
+        return self.role in (Role.ROUTER, Role.DISTRIBUTOR)
 
     @property
     def takes_keywords(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backtrace.algebra import Value
-from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.gate import Domain, Gate, Kink, Role
 from backtrace.gates.linear import matmul_pullback
 from backtrace.gates.shapes import Shape, ShapeError, axis_of, broadcast, matrix_product, say, size
 
@@ -37,6 +37,19 @@ AFFINE = Gate(
     shape=_layer,
 )
 
+
+def _relu_layer_pullback(at_kink: float) -> Callable[..., Value]:
+    """The upstream passes where f > 0, and by `at_kink` of it where W@x + b is 0."""
+
+    def pullback(m: Any, k: int, u: Value, f: Value, W: Value, x: Value, b: Value) -> Value:
+        passed = m.where(m.greater(f, 0), u, 0.0)
+        if at_kink:
+            passed = m.where(m.equal(m.matmul(W, x) + b, 0), at_kink * u, passed)
+        return _affine_pullback(m, k, passed, f, W, x, b)
+
+    return pullback
+
+
 RELU_LAYER = Gate(
     name="relu_layer",
     summary="a linear layer and the relu on it",
@@ -45,7 +58,13 @@ RELU_LAYER = Gate(
     forward=lambda m, W, x, b: m.maximum(0, m.matmul(W, x) + b),
     local=(),
     formula="max(0, W@x + b)",
-    pullback=lambda m, k, u, f, W, x, b: _affine_pullback(m, k, u * m.greater(f, 0), f, W, x, b),
+    pullback=_relu_layer_pullback(0.0),
+    pullbacks={"right": _relu_layer_pullback(1.0), "split": _relu_layer_pullback(0.5)},
+    kink=Kink(
+        at=lambda m, f, W, x, b: m.equal(m.matmul(W, x) + b, 0),
+        local=lambda m, k, f, x, constant: 0,
+        says="where W@x + b is 0 the slope is taken as 0",
+    ),
     rules=(
         "(upstream*(f > 0)) @ x.T",
         "W.T @ (upstream*(f > 0))",
@@ -64,12 +83,14 @@ def _along(shape: Shape, axis: int) -> Shape:
 
 
 def _softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
-    weighted = u * f
-    return weighted - f * m.aligned(m.sum(weighted, axis), axis)
+    """f*(u - sum(u*f)), with 1 - f as the sum of the others, so that none is lost near 1."""
+    return f * (u * m.sum_of_others(f, axis) - m.sum_of_others(u * f, axis))
 
 
 def _log_softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Value:
-    return u - m.exp(f) * m.aligned(m.sum(u, axis), axis)
+    """u - p*sum(u), in the same way."""
+    p = m.exp(f)
+    return u * m.sum_of_others(p, axis) - p * m.sum_of_others(u, axis)
 
 
 def _softmax_like(
@@ -133,8 +154,7 @@ def _cross_entropy(m: Any, z: Value, k: Value) -> Value:
         return m.divide(-m.sum(k * m.log_softmax(z, -1), None), _rows(m, z))
     if m.truth(m.not_equal(m.sum(targets, -1), 1)):
         return float("nan")  # some k is no class
-    picked = m.sum(m.where(targets, z, 0.0), None)
-    return m.divide(m.sum(m.logsumexp_along(z, -1), None) - picked, _rows(m, z))
+    return m.divide(-m.sum(m.where(targets, m.log_softmax(z, -1), 0.0), None), _rows(m, z))
 
 
 def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Value) -> Value:
@@ -143,8 +163,9 @@ def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Val
         return 0.0 * k if is_class else -share * m.log_softmax(z, -1)
     p, targets = m.softmax(z, -1), _targets(m, z, k)
     if not is_class:
-        p = p * m.aligned(m.sum(k, -1), -1)
-    return share * (p - targets)
+        return share * (p * m.aligned(m.sum(k, -1), -1) - targets)
+    others = m.where(targets, 0.0, p)  # p - 1 at the class is what the others are together
+    return share * (others - targets * m.aligned(m.sum(others, -1), -1))
 
 
 CROSS_ENTROPY = Gate(
@@ -169,7 +190,7 @@ CROSS_ENTROPY = Gate(
         "-mean(sum(k*log_softmax(z), axis=1))",
         "-mean(sum(k*ln(softmax(z)), axis=1))",
     ),
-    spells=lambda z, k: (len(z), len(k)) in ((1, 0), (2, 2)),
+    spells=lambda z, k: (len(z), len(k)) == (1, 0) or (len(z) == 2 and z == k),
 )
 
 

@@ -26,7 +26,10 @@ def _mean(m: Any, x: Value, axis: int | None) -> Value:
 
 
 def _deviations(m: Any, x: Value, axis: int | None) -> Value:
-    return x - m.aligned(_mean(m, x, axis), axis)
+    """From the mean; taken twice, so that no rounding of the mean is left in them (Chan, Golub and
+    LeVeque, "Algorithms for computing the sample variance", 1983): equal entries have none."""
+    once = x - m.aligned(_mean(m, x, axis), axis)
+    return once - m.aligned(_mean(m, once, axis), axis)
 
 
 def _variance(m: Any, x: Value, axis: int | None) -> Value:
@@ -137,7 +140,7 @@ NORM = _reduction(
     "the Euclidean norm: the square root of the sum of squares",
     Role.SCALER,
     forward=lambda m, x, axis: m.norm(x, axis),
-    pullback=lambda m, u, f, x, axis: m.aligned(_over(m, u, f), axis) * x,
+    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * _over(m, x, m.aligned(f, axis)),
     rule="upstream*x/f",
     formula="sqrt(sum(x^2))",
     spellings=("sqrt(norm2(x))",),
