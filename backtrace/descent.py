@@ -15,6 +15,15 @@ from backtrace.request import Request
 MOST_STEPS = 1_000_000
 
 
+def _moved(value: Any, rate: float, gradient: Any) -> Any:
+    if not shape_of(value):
+        return float(value) - rate * float(gradient)
+    from backtrace.algebra.arrays import quiet
+
+    with quiet():
+        return value - rate * gradient
+
+
 def descend(
     graph: Graph,
     point: Mapping[str, Any],
@@ -33,7 +42,7 @@ def descend(
             "a step goes down one number, and the output is an array",
             hint="make it one: sum(...), mean(...)",
         )
-    if not 1 <= steps <= MOST_STEPS:
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
         raise UsageError(f"--steps takes 1 to {MOST_STEPS:,}, not {steps}")
     if not wrt:
         raise UsageError("there is no variable to step along")
@@ -42,7 +51,9 @@ def descend(
     at = passes.run(graph, here, request)
     for _ in range(steps):
         here = {
-            name: value - rate * at.flow.upstreams[graph.inputs[name]] if name in wrt else value
+            name: _moved(value, rate, at.flow.upstreams[graph.inputs[name]])
+            if name in wrt
+            else value
             for name, value in here.items()
         }
         at = passes.run(graph, here, request)

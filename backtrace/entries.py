@@ -93,6 +93,10 @@ def kept(value: Value) -> Value:
         return value
     if not shape_of(value):
         return float(value)
-    array = value.view() if value.dtype == float else value.astype(float)
-    array.flags.writeable = False
+    array = value if value.dtype == float else value.astype(float)
+    base = array
+    while base is not None and hasattr(base, "flags"):
+        if base.flags.writeable:
+            base.flags.writeable = False
+        base = base.base
     return array

@@ -120,7 +120,12 @@ def _backward_words(
         return f"the pullback of {node.gate.word} gives {number(at(carried, place))}" + place_text(
             place
         )
-    place = _bad_product(flow.upstreams[index], local) or ()
+    found = _bad_product(flow.upstreams[index], local)
+    if found is None:
+        bad = first_bad(carried) or ()
+        words = f"{node.gate.word} was handed an operand that it repeats, and the sum over that"
+        return f"{words} overflows: {number(at(carried, bad))}{place_text(bad)}"
+    place = found
     slope, upstream = all_at([local, flow.upstreams[index]], place)
     product = f"{number(upstream)} x {number(slope)} = {number(upstream * slope)}"
     inputs = all_at(node.operand_values(values, m), place)

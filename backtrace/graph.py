@@ -37,7 +37,7 @@ class Constant:
     @property
     def holds_arrays(self) -> bool:
         """Whether it takes arrays to compute it: [1, 2], sum([1, 2])."""
-        return any(node.gate is not None and node.gate.is_of_arrays for node in self.nodes)
+        return any(node.gate is not None and node.gate.uses_arrays for node in self.nodes)
 
     def value(self, m: Algebra) -> Value:
         """The number in algebra `m`: a float, an exact fraction, 50 digits."""
@@ -114,6 +114,15 @@ class Graph:
     def stages(self) -> dict[str, int]:
         """Every named stage and its index."""
         return {n.name: i for i, n in enumerate(self.nodes) if n.name and not n.is_input}
+
+    @cached_property
+    def uses_arrays(self) -> bool:
+        """Whether some gate, or some constant, takes arrays to compute."""
+        return any(
+            (node.gate is not None and node.gate.uses_arrays)
+            or any(constant.holds_arrays for constant in node.constants)
+            for node in self.nodes
+        )
 
     @cached_property
     def inputs_of(self) -> tuple[tuple[int, ...], ...]:

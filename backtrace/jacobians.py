@@ -50,12 +50,15 @@ def _fits(rows: int, columns: int) -> bool:
 
 def _of_gate(gate: Any, k: int, slope: Any, value: Any, operands: list[Any]) -> Any:
     shape = np.shape(value)
+    if gate.pullback is None and np.shape(operands[k]) == shape:
+        return np.diag(np.broadcast_to(np.asarray(slope, dtype=float), shape).reshape(-1))
     rows = []
     for upstream in _unit_arrays(shape):
         if gate.pullback is not None:
             carried = gate.pullback(ARRAYS, k, upstream, value, *operands)
         else:
-            carried = ARRAYS.summed_to(upstream * slope, np.shape(operands[k]))
+            carried = np.where(upstream == 0, 0.0, upstream * slope)  # no 0 x inf
+            carried = ARRAYS.summed_to(carried, np.shape(operands[k]))
         rows.append(np.reshape(np.broadcast_to(carried, np.shape(operands[k])), -1))
     return np.array(rows, dtype=float)
 

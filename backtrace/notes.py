@@ -24,7 +24,7 @@ def kink_notes(
         if node.gate is None or node.gate.kink is None:
             continue
         operands = node.operand_values(values, m)
-        where, place = _where(node.gate.kink.at(m, values[index], *operands))
+        where, place = _where(node.gate.kink.at(m, values[index], *operands), values[index])
         at_kink = f"{node.gate.word} of shape {say(shape_of(operands[0]))}{where}"
         if node.gate.pullback is None:
             at_kink = application(node.gate, [number(v) for v in all_at(operands, place)]) + where
@@ -38,12 +38,13 @@ def kink_notes(
         yield Note("kink", words, index)
 
 
-def _where(mask: Any) -> tuple[str, tuple[int, ...]]:
-    """In words which entries stand at a kink, and the place of the first."""
-    if not shape_of(mask):
+def _where(mask: Any, value: Any) -> tuple[str, tuple[int, ...]]:
+    """In words which entries of a value stand at a kink, and the place of the first."""
+    if not shape_of(value):
         return "", ()
     import numpy as np
 
+    mask = np.broadcast_to(mask, shape_of(value))
     count, place = int(np.count_nonzero(mask)), tuple(map(int, np.argwhere(mask)[0]))
     first = place_text(place).removeprefix(" at ")
     many = f" ({count:,} of {size_of(mask):,} entries, the first at {first})"

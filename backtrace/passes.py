@@ -16,7 +16,7 @@ from backtrace.errors import UsageError
 from backtrace.formula.shapes import is_of_numbers, with_shapes
 from backtrace.formula.values import memory
 from backtrace.gates.shapes import Shape, say, size
-from backtrace.graph import Graph
+from backtrace.graph import Constant, Graph
 from backtrace.request import Request
 
 _COPIES = 4  # a value, its gradient, and what an edge carries
@@ -52,12 +52,23 @@ def run(graph: Graph, point: Mapping[str, Any], request: Request) -> Passes:
         return Passes(ARRAYS, values, backward(graph, values, ARRAYS), backward)
 
 
+def constant_value(constant: Constant) -> Any:
+    """The number that a constant is, or the array."""
+    if not constant.holds_arrays:
+        return constant.value(FLOATS)
+    from backtrace.algebra.arrays import ARRAYS, quiet
+
+    with quiet():
+        return constant.value(ARRAYS)
+
+
 def _seed(upstream: Any, output: Shape) -> Any:
     if upstream is None:
         return 1.0
     shape = shape_of(upstream)
     if shape and shape != output:
-        what = f"the upstream has shape {say(shape)}, and the output {say(output)}"
+        given = f"shape {say(output)}" if output else "no shape: it is a number"
+        what = f"the upstream has shape {say(shape)}, and the output has {given}"
         raise UsageError(what, hint="a number stands for every entry")
     return upstream
 

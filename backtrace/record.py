@@ -289,4 +289,5 @@ class Record:
             return True
         numbers = (self.value, *self.gradients.values())
         is_right = not self.disagreements and DISAGREE not in {s.verdict for s in self.seconds}
-        return is_right and self.fault is None and all(map(is_finite, numbers))
+        ended = self.descent is None or is_finite(self.descent.outputs[-1])
+        return is_right and ended and self.fault is None and all(map(is_finite, numbers))

@@ -36,7 +36,7 @@ def read(text: str, arrays: Mapping[str, Any] = MappingProxyType({})) -> dict[st
     UsageError where the text is not a saved trace."""
 
     def beside(found: dict[str, Any]) -> Any:
-        if found.keys() != {"npz", "shape"}:
+        if found.keys() != {"npz", "shape"} or not isinstance(found["npz"], str):
             return found
         if found["npz"] not in arrays:
             raise UsageError("the large arrays of this trace are in another file (.npz)")

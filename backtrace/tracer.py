@@ -15,7 +15,7 @@ from typing import Any
 
 from backtrace import checks, engine, faults, files, notes, passes, render, saved, wording
 from backtrace.algebra.floats import FLOATS
-from backtrace.entries import is_finite, kept
+from backtrace.entries import at, first_bad, is_finite, kept
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.point import Given, match_point, read_mapping, shapes
 from backtrace.formula.printer import spell_constant
@@ -171,7 +171,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     remarks += [Note("exact", text) for text in words]
     return Trace(
         formula=formula,
-        point=point,
+        point={name: kept(value) for name, value in point.items()},
         graph=graph,
         values=tuple(map(kept, values)),
         upstreams=tuple(map(kept, flow.upstreams)),
@@ -224,6 +224,16 @@ def _without_point(
     formula: str, graph: Graph, groups: tuple[Group, ...], request: Request
 ) -> Trace:
     """The trace of a formula that is given no value: as formulas, with no numbers."""
+    if graph.uses_arrays:
+        name, index = next(iter(graph.inputs.items()))
+        hint = f"add {name}=[1, 2] or {name}=randn(3) to the command"
+        span = graph.nodes[index].span
+        raise ValueGivenError(
+            f"'{name}' has no value, and arrays are not traced as formulas",
+            text=graph.text,
+            span=span,
+            hint=hint,
+        )
     if request.exact or request.precision is not None:
         name = next(iter(graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
@@ -316,16 +326,19 @@ def _refuse_bad_constants(graph: Graph) -> None:
     """A constant that is not finite (9**9**9, 1/0) is a fault of the text, not of the point."""
     for node in graph.nodes:
         for constant in node.constants:
-            if constant.holds_arrays:
-                continue
-            value: Any = constant.value(FLOATS)
-            if not math.isfinite(value):
+            value = passes.constant_value(constant)
+            if not is_finite(value):
                 raise ValueGivenError(
-                    f"the constant {spell_constant(constant).text} is {value}",
+                    f"the constant {spell_constant(constant).text} is {_bad_entry(value)}",
                     text=graph.text,
                     span=constant.span,
                     hint="it overflows a 64-bit float, or divides by 0",
                 )
+
+
+def _bad_entry(value: Any) -> float:
+    """What is not finite in a constant."""
+    return at(value, first_bad(value) or ())
 
 
 def _check(subject: checks.Subject, fault: Fault | None, budget: checks.Budget) -> checks.Findings:

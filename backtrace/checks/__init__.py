@@ -11,18 +11,17 @@ culprit    which gate is wrong, when they disagree
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.subject import Budget, Subject
-from backtrace.graph import Node
 from backtrace.notation import number
 from backtrace.record import KINK, SKIPPED, Check, Note
 
 _LARGEST_FOR_ERF = 1000.0
-_LARGEST_EXPONENT = 10_000  # SymPy multiplies exact fractions out: 1.0000001^1000000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +102,8 @@ def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
             largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
             if largest > _LARGEST_FOR_ERF:
                 return f"SymPy needs too long for {gate.name} of {number(largest)}"
-    exponents = list(_exponents(subject.graph.nodes, subject.values))
-    for node in subject.graph.nodes:
-        for constant in node.constants:
-            exponents += _exponents(constant.nodes, constant.values(FLOATS))
-    largest = max(map(abs, exponents), default=0.0)
-    return f"the exponent {number(largest)} is too large" if largest > _LARGEST_EXPONENT else ""
-
-
-def _exponents(nodes: Sequence[Node], values: Sequence[float]) -> Iterator[float]:
-    for node in nodes:
-        if node.gate is not None and node.gate.name == "pow":
-            yield node.operand_values(values, FLOATS)[1]
+    largest = large_exponent(subject)
+    return f"the exponent {number(largest)} is too large" if largest else ""
 
 
 __all__ = ["Budget", "Findings", "Subject", "cross_check", "skip_all"]

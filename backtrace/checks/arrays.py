@@ -12,6 +12,7 @@ import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.checks.complexsteps import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
+from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.standin import describe, stand_in
 from backtrace.checks.subject import Budget, Subject
@@ -77,6 +78,8 @@ def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -
         return f"{inputs:,} entries are too many for SymPy"
     if subject.graph.gate_count > budget.symbolic_gates:
         return f"{subject.graph.gate_count:,} gates are too many for SymPy"
+    if largest := large_exponent(subject):
+        return f"the exponent {number(largest)} is too large for SymPy"
     by = sum(int(np.size(subject.point[name])) for name in free)
     if by * _written_out(subject) > budget.symbolic_work:
         return "written out entry by entry, it is too long for SymPy"

@@ -126,7 +126,7 @@ def _wobble(subject: Subject) -> float:
         float(np.sum(np.abs(value * upstream)))
         for value, upstream in zip(subject.values, subject.upstreams, strict=True)
     )
-    return sum(product for product in products if np.isfinite(product))
+    return min(sum(product for product in products if np.isfinite(product)), 1e308)
 
 
 def _work(subject: Subject) -> int:

@@ -94,7 +94,7 @@ class ArrayReading:
     def _lift(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as one of arrays: its own meaning, or entry by entry."""
         if name == "f_cross_entropy":
-            return functools.partial(_cross_entropy, self._values)
+            return functools.partial(_cross_entropy, self.value)
         if name in ("f_max", "f_min"):
             best = max if name == "f_max" else min
             return _choice(
@@ -222,12 +222,16 @@ def _softmax(_: Any, x: Any, p_axis: Any = -1) -> Any:
     return powers / np.expand_dims(np.sum(powers, axis=axis), axis)
 
 
-def _cross_entropy(values: Mapping[Any, float], z: Any, k: Any) -> Any:
-    """A class is no symbol to differentiate by: it stands for its value."""
+def _cross_entropy(value: Callable[[Any], float], z: Any, k: Any) -> Any:
+    """A class is no symbol to differentiate by: it stands for its value. A distribution is."""
     scores = np.atleast_2d(z)
-    given = np.atleast_1d(np.asarray(k, dtype=object))
-    classes = [int(values.get(entry, entry)) for entry in given]
-    losses = [_log_sum(*row) - row[c] for row, c in zip(scores, classes, strict=True)]
+    if np.shape(k) == np.shape(z):
+        targets = np.atleast_2d(k)
+        rows = zip(scores, targets, strict=True)
+        losses = [sum(row, sympy.Integer(0)) for row in (t * (_log_sum(*s) - s) for s, t in rows)]
+    else:
+        classes = [round(value(entry)) for entry in np.atleast_1d(np.asarray(k, dtype=object))]
+        losses = [_log_sum(*row) - row[c] for row, c in zip(scores, classes, strict=True)]
     return sum(losses, sympy.Integer(0)) / len(losses)
 
 

@@ -131,6 +131,8 @@ class DescentAsked:
             raise UsageError("--steps needs the size of a step", hint="--step 0.1 --steps 100")
         if self.step is not None and not 0 < abs(self.step) < float("inf"):
             raise UsageError(f"--step is {self.step}, and a step has a size", hint="--step 0.1")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"--steps is {self.steps}, and one is the fewest")
         return self.step
 
 

@@ -170,6 +170,10 @@ def _problem(traced: Any) -> BacktraceError | None:
         span = graph.nodes[check.gate].span if check.gate is not None else None
         what = f"the cross-check disagrees about {what}: {check.reason}"
         return BacktraceError(what, text=traced.formula, span=span)
+    if traced.descent is not None and not traced.ok:
+        name = graph.nodes[graph.output].name or "the output"
+        what = f"after {len(traced.descent.outputs) - 1:,} steps {name} is not finite"
+        return BacktraceError(what, hint="a smaller --step, or fewer --steps")
     for entry in traced.seconds:
         if entry.verdict == "disagree":
             pair = f"{entry.first}, {entry.second}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ class Unreadable(BacktraceError):
     """The file cannot be used; says the line and the column where there are such."""
 
 
+_MOST_BYTES = 512 << 20
+MOST_AXES = 32
 SUFFIXES = (".npy", ".csv", ".json", ".txt")
 
 
@@ -32,8 +35,14 @@ def read_array(path: str) -> Any:
             f"'{path}' is not a file of numbers", hint=f"its name ends in {', '.join(SUFFIXES)}"
         )
     try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"'{path}' is no regular file", hint="save what it gives in one")
         if suffix == ".npy":
             return _from_npy(path)
+        if status.st_size > _MOST_BYTES:
+            hint = "numpy.save makes a .npy, which is read as it is"
+            raise Unreadable(f"'{path}' is larger than {_MOST_BYTES >> 20} MB", hint=hint)
         with open(path, encoding="utf-8-sig", newline="") as file:
             if suffix == ".json":
                 return as_array(_from_json(file.read(), path), f"'{path}'")
@@ -42,7 +51,8 @@ def read_array(path: str) -> Any:
     except OSError as error:
         raise Unreadable(f"cannot read '{path}': {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise Unreadable(f"'{path}' is not UTF-8 text: byte {error.start}") from None
+        hint = "save it as UTF-8"
+        raise Unreadable(f"'{path}' is not UTF-8 text: byte {error.start}", hint=hint) from None
     except csv.Error as error:
         raise Unreadable(f"'{path}' is not CSV: {error}") from None
 
@@ -53,7 +63,12 @@ def as_array(value: Any, what: str) -> Any:
     try:
         found = np.asarray(value)
     except ValueError:
-        raise Unreadable(f"{what} is ragged: {_raggedness(value)}") from None
+        reason = _raggedness(value) or "its rows have different lengths"
+        raise Unreadable(f"{what} is ragged: {reason}") from None
+    except (TypeError, RuntimeError, OverflowError, RecursionError) as error:
+        raise Unreadable(f"{what} cannot be made an array: {error}") from None
+    if found.ndim > MOST_AXES:
+        raise Unreadable(f"{what} has {found.ndim} axes, and {MOST_AXES} are the most")
     if found.dtype == object or found.dtype.kind not in "fiub":
         kind = "complex numbers" if found.dtype.kind == "c" else "something that is no number"
         if found.dtype == object and isinstance(value, list):
@@ -72,18 +87,28 @@ def as_array(value: Any, what: str) -> Any:
 
 
 def _from_npy(path: str) -> Any:
+    with open(path, "rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise Unreadable(f"'{path}' is no .npy file", hint="numpy.save makes one")
     try:
-        return as_array(np.load(path, allow_pickle=False), f"'{path}'")
-    except (ValueError, EOFError) as error:
-        reason = "it holds pickled objects" if "pickle" in str(error) else str(error)
-        raise Unreadable(f"cannot read '{path}': {reason}") from None
+        loaded = np.load(path, allow_pickle=False)
+    except MemoryError:
+        raise Unreadable(f"'{path}' does not fit in memory") from None
+    except Exception as error:  # a damaged header raises whatever Python's parser does
+        if "pickle" in str(error):
+            raise Unreadable(f"'{path}' holds pickled objects, which are not loaded") from None
+        raise Unreadable(f"'{path}' is a damaged .npy file") from None
+    return as_array(loaded, f"'{path}'")
 
 
 def _from_json(text: str, path: str) -> Any:
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"'{path}' is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, character {error.colno}"
+        raise Unreadable(f"'{path}' is not JSON: {error.msg} at {place}") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(f"'{path}' is not JSON that can be read") from None
 
 
 def _rows(rows: Iterable[list[str]], path: str, suffix: str) -> Iterator[list[float]]:
@@ -98,8 +123,8 @@ def _rows(rows: Iterable[list[str]], path: str, suffix: str) -> Iterator[list[fl
         numbers = [_number(cell, f"'{path}', line {line}", k) for k, cell in enumerate(cells, 1)]
         if width and len(numbers) != width:
             raise Unreadable(
-                f"'{path}' is ragged: line {line} has {len(numbers)} entries, "
-                f"the lines before it {width}"
+                f"'{path}' is ragged: line {line} has {len(numbers)} "
+                f"entr{'y' if len(numbers) == 1 else 'ies'}, the lines before it {width}"
             )
         width = len(numbers)
         yield numbers
@@ -120,7 +145,7 @@ def _has_wrong_separator(cells: list[str]) -> bool:
 
 
 def _number(cell: str, where: str, column: int) -> float:
-    if not _is_number(cell) or "_" in cell:
+    if not _is_number(cell) or "_" in cell or not cell.isascii():
         hint = ""
         if any(_is_number(part) for part in cell.replace(";", " ").replace(",", " ").split()):
             hint = "the entries of .csv are separated by commas, those of .txt by spaces"
@@ -143,5 +168,6 @@ def _raggedness(value: Any) -> str:
         for place, length in enumerate(lengths):
             if length != lengths[0]:
                 return f"row {place + 1} has {length} entries, row 1 has {lengths[0]}"
-        return next(filter(None, map(_raggedness, value)), "")
+        if isinstance(value[0], list) and any(isinstance(row, list) for row in value[0]):
+            return next(filter(None, map(_raggedness, value)), "")
     return ""

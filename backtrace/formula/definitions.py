@@ -68,6 +68,7 @@ def own_gate(
         rules=("backprop through its own gates",) * len(parameters),
         shape=(lambda *_: shape) if shape is not None else broadcast,
         of_shapes=of_shapes,
+        inner=inner,
         kink=Kink(
             at=lambda m, f, *x: at_kink(m, *x),
             local=kink_rule(CONVENTIONS[0]),

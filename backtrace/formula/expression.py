@@ -141,7 +141,7 @@ class ExpressionReader:
             self._index(token)
             return False
         if kind == "." and self.tokens[self.at + 1].text == "T":
-            self._transpose()
+            self._transpose(token)
             return False
         if kind == "|" and self.brackets and self.brackets[-1].is_bar:
             self._close(token)
@@ -206,16 +206,23 @@ class ExpressionReader:
 
     def _index(self, token: Token) -> None:
         """x[0], x[1:3, -1]: the operand that was read last, and which of its entries."""
+        self._refuse_after_power(token)
         array = self.operands.pop()
         index, text, self.at = read_index(self.text, self.tokens, self.at)
         end = self.tokens[self.at - 1].end
         fixed = Operand(self.builder.fixed(index, text, (token.start, end)), token.start, end)
         self._apply(self.gates["index"], [array, fixed], array.start, end)
 
-    def _transpose(self) -> None:
+    def _transpose(self, token: Token) -> None:
+        self._refuse_after_power(token)
         array = self.operands.pop()
         self.at += 2
         self._apply(self.gates["transpose"], [array], array.start, self.tokens[self.at - 1].end)
+
+    def _refuse_after_power(self, token: Token) -> None:
+        """x²[0], x².T: of the power, or of its base?"""
+        if self.tokens[self.at - 1].kind == POWER:
+            raise self.error("it is not clear what this belongs to", token, "add brackets: (x²)[0]")
 
     def _refuse_unclear_power(self, token: Token) -> None:
         last = self.operators[-1] if self.operators else None

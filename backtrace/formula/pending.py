@@ -99,7 +99,7 @@ def _with_fixed(
         raise slips.wrong_count(builder.text, gate, len(given), span)
     if name == "shape" and not rest:
         raise slips.wrong_count(builder.text, gate, len(given), span)
-    numbers = [_whole_number(operand, name, builder) for operand in rest]
+    numbers = [_whole_number(operand, name, builder, bracket) for operand in rest]
     if name == "shape":
         fixed = builder.fixed(tuple(numbers), ", ".join(map(str, numbers)), span)
     elif numbers:
@@ -110,12 +110,15 @@ def _with_fixed(
     return [*operands, Operand(fixed, *span)]
 
 
-def _whole_number(operand: Operand, name: str, builder: Builder) -> int:
+def _whole_number(operand: Operand, name: str, builder: Builder, bracket: Bracket) -> int:
     constant = builder.constant(operand.emission)
     if constant is None or not re.fullmatch("-?[0-9]{1,9}", constant.text):
-        hint = "sum(x, axis=0) sums every column" if name == "axis" else "reshape(x, 2, 3)"
-        words = (
-            f"{name} is made of whole numbers" if name == "shape" else "an axis is a whole number"
-        )
-        raise FormulaError(words, text=builder.text, span=(operand.start, operand.end), hint=hint)
+        assert bracket.gate is not None
+        word = bracket.gate.word
+        what, hint = "an axis is a whole number", f"{word}(x, axis=0) goes down every column"
+        if name == "shape":
+            what = "a shape is made of whole numbers"
+            hint = f"{word}(x, 2, 3)" if word == "reshape" else f"{word}(2, 3)"
+        span = (operand.start, operand.end)
+        raise FormulaError(what, text=builder.text, span=span, hint=hint)
     return int(constant.text)

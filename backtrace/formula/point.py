@@ -40,6 +40,10 @@ def read_words(words: Sequence[str], seed: int = 0) -> dict[str, Given]:
     for index, word in enumerate(words):
         name, value = _split(word, words[index + 1 : index + 2])
         where = (0, word.index("="))
+        if value.count("[") > value.count("]") and words[index + 1 :]:
+            hint = f"no spaces in a value, or quotes around it: '{name}=[1, 2]'"
+            span = (len(word) - len(value), len(word))
+            raise ValueGivenError("the array ends too early", text=word, span=span, hint=hint)
         if name in given:
             raise ValueGivenError(f"'{name}' is given twice", text=word, span=where)
         found = read_value(value, word, len(word) - len(value), name, seed)
@@ -72,6 +76,11 @@ def _written(number: float) -> str:
 
 def _split(word: str, following: Sequence[str]) -> tuple[str, str]:
     name, equals, value = word.partition("=")
+    if not equals and word.rstrip("]").strip() and word.endswith("]"):
+        hint = "a value has no spaces, or stands in quotes: 'x=[1, 2]'"
+        raise ValueGivenError(
+            f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint
+        )
     if not equals:
         hint = "values are written NAME=VALUE after the formula: x=-2"
         if following and following[0].startswith("="):

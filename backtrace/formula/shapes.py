@@ -26,12 +26,7 @@ _LONGEST = 30  # characters of an operand that a hint writes out
 
 def is_of_numbers(graph: Graph, shapes: Mapping[str, Shape]) -> bool:
     """Whether every node is a number: no array is given, and no gate is for arrays."""
-    if any(shapes.values()):
-        return False
-    inner = itertools.chain(
-        graph.nodes, *(constant.nodes for node in graph.nodes for constant in node.constants)
-    )
-    return not any(node.gate is not None and node.gate.is_of_arrays for node in inner)
+    return not any(shapes.values()) and not graph.uses_arrays
 
 
 def as_of_arrays(graph: Graph) -> Graph:
@@ -104,6 +99,18 @@ def _settled_constant(constant: Constant, refused: Refused) -> Constant:
         inner.append(settled)
         found.append(shape)
     return replace(constant, nodes=tuple(inner)) if inner else constant
+
+
+def with_shapes_of(constant: Constant) -> list[Shape]:
+    """The shapes of what a constant's gates compute, one by one."""
+    found: list[Shape] = []
+    for node in constant.nodes:
+        found.append(_settled(node, {}, found, _never)[1])
+    return [s for s, node in zip(found, constant.nodes, strict=True) if node.gate is not None]
+
+
+def _never(error: ShapeError, *_: object, **__: object) -> FormulaError:
+    return FormulaError(error.what, hint=error.hint)
 
 
 def _shape_of(

@@ -9,6 +9,7 @@ from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
 from backtrace.gates import GATES, Gate
 from backtrace.suggestions import near_misses
 
+MAKERS = ("randn", "rand", "zeros", "ones", "eye")
 JOINERS = ("and", "or", "not")
 
 
@@ -42,7 +43,9 @@ def not_a_function(
         return _error(text, f"'{name}' is an operator here, not a function", _span(token), hint)
     near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
     hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
-    if not near and len(name) <= 2:
+    if token.text in MAKERS:
+        hint = f"it makes a value: r in the formula, and r={name}(...) after it"
+    elif not near and len(name) <= 2:
         hint = f"for a product write {name}*(...)"
     return _error(text, f"unknown function '{name}'", _span(token), hint)
 
@@ -122,8 +125,19 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         elif _is_in_array(tokens, at):
             hint = "the entries of an array are separated by commas: [1, 2]"
         return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
-    hint = "a transpose is written x.T" if token.kind == "." else ""
+    hint = _after_dot(text, before, tokens[at + 1]) if token.kind == "." else ""
     return _error(text, f"unexpected '{shown}'", _span(token), hint)
+
+
+def _after_dot(text: str, before: Token, after: Token) -> str:
+    """np.sum(x), x.sum(), x.shape, a.npy."""
+    if after.text in ("npy", "csv", "json", "txt"):
+        return f"a file is given with @: x=@{text.strip()}"
+    if before.text in ("np", "numpy", "torch", "math"):
+        return f"without '{before.text}.': {after.text}(...)"
+    if is_function(after.text):
+        return f"write {after.text}({_shown(text, before)})"
+    return "a transpose is written x.T"
 
 
 def _is_in_array(tokens: list[Token], at: int) -> bool:

@@ -10,12 +10,14 @@ import math
 import os
 import re
 import zlib
+from numbers import Complex, Real
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.errors import BacktraceError, FormulaError, ValueGivenError
+from backtrace.errors import BacktraceError, FormulaError, UsageError, ValueGivenError
 from backtrace.formula.parser import parse
-from backtrace.formula.shapes import is_of_numbers, with_shapes
+from backtrace.formula.shapes import is_of_numbers, with_shapes, with_shapes_of
+from backtrace.formula.slips import MAKERS
 from backtrace.gates import Gate, Role
 from backtrace.gates.shapes import Shape, ShapeError, say, size
 from backtrace.graph import Graph
@@ -23,7 +25,7 @@ from backtrace.graph import Graph
 PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _PLAIN_ARRAY = re.compile(r"\s*\[[-+0-9eE.,\s\[\]]*\]\s*")
 _HINT = "a value is a number, a constant formula, [1, 2], randn(3, 4) or @file.npy"
-MAKERS = ("randn", "rand", "zeros", "ones", "eye")
+MOST_AXES = 32
 
 
 def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0) -> Any:
@@ -33,6 +35,8 @@ def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0
     are given changes nothing. Raises ValueGivenError.
     """
     span = (offset, len(text))
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}, and a seed is a whole number from 0")
     try:
         found = _read(value, text, offset, name, seed)
     except MemoryError:
@@ -65,6 +69,8 @@ def from_python(value: object, name: str) -> Any:
 
         return _placed(lambda: as_array(value, name), "", None)
     try:
+        if isinstance(value, Complex) and not isinstance(value, Real):
+            raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
@@ -113,7 +119,11 @@ def _evaluated(graph: Graph) -> Any:
     from backtrace.algebra.arrays import ARRAYS, quiet
     from backtrace.formula.arrayfiles import Unreadable, as_array
 
-    graph, _ = with_shapes(graph, {})
+    graph, shapes = with_shapes(graph, {})
+    inner = [with_shapes_of(constant) for node in graph.nodes for constant in node.constants]
+    entries = sum(map(size, [*shapes, *(shape for shapes in inner for shape in shapes)]))
+    if entries * 8 > memory() / 2:
+        raise MemoryError
     with quiet():
         result = graph.evaluate(ARRAYS, {})[graph.output]
     try:
@@ -136,14 +146,19 @@ def _not_constant(graph: Graph, value: str, text: str, offset: int) -> Backtrace
 def _makers(name: str, seed: int) -> dict[str, Gate]:
     """randn, rand, zeros, ones and eye as gates that a value may use."""
 
+    chance: Any = None
+
     def make(maker: str, shape: Shape) -> Any:
         import numpy as np
+
+        nonlocal chance
 
         if maker in ("zeros", "ones"):
             return np.full(shape, float(maker == "ones"))
         if maker == "eye":
             return np.eye(shape[0], shape[-1])
-        chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        if chance is None:
+            chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
         return chance.standard_normal(shape) if maker == "randn" else chance.random(shape)
 
     def row(maker: str) -> Gate:
@@ -164,6 +179,8 @@ def _makers(name: str, seed: int) -> dict[str, Gate]:
 
 
 def _made_shape(maker: str, shape: Shape) -> Shape:
+    if len(shape) > MOST_AXES:
+        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(shape)}")
     if min(shape) < 1:
         raise ShapeError(f"an array of shape {say(shape)} has no entries")
     if maker == "eye":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import SPELLING, Binding, Spelled
@@ -106,6 +107,7 @@ class Gate:
     called             how formulas call it, where that is not its name
     notation           how it is written, when that is no operator and no call: x[0], x.T
     spells(*shapes)    whether the formula is this gate for operands of these shapes
+    inner              an own gate's graph
     of_shapes(shapes)  the gate itself made for these shapes: an own gate's inner gates have theirs
     """
 
@@ -140,6 +142,7 @@ class Gate:
     called: str = ""
     notation: Callable[[list[Spelled]], Spelled] | None = None
     spells: Callable[..., bool] = lambda *shapes: True
+    inner: Any = None
     of_shapes: Callable[[tuple[Shape, ...]], Gate] | None = None
 
     @property
@@ -151,6 +154,11 @@ class Gate:
     def is_of_arrays(self) -> bool:
         """Whether it means something to arrays only."""
         return self.pullback is not None and not self.is_own
+
+    @property
+    def uses_arrays(self) -> bool:
+        """Whether it is one of arrays, or, an own gate, made of such."""
+        return self.is_of_arrays or (self.inner is not None and self.inner.uses_arrays)
 
     @property
     def blocks(self) -> bool:

@@ -121,7 +121,12 @@ OUTER = Gate(
 )
 
 
+_MOST_AXES = 32
+
+
 def _reshaped(shape: Shape, new: Shape) -> Shape:
+    if len(new) > _MOST_AXES:
+        raise ShapeError(f"an array has at most {_MOST_AXES} axes, not {len(new)}")
     known = size(tuple(n for n in new if n != -1))
     if new.count(-1) == 1 and known and size(shape) % known == 0:
         new = tuple(size(shape) // known if n == -1 else n for n in new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,7 +76,9 @@ def descent_lines(record: Record, view: View) -> Iterator[str]:
             yield f"  {variable} = {before} → {view.value(value)}"
     first, last = descent.outputs[0], descent.outputs[-1]
     yield f"  {name} = {view.number(first)} → {view.number(last)}"
-    if last > first:
+    if not math.isfinite(last):
+        yield f"  stopped after {count:,} steps: {name} is {view.number(last)}"
+    elif last > first and descent.rate > 0:
         yield f"  {name} went up: the step is too large"
     if count > 1:
         yield from _curve(descent, view, name)
@@ -93,7 +96,7 @@ def _curve(descent: Descent, view: View, name: str) -> Iterator[str]:
     yield f"  {'step':>{len(str(last)) + 4}}  {name:>{width}}"
     for place, text in shown.items():
         value = outputs[place]
-        length = round(_LONGEST_BAR * value / largest) if 0 <= value < float("inf") else 0
+        length = round(_LONGEST_BAR * (value / largest)) if 0 <= value < float("inf") else 0
         bar = ("#" if view.ascii else "█") * length
         yield f"  {place:>{len(str(last)) + 4}}  {text:>{width}}  {bar}".rstrip()
 

@@ -248,7 +248,7 @@ def gradient_lines(record: Record, view: View) -> list[Text]:
         name: partial(record, view, name) + shape_note(shape_of(record.gradients[name]))
         for name in record.wrt[:_MOST_GRADIENTS]
     }
-    room = view.width - max(map(len, names.values())) - len(" =    ✓ disagree")
+    room = max(view.width - max(map(len, names.values())) - len(" =    ✓ disagree"), 8)
     numbers = {name: _within(room, record.gradients[name], view) for name in names}
     align, widest = (">", max(map(len, numbers.values())))
     if record.has_arrays:
