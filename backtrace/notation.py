@@ -58,9 +58,21 @@ def nested(value: Any, digits: int = DIGITS) -> str:
     return number(float(value), digits)
 
 
-def plain_list(value: Any) -> Any:
-    """Nested lists of numbers as JSON has them."""
-    return [plain_list(v) for v in value] if isinstance(value, list) else plain(float(value))
+def plain_list(array: Any) -> Any:
+    """A NumPy array as nested lists of numbers as JSON has them."""
+    floats = array.astype(float)
+    if not bool((abs(floats) < _EXACT_WHOLE).all()):  # also where some are nan
+        return _listed(floats.tolist())
+    whole = floats == floats.astype("int64")
+    if whole.all():
+        return floats.astype("int64").tolist()
+    mixed = floats.astype(object)
+    mixed[whole] = floats[whole].astype("int64")
+    return mixed.tolist()
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(v) for v in value] if isinstance(value, list) else plain(value)
 
 
 def plain(value: float) -> float | int | str:

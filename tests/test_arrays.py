@@ -260,9 +260,7 @@ def test_an_array_output_takes_an_upstream() -> None:
     np.testing.assert_allclose(given_.gradients["x"], [-0.5, 2.1])
     assert given_.notes == ()
     assert given_.ok
-    with pytest.raises(
-        BacktraceError, match="shape 3, and the output has shape 2"
-    ):
+    with pytest.raises(BacktraceError, match="shape 3, and the output has shape 2"):
         backtrace.trace("W@x", WX, upstream=[1, 2, 3])
 
 

@@ -120,9 +120,9 @@ class _Judge:
         check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
         if name in self.wrong:
             return self._disagreement(check, self.wrong[name])
-        for direction, by_backprop, slope, reach in measured.directions:
+        for directions, by_backprop, slope, reach in measured.directions:
             gap = abs(by_backprop - slope)
-            if gap > reach and gap > np.sum(self._uncertainty[name] * np.abs(direction)) + reach:
+            if gap > reach and gap > reach + self._reach_along(directions):
                 words = f"along a random direction the slope is {number(slope, 10)}, "
                 return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
@@ -160,6 +160,11 @@ class _Judge:
         if check.verdict == DISAGREE or self._wrong_gate is None:
             return check
         return self._disagreement(check, "a gradient is not the slope of its gate")
+
+    def _reach_along(self, directions: dict[str, Any]) -> float:
+        """How far rounding alone can move a slope along a direction."""
+        parts = (np.sum(self._uncertainty[n] * np.abs(d)) for n, d in directions.items())
+        return float(sum(parts))
 
     @cached_property
     def _uncertainty(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ MARGIN = 64.0
 _DIRECTIONS = 2
 _MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
 _SMALLEST = 1e-250  # what is smaller is not moved: the step would underflow
+_FEW_VARIABLES = 20
+_MOST_APART = 500_000  # numbers computed to measure each of more variables by itself
 _NUDGES = 8
 _NOTHING = 1e-40  # what the square of the step can leave
 _FEW = 300  # entries of a gate that is measured with many digits
@@ -36,7 +39,7 @@ _FEW = 300  # entries of a gate that is measured with many digits
 @dataclass(frozen=True, slots=True)
 class Measured:
     """The slope by every entry (nan where there is none to measure); or, along random directions,
-    (the direction, by backprop, measured, how far the two may be apart)."""
+    (the direction by variable, by backprop, measured, how far the two may be apart)."""
 
     slopes: Any = None
     directions: tuple[tuple[Any, float, float, float], ...] = ()
@@ -53,7 +56,10 @@ class Prober:
         self.work = _work(subject)
 
     def measure(self, name: str) -> Measured:
-        """The slope of the output by one variable."""
+        """The slope of the output by one variable; with very many, along directions of all."""
+        count = len(self.subject.wrt)
+        if count > _FEW_VARIABLES and count * self.work > _MOST_APART:
+            return self._together
         if time.monotonic() > self.end:
             return Measured(reason=f"no slope measured: {self.budget.slope_seconds:g} s are spent")
         value = np.asarray(self.subject.point[name], dtype=float)
@@ -61,19 +67,33 @@ class Prober:
             return Measured(self._entries(name, value))
         if self.work > _MOST_WORK:
             return Measured(reason=f"no slope measured: a pass takes {self.work:,} multiplications")
-        chance = np.random.default_rng(0)
-        found = []
-        size = np.where(np.abs(value) < _SMALLEST, np.where(value == 0, 1.0, 0.0), np.abs(value))
-        for scale in (size, 1.0):  # by its own size, and small entries as much as large ones
-            direction = chance.uniform(-1, 1, value.shape) * scale
-            terms = self.subject.gradients[name] * direction
-            slope, noise = self._along(name, direction)
-            reach = TOLERANCE * float(ARRAYS.norm(terms, None)) + noise + _NOTHING
+        reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
+        return self._directions([name], reason)
+
+    @cached_property
+    def _together(self) -> Measured:
+        reason = f"slopes along {_DIRECTIONS} random directions speak for all variables at once"
+        return self._directions(list(self.subject.wrt), reason)
+
+    def _directions(self, names: list[str], reason: str) -> Measured:
+        """By their own size first, then small entries as much as large ones."""
+        chance, found = np.random.default_rng(0), []
+        for by_size in (True, False):
+            directions = {}
+            for name in names:
+                value = np.asarray(self.subject.point[name], dtype=float)
+                tiny = np.abs(value) < _SMALLEST
+                size = np.where(tiny, np.where(value == 0, 1.0, 0.0), np.abs(value))
+                directions[name] = chance.uniform(-1, 1, value.shape) * (size if by_size else 1.0)
+            terms = {n: self.subject.gradients[n] * d for n, d in directions.items()}
+            slope, noise = self._along(directions)
+            lengths = [float(ARRAYS.norm(t, None)) for t in terms.values()]
+            reach = TOLERANCE * float(np.hypot.reduce(lengths)) + noise + _NOTHING
             if np.isfinite(slope) and np.isfinite(reach):
-                found.append((direction, float(np.sum(terms)), slope, reach))
+                total = sum(float(np.sum(t)) for t in terms.values())
+                found.append((directions, total, slope, reach))
         if not found:
             return Measured(reason="no slope can be measured: the numbers are too large")
-        reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
         return Measured(directions=tuple(found), reason=reason)
 
     def _entries(self, name: str, value: Any) -> Any:
@@ -103,12 +123,14 @@ class Prober:
             slopes[place] = np.nan if slope is None else slope
         return slopes if slopes.shape else float(slopes)
 
-    def _along(self, name: str, direction: Any) -> tuple[float, float]:
-        """The slope along a direction of one variable; and how far rounding can have moved it: by a
-        bit of every node's own slope, to first order."""
+    def _along(self, directions: dict[str, Any]) -> tuple[float, float]:
+        """The slope along a direction of some variables; and how far rounding can have moved it: by
+        a bit of every node's own slope, to first order."""
         subject = self.subject
         graph = subject.graph
-        point = {**subject.point, name: subject.point[name] + 1j * (STEP * direction)}
+        point = dict(subject.point)
+        for name, direction in directions.items():
+            point[name] = point[name] + 1j * (STEP * direction)
         values = graph.evaluate(COMPLEX_STEP, point)
         seed = subject.upstreams[graph.output]
         slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP

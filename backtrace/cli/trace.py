@@ -88,7 +88,8 @@ def trace(
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)
-        result = run(formula, given, replace(request, tick=tick), format, view, beside)
+        shown = "" if beside_file else format  # then it is written in two files, further down
+        result = run(formula, given, replace(request, tick=tick), shown, view, beside)
     text, outcome, is_right = result
     if destination.output is None:
         say(text)
@@ -139,7 +140,8 @@ def _traced(
         paths=known_variables(traced.graph, names_in(beside.paths)),
         forward=known_variables(traced.graph, names_in(beside.forward)),
     )
-    return render.draw(traced, format, view), traced, traced.ok
+    text = render.draw(traced, format, view) if format else ""
+    return text, traced, traced.ok
 
 
 def _compared(

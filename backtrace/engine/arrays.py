@@ -47,10 +47,9 @@ def flow(
             continue
         upstream, mask = upstreams[index], masks[index]
         operands = node.operand_values(values, m)
-        at = gate.kink.at(m, values[index], *operands) if gate.kink is not None else False
-        at_kink = m.truth(at)
-        if at_kink and (upstream is not None or _decides(graph, index, gate, upstreams)):
-            kinks.append(index)
+        at = False
+        if gate.kink is not None and gate.pullback is None:
+            at = gate.kink.at(m, values[index], *operands)
         slopes: list[Value] = []
         carried: list[Value] = []
         for k, source in enumerate(node.operands):
@@ -76,6 +75,11 @@ def flow(
                 masks[source] = (
                     np.logical_or(_formed(masks[source]), _formed(reached)) if both else None
                 )
+        if gate.kink is not None and gate.pullback is not None and upstream is not None:
+            at = gate.kink.at(m, values[index], *operands)  # of an own gate: what it has just found
+        reached_or_decides = upstream is not None or _decides(graph, index, gate, upstreams)
+        if m.truth(at) and reached_or_decides:
+            kinks.append(index)
         locals_[index] = tuple(slopes)
         downstreams[index] = tuple(carried)
     kinks.reverse()

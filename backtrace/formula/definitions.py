@@ -7,7 +7,9 @@ Both in whatever algebra the trace is in, like every row.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
+from typing import Any
 
 from backtrace import engine
 from backtrace.algebra import Algebra, Value
@@ -30,25 +32,38 @@ def own_gate(
     def forward(m: Algebra, *x: Value) -> Value:
         return evaluate(m, x)[inner.output]
 
+    last: list[tuple[tuple[Any, ...], engine.Backward]] = []
+
+    def flow(m: Algebra, x: tuple[Value, ...], convention: str, *seed: Value) -> engine.Backward:
+        """The backward pass inside. It is asked for again for every operand and for kinks, with the
+        very same numbers: the last one is kept, or nested gates would take twice as long each."""
+        asked = (m, convention, *seed, *x)
+        if last and len(last[0][0]) == len(asked) and all(map(operator.is_, last[0][0], asked)):
+            return last[0][1]
+        upstream = seed[0] if seed else None
+        found = engine.backward(inner, evaluate(m, x), m, upstream, convention)
+        last[:] = [(asked, found)]
+        return found
+
     def slope(k: int, m: Algebra, x: tuple[Value, ...], convention: str = CONVENTIONS[0]) -> Value:
         if parameters[k] not in inner.inputs:
             return 0
-        upstreams = engine.upstreams(inner, evaluate(m, x), m, convention)
-        return upstreams[inner.inputs[parameters[k]]]
+        return flow(m, x, convention).upstreams[inner.inputs[parameters[k]]]
 
     def kink_rule(convention: str) -> Callable[..., Value]:
         return lambda m, k, f, x, constant: slope(k, m, tuple(x), convention)
 
     def at_kink(m: Algebra, *x: Value) -> Value:
-        return bool(engine.backward(inner, evaluate(m, x), m).kinks)
+        if last and all(map(operator.is_, last[0][0][-len(x) :], x)) and last[0][0][0] is m:
+            return bool(last[0][1].kinks)
+        return bool(flow(m, x, CONVENTIONS[0]).kinks)
 
     def pullback(
         m: Algebra, k: int, u: Value, _: Value, *x: Value, convention: str = CONVENTIONS[0]
     ) -> Value:
         if parameters[k] not in inner.inputs:
             return 0.0 * x[k]
-        flow = engine.backward(inner, evaluate(m, x), m, u, convention)
-        return flow.upstreams[inner.inputs[parameters[k]]]
+        return flow(m, x, convention, u).upstreams[inner.inputs[parameters[k]]]
 
     def of_shapes(shapes: tuple[Shape, ...]) -> Gate:
         settled, found = with_shapes(inner, dict(zip(parameters, shapes, strict=True)))

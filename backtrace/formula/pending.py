@@ -89,12 +89,13 @@ def _with_fixed(
     gate = bracket.gate
     assert gate is not None
     (name,) = gate.fixed
+    by_place = name == "shape"  # norm(x, 2): an axis, or the 2-norm? By its name, then
     free = len(given) if gate.variadic else len(gate.parameters) - 1
     operands, rest = given[:free], given[free:]
     if name in bracket.keywords:
         place = bracket.keywords[name]
         operands, rest = given[:place], given[place:]
-    too_many = len(rest) > 1 and name == "axis"
+    too_many = not by_place and len(rest) > (name in bracket.keywords)
     if too_many or (len(operands) != free if not gate.variadic else not operands):
         raise slips.wrong_count(builder.text, gate, len(given), span)
     if name == "shape" and not rest:

@@ -181,7 +181,7 @@ def as_line(described: Any, store: Store | None = None) -> str:
     def written(array: Any) -> Any:
         if store is not None and array.size > _LARGE:
             return {"npz": store.key(array), "shape": list(array.shape)}
-        return plain_list(array.tolist())
+        return plain_list(array)
 
     return json.dumps(described, ensure_ascii=False, allow_nan=False, default=written)
 
