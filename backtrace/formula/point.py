@@ -138,7 +138,9 @@ def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> Va
     unused = [g for g in given if g not in graph.inputs]
     near = near_misses(name, unused)
     hint = f"add {' '.join(f'{m}=...' for m in missing[:8])} to the command"
-    if product := _as_product(name, set(given)):
+    if name == "T":
+        hint = "a transpose is written x.T"
+    elif product := _as_product(name, set(given)):
         hint = f"for a product write {product}"
     elif near:
         hint = f"you gave {near[0]}=...: did you mean {name}=...?"

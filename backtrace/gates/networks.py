@@ -183,6 +183,7 @@ CROSS_ENTROPY = Gate(
         says="every k to be a class: a whole number from 0, below the number of scores",
         holds=lambda z, k: _is_class(z, k),
     ),
+    cure="classes are counted from 0: with 3 scores they are 0, 1 and 2",
     spellings=(
         "-ln(softmax(z)[0])",
         "-log_softmax(z)[0]",

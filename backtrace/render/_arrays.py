@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.text import Text
@@ -69,4 +70,6 @@ def _with_value(line: Text, value: str, style: str, view: View, indent: int) -> 
         return
     line.rstrip()
     yield line
-    yield Text(" " * indent).append(value, style=style)
+    for row in value.replace("], [", "],\n [").split("\n"):  # a matrix in full: row by row
+        for part in textwrap.wrap(row, max(view.width - indent, 8), break_long_words=False):
+            yield Text(" " * indent).append(part, style=style)
