@@ -27,7 +27,7 @@ FLOORS = [
     {"passes"},
     {"jacobians", "descent"},
     {"tracer"},
-    {"comparison"},
+    {"comparison", "homework"},
     {"cli"},
 ]
 """From the ground up: a room imports from lower floors only, and none beside it on its own floor

@@ -16,6 +16,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from backtrace.cli.check import check
 from backtrace.cli.gates import gates
 from backtrace.cli.output import complain
 from backtrace.cli.trace import EXAMPLES, trace
@@ -47,6 +48,7 @@ class _Commands(click.Group):
         with formatter.section("Also"):
             formatter.write_dl(
                 [
+                    ("backtrace check FORMULA ...", "answers held against the trace"),
                     ("backtrace gates [NAME]", "the catalogue of gates"),
                     ("backtrace --version", "the version"),
                 ]
@@ -99,6 +101,7 @@ def command() -> None:
 
 
 command.add_command(trace)
+command.add_command(check)
 command.add_command(gates)
 
 

@@ -1,0 +1,194 @@
+"""Answers, kept as the text that was typed: its digits say how closely it is to be read.
+
+f=-12  q=3            values of the output and of stages
+dx=-4  dq=-4          gradients, by the lecture's own names
+dW=[[0.088,0.176]]    arrays
+dz=x+y                formulas, compared as functions
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError
+from backtrace.formula.parser import parse
+from backtrace.formula.shapes import is_of_numbers
+from backtrace.formula.values import read_value
+from backtrace.graph import Graph
+from backtrace.suggestions import near_misses
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """name       as it was typed: dx, q
+    node       what it is about; `is_gradient` whether it is the node's gradient or its value
+    text       as it was typed
+    value      the number or array; None for a formula
+    units      one unit of the last digit that was typed, entry by entry like `value`
+    formula    the graph of a formula; None for a number
+    """
+
+    name: str
+    node: int
+    is_gradient: bool
+    text: str
+    value: Any
+    units: Any
+    formula: Graph | None = None
+    word: str = ""
+    span: Span | None = None
+
+
+def split_words(words: Sequence[str], graph: Graph, output: str) -> tuple[list[str], list[str]]:
+    """The words that give the formula's inputs a value, and those that are answers."""
+    values: list[str] = []
+    answers: list[str] = []
+    for word in words:
+        name = word.partition("=")[0].strip()
+        is_answer = name not in graph.inputs and "=" in word and _target(name, graph, output)
+        (answers if is_answer else values).append(word)
+    return values, answers
+
+
+def read_answers(words: Sequence[str], graph: Graph, output: str) -> list[Answer]:
+    """The answers among the words. Raises ValueGivenError or UsageError."""
+    found = []
+    for word in words:
+        name, _, text = word.partition("=")
+        found.append(_answer(name.strip(), text, graph, output, word))
+    return _each_once(found)
+
+
+def from_mapping(answers: Mapping[str, Any], graph: Graph, output: str) -> list[Answer]:
+    """The answers of a file: numbers (kept as they were written, if as text), arrays, formulas."""
+    return _each_once([_answer(n, _as_text(v), graph, output, "") for n, v in answers.items()])
+
+
+def read_file(path: str, text: str) -> dict[str, Any]:
+    """NAME -> answer, from JSON, TOML or CSV (two columns: name, answer). Raises UsageError."""
+    try:
+        if path.endswith(".toml"):
+            import tomllib
+
+            found: Any = tomllib.loads(text, parse_float=str)
+        elif path.endswith(".csv"):
+            found = dict(_csv_rows(path, text))
+        else:
+            found = json.loads(
+                text, parse_float=str, parse_int=str, parse_constant=_refuse_constant
+            )
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read the answers in '{path}': {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"'{path}' holds no names with answers", hint='{"dx": -4, "dy": -4}')
+    return {str(name): value for name, value in found.items()}
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no answer")
+
+
+def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
+    import csv
+    import io
+
+    for line, row in enumerate(csv.reader(io.StringIO(text)), 1):
+        if not row or (line == 1 and [cell.strip() for cell in row] == ["name", "answer"]):
+            continue
+        if len(row) != 2:
+            raise UsageError(f"'{path}', line {line}: a name and an answer are due")
+        yield row[0].strip(), row[1].strip()
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_text, value))}]"
+    return value if isinstance(value, str) else repr(value)
+
+
+def _each_once(answers: list[Answer]) -> list[Answer]:
+    seen: set[tuple[int, bool]] = set()
+    for answer in answers:
+        key = (answer.node, answer.is_gradient)
+        if key in seen:
+            raise ValueGivenError(f"'{answer.name}' is answered twice", text=answer.word)
+        seen.add(key)
+    return answers
+
+
+def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
+    """(node, whether its gradient): q is a stage's value, dq its gradient, f the output."""
+    values = {**graph.stages, output: graph.output}
+    if name in values:
+        return values[name], False
+    everything = {**graph.inputs, **values}
+    if name.startswith("d") and name[1:] in everything:
+        return everything[name[1:]], True
+    return None
+
+
+def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answer:
+    target = _target(name, graph, output)
+    if target is None:
+        known = [f"d{n}" for n in (*graph.inputs, *graph.stages)] + [*graph.stages, output]
+        near = near_misses(name, known)
+        hint = f"did you mean {near[0]}?" if near else f"it can be {', '.join(known[:12])}"
+        raise ValueGivenError(
+            f"'{name}' is no answer to this formula", text=word, span=(0, len(name)), hint=hint
+        )
+    offset = len(word) - len(text) if word else 0
+    whole = word or text
+    try:
+        formula = parse(text, graph.inputs.keys())
+    except FormulaError as error:
+        start, end = error.span or (0, len(text))
+        span = (start + offset, end + offset)
+        raise ValueGivenError(error.what, text=whole, span=span, hint=error.hint) from None
+    if formula.inputs:
+        unknown = [n for n in formula.inputs if n not in graph.inputs]
+        if unknown or not is_of_numbers(formula, {}):
+            what = f"'{unknown[0]}' is no variable here" if unknown else "a formula of arrays"
+            raise ValueGivenError(what, text=whole, span=(offset, len(whole)))
+        return Answer(name, *target, text, None, None, formula, word)
+    value = read_value(text, whole, offset)
+    return Answer(name, *target, text, value, _units(text, value), None, word)
+
+
+def _units(text: str, value: Any) -> Any:
+    """One unit of the last digit, for every number in the text; 0 for what was computed (1/3)."""
+    numbers = _NUMBER.findall(text)
+    shape = getattr(value, "shape", ())
+    if not shape:
+        return _unit(text.strip()) if _NUMBER.fullmatch(text.strip()) else 0.0
+    import numpy as np
+
+    if len(numbers) != value.size:
+        return np.zeros(shape)
+    return np.array([_unit(number) for number in numbers]).reshape(shape)
+
+
+def _unit(number: str) -> float:
+    """0.01 for 0.39; 1 for -4; 1e-5 for 1.23e-3."""
+    mantissa, _, exponent = number.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return float(10.0 ** (int(exponent or 0) - decimals))
+
+
+def decimals(answers: Sequence[Answer]) -> int:
+    """How many digits after the point the answers have: what each step may be rounded to."""
+    import math
+
+    units = [float(u) for a in answers for u in _flat(a.units) if u and u < 1]
+    return max((round(-math.log10(unit)) for unit in units), default=0)
+
+
+def _flat(units: Any) -> list[float]:
+    if units is None:
+        return []
+    return units.reshape(-1).tolist() if getattr(units, "shape", ()) else [units]

@@ -1,0 +1,137 @@
+"""A report as text: a table, JSON (backtrace.check/1), or Markdown.
+
+`level` is how much is told: 0 right or wrong, 1 the place as well, 2 the mistake, 3 the arithmetic.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from backtrace.formula.printer import label
+from backtrace.homework.checking import Report
+from backtrace.homework.diagnosis import SHOWN, sentence
+from backtrace.homework.verdicts import FOLLOWS, ROUNDED, SIGN, WRONG, Verdict
+from backtrace.notation import plain, plain_list
+from backtrace.render import View
+from backtrace.render._rules import product_text, rule_of
+from backtrace.render._terminal import heading, paint, plain_table
+
+SCHEMA = "backtrace.check/1"
+PLACE, MISTAKE, ARITHMETIC = 1, 2, 3
+
+
+def table(report: Report, view: View, level: int) -> str:
+    """The answers with their verdicts, and what is to be said of the first fault."""
+    shown = plain_table(view)
+    shown.add_column("answer", style="name", no_wrap=True)
+    shown.add_column("given", justify="right", style="value")
+    if level >= ARITHMETIC:
+        shown.add_column("exact", justify="right", style="gradient")
+    shown.add_column("", overflow="fold")
+    for verdict in report.verdicts:
+        row: list[str | Text] = [view.text(verdict.answer.name), view.text(verdict.answer.text)]
+        if level >= ARITHMETIC:
+            row.append(view.value(verdict.exact))
+        shown.add_row(*row, _verdict_text(verdict, view, level))
+    parts: list[Table | Text] = [heading(report.record, view), Text(), shown, Text()]
+    parts += [Text(view.text(line)) for line in remarks(report, view, level)]
+    return paint(view, *parts)
+
+
+def _verdict_text(verdict: Verdict, view: View, level: int) -> Text:
+    mark = "✓ " if verdict.passes else "✗ " if verdict.verdict in (WRONG, SIGN) else "· "
+    style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
+    words = verdict.verdict
+    if verdict.verdict == ROUNDED:
+        words += f": exactly {view.value(verdict.exact)}"
+    if level == 0 and verdict.verdict == FOLLOWS:
+        words = WRONG
+    return Text(view.text(mark if not view.ascii else "") + words, style=style)
+
+
+def remarks(report: Report, view: View, level: int) -> list[str]:
+    """What is to be said, a line each."""
+    if report.ok:
+        return ["all right" if len(report.verdicts) > 1 else "right"]
+    if all(v.passes or v.verdict == SIGN for v in report.verdicts):
+        return [
+            "all gradients have the other sign: a convention (T - O for O - T), or one lost sign"
+        ]
+    if level < PLACE or report.fault is None:
+        return ["not all right"]
+    fault = report.fault
+    lines = [f"it first goes wrong at {fault.answer.name}"]
+    if level >= MISTAKE:
+        for fit in report.fits[:SHOWN]:
+            lines.append(f"fits {sentence(report.record, fit)}")
+        if len(report.fits) > SHOWN:
+            more = len(report.fits) - SHOWN
+            lines.append(f"and {more} more: answers at the gates between would tell them apart")
+        if not report.fits and fault.answer.is_gradient:
+            lines.append("no single slip of the catalogue leads to this number")
+    if level >= ARITHMETIC:
+        lines += _arithmetic(report, view, fault)
+    return lines
+
+
+def _arithmetic(report: Report, view: View, fault: Verdict) -> list[str]:
+    """How the right number comes about, edge by edge."""
+    record, index = report.record, fault.answer.node
+    if not fault.answer.is_gradient:
+        return [f"{fault.answer.name} is {view.value(fault.exact)}"]
+    lines = []
+    for gate, operand in record.graph.consumers[index]:
+        edge = record.edge(gate, operand)
+        how = rule_of(record, edge) if edge.local is None else product_text(record, edge, view)
+        name = f"#{gate} {label(record.graph.nodes[gate])}"
+        lines.append(f"  from {name}: {how} = {view.value(edge.downstream)}")
+    total = f"  together {view.value(fault.exact)}"
+    return [*lines, total] if len(lines) > 1 else lines
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    """The object backtrace.check/1."""
+    fault = report.fault
+    return {
+        "schema": SCHEMA,
+        "formula": report.record.formula,
+        "answers": [
+            {
+                "name": v.answer.name,
+                "node": v.answer.node,
+                "about": "gradient" if v.answer.is_gradient else "value",
+                "given": v.answer.text,
+                "exact": _plain(v.exact),
+                "verdict": v.verdict,
+            }
+            for v in report.verdicts
+        ],
+        "first_fault": None if fault is None else fault.answer.name,
+        "fits": [
+            {"code": f.code, "gate": f.gate, "says": f.says, "number": _plain(f.number)}
+            for f in report.fits[:SHOWN]
+        ],
+        "more_fit": max(0, len(report.fits) - SHOWN),
+        "ok": report.ok,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return plain_list(value) if getattr(value, "shape", ()) else plain(float(value))
+
+
+def as_json(report: Report) -> str:
+    return json.dumps(as_object(report), ensure_ascii=False, indent=2) + "\n"
+
+
+def markdown(report: Report, view: View, level: int) -> str:
+    lines = ["| answer | given | verdict |", "|---|---:|---|"]
+    for v in report.verdicts:
+        words = _verdict_text(v, view, level).plain
+        cells = (v.answer.name, v.answer.text, words)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, "", *(f"- {line}" for line in remarks(report, view, level))]) + "\n"

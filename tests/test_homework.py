@@ -1,0 +1,213 @@
+"""Answers held against the trace: verdicts, the first fault, the slips that fit."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from backtrace.errors import BacktraceError
+from backtrace.homework.checking import check
+from backtrace.homework.mistakes import MISTAKES
+from tests.benchmarks.diagnosis import measure
+from tests.conftest import Command, published
+
+POINT = {"x": -2, "y": 5, "z": -4}
+
+
+def verdicts(formula: str, point: dict, **answers: str) -> list[str]:
+    return [v.verdict for v in check(formula, point, answers).verdicts]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"dx": "-4", "dy": "-4", "dz": "3", "f": "-12"}, ["ok"] * 4),
+        ({"dx": "-4.0", "dz": "3e0"}, ["ok", "ok"]),
+        ({"dz": "x+y", "dx": "z"}, ["ok", "ok"]),
+        ({"dz": "x-y"}, ["wrong"]),
+        ({"dx": "4", "dy": "4", "dz": "-3"}, ["sign convention"] * 3),
+        ({"dx": "4", "dz": "3"}, ["wrong", "ok"]),
+    ],
+    ids=str,
+)
+def test_verdicts(answers: dict, expected: list) -> None:
+    assert verdicts("(x+y)*z", POINT, **answers) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("0.3932", "ok"),  # the exact number is 0.39322...
+        ("0.393", "ok"),
+        ("0.39", "ok"),
+        ("0.4", "ok"),  # rounded to one digit
+        ("0.40", "ok, rounded early"),  # the slides round on the way
+        ("0.36", "wrong"),
+        ("0", "wrong"),  # a whole number is meant as it is
+        ("1", "wrong"),
+        ("0.3942", "wrong"),
+    ],
+)
+def test_the_digits_that_were_typed_set_the_tolerance(typed: str, expected: str) -> None:
+    neuron = "1/(1+exp(-(w0*x0+w1*x1+w2)))"
+    point = {"w0": 2, "x0": -1, "w1": -3, "x1": -2, "w2": -3}
+    assert verdicts(neuron, point, dx0=typed) == [expected]
+
+
+def test_a_cascade_is_not_punished() -> None:
+    """dq is wrong; dx and dy are what it leads to."""
+    report = check("q = x + y; f = q*z", POINT, {"dq": "3", "dx": "3", "dy": "3", "dz": "3"})
+    kinds = [v.verdict for v in report.verdicts]
+    assert kinds == ["wrong", *["follows from an earlier slip"] * 2, "ok"]
+    assert report.fault is not None
+    assert report.fault.answer.name == "dq"
+    assert report.fits[0].code == "mul-not-swapped"
+    assert not report.ok
+
+
+def test_a_wrong_value_is_followed_too() -> None:
+    report = check("q = x + y; f = q*z", POINT, {"q": "7", "f": "-28", "dz": "7", "dx": "-4"})
+    follows = "follows from an earlier slip"
+    assert [v.verdict for v in report.verdicts] == ["wrong", follows, follows, "ok"]
+    assert report.fault is not None
+    assert report.fault.answer.name == "q"
+
+
+def test_between_the_slopes_at_a_kink() -> None:
+    assert verdicts("relu(x)*3", {"x": 0}, dx="3") == ["kink"]
+    assert verdicts("relu(x)*3", {"x": 0}, dx="0") == ["ok"]
+    assert verdicts("relu(x)*3", {"x": 0}, dx="4") == ["wrong"]
+
+
+SLIPS = [
+    ("fork-lost", "x*y + x", {"x": 2, "y": 3}, {"dx": "3", "dy": "2"}),
+    ("mul-not-swapped", "x*y + z", {"x": 2, "y": 7, "z": 3}, {"dx": "2", "dy": "2", "dz": "1"}),
+    ("max-loser", "3*max(x, y)", {"x": 2, "y": 7}, {"dx": "3", "dy": "0"}),
+    ("max-both", "3*max(x, y)", {"x": 2, "y": 7}, {"dx": "3", "dy": "3"}),
+    ("add-split", "5*(x + y)", {"x": 2, "y": 7}, {"dx": "2.5", "dy": "5"}),
+    ("act-at-input", "3*sigmoid(x)", {"x": 0.3}, {"dx": "0.63"}),
+    ("pow-rule", "x^3", {"x": 1.7}, {"dx": "2.89"}),
+    ("exp-as-power", "2*exp(x)", {"x": 1.3}, {"dx": "3.510"}),
+    ("log-base", "2*ln(x)", {"x": 1.3}, {"dx": "0.6681"}),
+    ("degrees", "2*sin(x)", {"x": 1.3}, {"dx": "1.999"}),
+    ("div-rule", "x/y", {"x": 1.3, "y": 2.2}, {"dx": "0.4545", "dy": "-0.5909"}),
+    ("dropped-constant", "(x - 0.4)^2", {"x": 1.3}, {"dx": "0.900"}),
+    ("sign", "5*x - y", {"x": 2, "y": 7}, {"dx": "5", "dy": "1"}),
+    ("swapped-label", "x*y", {"x": 2.5, "y": 7.1}, {"dx": "2.5", "dy": "7.1"}),
+    (
+        "transposed",
+        "sum((W@x)^2)",
+        {"W": [[0.1, 0.5], [-0.3, 0.8]], "x": [0.2, 0.4]},
+        {"dW": "[[0.088, 0.104], [0.176, 0.208]]"},
+    ),
+    ("reduction", "sum((X + b)^2)", {"X": [[1, 2], [3, 5]], "b": [0.3, 0.7]}, {"db": "[4.6, 8.4]"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "formula", "point", "answers"), SLIPS, ids=[slip[0] for slip in SLIPS]
+)
+def test_the_slip_that_fits_is_named(code: str, formula: str, point: dict, answers: dict) -> None:
+    report = check(formula, point, answers)
+    assert not report.ok
+    assert code in [fit.code for fit in report.fits[:3]]
+
+
+def test_every_mistake_has_a_code_of_its_own() -> None:
+    codes = [mistake.code for mistake in MISTAKES]
+    assert len(codes) == len(set(codes))
+
+
+def test_planted_mistakes_are_found() -> None:
+    """A fast piece of tests/benchmarks/diagnosis.py: every fourth case, some edges of each."""
+    found = measure(published()[::4], per_case=6)["with stages"]
+    assert found.planted > 30
+    assert found.place >= 0.9 * found.planted
+    assert found.top >= 0.95 * found.planted
+
+
+def test_right_answers_in_few_digits_raise_no_alarm() -> None:
+    from backtrace import trace
+
+    for case in published():
+        right = trace(case["formula"], case["point"], check=False)
+        for digits in (2, 3, 4):
+            answers = {f"d{name}": f"{g:#.{digits}g}" for name, g in right.gradients.items()}
+            report = check(case["formula"], case["point"], answers)
+            assert report.ok, (case["id"], answers, [v.verdict for v in report.verdicts])
+
+
+# the command
+
+
+def test_the_command_and_its_exit_status(backtrace_command: Command) -> None:
+    words = ("check", "(x+y)*z", "x=-2", "y=5", "z=-4")
+    assert backtrace_command(*words, "dx=-4", "dz=3").status == 0
+    wrong = backtrace_command(*words, "dx=-4", "dy=1", "dz=3")
+    assert wrong.status == 1
+    assert "it first goes wrong at dy" in wrong.out
+    assert "no-upstream" in wrong.out
+    assert wrong.err == ""
+    assert "it first" not in backtrace_command(*words, "dy=1", "--hint-level", "0").out
+    assert "no-upstream" not in backtrace_command(*words, "dy=1", "--hint-level", "1").out
+    whole = backtrace_command(*words, "dy=1", "--hint-level", "3").out
+    assert "from #3 add: -4 × 1 = -4" in whole
+    assert backtrace_command(*words).status == 2
+    assert backtrace_command(*words, "dy=1", "dy=2").status == 2
+    described = json.loads(backtrace_command(*words, "dy=1", "--json").out)
+    assert described["schema"] == "backtrace.check/1"
+    assert described["first_fault"] == "dy"
+    assert described["answers"][0]["exact"] == -4
+    assert backtrace_command(*words, "dy=1", "--format", "markdown").out.startswith("| answer |")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mine.json", '{"dx": -4, "q": "3", "dq": -4.0}'),
+        ("mine.toml", 'dx = -4\nq = 3\ndq = "-4"\n'),
+        ("mine.csv", "name,answer\ndx,-4\nq,3\ndq,-4\n"),
+    ],
+)
+def test_answers_from_files(
+    name: str, text: str, tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    (tmp_path / name).write_text(text)
+    words = ("check", "q = x + y; f = q*z", "x=-2", "y=5", "z=-4")
+    ended = backtrace_command(*words, "--answers", str(tmp_path / name))
+    assert ended.status == 0, ended
+    assert "all right" in ended.out
+
+
+HOSTILE = [
+    "{\"dx\": \"__import__('os').system('true')\"}",
+    '{"dx": NaN}',
+    '{"dx": [1, [2]]}',
+    '{"dx": {"a": 1}}',
+    '{"nope": 1}',
+    "[1, 2]",
+    "{",
+    '{"dx": "' + "9" * 5000 + '"}',
+    '{"dx": null}',
+    '{"dx": "[/bold]"}',
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:24])
+def test_hostile_answers_are_errors_with_words(
+    text: str, tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    (tmp_path / "mine.json").write_text(text)
+    words = ("check", "(x+y)*z", "x=-2", "y=5", "z=-4")
+    ended = backtrace_command(*words, "--answers", str(tmp_path / "mine.json"))
+    assert ended.status == 2
+    assert ended.err.startswith("error: ")
+
+
+def test_there_must_be_an_answer_at_the_point() -> None:
+    with pytest.raises(BacktraceError, match="there is no answer at this point"):
+        check("ln(x)", {"x": -1}, {"dx": "1"})
+    with pytest.raises(BacktraceError, match="has no value"):
+        check("x*y", {}, {"dx": "1"})
