@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backtrace.errors import BacktraceError
     from backtrace.gates import GATES
+    from backtrace.homework.checking import check
     from backtrace.tracer import Trace, trace
 
 __version__ = "0.1.0"
-__all__ = ["GATES", "BacktraceError", "Trace", "__version__", "trace"]
+__all__ = ["GATES", "BacktraceError", "Trace", "__version__", "check", "trace"]
 
 _HOMES = {
     "BacktraceError": "backtrace.errors",
     "GATES": "backtrace.gates",
     "Trace": "backtrace.tracer",
+    "check": "backtrace.homework.checking",
     "trace": "backtrace.tracer",
 }
 

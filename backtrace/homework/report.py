@@ -21,6 +21,7 @@ from backtrace.render._rules import product_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
 
 SCHEMA = "backtrace.check/1"
+_LONGEST = 32  # characters of an answer
 PLACE, MISTAKE, ARITHMETIC = 1, 2, 3
 
 
@@ -33,13 +34,19 @@ def table(report: Report, view: View, level: int) -> str:
         shown.add_column("exact", justify="right", style="gradient")
     shown.add_column("", overflow="fold")
     for verdict in report.verdicts:
-        row: list[str | Text] = [view.text(verdict.answer.name), view.text(verdict.answer.text)]
+        row: list[str | Text] = [view.text(verdict.answer.name), _typed(verdict, view)]
         if level >= ARITHMETIC:
             row.append(view.value(verdict.exact))
         shown.add_row(*row, _verdict_text(verdict, view, level))
     parts: list[Table | Text] = [heading(report.record, view), Text(), shown, Text()]
     parts += [Text(view.text(line)) for line in remarks(report, view, level)]
     return paint(view, *parts)
+
+
+def _typed(verdict: Verdict, view: View) -> str:
+    """The answer as it was typed; a long one is cut."""
+    text = verdict.answer.text
+    return view.text(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def _verdict_text(verdict: Verdict, view: View, level: int) -> Text:
@@ -132,6 +139,6 @@ def markdown(report: Report, view: View, level: int) -> str:
     lines = ["| answer | given | verdict |", "|---|---:|---|"]
     for v in report.verdicts:
         words = _verdict_text(v, view, level).plain
-        cells = (v.answer.name, v.answer.text, words)
+        cells = (v.answer.name, _typed(v, view), words)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, "", *(f"- {line}" for line in remarks(report, view, level))]) + "\n"
