@@ -332,7 +332,7 @@ def _refuse_bad_constants(graph: Graph) -> None:
                     f"the constant {spell_constant(constant).text} is {_bad_entry(value)}",
                     text=graph.text,
                     span=constant.span,
-                    hint="it overflows a 64-bit float, or divides by 0",
+                    hint="it overflows a 64-bit float, divides by 0, or is not a real number",
                 )
 
 

@@ -286,7 +286,7 @@ error: unexpected character U+001B
 error: the constant 9^9^9 is inf
   x**9**9**9
      ^^^^^^^
-hint: it overflows a 64-bit float, or divides by 0
+hint: it overflows a 64-bit float, divides by 0, or is not a real number
 """,
     ),
     (
