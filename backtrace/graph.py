@@ -47,7 +47,7 @@ class Constant:
 
     def values(self, m: Algebra) -> list[Value]:
         """What its own nodes compute, one by one."""
-        return run(self.nodes, lambda leaf: _leaf_value(leaf, m, {}), _forward_in(m))
+        return run(self.nodes, lambda leaf: leaf_value(leaf, m, {}), _forward_in(m))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,15 @@ class Graph:
         return {n.name: i for i, n in enumerate(self.nodes) if n.name and not n.is_input}
 
     @cached_property
+    def output_name(self) -> str:
+        """What the output is called: its stage's name, or f (L where f is a variable)."""
+        name = self.nodes[self.output].name
+        if name and self.output not in self.inputs.values():
+            return name
+        taken = {*self.inputs, *self.stages}
+        return next(n for n in ("f", "L", "F", "output", "_") if n not in taken or n == "_")
+
+    @cached_property
     def uses_arrays(self) -> bool:
         """Whether some gate, or some constant, takes arrays to compute."""
         return any(
@@ -157,7 +166,7 @@ class Graph:
 
     def evaluate(self, m: Algebra, point: Mapping[str, Value]) -> list[Value]:
         """Every node's value in algebra `m`, with the inputs given by name."""
-        return self.run(lambda leaf: _leaf_value(leaf, m, point), _forward_in(m))
+        return self.run(lambda leaf: leaf_value(leaf, m, point), _forward_in(m))
 
     def gates(self) -> Iterator[tuple[int, Node, Gate]]:
         """(index, node, gate) of every gate, in evaluation order."""
@@ -195,7 +204,8 @@ def run(
     return values
 
 
-def _leaf_value(leaf: Node | Constant, m: Algebra, point: Mapping[str, Value]) -> Value:
+def leaf_value(leaf: Node | Constant, m: Algebra, point: Mapping[str, Value]) -> Value:
+    """What an input or a constant is at a point, in algebra `m`."""
     return leaf.value(m) if isinstance(leaf, Constant) else point[leaf.name]
 
 

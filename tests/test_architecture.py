@@ -31,7 +31,7 @@ FLOORS = [
     {"cli"},
 ]
 """From the ground up: a room imports from lower floors only, and none beside it on its own floor
-(`formula` uses no `record`, `checks` no `engine`)."""
+(`formula` uses no `record`, `checks` no `fusion`)."""
 
 PRINTS_OR_EXITS = {"print", "exit", "quit", "input"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "sympify", "__import__"}

@@ -357,6 +357,18 @@ def test_large_arrays_beside_the_json(tmp_path: pathlib.Path, backtrace_command:
         backtrace.Trace.from_json(path.read_text())
 
 
+def test_arrays_beside_the_json_go_with_the_other_options(
+    tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    path = tmp_path / "trace.json"
+    words = ("sum(max(0, x))", "x=randn(40,50)", "-o", str(path), "--arrays", "npz")
+    assert backtrace_command(*words, "--explain").status == 0
+    assert json.loads(path.read_text())["explain"][0].startswith("We go back from the output")
+    refused = backtrace_command(*words, "--compare")
+    assert refused.status == 2
+    assert "--compare keeps its arrays in the JSON" in refused.err
+
+
 def test_views_of_arrays_keep_to_80_columns() -> None:
     trace = backtrace.trace(
         "h = max(0, W1@x + b); s = W2@h; L = sum(s^2)",

@@ -206,6 +206,11 @@ def test_hostile_answers_are_errors_with_words(
     assert ended.err.startswith("error: ")
 
 
+def test_the_output_is_called_l_where_f_is_a_variable(backtrace_command: Command) -> None:
+    ended = backtrace_command("check", "f*x", "f=2", "x=3", "L=6", "df=3")
+    assert ended.status == 0, ended
+
+
 def test_there_must_be_an_answer_at_the_point() -> None:
     with pytest.raises(BacktraceError, match="there is no answer at this point"):
         check("ln(x)", {"x": -1}, {"dx": "1"})

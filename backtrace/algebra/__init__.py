@@ -4,7 +4,8 @@ A rule says `m.exp(x)`, `m.divide(a, b)`, `a*b`; which `m` it is handed decides 
 
     floats.Floats       64-bit floats, IEEE-754 results and no exceptions
     arrays.Arrays       arrays of 64-bit floats (NumPy), entry by entry, and what only arrays have
-    complexstep         arrays that carry a derivative along: the measured slope of arrays
+    lifted              arrays of N-digit floats: the measured slope of small arrays
+    complexstep         arrays that carry a derivative along: the measured slope of large ones
     digits.Digits       N-digit floats (mpmath)
     spelling.Spelling   the rule itself, as text
 

@@ -4,7 +4,7 @@ symbolic   SymPy's derivative of the text, read a second time
 numeric    the slope measured through the graph with 60 digits
 judge      the verdict: agree, disagree, kink or skipped
 kinks      which variables have no derivative to compare
-arrays     the same for arrays; complexsteps, symbolicarrays, standin: its witnesses
+arrays     the same for arrays; arrayslopes, symbolicarrays, standin: its witnesses
 rounding   how much of a difference 64-bit floats explain
 culprit    which gate is wrong, when they disagree
 """
@@ -44,7 +44,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     if subject.m.of_arrays:
         from backtrace.checks.arrays import cross_check_arrays
 
-        return Findings(*cross_check_arrays(subject, budget))
+        return Findings(*cross_check_arrays(subject, budget), [])
     from backtrace.checks import numeric  # with mpmath, which only a check needs
     from backtrace.checks.judge import Judge
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.checks.complexsteps import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
+from backtrace.checks.arrayslopes import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.standin import describe, stand_in
@@ -19,18 +19,16 @@ from backtrace.checks.subject import Budget, Subject
 from backtrace.engine.arrays import flow
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
-from backtrace.graph import Node
+from backtrace.graph import leaf_value
 from backtrace.notation import number
-from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check, Note
+from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check
 
 _RUNS = 8
 _SMALLEST = 5e-324
 
 
-def cross_check_arrays(
-    subject: Subject, budget: Budget
-) -> tuple[dict[str, Check], Check, list[Note]]:
-    """Every variable's verdict, the output's, and notes. All values must be finite."""
+def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Check], Check]:
+    """Every variable's verdict, and the output's. All values must be finite."""
     with quiet():
         judge, prober = _Judge(subject, budget), Prober(subject, budget)
         kinks = at_kinks(subject)
@@ -48,7 +46,7 @@ def cross_check_arrays(
             output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
         else:
             output = judge.verdict("", answers[""], Measured())
-        return checks, judge.gates_alone(output), judge.notes
+        return checks, judge.gates_alone(output)
 
 
 def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
@@ -108,7 +106,6 @@ class _Judge:
 
     subject: Subject
     budget: Budget
-    notes: list[Note] = field(default_factory=list)
     small: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
 
@@ -222,7 +219,7 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
     graph, runs = subject.graph, []
     seed = subject.upstreams[graph.output]
     for _ in range(_RUNS):
-        values = graph.run(lambda leaf: _leaf(leaf, subject), apply)
+        values = graph.run(lambda leaf: leaf_value(leaf, ARRAYS, subject.point), apply)
         upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
         found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})
@@ -232,7 +229,3 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
 def _spread(results: list[Any]) -> Any:
     spread = MARGIN * (np.max(results, 0) - np.min(results, 0))
     return np.where(np.isfinite(spread), spread, 0.0)
-
-
-def _leaf(leaf: Any, subject: Subject) -> Any:
-    return subject.point[leaf.name] if isinstance(leaf, Node) else leaf.value(ARRAYS)

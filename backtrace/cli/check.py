@@ -55,18 +55,16 @@ def check(
     from backtrace.homework.answers import read_file as read_answer_file
     from backtrace.homework.checking import hold, traced
     from backtrace.homework.verdicts import TOLERANCE
-    from backtrace.render._view import output_name
 
     format = destination.chosen()
     if format not in _FORMATS:
         raise UsageError(f"check has no format {format}", hint=f"there are {', '.join(_FORMATS)}")
     formula, rest = formula_and_values(words, file)
     graph = parse(formula, _names(rest))
-    output = graph.nodes[graph.output].name or "f"
-    values, given_answers = split_words(rest, graph, output)
+    values, given_answers = split_words(rest, graph, graph.output_name)
     given = read_words(values, seed)
     record = traced(formula, given)
-    output = output_name(record)
+    output = record.graph.output_name
     found = read_answers(given_answers, record.graph, output)
     if answers is not None:
         mapping = read_answer_file(answers, read_file(answers))

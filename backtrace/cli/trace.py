@@ -88,13 +88,10 @@ def trace(
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)
-        shown = "" if beside_file else format  # then it is written in two files, further down
-        result = run(formula, given, replace(request, tick=tick), shown, view, beside)
+        result = run(formula, given, replace(request, tick=tick), format, view, beside, beside_file)
     text, outcome, is_right = result
     if destination.output is None:
         say(text)
-    elif beside_file:
-        _write_both(outcome, view, destination.output, beside_file)
     else:
         from backtrace.files import write
 
@@ -105,8 +102,8 @@ def trace(
     return 0 if is_right else 1
 
 
-def _write_both(traced: Any, view: Any, output: str, beside: str) -> None:
-    """The JSON, and its large arrays in a file beside it."""
+def _without_arrays(traced: Any, view: Any, arrays_file: str) -> str:
+    """The JSON, its large arrays written to a file of their own."""
     import io
     import os
 
@@ -115,15 +112,21 @@ def _write_both(traced: Any, view: Any, output: str, beside: str) -> None:
     from backtrace.files import write
     from backtrace.render.json import with_store
 
-    text, arrays = with_store(traced, view, os.path.basename(beside))
+    text, arrays = with_store(traced, view, os.path.basename(arrays_file))
     data = io.BytesIO()
     np.savez(data, **arrays)
-    write(beside, data.getvalue())
-    write(output, text)
+    write(arrays_file, data.getvalue())
+    return text
 
 
 def _traced(
-    formula: str, given: Any, request: Any, format: str, view: Any, beside: Beside
+    formula: str,
+    given: Any,
+    request: Any,
+    format: str,
+    view: Any,
+    beside: Beside,
+    arrays_file: str,
 ) -> tuple[str, Any, bool]:
     """The text, the trace it is of, and whether that is right."""
     from backtrace import render
@@ -140,16 +143,19 @@ def _traced(
         paths=known_variables(traced.graph, names_in(beside.paths)),
         forward=known_variables(traced.graph, names_in(beside.forward)),
     )
-    text = render.draw(traced, format, view) if format else ""
-    return text, traced, traced.ok
+    if arrays_file:
+        return _without_arrays(traced, view, arrays_file), traced, traced.ok
+    return render.draw(traced, format, view), traced, traced.ok
 
 
 def _compared(
-    formula: str, given: Any, request: Any, format: str, view: Any, _: Beside
+    formula: str, given: Any, request: Any, format: str, view: Any, _: Beside, arrays_file: str
 ) -> tuple[str, Any, bool]:
     """--compare: one table, or one JSON object."""
     from backtrace import comparison
 
+    if arrays_file:
+        raise UsageError("--compare keeps its arrays in the JSON", hint="leave --arrays out")
     if format not in ("table", "json"):
         raise UsageError(f"--compare has no format {format}", hint="--compare --json, or neither")
     found = comparison.compare(formula, given, request)

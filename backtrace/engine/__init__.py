@@ -62,7 +62,7 @@ def backward(
             continue
         operands = node.operand_values(values, m)
         at_kink = gate.kink is not None and m.truth(gate.kink.at(m, values[index], *operands))
-        if at_kink and (reached[index] or _decides(graph, index, gate, reached)):
+        if at_kink and (reached[index] or decides(graph, index, gate, reached.__getitem__)):
             kinks.append(index)
         kink_rule = gate.kink.rule(convention) if gate.kink and at_kink else None
         local = _local_gradients(gate, node, values[index], operands, m, kink_rule)
@@ -97,9 +97,9 @@ def tangents(graph: Graph, locals_: Sequence[Sequence[Value]], start: int) -> li
     return found
 
 
-def _decides(graph: Graph, index: int, gate: Gate, reached: Sequence[bool]) -> bool:
+def decides(graph: Graph, index: int, gate: Gate, reached: Callable[[int], bool]) -> bool:
     """Whether this is the condition of a where() that a gradient reached."""
-    return gate.is_comparison and any(reached[user] for user, _ in graph.consumers[index])
+    return gate.is_comparison and any(reached(user) for user, _ in graph.consumers[index])
 
 
 def upstreams(

@@ -14,6 +14,7 @@ import numpy as np
 
 from backtrace.algebra import Value
 from backtrace.algebra.arrays import ARRAYS, Arrays, is_finite
+from backtrace.engine import decides
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
 
@@ -77,8 +78,10 @@ def flow(
                 )
         if gate.kink is not None and gate.pullback is not None and upstream is not None:
             at = gate.kink.at(m, values[index], *operands)  # of an own gate: what it has just found
-        reached_or_decides = upstream is not None or _decides(graph, index, gate, upstreams)
-        if m.truth(at) and reached_or_decides:
+        counts = upstream is not None or decides(
+            graph, index, gate, lambda user: upstreams[user] is not None
+        )
+        if m.truth(at) and counts:
             kinks.append(index)
         locals_[index] = tuple(slopes)
         downstreams[index] = tuple(carried)
@@ -93,12 +96,6 @@ def flow(
 def zeros(like: Value) -> Value:
     """Zeros in a value's shape: one number, repeated."""
     return np.broadcast_to(0.0, np.shape(like)) if np.ndim(like) else 0.0
-
-
-def _decides(graph: Graph, index: int, gate: Gate, upstreams: Sequence[Value]) -> bool:
-    """Whether this is the condition of a where() that a gradient reached."""
-    users = graph.consumers[index]
-    return gate.is_comparison and any(upstreams[user] is not None for user, _ in users)
 
 
 def _slope(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.errors import BacktraceError
+from backtrace.gates.shapes import MOST_AXES
 
 
 class Unreadable(BacktraceError):
@@ -23,7 +24,6 @@ class Unreadable(BacktraceError):
 
 
 _MOST_BYTES = 512 << 20
-MOST_AXES = 32
 SUFFIXES = (".npy", ".csv", ".json", ".txt")
 
 

@@ -91,22 +91,24 @@ def _settled(
 
 
 def _settled_constant(constant: Constant, refused: Refused) -> Constant:
-    inner: list[Node] = []
+    nodes = _inside(constant, functools.partial(refused, is_constant=True))
+    return replace(constant, nodes=tuple(node for node, _ in nodes))
+
+
+def _inside(constant: Constant, refused: Refused) -> list[tuple[Node, Shape]]:
+    """What a constant is computed by, settled, with its shapes."""
     found: list[Shape] = []
-    refused = functools.partial(refused, is_constant=True)
+    nodes: list[Node] = []
     for node in constant.nodes:
         settled, shape = _settled(node, {}, found, refused)
-        inner.append(settled)
+        nodes.append(settled)
         found.append(shape)
-    return replace(constant, nodes=tuple(inner)) if inner else constant
+    return list(zip(nodes, found, strict=True))
 
 
 def with_shapes_of(constant: Constant) -> list[Shape]:
     """The shapes of what a constant's gates compute, one by one."""
-    found: list[Shape] = []
-    for node in constant.nodes:
-        found.append(_settled(node, {}, found, _never)[1])
-    return [s for s, node in zip(found, constant.nodes, strict=True) if node.gate is not None]
+    return [shape for node, shape in _inside(constant, _never) if node.gate is not None]
 
 
 def _never(error: ShapeError, *_: object, **__: object) -> FormulaError:
@@ -123,10 +125,7 @@ def _shape_of(
         return found[operand]
     if operand.fixed is not None:
         return operand.fixed[0]
-    inner: list[Shape] = []
-    for node in operand.nodes:
-        inner.append(_settled(node, {}, inner, refused)[1])
-    return inner[-1] if inner else ()
+    return _inside(operand, refused)[-1][1] if operand.nodes else ()
 
 
 def _refusal(error: ShapeError, graph: Graph, node: Node, found: Sequence[Shape]) -> FormulaError:

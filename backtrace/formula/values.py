@@ -19,13 +19,12 @@ from backtrace.formula.parser import parse
 from backtrace.formula.shapes import is_of_numbers, with_shapes, with_shapes_of
 from backtrace.formula.slips import MAKERS
 from backtrace.gates import Gate, Role
-from backtrace.gates.shapes import Shape, ShapeError, say, size
+from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
 from backtrace.graph import Graph
 
 PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _PLAIN_ARRAY = re.compile(r"\s*\[[-+0-9eE.,\s\[\]]*\]\s*")
 _HINT = "a value is a number, a constant formula, [1, 2], randn(3, 4) or @file.npy"
-MOST_AXES = 32
 
 
 def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import Binding, Spelled
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import Shape, ShapeError, axis_of, matrix_product, say, size
+from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, axis_of, matrix_product, say, size
 
 
 def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Value]:
@@ -121,12 +121,9 @@ OUTER = Gate(
 )
 
 
-_MOST_AXES = 32
-
-
 def _reshaped(shape: Shape, new: Shape) -> Shape:
-    if len(new) > _MOST_AXES:
-        raise ShapeError(f"an array has at most {_MOST_AXES} axes, not {len(new)}")
+    if len(new) > MOST_AXES:
+        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(new)}")
     known = size(tuple(n for n in new if n != -1))
     if new.count(-1) == 1 and known and size(shape) % known == 0:
         new = tuple(size(shape) // known if n == -1 else n for n in new)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 Shape = tuple[int, ...]
+MOST_AXES = 32
 
 
 class ShapeError(Exception):

@@ -29,7 +29,6 @@ from backtrace.homework.verdicts import (
     judge,
 )
 from backtrace.record import Granularity, Record
-from backtrace.render._view import output_name
 from backtrace.request import Request
 from backtrace.tracer import Trace, trace_given
 
@@ -66,7 +65,7 @@ def check(
     """
     given = read_mapping(point)
     record = traced(formula, given)
-    found = from_mapping(answers, record.graph, output_name(record))
+    found = from_mapping(answers, record.graph, record.graph.output_name)
     return hold(record, given, found, tolerance)
 
 

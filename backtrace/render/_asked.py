@@ -9,7 +9,7 @@ from typing import Any
 from backtrace.formula.printer import label
 from backtrace.notation import plain
 from backtrace.record import Descent, Jacobian, Record
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View
 
 _MOST_ROWS, _MOST_COLUMNS = 8, 10
 _LONGEST_BAR = 40
@@ -29,7 +29,7 @@ def _title(record: Record, jacobian: Jacobian) -> str:
     node = record.graph.nodes[jacobian.input]
     by = node.name or f"#{jacobian.input}"
     if jacobian.gate is None:
-        return f"∂{output_name(record)}/∂{by}"
+        return f"∂{record.graph.output_name}/∂{by}"
     return f"#{jacobian.gate} {label(record.graph.nodes[jacobian.gate])} by {by}"
 
 
@@ -63,7 +63,7 @@ def descent_lines(record: Record, view: View) -> Iterator[str]:
     descent = record.descent
     assert descent is not None
     count = len(descent.outputs) - 1
-    name = output_name(record)
+    name = record.graph.output_name
     steps = "one step" if count == 1 else f"{count:,} steps"
     yield f"{steps} of {view.number(descent.rate)} against the gradient"
     for variable, value in descent.point.items():

@@ -11,7 +11,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant, Node
 from backtrace.record import Edge, Record
 from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View
 
 _MOST_GATES = 60
 _LONGEST = 60  # characters of an operand that is written out
@@ -36,7 +36,7 @@ _SAYS = {
 def steps(record: Record, view: View) -> Iterator[str]:
     """The lines of the explanation, plain text; a line that begins with spaces belongs to the gate
     above it."""
-    name = output_name(record)
+    name = record.graph.output_name
     if record.graph.gate_count == 0:
         yield "There is no gate to go back through."
         return

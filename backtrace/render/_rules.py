@@ -64,27 +64,33 @@ def _product_shapes(record: Record, edge: Edge) -> str:
 
 def repeated(record: Record, edge: Edge) -> str:
     """`b was repeated over 100 rows: summed over rows`; "" where it was not."""
-    node = record.graph.nodes[edge.gate]
-    whole = shape_of(record.values[edge.gate])
-    own = shape_of(record.values[edge.input])
-    if edge.local is None or whole == own:
+    whole, axes = shape_of(record.values[edge.gate]), _repeated_axes(record, edge)
+    if not axes:
         return ""
     name = record.graph.nodes[edge.input].name or f"#{edge.input}"
+    words = " and ".join(f"{whole[k]:,} {_axis_name(k, len(whole))}" for k in axes)
+    return f"{name} was repeated over {words}: {summed(record, edge)}"
+
+
+def summed(record: Record, edge: Edge) -> str:
+    """`summed over rows`; "" where nothing was repeated."""
+    count = len(shape_of(record.values[edge.gate]))
+    names = [_axis_name(k, count) for k in _repeated_axes(record, edge)]
+    return f"summed over {' and '.join(names)}" if names else ""
+
+
+def _repeated_axes(record: Record, edge: Edge) -> list[int]:
+    """The axes of the gate's output that its input was repeated along."""
+    whole = shape_of(record.values[edge.gate])
+    own = shape_of(record.values[edge.input])
+    if edge.local is None:
+        return []
     padded = (1,) * (len(whole) - len(own)) + own
-    axes = [k for k, (a, b) in enumerate(zip(whole, padded, strict=True)) if a != b]
-    if not axes or node.gate is None:
-        return ""
-    words = " and ".join(f"{whole[k]:,} {_axis_name(k, len(whole), whole[k])}" for k in axes)
-    over = " and ".join(_axis_name(k, len(whole)) for k in axes)
-    return f"{name} was repeated over {words}: summed over {over}"
+    return [k for k, (a, b) in enumerate(zip(whole, padded, strict=True)) if a != b]
 
 
-def _axis_name(axis: int, count: int, length: int = 2) -> str:
-    names = _AXES.get(count)
-    name = names[axis] if names else f"axis {axis}"
-    if names and length == 1:
-        return name[:-1] if name != "entries" else "entry"
-    return name
+def _axis_name(axis: int, count: int) -> str:
+    return _AXES[count][axis] if count in _AXES else f"axis {axis}"
 
 
 def product_text(record: Record, edge: Edge, view: View, longest: int = 1000) -> str:
@@ -92,7 +98,7 @@ def product_text(record: Record, edge: Edge, view: View, longest: int = 1000) ->
     is called by its name."""
     upstream = view.value(edge.upstream)
     shown = upstream if len(upstream) <= longest else "upstream"
-    over = repeated(record, edge).rpartition(": ")[2]
+    over = summed(record, edge)
     return f"{shown} × {local_text(edge, view)}{', ' * bool(over)}{over}"
 
 
@@ -120,7 +126,7 @@ def shape_note(shape: Shape) -> str:
 
 
 def local_text(edge: Edge, view: View) -> str:
-    """The local gradient: a diagonal of ones or zeros is one number."""
+    """The local gradient: the diagonal, or one number where that is the same for every entry."""
     local = edge.local
     return view.value(local * 1.0) if shape_of(local) else view.number(local)
 

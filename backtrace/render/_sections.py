@@ -17,7 +17,7 @@ from backtrace.render._asked import (
     jacobian_objects,
 )
 from backtrace.render._explain import steps
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View
 
 _TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
 _MOST_ROWS = 120
@@ -31,7 +31,7 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
     if record.seconds:
         yield "second derivatives", list(_seconds(record, view))
     for name in view.paths:
-        yield f"routes from {name} to {output_name(record)}", list(_routes(record, view, name))
+        yield f"routes from {name} to {record.graph.output_name}", list(_routes(record, view, name))
     for name in view.forward:
         yield (
             f"forward mode: how every gate changes with {name}",
@@ -46,7 +46,7 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
 
 
 def _seconds(record: Record, view: View) -> Iterator[str]:
-    name = output_name(record)
+    name = record.graph.output_name
     for entry in record.seconds:
         below = (
             f"∂{entry.first}²" if entry.first == entry.second else f"∂{entry.first}∂{entry.second}"
@@ -91,17 +91,17 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         yield f"... {len(gates) - _MOST_ROWS:,} more gates"
     for name in record.wrt:
         index = record.graph.inputs[name]
-        yield f"∂{output_name(record)}/∂{name} = " + beside(
+        yield f"∂{record.graph.output_name}/∂{name} = " + beside(
             wording.upstreams[index], record.upstreams[index]
         )
     for name, text in wording.simplified:
-        yield f"simplified, ∂{output_name(record)}/∂{name} = {text}"
+        yield f"simplified, ∂{record.graph.output_name}/∂{name} = {text}"
 
 
 def _routes(record: Record, view: View, name: str) -> Iterator[str]:
     found = routes(record, name)
     if not found.shown:
-        yield f"there is none: {output_name(record)} does not depend on {name} by any gate"
+        yield f"there is none: {record.graph.output_name} does not depend on {name} by any gate"
         return
     for position, route in enumerate(found.shown):
         locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
@@ -148,7 +148,7 @@ def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
     inputs = len(record.graph.inputs)
     yield (
         "tangent: the change of the node with "
-        f"{name}; adjoint: the change of {output_name(record)} with the node"
+        f"{name}; adjoint: the change of {record.graph.output_name} with the node"
     )
     passes = "1 forward pass" if inputs == 1 else f"{inputs} forward passes, one an input"
     yield f"all gradients cost {passes}, or 1 backward pass, one an output"

@@ -18,7 +18,7 @@ from backtrace.formula.printer import label
 from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
-from backtrace.render._view import View, output_name, products_are_rounded
+from backtrace.render._view import View, products_are_rounded
 
 STYLES = Theme(
     {
@@ -113,7 +113,7 @@ def heading(record: Record, view: View) -> Text:
 
 def partial(record: Record, view: View, by: str) -> str:
     """∂f/∂x."""
-    return view.text(f"∂{output_name(record)}/∂{by}")
+    return view.text(f"∂{record.graph.output_name}/∂{by}")
 
 
 def node_name(record: Record, index: int) -> str:
@@ -159,7 +159,7 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
         yield Text(view.text(f"… {len(texts) - _MOST_NOTES:,} more notes"), style="note")
     checks = record.checks.values()
     if record.has_arrays and checks and all(c.verdict == AGREE and not c.reason for c in checks):
-        words = "every entry is checked: by SymPy, and by a slope measured with a complex step"
+        words = "every entry is checked: by SymPy, and by a measured slope"
         yield Text(words, style="quiet")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():

@@ -12,7 +12,6 @@ from backtrace.entries import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
 from backtrace.notation import DIGITS, array, nested, norm, number
-from backtrace.record import Record
 
 _ASCII = str.maketrans(
     {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->", "²": "2"}
@@ -75,15 +74,6 @@ def _ascii_letter(character: str) -> str:
         letter = name.split()[-1]
         return letter.capitalize() if "CAPITAL" in name else letter.lower()
     return ascii(character)[1:-1]
-
-
-def output_name(record: Record) -> str:
-    """What the output is called: its stage's name, or f (L where f is a variable)."""
-    name = record.graph.nodes[record.graph.output].name
-    if name and record.graph.output not in record.graph.inputs.values():
-        return name
-    taken = {*record.graph.inputs, *record.graph.stages}
-    return next(n for n in ("f", "L", "F", "output", "_") if n not in taken or n == "_")
 
 
 def products_are_rounded(shown: list[tuple[str, str, str]]) -> bool:

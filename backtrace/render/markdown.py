@@ -18,7 +18,7 @@ from backtrace.render._terminal import (
     remarks,
     rounding_remark,
 )
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View
 
 SUFFIX = ".md"
 
@@ -44,7 +44,7 @@ def render(record: Record, view: View) -> str:
 
 def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> list[str]:
     lines = [*_gates(record, view, shown), ""]
-    lines += [f"**{_escaped(output_name(record))} = {view.value(record.value)}**", ""]
+    lines += [f"**{_escaped(record.graph.output_name)} = {view.value(record.value)}**", ""]
     lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
     lines += ["", *_gradients(record, view), ""]
     closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]

@@ -27,7 +27,7 @@ from backtrace.render._terminal import (
     section_texts,
     verdict,
 )
-from backtrace.render._view import View, output_name
+from backtrace.render._view import View
 
 SUFFIX = ".txt"
 
@@ -154,7 +154,7 @@ def _gate_rows(
 
 
 def _result(record: Record, view: View) -> Text:
-    text = Text(f"{view.text(output_name(record))} = ", style="name")
+    text = Text(f"{view.text(record.graph.output_name)} = ", style="name")
     text = text.append(view.value(record.value), style="value not italic")
     return text.append(shape_note(shape_of(record.value)), style="quiet not italic")
 

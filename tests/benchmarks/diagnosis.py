@@ -20,7 +20,6 @@ from backtrace.homework.checking import hold
 from backtrace.homework.mistakes import MISTAKES
 from backtrace.homework.replay import Own, place, replay
 from backtrace.homework.verdicts import TOLERANCE
-from backtrace.render._view import output_name
 from tests.conftest import published
 
 
@@ -56,7 +55,7 @@ def measure(cases: list[dict], per_case: int = 10_000) -> dict[str, Score]:
     scores = {"one number": Score(), "all inputs": Score(), "with stages": Score()}
     for case in cases:
         trace = backtrace.trace(case["formula"], case["point"], check=False)
-        graph, output = trace.graph, output_name(trace)
+        graph, output = trace.graph, trace.graph.output_name
         for code, gate, slot, slip in list(plants(trace))[:per_case]:
             wrong = replay(trace, Own(slips={(gate, slot): slip}))
             node = graph.inputs_of[gate][slot]
