@@ -14,7 +14,7 @@ EXAMPLES = """\b
   backtrace check "q=x+y; f=q*z" x=-2 y=5 z=-4 --answers mine.json
   backtrace check "(x+y)*z" x=-2 y=5 z=-4 dz=x+y
 """
-_FORMATS = ("table", "json", "markdown")
+_FORMATS = ("table", "tree", "json", "markdown")
 
 
 @click.command(
@@ -53,8 +53,10 @@ def check(
     from backtrace.homework import report as views
     from backtrace.homework.answers import from_mapping, read_answers, split_words
     from backtrace.homework.answers import read_file as read_answer_file
-    from backtrace.homework.checking import hold, traced
+    from backtrace.homework.checking import hold
+    from backtrace.homework.problem import problem_of
     from backtrace.homework.verdicts import TOLERANCE
+    from backtrace.record import Granularity
 
     format = destination.chosen()
     if format not in _FORMATS:
@@ -63,18 +65,19 @@ def check(
     graph = parse(formula, _names(rest))
     values, given_answers = split_words(rest, graph, graph.output_name)
     given = read_words(values, seed)
-    record = traced(formula, given)
-    output = record.graph.output_name
-    found = read_answers(given_answers, record.graph, output)
+    problem = problem_of(formula, given, Granularity())
+    graph = problem.record.graph
+    output = graph.output_name
+    found = read_answers(given_answers, graph, output)
     if answers is not None:
         mapping = read_answer_file(answers, read_file(answers))
-        found += from_mapping(mapping, record.graph, output)
-    report = hold(record, given, found, TOLERANCE if tol is None else tol)
+        found += from_mapping(mapping, graph, output)
+    report = hold(problem, found, TOLERANCE if tol is None else tol)
     view = look.view(to_file=destination.output is not None)
     if format == "json":
         text = views.as_json(report)
     else:
-        draw = views.table if format == "table" else views.markdown
+        draw = {"table": views.table, "tree": views.tree, "markdown": views.markdown}[format]
         text = draw(report, view, hint_level)
     if destination.output is None:
         say(text)

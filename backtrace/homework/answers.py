@@ -2,6 +2,7 @@
 
 f=-12  q=3            values of the output and of stages
 dx=-4  dq=-4          gradients, by the lecture's own names
+#3=3   d#3=-4         the same of a gate without a name, by its number in the trace
 dW=[[0.088,0.176]]    arrays
 dz=x+y                formulas, compared as functions
 """
@@ -21,6 +22,7 @@ from backtrace.formula.values import read_value
 from backtrace.graph import Graph
 from backtrace.suggestions import near_misses
 
+_NUMBERED = re.compile(r"(d?)#([0-9]{1,7})", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -130,6 +132,9 @@ def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
     everything = {**graph.inputs, **values}
     if name.startswith("d") and name[1:] in everything:
         return everything[name[1:]], True
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered and int(numbered[2]) < len(graph.nodes):
+        return int(numbered[2]), numbered[1] == "d"
     return None
 
 
@@ -181,11 +186,12 @@ def _unit(number: str) -> float:
 
 
 def decimals(answers: Sequence[Answer]) -> int:
-    """How many digits after the point the answers have: what each step may be rounded to."""
+    """How many digits after the point the answers have: what each step may be rounded to. Whole
+    numbers may have been rounded once, from the two that people work with."""
     import math
 
     units = [float(u) for a in answers for u in _flat(a.units) if u and u < 1]
-    return max((round(-math.log10(unit)) for unit in units), default=0)
+    return max((round(-math.log10(unit)) for unit in units), default=2)
 
 
 def _flat(units: Any) -> list[float]:

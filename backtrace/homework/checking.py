@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,13 @@ import numpy as np
 from backtrace import passes
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError
-from backtrace.formula.point import Given, read_mapping
+from backtrace.formula.point import read_mapping
 from backtrace.homework.answers import Answer, from_mapping
 from backtrace.homework.diagnosis import Fit, diagnose
+from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import (
     OK,
+    SIGN,
     TOLERANCE,
     WRONG,
     Verdict,
@@ -30,7 +32,6 @@ from backtrace.homework.verdicts import (
 )
 from backtrace.record import Granularity, Record
 from backtrace.request import Request
-from backtrace.tracer import Trace, trace_given
 
 _OTHER_POINTS = 6
 _SAME = 1e-9
@@ -63,55 +64,29 @@ def check(
     Answers are best given as the text that was typed: its digits say how closely it is to be read.
     Raises FormulaError, ValueGivenError or UsageError.
     """
-    given = read_mapping(point)
-    record = traced(formula, given)
-    found = from_mapping(answers, record.graph, record.graph.output_name)
-    return hold(record, given, found, tolerance)
+    problem = problem_of(formula, read_mapping(point), Granularity())
+    graph = problem.record.graph
+    return hold(problem, from_mapping(answers, graph, graph.output_name), tolerance)
 
 
-def traced(formula: str, given: Mapping[str, Given]) -> Trace:
-    """The trace to hold answers against: at a point where every number is finite."""
-    record = trace_given(formula, given, Request(check=False))
-    if not record.has_point:
-        name = next(iter(record.graph.inputs))
-        raise UsageError(f"'{name}' has no value", hint=f"add {name}=... before the answers")
-    if record.fault is not None:
-        raise UsageError(f"there is no answer at this point: {record.fault.what}")
-    return record
-
-
-def hold(
-    record: Record, given: Mapping[str, Given], answers: Sequence[Answer], tolerance: float
-) -> Report:
-    """The report on answers to a record's formula."""
+def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERANCE) -> Report:
+    """The report on answers to a problem."""
     if not answers:
         raise UsageError(
             "there is no answer to check", hint="dx=-4 is the gradient of x, q=3 a value"
         )
-    sides = _sides(record, given)
+    record = problem.record
     numbers = [answer for answer in answers if answer.value is not None]
-    verdicts = {id(v.answer): v for v in judge(record, numbers, sides, tolerance)}
+    verdicts = {id(v.answer): v for v in judge(problem, numbers, tolerance)}
     for answer in answers:
         if answer.formula is not None:
             verdicts[id(answer)] = _formula_verdict(record, answer)
     found = tuple(verdicts[id(answer)] for answer in answers)
     fault = first_wrong(found)
-    fits = tuple(diagnose(record, found, fault)) if fault is not None else ()
+    turned = next((v for v in found if v.verdict == SIGN), None)
+    suspect = fault or turned
+    fits = tuple(diagnose(problem, found, suspect)) if suspect is not None else ()
     return Report(record, found, fault, fits)
-
-
-def _sides(record: Record, given: Mapping[str, Given]) -> list[Record]:
-    """The same by the conventions to the left and the right of a kink, if there is one."""
-    if not any(note.kind == "kink" for note in record.notes):
-        return []
-    return [
-        trace_given(
-            record.formula,
-            given,
-            Request(granularity=replace(Granularity(), kink=side), check=False),
-        )
-        for side in ("left", "right")
-    ]
 
 
 def _formula_verdict(record: Record, answer: Answer) -> Verdict:

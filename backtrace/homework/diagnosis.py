@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,108 +11,127 @@ import numpy as np
 from backtrace.algebra.arrays import quiet
 from backtrace.formula.printer import label
 from backtrace.homework.answers import Answer
-from backtrace.homework.mistakes import MISTAKES, Slip
-from backtrace.homework.replay import Edge, Own, Replayed, place, replay
-from backtrace.homework.verdicts import Verdict, fits, own_numbers
+from backtrace.homework.mistakes import MISTAKES, Mistake, carried, slips_at, turned
+from backtrace.homework.problem import ONE_LOST, Problem, Spread, own_numbers, within
+from backtrace.homework.replay import Edge, Replayed
+from backtrace.homework.verdicts import Verdict, fits
 from backtrace.record import Record
 
-_MOST_EDGES = 400
 _UNITS = 2.0  # of the last digit
+_SAME = 1e-9
 SHOWN = 3
-_ONE_LOST = "gradients add at a branch, and this way back is missing"
 _ONE_KEPT = "gradients add at a branch, and this way back is the only one"
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A slip that leads to the numbers: its code, the sentence, the gate, and the number itself."""
+    """A slip that leads to the numbers: its code, the sentence, the gate, the node whose number it
+    spoils, and that number; `also` are the codes of the same number in other words, `elsewhere` the
+    gates where the same slip fits as well."""
 
     code: str
     says: str
     gate: int
+    node: int
     number: Any
+    also: tuple[str, ...] = ()
+    elsewhere: tuple[int, ...] = ()
 
 
-def diagnose(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> list[Fit]:
+def diagnose(problem: Problem, verdicts: Sequence[Verdict], fault: Verdict) -> list[Fit]:
     """The slips that fit the first fault, the simplest first, twins (the same numbers in other
     words) once. At its own gates when the numbers before it are known, else anywhere."""
-    answers = [v.answer for v in verdicts]
-    if not fault.answer.is_gradient or fault.answer.value is None:
+    if fault.answer.value is None:
         return []
+    record = problem.record
+    answers = [v.answer for v in verdicts if v.answer.value is not None]
     with quiet():
+        runs = [problem.replay(own_numbers(record, answers))]
+        if not record.has_arrays:
+            runs += Spread(record, answers).runs
+        if not fault.answer.is_gradient:
+            return _by_code(_without_twins(_value_slips(fault.answer, runs)))
         known = {a.node for a in answers if a.is_gradient}
         users = record.graph.consumers[fault.answer.node]
         is_traced = all(gate in known or gate == record.graph.output for gate, _ in users)
-        own = own_numbers(answers)
-        followed = replay(record, own)
         found = list(_swapped(record, verdicts, fault))
-        found += _here(record, fault.answer, followed)
-        if not is_traced or not found:
-            found += _anywhere(record, answers, {fit.gate for fit in found})
+        if not is_traced:
+            found += _anywhere(problem, answers, fault.answer)
+        if is_traced or not found:
+            found += _here(record, fault.answer, runs)
         if not found:
             found += _copied(record, fault.answer)
-    return _without_twins(found)
+    return _by_code(_without_twins(found))
 
 
-def _here(record: Record, answer: Answer, followed: Replayed) -> Iterator[Fit]:
+def _value_slips(answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
+    """Slips in the gate that gives the value, with somebody's own numbers before it."""
+    node = answer.node
+    found = [list(_turned_values(run, node)) for run in runs]
+    for (mistake, number), *others in zip(*found, strict=True):
+        if _fits_one(answer, [number, *(other for _, other in others)]):
+            yield Fit(mistake.code, mistake.says, node, node, number)
+
+
+def _turned_values(run: Replayed, node: int) -> Iterator[tuple[Mistake, Any]]:
+    for at in run.places[node][:1]:
+        at = replace(at, output=run.values[node])
+        for mistake in MISTAKES:
+            for number in turned(mistake, at):
+                yield mistake, number
+
+
+def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     """Slips on the edges that lead back to the node, with somebody's own numbers."""
     edges = record.graph.consumers[answer.node]
-    right = {
-        edge: place(record, *edge, followed.used_values).right(followed.used_gradients[edge[0]])
-        for edge in edges
-    }
+    right = [{edge: _right(run, edge) for edge in edges} for run in runs]
     if len(edges) > 1:
         yield from _fork_lost(answer, right)
     for edge in edges:
-        others = sum(v for other, v in right.items() if other != edge)
-        at = place(record, *edge, followed.used_values)
-        for code, says, slip in _slips(at):
-            number = _shaped(others + slip(followed.used_gradients[edge[0]]), answer)
-            if number is not None and fits(answer, number, units=_UNITS):
-                yield Fit(code, says, edge[0], number)
+        others = [sum(v for other, v in r.items() if other != edge) for r in right]
+        upstreams = [run.used_gradients[edge[0]] for run in runs]
+        found = [list(slips_at(run.places[edge[0]][edge[1]])) for run in runs]
+        for (mistake, slip), *again in zip(*found, strict=True):
+            slips = [slip, *(other for _, other in again)]
+            numbers = [
+                _shaped(rest, carried(each, u), answer)
+                for rest, each, u in zip(others, slips, upstreams, strict=True)
+            ]
+            if _fits_one(answer, numbers):
+                yield Fit(mistake.code, mistake.says, edge[0], answer.node, numbers[0])
 
 
-def _fork_lost(answer: Answer, right: dict[Edge, Any]) -> Iterator[Fit]:
+def _right(run: Replayed, edge: Edge) -> Any:
+    return run.places[edge[0]][edge[1]].right(run.used_gradients[edge[0]])
+
+
+def _fork_lost(answer: Answer, right: Sequence[dict[Edge, Any]]) -> Iterator[Fit]:
     """One way back missing; or, of more than two, all but one."""
-    for edge, carried in right.items():
-        rest = sum(v for other, v in right.items() if other != edge)
-        numbers = [(rest, _ONE_LOST)] + [(carried, _ONE_KEPT)] * (len(right) > 2)
-        for number, says in numbers:
-            shaped = _shaped(number, answer)
-            if shaped is not None and fits(answer, shaped, units=_UNITS):
-                yield Fit("fork-lost", says, edge[0], shaped)
+    for edge in right[0]:
+        rest = [sum(v for other, v in r.items() if other != edge) for r in right]
+        kept = [r[edge] for r in right]
+        for numbers, says in [(rest, ONE_LOST)] + [(kept, _ONE_KEPT)] * (len(right[0]) > 2):
+            shaped = [_shaped(0.0, number, answer) for number in numbers]
+            if _fits_one(answer, shaped):
+                yield Fit("fork-lost", says, edge[0], answer.node, shaped[0])
                 break
 
 
-def _anywhere(record: Record, answers: Sequence[Answer], done: set[int]) -> Iterator[Fit]:
-    """One slip at one edge of the whole graph that leads to every gradient that was answered."""
-    graph = record.graph
-    if graph.edge_count > _MOST_EDGES:
-        return
-    gradients = [a for a in answers if a.is_gradient and a.value is not None]
-    for index, sources in enumerate(graph.inputs_of):
-        for slot, source in enumerate(sources):
-            if index in done:
-                continue
-            at = place(record, index, slot, list(record.values))
-            plants = list(_slips(at))
-            if len(graph.consumers[source]) > 1:
-                plants.insert(0, ("fork-lost", _ONE_LOST, lambda u: 0 * u))
-            for code, says, slip in plants:
-                planted = replay(record, Own(slips={(index, slot): slip}))
-                numbers = [planted.gradients[a.node] for a in gradients]
-                if all(map(_fits_loosely, gradients, numbers)):
-                    yield Fit(code, says, index, numbers[0])
+def _fits_one(answer: Answer, numbers: Sequence[Any]) -> bool:
+    """Whether the answer is the first number, or among all that this may have been."""
+    if any(number is None for number in numbers):
+        return False
+    if fits(answer, numbers[0], units=_UNITS):
+        return True
+    return len(numbers) > 1 and within(answer, numbers, False, _UNITS)
 
 
-def _fits_loosely(answer: Answer, number: Any) -> bool:
-    return fits(answer, number, units=_UNITS)
-
-
-def _slips(at: Any) -> Iterator[tuple[str, str, Slip]]:
-    for mistake in MISTAKES:
-        for slip in mistake.slips(at):
-            yield mistake.code, mistake.says, slip
+def _anywhere(problem: Problem, answers: Sequence[Answer], fault: Answer) -> Iterator[Fit]:
+    """One slip at one place of the whole graph that leads to every number that was answered."""
+    for plant in problem.plants:
+        if all(fits(a, plant.number(a), units=_UNITS) for a in answers):
+            number = plant.number(fault)
+            yield Fit(plant.code, plant.says, plant.gate, plant.node, number)
 
 
 def _swapped(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> Iterator[Fit]:
@@ -123,23 +142,27 @@ def _swapped(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> Ite
         if fits(mine, other.exact) and fits(theirs, fault.exact) and not fits(mine, fault.exact):
             says = f"{mine.name} and {theirs.name} are exchanged"
             gate = record.graph.consumers[mine.node]
-            yield Fit("swapped-label", says, gate[0][0] if gate else mine.node, other.exact)
+            place = gate[0][0] if gate else mine.node
+            yield Fit("swapped-label", says, place, mine.node, other.exact)
 
 
 def _copied(record: Record, answer: Answer) -> Iterator[Fit]:
     """A neighbour's gradient, or another node's value for the local gradient."""
     for index, gradient in enumerate(record.upstreams):
         if index != answer.node and np.any(gradient) and fits(answer, gradient):
-            yield Fit("wrong-upstream", "is the gradient of another node", index, gradient)
+            yield Fit(
+                "wrong-upstream", "is the gradient of another node", index, answer.node, gradient
+            )
             return
     for gate, slot in record.graph.consumers[answer.node]:
         for value in record.values:
             if not _fit(record.upstreams[gate], value):
                 continue
-            number = _shaped(record.upstreams[gate] * value, answer)
+            number = _shaped(0.0, record.upstreams[gate] * value, answer)
             if number is not None and np.any(number) and fits(answer, number):
                 says = "took another node's value for the local gradient"
-                yield Fit("wrong-node", says, record.graph.inputs_of[gate][slot], number)
+                node = record.graph.inputs_of[gate][slot]
+                yield Fit("wrong-node", says, gate, node, number)
                 return
 
 
@@ -151,24 +174,57 @@ def _fit(a: Any, b: Any) -> bool:
     return True
 
 
-def _shaped(number: Any, answer: Answer) -> Any:
-    """The number in the answer's shape; None where it has another."""
+def _shaped(others: Any, number: Any, answer: Answer) -> Any:
+    """The sum in the answer's shape; None where it has another."""
+    if not np.shape(answer.value):
+        return others + number
     try:
-        return np.broadcast_to(number, np.shape(answer.value))[()]
+        return np.broadcast_to(others + number, np.shape(answer.value))[()]
     except ValueError:
         return None
 
 
-def _without_twins(found: Sequence[Fit]) -> list[Fit]:
+def _without_twins(found: Iterator[Fit] | Sequence[Fit]) -> list[Fit]:
+    """One for each number at each place: what gives the same number there is the same slip, in
+    other words."""
     kept: list[Fit] = []
     for fit in found:
-        if not any(other.code == fit.code and other.gate == fit.gate for other in kept):
+        for index, other in enumerate(kept):
+            if (other.gate, other.node) == (fit.gate, fit.node) and _same(other.number, fit.number):
+                if fit.code not in (other.code, *other.also):
+                    kept[index] = replace(other, also=(*other.also, fit.code))
+                break
+            if other.code == fit.code and other.gate == fit.gate and other.node == fit.node:
+                break
+        else:
             kept.append(fit)
     return kept
 
 
+def _by_code(found: Sequence[Fit]) -> list[Fit]:
+    """One for each slip: the other gates where it fits are said with it."""
+    kept: dict[str, Fit] = {}
+    for fit in found:
+        first = kept.setdefault(fit.code, fit)
+        if fit.gate not in (first.gate, *first.elsewhere):
+            kept[fit.code] = replace(first, elsewhere=(*first.elsewhere, fit.gate))
+    return list(kept.values())
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and bool(
+        np.all(np.abs(np.subtract(a, b)) <= _SAME * np.abs(a))
+    )
+
+
 def sentence(record: Record, fit: Fit) -> str:
     """fork-lost at #5 mul: did not add at a branch: one way back is missing."""
-    node = record.graph.nodes[fit.gate]
-    where = node.name if node.gate is None else f"#{fit.gate} {label(node)}"
-    return f"{fit.code} at {where}: {fit.says}"
+    gates = [_gate_name(record, gate) for gate in (fit.gate, *fit.elsewhere)[:SHOWN]]
+    gates += ["…"] * (len(fit.elsewhere) >= SHOWN)
+    also = f" (or {', '.join(fit.also)}: the same number)" if fit.also else ""
+    return f"{fit.code} at {' or '.join(gates)}: {fit.says}{also}"
+
+
+def _gate_name(record: Record, gate: int) -> str:
+    node = record.graph.nodes[gate]
+    return node.name if node.gate is None else f"#{gate} {label(node)}"

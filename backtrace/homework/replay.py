@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.algebra.floats import FLOATS
 from backtrace.entries import shape_of
+from backtrace.gates import Role
 from backtrace.graph import Constant
-from backtrace.homework.mistakes import Place, Slip
+from backtrace.homework.mistakes import Place, Slip, Value, carried
 from backtrace.record import Record
 
 Edge = tuple[int, int]
 """(gate, which of its inputs)."""
+Turn = Callable[[Place], Value]
 
 
 def _as_it_is(value: Any) -> Any:
@@ -26,97 +30,160 @@ def _as_it_is(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Somebody's numbers: values and gradients by node, slips by edge, and what is done to every
-    number on the way (rounding, say)."""
+    """Somebody's numbers: values and gradients by node, slips by edge, turned values by gate, and
+    what is done to every number on the way (rounding, say)."""
 
     values: Mapping[int, Any] = field(default_factory=dict)
     gradients: Mapping[int, Any] = field(default_factory=dict)
     slips: Mapping[Edge, Slip] = field(default_factory=dict)
+    turns: Mapping[int, Turn] = field(default_factory=dict)
     touch: Callable[[Any], Any] = _as_it_is
+
+    @property
+    def leaves_values(self) -> bool:
+        """Whether the forward pass is the right one."""
+        return not self.values and not self.turns and self.touch is _as_it_is
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What follows from somebody's numbers: every node's value and gradient as they follow from the
-    numbers before it; `used` are those that the next ones are computed with."""
+    numbers before it; `used` are those that the next ones are computed with; `places` every gate's
+    edges, as they are with these values."""
 
     values: list[Any]
     gradients: list[Any]
     used_values: list[Any]
     used_gradients: list[Any]
+    places: list[list[Place]]
 
 
-def replay(record: Record, own: Own) -> Replayed:
-    with quiet():
-        values, used = _forward(record, own)
-        gradients, used_gradients = _backward(record, own, used)
-    return Replayed(values, gradients, used, used_gradients)
+class Replay:
+    """Runs a record's graph again and again; with `is_many`, numbers are rows of many runs."""
 
+    def __init__(self, record: Record, is_many: bool = False) -> None:
+        self.record = record
+        self._is_shaped = record.has_arrays
+        self._m = ARRAYS if record.has_arrays or is_many else FLOATS
+        self._operands = [
+            [o.value(self._m) if isinstance(o, Constant) else None for o in node.operands]
+            for node in record.graph.nodes
+        ]
 
-def _forward(record: Record, own: Own) -> tuple[list[Any], list[Any]]:
-    found: list[Any] = []
-    used: list[Any] = []
-    for index, node in enumerate(record.graph.nodes):
+    def __call__(self, own: Own) -> Replayed:
+        with quiet():
+            if own.leaves_values:
+                values, used, places = self._right
+            else:
+                values, used, places = self._forward(own)
+            gradients, used_gradients = self._backward(own, places)
+        return Replayed(values, gradients, used, used_gradients, places)
+
+    @cached_property
+    def _right(self) -> tuple[list[Any], list[Any], list[list[Place]]]:
+        values = list(self.record.values)
+        return values, values, [self._places(index, values) for index in range(len(values))]
+
+    @cached_property
+    def places(self) -> list[list[Place]]:
+        """Every gate's edges with the right values."""
+        with quiet():
+            return self._right[2]
+
+    def _forward(self, own: Own) -> tuple[list[Any], list[Any], list[list[Place]]]:
+        found: list[Any] = []
+        used: list[Any] = []
+        places: list[list[Place]] = []
+        for index, node in enumerate(self.record.graph.nodes):
+            if node.gate is None:
+                value = self.record.values[index]
+            else:
+                value = node.gate.forward(self._m, *self._operand_values(index, used))
+                if not node.gate.is_comparison and node.gate.role is not Role.ROUTER:
+                    value = own.touch(value)
+            found.append(value)
+            used.append(own.values.get(index, value))
+            places.append(self._places(index, used))
+            if index in own.turns:
+                used[index] = found[index] = own.turns[index](places[index][0])
+                places[index] = self._places(index, used)
+        return found, used, places
+
+    def _backward(self, own: Own, places: list[list[Place]]) -> tuple[list[Any], list[Any]]:
+        graph = self.record.graph
+        found: list[Any] = [0.0] * len(graph.nodes)
+        used: list[Any] = list(found)
+        found[graph.output] = self.record.upstreams[graph.output]
+        for index in range(len(graph.nodes) - 1, -1, -1):
+            used[index] = own.gradients.get(index, found[index])
+            for slot, source in enumerate(graph.inputs_of[index]):
+                slip = own.slips.get((index, slot))
+                if slip is None:
+                    back = places[index][slot].right(used[index])
+                else:
+                    back = carried(slip, used[index])
+                if self._is_shaped:
+                    back = _shaped(back, shape_of(self.record.values[source]))
+                found[source] = found[source] + own.touch(back)
+        return found, used
+
+    def _operand_values(self, index: int, values: list[Any]) -> list[Any]:
+        return [
+            values[operand] if type(operand) is int else constant
+            for operand, constant in zip(
+                self.record.graph.nodes[index].operands, self._operands[index], strict=True
+            )
+        ]
+
+    def _places(self, index: int, values: list[Any]) -> list[Place]:
+        """A gate's edges with somebody's values: the operands, and the right rule for them."""
+        node = self.record.graph.nodes[index]
         if node.gate is None:
-            value = record.values[index]
+            return []
+        slots = [k for k, o in enumerate(node.operands) if not isinstance(o, Constant)]
+        operands = self._operand_values(index, values)
+        output = values[index]
+        if node.gate.role is Role.ROUTER and node.gate.pullback is None:
+            output = node.gate.forward(self._m, *operands)  # which input it took, whatever was said
+        return [
+            self._place(index, slot, k, operands, output, len(slots))
+            for slot, k in enumerate(slots)
+        ]
+
+    def _place(
+        self, index: int, slot: int, k: int, operands: list[Any], output: Any, inputs: int
+    ) -> Place:
+        gate = self.record.graph.nodes[index].gate
+        assert gate is not None
+        m = self._m
+        if gate.pullback is not None:
+            pullback = gate.pullback
+
+            def back(u: Any) -> Any:
+                return pullback(m, k, u, output, *operands)
+
+            return Place(m, gate, k, operands, output, None, back, inputs, self._is_shaped)
+        if gate.kink is not None and m.truth(gate.kink.at(m, output, *operands)):
+            local = self.record.locals[index][slot]  # at a kink, as the trace has it
         else:
-            value = node.gate.forward(ARRAYS, *node.operand_values(used, ARRAYS))
-            value = value if node.gate.is_comparison else own.touch(value)
-        found.append(value)
-        used.append(own.values.get(index, value))
-    return found, used
+            local = gate.slope(m, k, output, operands) * 1.0
 
+        def right(u: Any) -> Any:
+            return u * local
 
-def _backward(record: Record, own: Own, values: list[Any]) -> tuple[list[Any], list[Any]]:
-    graph = record.graph
-    found: list[Any] = [0.0 * value for value in values]
-    used: list[Any] = list(found)
-    found[graph.output] = record.upstreams[graph.output]
-    for index in range(len(graph.nodes) - 1, -1, -1):
-        used[index] = own.gradients.get(index, found[index])
-        for slot, source in enumerate(graph.inputs_of[index]):
-            slip = own.slips.get((index, slot))
-            carried = (slip or place(record, index, slot, values).right)(used[index])
-            carried = _shaped(carried, shape_of(record.values[source]))
-            found[source] = found[source] + own.touch(carried)
-    return found, used
+        def routed(u: Any) -> Any:
+            return m.where(local == 0, 0.0, u * local)
+
+        way = routed if gate.blocks else right
+        return Place(m, gate, k, operands, output, local, way, inputs, self._is_shaped)
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+    """Summed over what was repeated; nan where the shapes do not go together."""
     import numpy as np
 
-    whole = np.broadcast_shapes(np.shape(value), shape)
+    try:
+        whole = np.broadcast_shapes(np.shape(value), shape)
+    except ValueError:
+        return np.full(shape, np.nan)[()]
     return ARRAYS.summed_to(np.broadcast_to(value, whole), shape)[()]
-
-
-def place(record: Record, index: int, slot: int, values: list[Any]) -> Place:
-    """An edge with somebody's values: its gate, operands, and the right rule for them."""
-    node = record.graph.nodes[index]
-    gate = node.gate
-    assert gate is not None
-    slots = [k for k, operand in enumerate(node.operands) if not isinstance(operand, Constant)]
-    k = slots[slot]
-    operands = node.operand_values(values, ARRAYS)
-    output = values[index]
-    if gate.pullback is not None:
-        pullback = gate.pullback
-
-        def back(u: Any) -> Any:
-            return pullback(ARRAYS, k, u, output, *operands)
-
-        return Place(gate, k, operands, output, None, back, len(slots))
-    local = _local(record, index, slot, k, operands, output)
-
-    def right(u: Any) -> Any:
-        return ARRAYS.where(local == 0, 0.0, u * local) if gate.blocks else u * local
-
-    return Place(gate, k, operands, output, local, right, len(slots))
-
-
-def _local(record: Record, index: int, slot: int, k: int, operands: list[Any], output: Any) -> Any:
-    """By the gate's rule; at a kink as the trace has it."""
-    gate = record.graph.nodes[index].gate
-    assert gate is not None
-    if gate.kink is not None and ARRAYS.truth(gate.kink.at(ARRAYS, output, *operands)):
-        return record.locals[index][slot]
-    return gate.slope(ARRAYS, k, output, operands) * 1.0

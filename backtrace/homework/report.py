@@ -10,15 +10,20 @@ from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
+from backtrace.entries import shape_of
 from backtrace.formula.printer import label
+from backtrace.gates.shapes import say as say_shape
 from backtrace.homework.checking import Report
 from backtrace.homework.diagnosis import SHOWN, sentence
 from backtrace.homework.verdicts import FOLLOWS, ROUNDED, SIGN, WRONG, Verdict
 from backtrace.notation import plain, plain_list
+from backtrace.record import Edge
 from backtrace.render import View
 from backtrace.render._rules import product_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
+from backtrace.render.tree import drawn, node_words
 
 SCHEMA = "backtrace.check/1"
 _LONGEST = 32  # characters of an answer
@@ -40,6 +45,28 @@ def table(report: Report, view: View, level: int) -> str:
         shown.add_row(*row, _verdict_text(verdict, view, level))
     parts: list[Table | Text] = [heading(report.record, view), Text(), shown, Text()]
     parts += [Text(view.text(line)) for line in remarks(report, view, level)]
+    return paint(view, *parts)
+
+
+def tree(report: Report, view: View, level: int) -> str:
+    """The graph from the output down, every answer with its mark at its node."""
+    record = report.record
+    by_node: dict[int, list[Verdict]] = {}
+    for verdict in report.verdicts:
+        by_node.setdefault(verdict.answer.node, []).append(verdict)
+
+    def line(index: int, _: Edge | None, again: bool) -> Text:
+        text = node_words(record, view, index)
+        if again:
+            return text.append("   (drawn above)", style="quiet")
+        for verdict in by_node.get(index, ()):
+            typed = _typed(verdict, view)
+            text.append(f"   {view.text(verdict.answer.name)} = ").append(typed, style="value")
+            text.append(" ").append_text(_verdict_text(verdict, view, level))
+        return text
+
+    parts: list[Tree | Text] = [heading(record, view), Text(), drawn(record, view, line), Text()]
+    parts += [Text(view.text(words)) for words in remarks(report, view, level)]
     return paint(view, *parts)
 
 
@@ -72,6 +99,10 @@ def remarks(report: Report, view: View, level: int) -> list[str]:
         return ["not all right"]
     fault = report.fault
     lines = [f"it first goes wrong at {fault.answer.name}"]
+    shapes = shape_of(fault.answer.value), shape_of(fault.exact)
+    if fault.answer.value is not None and shapes[0] != shapes[1]:
+        words = [say_shape(shape) if shape else "one number" for shape in shapes]
+        lines.append(f"its shape is {words[0]}, and {words[1]} is due")
     if level >= MISTAKE:
         for fit in report.fits[:SHOWN]:
             lines.append(f"fits {sentence(report.record, fit)}")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from backtrace.homework.answers import Answer, decimals
-from backtrace.homework.replay import Own, Replayed, replay
+from backtrace.homework.problem import Problem, Spread, follow_number, own_numbers
 from backtrace.record import Record
 
 OK, ROUNDED, SIGN, KINK, FOLLOWS, WRONG = VERDICTS = (
@@ -26,7 +25,6 @@ OK, ROUNDED, SIGN, KINK, FOLLOWS, WRONG = VERDICTS = (
     "wrong",
 )
 TOLERANCE = 1e-4
-_RUNS = 40
 _SLACK = 1.0 + 1e-9
 
 
@@ -50,47 +48,44 @@ def exact_number(record: Record, answer: Answer) -> Any:
 
 
 def judge(
-    record: Record, answers: Sequence[Answer], sides: Sequence[Record], tolerance: float = TOLERANCE
+    problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERANCE
 ) -> list[Verdict]:
-    """Every answer's verdict, in the order of the answers. `sides` are the same traces by other
-    conventions, where a gate stands at a kink."""
-    own, places = own_numbers(answers), decimals(answers)
-    followed = replay(record, own)
-    early = _Reach(record, places, Own())
-    given = _Reach(record, places, own)
+    """Every answer's verdict, in the order of the answers."""
+    record = problem.record
+    exact = [exact_number(record, answer) for answer in answers]
+    is_right = [
+        fits(answer, number, tolerance) for answer, number in zip(answers, exact, strict=True)
+    ]
+    if all(is_right):
+        return [Verdict(a, number, OK, number) for a, number in zip(answers, exact, strict=True)]
+    followed = problem.replay(own_numbers(record, answers))
+    places = decimals(answers)
+    given = Spread(record, answers, places)
     found = []
-    for answer in answers:
-        exact = exact_number(record, answer)
+    for answer, number, right in zip(answers, exact, is_right, strict=True):
         follows = follow_number(followed, answer)
-        verdict = WRONG
-        if fits(answer, exact, tolerance):
-            verdict = OK
-        elif _between(answer, [exact_number(side, answer) for side in sides]):
+        verdict = OK if right else WRONG
+        if right:
+            pass
+        elif _between(answer, [exact_number(side, answer) for side in problem.sides]):
             verdict = KINK
         elif fits(answer, follows, tolerance):  # the plain reading before the generous one
             verdict = FOLLOWS
-        elif early.holds(answer):
+        elif problem.rounding(places).holds(answer):
             verdict = ROUNDED
         elif given.holds(answer):
             verdict = FOLLOWS
-        found.append(Verdict(answer, exact, verdict, follows))
-    return _turned(found, tolerance)
-
-
-def own_numbers(answers: Sequence[Answer]) -> Own:
-    numbers = [a for a in answers if a.value is not None]
-    return Own(
-        values={a.node: a.value for a in numbers if not a.is_gradient},
-        gradients={a.node: a.value for a in numbers if a.is_gradient},
-    )
-
-
-def follow_number(replayed: Replayed, answer: Answer) -> Any:
-    return (replayed.gradients if answer.is_gradient else replayed.values)[answer.node]
+        found.append(Verdict(answer, number, verdict, follows))
+    found = _turned(found, tolerance)
+    if WRONG not in {v.verdict for v in found}:  # it follows from numbers that are right, rounded
+        found = [replace(v, verdict=ROUNDED) if v.verdict == FOLLOWS else v for v in found]
+    return found
 
 
 def fits(answer: Answer, exact: Any, tolerance: float = TOLERANCE, units: float = 0.5) -> bool:
     """Whether the answer is the exact number, rounded or cut to the digits that were typed."""
+    if type(answer.value) is float and type(exact) is float:
+        return _fits_number(answer.value, answer.units, exact, tolerance, units)
     if np.shape(answer.value) != np.shape(exact):
         return False
     value, unit = np.asarray(answer.value), np.asarray(answer.units)
@@ -103,6 +98,17 @@ def fits(answer: Answer, exact: Any, tolerance: float = TOLERANCE, units: float 
     return bool(np.all(rounded | cut | near))
 
 
+def _fits_number(value: float, unit: float, exact: float, tolerance: float, units: float) -> bool:
+    """The same for one number, which is what nearly all answers are."""
+    distance = abs(value - exact)
+    if distance <= tolerance * abs(exact):
+        return True
+    if unit >= 1 and abs(value) < 10:
+        return False
+    is_cut = abs(value) <= abs(exact) and distance < unit and value * exact >= 0
+    return distance <= units * unit * _SLACK or is_cut
+
+
 def _between(answer: Answer, ends: Sequence[Any]) -> bool:
     """At a kink: between the slopes on its two sides."""
     if not ends or answer.value is None:
@@ -113,43 +119,13 @@ def _between(answer: Answer, ends: Sequence[Any]) -> bool:
     return bool(np.shape(value) == np.shape(low) and np.all(inside) and np.any(low < high))
 
 
-class _Reach:
-    """The least and the largest numbers that rounding every step to so many digits after the point
-    can lead to: each rounded or cut, at random, many times over, when it is asked for."""
-
-    def __init__(self, record: Record, places: int, own: Own) -> None:
-        self._record = record
-        self._places = places
-        self._own = own
-
-    def holds(self, answer: Answer) -> bool:
-        if not self._places:
-            return False
-        ends = [follow_number(run, answer) for run in self._runs]
-        low, high = np.min(ends, 0), np.max(ends, 0)
-        if np.shape(answer.value) != np.shape(low):
-            return False
-        half = 0.5 * np.asarray(answer.units) * _SLACK
-        return bool(np.all((low - half <= answer.value) & (answer.value <= high + half)))
-
-    @cached_property
-    def _runs(self) -> list[Replayed]:
-        chance = np.random.default_rng(0)
-        scale = 10.0**self._places
-
-        def touch(value: Any) -> Any:
-            rounded, cut = np.round(value * scale), np.trunc(value * scale)
-            return np.where(chance.random(np.shape(value)) < 0.5, rounded, cut)[()] / scale
-
-        own = replace(self._own, touch=touch)
-        return [replay(self._record, own) for _ in range(_RUNS)]
-
-
 def _turned(verdicts: list[Verdict], tolerance: float) -> list[Verdict]:
     """All gradients exactly negated: another convention (T - O for O - T), not so many slips."""
     gradients = [v for v in verdicts if v.answer.is_gradient and np.any(v.exact)]
     if len(gradients) < 2 or any(v.verdict == OK for v in gradients):
         return verdicts
+    if any(v.verdict == WRONG and not v.answer.is_gradient for v in verdicts):
+        return verdicts  # it follows from that
     if not all(
         fits(v.answer, -v.exact, tolerance) for v in gradients if v.answer.value is not None
     ):

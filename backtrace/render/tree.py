@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.text import Text
 from rich.tree import Tree
 
@@ -48,51 +50,58 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
+def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], Text]) -> Tree:
+    """The graph from the output down; `line` has the words for a node, the edge it is reached by
+    (None: the output), and whether it is drawn already."""
+    output = record.graph.output
+    root = Tree(line(output, None, False), guide_style="quiet")
+    done = {output}
+    left_out = 0
+    stack = [(root, edge, 1) for edge in reversed(record.edges_of(output))]
+    while stack:
+        parent, edge, depth = stack.pop()
+        if len(done) >= _MOST_NODES or depth > _DEEPEST:
+            left_out += 1
+            continue
+        again = edge.input in done and record.graph.nodes[edge.input].gate is not None
+        branch = parent.add(line(edge.input, edge, again))
+        if not again:
+            done.add(edge.input)
+            below = reversed(record.edges_of(edge.input))
+            stack += [(branch, further, depth + 1) for further in below]
+    if left_out:
+        words = f"… {left_out:,} branches not shown: --format jsonl has every gate"
+        root.add(Text(view.text(words), style="quiet"))
+    return root
+
+
+def node_words(record: Record, view: View, index: int) -> Text:
+    """add #3 q: the gate, its number and its name."""
+    node = record.graph.nodes[index]
+    text = Text()
+    if node.gate is None:
+        return text.append(view.text(node_name(record, index)), style="name")
+    text.append(view.text(label(node)), style="gate").append(f" #{index}", style="quiet")
+    if node.name:
+        text.append(view.text(f" {node.name}"), style="name")
+    return text
+
+
 class _Drawing:
-    """Walks from the output down with a stack; `shown` collects the printed products."""
+    """A line for every node; `shown` collects the printed products."""
 
     def __init__(self, record: Record, view: View) -> None:
         self.record = record
         self.view = view
         self.shown: list[tuple[str, str, str]] = []
-        self.drawn: set[int] = set()
-        self.left_out = 0
 
     def tree(self) -> Tree:
-        output = self.record.graph.output
-        root = Tree(self._line(output, None), guide_style="quiet")
-        self.drawn.add(output)
-        stack = [(root, edge, 1) for edge in reversed(self.record.edges_of(output))]
-        while stack:
-            parent, edge, depth = stack.pop()
-            if len(self.drawn) >= _MOST_NODES or depth > _DEEPEST:
-                self.left_out += 1
-                continue
-            again = (
-                edge.input in self.drawn and self.record.graph.nodes[edge.input].gate is not None
-            )
-            branch = parent.add(self._line(edge.input, edge, again))
-            if not again:
-                self.drawn.add(edge.input)
-                below = reversed(self.record.edges_of(edge.input))
-                stack += [(branch, further, depth + 1) for further in below]
-        if self.left_out:
-            words = f"… {self.left_out:,} branches not shown: --format jsonl has every gate"
-            root.add(Text(self.view.text(words), style="quiet"))
-        return root
+        return drawn(self.record, self.view, self._line)
 
-    def _line(self, index: int, edge: Edge | None, again: bool = False) -> Text:
+    def _line(self, index: int, edge: Edge | None, again: bool) -> Text:
         """add #3 = 3   ∂ -4 = 1 x -4: the node, its value, and what came back along this edge."""
         record, view = self.record, self.view
-        node = record.graph.nodes[index]
-        text = Text()
-        if node.gate is not None:
-            text.append(view.text(label(node)), style="gate")
-            text.append(f" #{index}", style="quiet")
-            if node.name:
-                text.append(view.text(f" {node.name}"), style="name")
-        else:
-            text.append(view.text(node_name(record, index)), style="name")
+        text = node_words(record, view, index)
         text.append(" = ").append(view.value(record.values[index]), style="value")
         text.append(shape_note(shape_of(record.values[index])), style="quiet")
         gradient = record.upstreams[index]

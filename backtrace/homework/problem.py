@@ -1,0 +1,236 @@
+"""One formula at one point, and what all answers to it share.
+
+Each piece is made when it is first asked for, and kept: a class of ten thousand asks for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backtrace.algebra.arrays import quiet
+from backtrace.entries import shape_of
+from backtrace.errors import UsageError
+from backtrace.formula.point import Given
+from backtrace.homework.answers import Answer
+from backtrace.homework.mistakes import MISTAKES, Mistake, slips_at, turned
+from backtrace.homework.replay import Edge, Own, Replay, Replayed, Turn
+from backtrace.record import Granularity, Record
+from backtrace.request import Request
+from backtrace.tracer import Trace, trace_given
+
+_RUNS = 40
+_MOST_EDGES = 400
+_SLACK = 1.0 + 1e-9
+ONE_LOST = "gradients add at a branch, and this way back is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A mistake made at one place, and every value and gradient that follows."""
+
+    code: str
+    says: str
+    gate: int
+    node: int
+    is_forward: bool
+    values: Sequence[Any]
+    gradients: Sequence[Any]
+
+    def number(self, answer: Answer) -> Any:
+        return (self.gradients if answer.is_gradient else self.values)[answer.node]
+
+
+class Spread:
+    """What may have become of somebody's numbers on the way: many runs, each of which takes the
+    answers for something within half a unit of their last digit, and (with `places`) rounds or cuts
+    every step to so many digits after the point, at random."""
+
+    def __init__(
+        self, record: Record, answers: Sequence[Answer] = (), places: int | None = None
+    ) -> None:
+        self._record = record
+        self._answers = answers
+        self._places = places
+        self._chance = np.random.default_rng(0)
+
+    @cached_property
+    def runs(self) -> list[Replayed]:
+        """Of numbers, most runs side by side in one; of arrays, one after the other."""
+        again = Replay(self._record, is_many=not self._record.has_arrays)
+        always = [again(self._own((), share)) for share in (0.0, 1.0)]
+        if not self._record.has_arrays:
+            return [*always, again(self._own((_RUNS,)))]
+        return [*always, *(again(self._own(())) for _ in range(_RUNS))]
+
+    def holds(self, answer: Answer) -> bool:
+        """Whether the answer is among what the runs lead to."""
+        numbers = [follow_number(run, answer) for run in self.runs]
+        return within(answer, numbers, self._record.has_arrays, 0.5)
+
+    def _own(self, runs: tuple[int, ...], cut: float = 0.5) -> Own:
+        """Somebody's numbers before they were rounded; and a share of all that follows cut."""
+        own = own_numbers(self._record, self._answers)
+        units = {(a.node, a.is_gradient): a.units for a in self._answers}
+
+        def before(node: int, is_gradient: bool, value: Any) -> Any:
+            unit = _slack(value, units[node, is_gradient])
+            return value + unit * self._chance.choice((-0.5, 0.0, 0.5), runs or np.shape(value))
+
+        moved = Own(
+            {node: before(node, False, value) for node, value in own.values.items()},
+            {node: before(node, True, value) for node, value in own.gradients.items()},
+        )
+        if self._places is None:
+            return moved
+        return replace(moved, touch=lambda value: self._rounded(value, runs, cut))
+
+    def _rounded(self, value: Any, runs: tuple[int, ...], share: float) -> Any:
+        scale = 10.0 ** (self._places or 0)
+        rounded, cut = np.round(value * scale), np.trunc(value * scale)
+        coin = self._chance.random(np.broadcast_shapes(np.shape(value), runs)) < share
+        return np.where(coin, cut, rounded)[()] / scale
+
+
+def within(answer: Answer, numbers: Sequence[Any], are_arrays: bool, units: float) -> bool:
+    """Whether the answer is between the least and the largest, give or take some units of its last
+    digit (none of a short whole number: that is meant as it is)."""
+    if are_arrays:
+        if any(np.shape(number) != np.shape(answer.value) for number in numbers):
+            return False
+        low, high = np.min(numbers, 0), np.max(numbers, 0)
+    else:
+        entries = np.hstack(numbers)
+        low, high = np.min(entries), np.max(entries)
+    if np.shape(answer.value) != np.shape(low):
+        return False
+    unit, size = np.asarray(answer.units), np.abs(answer.value)
+    half = np.where((unit >= 1) & (size < 10), 0.0, units * unit) * _SLACK
+    return bool(np.all((low - half <= answer.value) & (answer.value <= high + half)))
+
+
+def follow_number(run: Replayed, answer: Answer) -> Any:
+    return (run.gradients if answer.is_gradient else run.values)[answer.node]
+
+
+def _slack(value: Any, unit: Any) -> Any:
+    """What may have been rounded away: nothing from a short whole number."""
+    return np.where((np.asarray(unit) >= 1) & (np.abs(value) < 100), 0.0, unit)[()]
+
+
+def own_numbers(record: Record, answers: Sequence[Answer]) -> Own:
+    """The answers that are numbers, of the right shape."""
+    fitting = [
+        a
+        for a in answers
+        if a.value is not None and shape_of(a.value) == shape_of(record.values[a.node])
+    ]
+    return Own(
+        values={a.node: a.value for a in fitting if not a.is_gradient},
+        gradients={a.node: a.value for a in fitting if a.is_gradient},
+    )
+
+
+class Problem:
+    """`record` is the trace to hold answers against, `given` the point as it was written."""
+
+    def __init__(self, record: Record, given: Mapping[str, Given]) -> None:
+        self.record = record
+        self.replay = Replay(record)
+        self._given = given
+        self._spreads: dict[int, Spread] = {}
+
+    @cached_property
+    def sides(self) -> list[Record]:
+        """The same by the conventions to the left and the right of a kink, if there is one."""
+        if not any(note.kind == "kink" for note in self.record.notes):
+            return []
+        shape = self.record.granularity
+        return [
+            trace_given(
+                self.record.formula,
+                self._given,
+                Request(granularity=replace(shape, kink=side), check=False),
+            )
+            for side in ("left", "right")
+        ]
+
+    def rounding(self, places: int) -> Spread:
+        """What rounding every step to so many digits leads to."""
+        if places not in self._spreads:
+            self._spreads[places] = Spread(self.record, places=places)
+        return self._spreads[places]
+
+    @cached_property
+    def plants(self) -> tuple[Plant, ...]:
+        """Every mistake at every place; nothing of a graph too large for it."""
+        if self.record.graph.edge_count > _MOST_EDGES:
+            return ()
+        return tuple(self._planted())
+
+    def _planted(self) -> Iterator[Plant]:
+        graph = self.record.graph
+        for gate, places in enumerate(self.replay.places):
+            for slot, at in enumerate(places):
+                edge, node = (gate, slot), graph.inputs_of[gate][slot]
+                if len(graph.consumers[node]) > 1:
+                    own = Own(slips={edge: lambda u: 0.0 * u})
+                    yield self._plant("fork-lost", ONE_LOST, gate, node, own)
+                for mistake, slip in slips_at(at):
+                    own = Own(slips={edge: slip})
+                    yield self._plant(mistake.code, mistake.says, gate, node, own)
+            if places:
+                yield from self._turned(gate)
+
+    def _turned(self, gate: int) -> Iterator[Plant]:
+        """The mistakes of the forward pass, which the way back is computed from; and of those that
+        are about both, both at once."""
+        at = self.replay.places[gate][0]
+        with quiet():
+            found = [(m, n) for m in MISTAKES for n, _ in enumerate(turned(m, at))]
+        for mistake, n in found:
+            own = Own(turns={gate: _turn(mistake, n)})
+            yield self._plant(mistake.code, mistake.says, gate, gate, own, True)
+            slips = dict(self._slips_of(mistake, gate))
+            if slips:
+                both = replace(own, slips=slips)
+                yield self._plant(mistake.code, mistake.says, gate, gate, both, True)
+
+    def _slips_of(self, mistake: Mistake, gate: int) -> Iterator[tuple[Edge, Any]]:
+        for slot, at in enumerate(self.replay.places[gate]):
+            for slip in mistake.slips(at):
+                yield (gate, slot), slip
+                break
+
+    def _plant(
+        self, code: str, says: str, gate: int, node: int, own: Own, is_forward: bool = False
+    ) -> Plant:
+        found = self.replay(own)
+        return Plant(code, says, gate, node, is_forward, found.used_values, found.gradients)
+
+
+def _turn(mistake: Mistake, n: int) -> Turn:
+    def value(at: Any) -> Any:
+        found = turned(mistake, at)
+        return found[n] if n < len(found) else at.output
+
+    return value
+
+
+def problem_of(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Problem:
+    """The problem, at a point where every number is finite. Raises BacktraceError."""
+    return Problem(traced(formula, given, granularity), given)
+
+
+def traced(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Trace:
+    record = trace_given(formula, given, Request(granularity=granularity, check=False))
+    if not record.has_point:
+        name = next(iter(record.graph.inputs))
+        raise UsageError(f"'{name}' has no value", hint=f"add {name}=... before the answers")
+    if record.fault is not None:
+        raise UsageError(f"there is no answer at this point: {record.fault.what}")
+    return record
