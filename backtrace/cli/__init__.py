@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from backtrace.cli.check import check
 from backtrace.cli.gates import gates
+from backtrace.cli.grade import grade
 from backtrace.cli.output import complain
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
@@ -49,6 +50,7 @@ class _Commands(click.Group):
             formatter.write_dl(
                 [
                     ("backtrace check FORMULA ...", "answers held against the trace"),
+                    ("backtrace grade ASSIGNMENT ...", "many answers, many people"),
                     ("backtrace gates [NAME]", "the catalogue of gates"),
                     ("backtrace --version", "the version"),
                 ]
@@ -102,6 +104,7 @@ def command() -> None:
 
 command.add_command(trace)
 command.add_command(check)
+command.add_command(grade)
 command.add_command(gates)
 
 

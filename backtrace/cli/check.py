@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from backtrace.cli.options import Destination, destination_options, look_options
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import formula_and_values, read_file
 from backtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from backtrace.homework.checking import Report
+    from backtrace.render import View
 
 EXAMPLES = """\b
   backtrace check "(x+y)*z" x=-2 y=5 z=-4 dx=-4 dy=-4 dz=3
@@ -36,6 +43,9 @@ _FORMATS = ("table", "tree", "json", "markdown")
 )
 @click.option("--tol", type=float, metavar="E", help="Relative error that passes (1e-4).")
 @click.option("--seed", type=int, default=0, metavar="N", help="For randn and rand (0).")
+@click.option(
+    "--suggest-point", is_flag=True, help="Find a point that tells mistakes apart, and stop."
+)
 @destination_options
 @look_options
 def check(
@@ -45,18 +55,13 @@ def check(
     hint_level: int,
     tol: float | None,
     seed: int,
+    suggest_point: bool,
     destination: Destination,
     look: Look,
 ) -> int:
     from backtrace.formula.parser import parse
     from backtrace.formula.point import read_words
-    from backtrace.homework import report as views
-    from backtrace.homework.answers import from_mapping, read_answers, split_words
-    from backtrace.homework.answers import read_file as read_answer_file
-    from backtrace.homework.checking import hold
-    from backtrace.homework.problem import problem_of
-    from backtrace.homework.verdicts import TOLERANCE
-    from backtrace.record import Granularity
+    from backtrace.homework.answers import split_words
 
     format = destination.chosen()
     if format not in _FORMATS:
@@ -65,29 +70,69 @@ def check(
     graph = parse(formula, _names(rest))
     values, given_answers = split_words(rest, graph, graph.output_name)
     given = read_words(values, seed)
-    problem = problem_of(formula, given, Granularity())
-    graph = problem.record.graph
-    output = graph.output_name
-    found = read_answers(given_answers, graph, output)
-    if answers is not None:
-        mapping = read_answer_file(answers, read_file(answers))
-        found += from_mapping(mapping, graph, output)
-    report = hold(problem, found, TOLERANCE if tol is None else tol)
     view = look.view(to_file=destination.output is not None)
-    if format == "json":
-        text = views.as_json(report)
+    if suggest_point:
+        text, status = _suggested(formula, given, seed, format), 0
     else:
-        draw = {"table": views.table, "tree": views.tree, "markdown": views.markdown}[format]
-        text = draw(report, view, hint_level)
+        tolerance = _tolerance(tol)
+        report = _report(formula, given, given_answers, answers, tolerance)
+        text, status = _text(report, format, view, hint_level), 0 if report.ok else 1
     if destination.output is None:
         say(text)
     else:
         from backtrace.files import write
 
         write(destination.output, text)
-    return 0 if report.ok else 1
+    return status
 
 
-def _names(words: tuple[str, ...]) -> list[str]:
+def _tolerance(tol: float | None) -> float:
+    from backtrace.homework.verdicts import TOLERANCE
+
+    if tol is not None and not 0 <= tol < 1:
+        raise UsageError(f"--tol is {tol}, and a relative error is between 0 and 1")
+    return TOLERANCE if tol is None else tol
+
+
+def _report(
+    formula: str, given: Any, words: Sequence[str], file: str | None, tolerance: float
+) -> Report:
+    from backtrace.homework.answers import from_mapping, read_answers
+    from backtrace.homework.answers import read_file as read_answer_file
+    from backtrace.homework.checking import hold
+    from backtrace.homework.problem import problem_of
+    from backtrace.record import Granularity
+
+    problem = problem_of(formula, given, Granularity())
+    graph = problem.record.graph
+    found = read_answers(words, graph, graph.output_name)
+    if file is not None:
+        mapping = read_answer_file(file, read_file(file))
+        found += from_mapping(mapping, graph, graph.output_name)
+    return hold(problem, found, tolerance)
+
+
+def _text(report: Report, format: str, view: View, level: int) -> str:
+    from backtrace.homework import report as views
+
+    if format == "json":
+        return views.as_json(report)
+    draw = {"table": views.table, "tree": views.tree, "markdown": views.markdown}[format]
+    return draw(report, view, level)
+
+
+def _suggested(formula: str, given: Any, seed: int, format: str) -> str:
+    import json
+
+    from backtrace.formula.point import shapes
+    from backtrace.homework import points
+
+    found, own = points.suggest(formula, shapes(given), seed, given)
+    if format == "json":
+        return json.dumps(points.as_object(formula, found, own), ensure_ascii=False) + "\n"
+    return "\n".join(points.sentences(found, own)) + "\n"
+
+
+def _names(rest: tuple[str, ...]) -> list[str]:
     """What may be a variable: everything before an =; an answer's name is none in the formula."""
-    return [word.partition("=")[0].strip() for word in words if "=" in word]
+    return [word.partition("=")[0].strip() for word in rest if "=" in word]

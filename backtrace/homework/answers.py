@@ -10,6 +10,7 @@ dz=x+y                formulas, compared as functions
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ def split_words(words: Sequence[str], graph: Graph, output: str) -> tuple[list[s
     answers: list[str] = []
     for word in words:
         name = word.partition("=")[0].strip()
-        is_answer = name not in graph.inputs and "=" in word and _target(name, graph, output)
+        is_known = _target(name, graph, output) or _NUMBERED.fullmatch(name)
+        is_answer = name not in graph.inputs and "=" in word and is_known
         (answers if is_answer else values).append(word)
     return values, answers
 
@@ -138,6 +140,16 @@ def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
     return None
 
 
+def read_answer(name: str, text: str, graph: Graph) -> Answer:
+    """One answer. Raises ValueGivenError."""
+    return _answer(name.strip(), text, graph, graph.output_name, "")
+
+
+def is_answer_name(name: str, graph: Graph) -> bool:
+    """Whether it is the name of a number of the graph: q, dq, #3."""
+    return _target(name, graph, graph.output_name) is not None
+
+
 def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answer:
     target = _target(name, graph, output)
     if target is None:
@@ -147,8 +159,14 @@ def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answe
         raise ValueGivenError(
             f"'{name}' is no answer to this formula", text=word, span=(0, len(name)), hint=hint
         )
+    if not text.strip():
+        raise ValueGivenError(f"'{name}' has no answer", text=word or text)
     offset = len(word) - len(text) if word else 0
     whole = word or text
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if math.isfinite(number):
+            return Answer(name, *target, text, number, _unit(text), None, word)
     try:
         formula = parse(text, graph.inputs.keys())
     except FormulaError as error:
@@ -188,8 +206,6 @@ def _unit(number: str) -> float:
 def decimals(answers: Sequence[Answer]) -> int:
     """How many digits after the point the answers have: what each step may be rounded to. Whole
     numbers may have been rounded once, from the two that people work with."""
-    import math
-
     units = [float(u) for a in answers for u in _flat(a.units) if u and u < 1]
     return max((round(-math.log10(unit)) for unit in units), default=2)
 

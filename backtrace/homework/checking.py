@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from backtrace.algebra.floats import FLOATS
 from backtrace.errors import UsageError
 from backtrace.formula.point import read_mapping
 from backtrace.homework.answers import Answer, from_mapping
-from backtrace.homework.diagnosis import Fit, diagnose
+from backtrace.homework.diagnosis import SHOWN, Diagnosis, Fit
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import (
+    FOLLOWS,
     OK,
     SIGN,
     TOLERANCE,
@@ -85,8 +86,29 @@ def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERAN
     fault = first_wrong(found)
     turned = next((v for v in found if v.verdict == SIGN), None)
     suspect = fault or turned
-    fits = tuple(diagnose(problem, found, suspect)) if suspect is not None else ()
-    return Report(record, found, fault, fits)
+    diagnosis = Diagnosis(problem, found)
+    fits = tuple(diagnosis.of(suspect)) if suspect is not None else ()
+    again = _once_only(diagnosis, found, fault, fits) if fault is not None else found
+    return Report(record, again, fault, fits)
+
+
+def _once_only(
+    diagnosis: Diagnosis, verdicts: tuple[Verdict, ...], fault: Verdict, fits: Sequence[Fit]
+) -> tuple[Verdict, ...]:
+    """The same slip made again follows from the first: nobody is punished twice for it."""
+    codes = _codes(fits)
+
+    def again(verdict: Verdict) -> bool:
+        if verdict is fault or verdict.verdict != WRONG or verdict.answer.value is None:
+            return False
+        return bool(codes & _codes(diagnosis.of(verdict)))
+
+    return tuple(replace(v, verdict=FOLLOWS) if again(v) else v for v in verdicts)
+
+
+def _codes(fits: Sequence[Fit]) -> set[str]:
+    codes = {code for fit in fits[:SHOWN] for code in (fit.code, *fit.also)}
+    return codes - {"wrong-node", "wrong-upstream"}
 
 
 def _formula_verdict(record: Record, answer: Answer) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,30 +39,44 @@ class Fit:
     elsewhere: tuple[int, ...] = ()
 
 
-def diagnose(problem: Problem, verdicts: Sequence[Verdict], fault: Verdict) -> list[Fit]:
-    """The slips that fit the first fault, the simplest first, twins (the same numbers in other
-    words) once. At its own gates when the numbers before it are known, else anywhere."""
-    if fault.answer.value is None:
-        return []
-    record = problem.record
-    answers = [v.answer for v in verdicts if v.answer.value is not None]
-    with quiet():
-        runs = [problem.replay(own_numbers(record, answers))]
+class Diagnosis:
+    """What somebody's numbers say of their slips; `verdicts` are those of all the answers."""
+
+    def __init__(self, problem: Problem, verdicts: Sequence[Verdict]) -> None:
+        self._problem = problem
+        self._verdicts = verdicts
+        self._answers = [v.answer for v in verdicts if v.answer.value is not None]
+
+    @cached_property
+    def _runs(self) -> list[Replayed]:
+        """What follows from the numbers; and, of numbers, from what they may have been."""
+        record = self._problem.record
+        runs = [self._problem.replay(own_numbers(record, self._answers))]
         if not record.has_arrays:
-            runs += Spread(record, answers).runs
-        if not fault.answer.is_gradient:
-            return _by_code(_without_twins(_value_slips(fault.answer, runs)))
-        known = {a.node for a in answers if a.is_gradient}
-        users = record.graph.consumers[fault.answer.node]
-        is_traced = all(gate in known or gate == record.graph.output for gate, _ in users)
-        found = list(_swapped(record, verdicts, fault))
-        if not is_traced:
-            found += _anywhere(problem, answers, fault.answer)
-        if is_traced or not found:
-            found += _here(record, fault.answer, runs)
-        if not found:
-            found += _copied(record, fault.answer)
-    return _by_code(_without_twins(found))
+            runs += Spread(self._problem.spreading, self._answers).runs
+        return runs
+
+    def of(self, fault: Verdict) -> list[Fit]:
+        """The slips that fit a fault, the simplest first, twins (the same numbers in other words)
+        once. At its own gates when the numbers before it are known, else anywhere."""
+        answer = fault.answer
+        if answer.value is None:
+            return []
+        record = self._problem.record
+        with quiet():
+            if not answer.is_gradient:
+                return _by_code(_without_twins(_value_slips(answer, self._runs)))
+            known = {a.node for a in self._answers if a.is_gradient}
+            users = record.graph.consumers[answer.node]
+            is_traced = all(gate in known or gate == record.graph.output for gate, _ in users)
+            found = list(_swapped(record, self._verdicts, fault))
+            if not is_traced:
+                found += _anywhere(self._problem, self._answers, answer)
+            if is_traced or not found:
+                found += _here(record, answer, self._runs)
+            if not found:
+                found += _copied(record, answer)
+        return _by_code(_without_twins(found))
 
 
 def _value_slips(answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:

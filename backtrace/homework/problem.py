@@ -23,21 +23,23 @@ from backtrace.record import Granularity, Record
 from backtrace.request import Request
 from backtrace.tracer import Trace, trace_given
 
-_RUNS = 40
+_RUNS, _RUNS_OF_ARRAYS = 40, 16
 _MOST_EDGES = 400
 _SLACK = 1.0 + 1e-9
 ONE_LOST = "gradients add at a branch, and this way back is missing"
+_FORK_LOST = Mistake("fork-lost", ONE_LOST, lambda _: iter(()))
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A mistake made at one place, and every value and gradient that follows."""
+    """A mistake made at one place, and every value and gradient that follows; `key` tells those
+    of one code apart."""
 
     code: str
     says: str
     gate: int
     node: int
-    is_forward: bool
+    key: tuple[int, ...]
     values: Sequence[Any]
     gradients: Sequence[Any]
 
@@ -48,38 +50,42 @@ class Plant:
 class Spread:
     """What may have become of somebody's numbers on the way: many runs, each of which takes the
     answers for something within half a unit of their last digit, and (with `places`) rounds or cuts
-    every step to so many digits after the point, at random."""
+    every step to so many digits after the point, at random; the first rounds all, the second cuts
+    all, and both take the answers as they are."""
 
     def __init__(
-        self, record: Record, answers: Sequence[Answer] = (), places: int | None = None
+        self, replay: Replay, answers: Sequence[Answer] = (), places: int | None = None
     ) -> None:
-        self._record = record
+        self._replay = replay
         self._answers = answers
         self._places = places
         self._chance = np.random.default_rng(0)
 
     @cached_property
     def runs(self) -> list[Replayed]:
-        """Of numbers, most runs side by side in one; of arrays, one after the other."""
-        again = Replay(self._record, is_many=not self._record.has_arrays)
-        always = [again(self._own((), share)) for share in (0.0, 1.0)]
-        if not self._record.has_arrays:
-            return [*always, again(self._own((_RUNS,)))]
-        return [*always, *(again(self._own(())) for _ in range(_RUNS))]
+        """Of numbers, all side by side in one; of arrays, one after the other."""
+        if self._replay.is_many:
+            return [self._replay(self._own((_RUNS,), None))]
+        shares = [0.0, 1.0] + [0.5] * _RUNS_OF_ARRAYS
+        return [self._replay(self._own((), share)) for share in shares]
 
     def holds(self, answer: Answer) -> bool:
         """Whether the answer is among what the runs lead to."""
         numbers = [follow_number(run, answer) for run in self.runs]
-        return within(answer, numbers, self._record.has_arrays, 0.5)
+        return within(answer, numbers, not self._replay.is_many, 0.5)
 
-    def _own(self, runs: tuple[int, ...], cut: float = 0.5) -> Own:
-        """Somebody's numbers before they were rounded; and a share of all that follows cut."""
-        own = own_numbers(self._record, self._answers)
+    def _own(self, runs: tuple[int, ...], cut: float | None) -> Own:
+        """Somebody's numbers before they were rounded; and a share of all that follows cut (None:
+        of the first run nothing, of the second all, of the others half)."""
+        own = own_numbers(self._replay.record, self._answers)
         units = {(a.node, a.is_gradient): a.units for a in self._answers}
 
         def before(node: int, is_gradient: bool, value: Any) -> Any:
             unit = _slack(value, units[node, is_gradient])
-            return value + unit * self._chance.choice((-0.5, 0.0, 0.5), runs or np.shape(value))
+            moved = (self._chance.random(runs or np.shape(value)) * 3).astype(int) * 0.5 - 0.5
+            if cut is None:
+                moved[:2] = 0.0
+            return value + unit * (moved if cut in (None, 0.5) else 0.0)
 
         moved = Own(
             {node: before(node, False, value) for node, value in own.values.items()},
@@ -89,11 +95,13 @@ class Spread:
             return moved
         return replace(moved, touch=lambda value: self._rounded(value, runs, cut))
 
-    def _rounded(self, value: Any, runs: tuple[int, ...], share: float) -> Any:
+    def _rounded(self, value: Any, runs: tuple[int, ...], share: float | None) -> Any:
         scale = 10.0 ** (self._places or 0)
-        rounded, cut = np.round(value * scale), np.trunc(value * scale)
-        coin = self._chance.random(np.broadcast_shapes(np.shape(value), runs)) < share
-        return np.where(coin, cut, rounded)[()] / scale
+        scaled = value * scale
+        coin = self._chance.random(runs or np.shape(value)) < (0.5 if share is None else share)
+        if share is None:
+            coin[:2] = False, True
+        return np.where(coin, np.trunc(scaled), np.round(scaled))[()] / scale
 
 
 def within(answer: Answer, numbers: Sequence[Any], are_arrays: bool, units: float) -> bool:
@@ -104,7 +112,7 @@ def within(answer: Answer, numbers: Sequence[Any], are_arrays: bool, units: floa
             return False
         low, high = np.min(numbers, 0), np.max(numbers, 0)
     else:
-        entries = np.hstack(numbers)
+        entries = np.hstack(numbers) if len(numbers) > 1 else numbers[0]
         low, high = np.min(entries), np.max(entries)
     if np.shape(answer.value) != np.shape(low):
         return False
@@ -119,6 +127,8 @@ def follow_number(run: Replayed, answer: Answer) -> Any:
 
 def _slack(value: Any, unit: Any) -> Any:
     """What may have been rounded away: nothing from a short whole number."""
+    if type(value) is float:
+        return 0.0 if unit >= 1 and abs(value) < 100 else unit
     return np.where((np.asarray(unit) >= 1) & (np.abs(value) < 100), 0.0, unit)[()]
 
 
@@ -140,7 +150,8 @@ class Problem:
 
     def __init__(self, record: Record, given: Mapping[str, Given]) -> None:
         self.record = record
-        self.replay = Replay(record)
+        self.replay = replay = Replay(record)
+        self.spreading = replay if record.has_arrays else Replay(record, is_many=True)
         self._given = given
         self._spreads: dict[int, Spread] = {}
 
@@ -162,7 +173,7 @@ class Problem:
     def rounding(self, places: int) -> Spread:
         """What rounding every step to so many digits leads to."""
         if places not in self._spreads:
-            self._spreads[places] = Spread(self.record, places=places)
+            self._spreads[places] = Spread(self.spreading, places=places)
         return self._spreads[places]
 
     @cached_property
@@ -179,10 +190,9 @@ class Problem:
                 edge, node = (gate, slot), graph.inputs_of[gate][slot]
                 if len(graph.consumers[node]) > 1:
                     own = Own(slips={edge: lambda u: 0.0 * u})
-                    yield self._plant("fork-lost", ONE_LOST, gate, node, own)
-                for mistake, slip in slips_at(at):
-                    own = Own(slips={edge: slip})
-                    yield self._plant(mistake.code, mistake.says, gate, node, own)
+                    yield self._plant(_FORK_LOST, edge, node, 0, own)
+                for turn, (mistake, slip) in enumerate(slips_at(at)):
+                    yield self._plant(mistake, edge, node, turn, Own(slips={edge: slip}))
             if places:
                 yield from self._turned(gate)
 
@@ -194,23 +204,26 @@ class Problem:
             found = [(m, n) for m in MISTAKES for n, _ in enumerate(turned(m, at))]
         for mistake, n in found:
             own = Own(turns={gate: _turn(mistake, n)})
-            yield self._plant(mistake.code, mistake.says, gate, gate, own, True)
-            slips = dict(self._slips_of(mistake, gate))
+            yield self._plant(mistake, (gate, -1), gate, n, own)
+            slips = {
+                (gate, slot): slip
+                for slot, at in enumerate(self.replay.places[gate])
+                for slip in list(mistake.slips(at))[:1]
+            }
             if slips:
-                both = replace(own, slips=slips)
-                yield self._plant(mistake.code, mistake.says, gate, gate, both, True)
+                yield self._plant(mistake, (gate, -2), gate, n, replace(own, slips=slips))
 
-    def _slips_of(self, mistake: Mistake, gate: int) -> Iterator[tuple[Edge, Any]]:
-        for slot, at in enumerate(self.replay.places[gate]):
-            for slip in mistake.slips(at):
-                yield (gate, slot), slip
-                break
-
-    def _plant(
-        self, code: str, says: str, gate: int, node: int, own: Own, is_forward: bool = False
-    ) -> Plant:
+    def _plant(self, mistake: Mistake, edge: Edge, node: int, turn: int, own: Own) -> Plant:
         found = self.replay(own)
-        return Plant(code, says, gate, node, is_forward, found.used_values, found.gradients)
+        return Plant(
+            mistake.code,
+            mistake.says,
+            edge[0],
+            node,
+            (*edge, turn),
+            found.used_values,
+            found.gradients,
+        )
 
 
 def _turn(mistake: Mistake, n: int) -> Turn:

@@ -63,6 +63,7 @@ class Replay:
 
     def __init__(self, record: Record, is_many: bool = False) -> None:
         self.record = record
+        self.is_many = is_many
         self._is_shaped = record.has_arrays
         self._m = ARRAYS if record.has_arrays or is_many else FLOATS
         self._operands = [

@@ -60,7 +60,7 @@ def judge(
         return [Verdict(a, number, OK, number) for a, number in zip(answers, exact, strict=True)]
     followed = problem.replay(own_numbers(record, answers))
     places = decimals(answers)
-    given = Spread(record, answers, places)
+    given = Spread(problem.spreading, answers, places)
     found = []
     for answer, number, right in zip(answers, exact, is_right, strict=True):
         follows = follow_number(followed, answer)

@@ -1,0 +1,146 @@
+"""backtrace grade ASSIGNMENT SUBMISSION...: many answers, many people."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backtrace.cli.options import look_options
+from backtrace.cli.output import Look, say
+from backtrace.cli.progress import reading
+from backtrace.cli.source import read_file
+from backtrace.errors import BacktraceError, UsageError
+
+if TYPE_CHECKING:
+    from backtrace.homework.assignment import Assignment
+    from backtrace.homework.grading import Row
+
+EXAMPLES = """\b
+  backtrace grade assignment.toml submissions/*.json
+  backtrace grade assignment.toml class.csv --format csv -o grades.csv
+  backtrace grade assignment.toml class.jsonl --summary
+  backtrace grade assignment.toml ada.json --format gradescope -o results.json
+"""
+_FORMATS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "gradescope": ""}
+_MOST_JOBS = 256
+
+
+@click.command(
+    "grade",
+    help="Grade submissions (.json, .jsonl, .csv, or a folder) to an assignment (.toml).",
+    epilog="Examples:\n\n" + EXAMPLES,
+)
+@click.argument("assignment", metavar="ASSIGNMENT")
+@click.argument("submissions", nargs=-1, required=True, metavar="SUBMISSION...")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(list(_FORMATS)),
+    help="table (default), json, csv, markdown, or gradescope for one submission.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
+@click.option("--score", is_flag=True, help="Only the points, a number for each submission.")
+@click.option("--summary", is_flag=True, help="Only which slip was made how often, and where.")
+@click.option(
+    "--hint-level",
+    type=click.IntRange(0, 3),
+    metavar="N",
+    help="0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, _MOST_JOBS), default=1, metavar="N", help="Processes (1)."
+)
+@look_options
+def grade(
+    assignment: str,
+    submissions: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    score: bool,
+    summary: bool,
+    hint_level: int | None,
+    jobs: int,
+    look: Look,
+) -> int:
+    from backtrace.homework import gradebook
+    from backtrace.homework.assignment import read_assignment
+    from backtrace.homework.grading import summary as summed
+    from backtrace.notation import number
+
+    format = format or _format_of(output)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        text = read_file(assignment)
+        asked = read_assignment(text)
+        full: list[bool] = []
+        view = look.view(to_file=output is not None)
+        with _graded(asked, text, submissions, hint_level, jobs) as rows:
+            noted = _noting(rows, full)
+            if summary:
+                pieces = iter([gradebook.summary_text(asked, summed(noted), format, view)])
+            elif score:
+                pieces = (f"{number(row.points)}\n" for row in noted)
+            else:
+                pieces = gradebook.WRITERS[format](asked, noted, view)
+            _write(pieces, output)
+    except BacktraceError as error:
+        if format == "gradescope":  # it shows nothing at all without a results.json
+            _write(iter([gradebook.results(0, [f"not graded: {error.what}"], [])]), output)
+        raise
+    return 0 if all(full) else 1
+
+
+def _format_of(output: str | None) -> str:
+    """What the file's suffix asks for. Raises UsageError."""
+    if output is None:
+        return "table"
+    found = [name for name, suffix in _FORMATS.items() if suffix and output.endswith(suffix)]
+    if not found:
+        suffixes = ", ".join(suffix for suffix in _FORMATS.values() if suffix)
+        raise UsageError(
+            f"no format of grades has the suffix of '{output}'", hint=f"--format, or {suffixes}"
+        )
+    return found[0]
+
+
+def _as_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _graded(
+    assignment: Assignment, text: str, paths: tuple[str, ...], hint_level: int | None, jobs: int
+) -> Iterator[Iterator[Row]]:
+    """The rows, with a progress bar over the bytes of the files."""
+    from backtrace.homework.grading import grade, grade_in_processes
+    from backtrace.homework.submissions import files_of, read_submissions
+
+    files = files_of(paths)
+    with reading(files, "grading") as tick:
+        submissions = read_submissions(files, tick)
+        if jobs == 1:
+            yield grade(assignment, submissions, hint_level)
+        else:
+            yield grade_in_processes(text, submissions, jobs, hint_level)
+
+
+def _noting(rows: Iterable[Row], full: list[bool]) -> Iterator[Row]:
+    """The rows as they are; whether each has full points goes to `full`, a change at a time."""
+    for row in rows:
+        if not full or full[-1] != row.is_full:
+            full.append(row.is_full)
+        yield row
+
+
+def _write(pieces: Iterator[str], output: str | None) -> None:
+    if output is None:
+        for piece in pieces:
+            say(piece)
+        return
+    from backtrace.files import write_pieces
+
+    write_pieces(output, pieces)

@@ -1,0 +1,254 @@
+"""Graded rows as text, piece by piece, so that a class of any size is written as it is graded.
+
+table, markdown   for people; the first slip beside the points
+csv, json         for machines; json is backtrace.grade/1
+gradescope        the results.json of one submission
+                  (https://gradescope-autograders.readthedocs.io/en/latest/specs/)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from backtrace.errors import UsageError
+from backtrace.homework.assignment import Assignment
+from backtrace.homework.grading import Mark, Part, Row, Slip
+from backtrace.notation import number, plain
+from backtrace.render import View
+
+SCHEMA = "backtrace.grade/1"
+_NAME = 16  # cells of a student's name
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+Writer = Callable[[Assignment, Iterable[Row], View], Iterator[str]]
+
+
+def _of(points: float, worth: float) -> str:
+    return f"{number(points)}/{number(worth)}"
+
+
+def first_slip(row: Row) -> str:
+    """What there is to say of a row, in a few words."""
+    if row.reasons:
+        return row.reasons[0]
+    for part in row.parts:
+        unread = next((mark for mark in part.marks if mark.reason), None)
+        if unread is not None:
+            return f"{unread.name} cannot be read ({part.id}): {unread.reason}"
+        if part.code:
+            return f"{part.code} at {part.fault or 'every gradient'} ({part.id})"
+    missing = [f"{p.id} {m.name}" for p in row.parts for m in p.marks if m.verdict == "missing"]
+    return f"missing: {', '.join(missing[:4])}{', …' * (len(missing) > 4)}" if missing else ""
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
+    """Columns of fixed width, so that the first row can be written before the last is read."""
+    parts = [(q.id, max(len(q.id), len(_of(q.worth, q.worth)) + 2)) for q in assignment.questions]
+    points = max(len("points"), len(_of(assignment.worth, assignment.worth)) + 2)
+    columns = [("student", _NAME), ("points", -points), *((id, -width) for id, width in parts)]
+    header = "  ".join(_cell(name, width) for name, width in columns)
+    room = max(10, view.width - len(header) - 2)
+    if assignment.title:
+        yield view.text(assignment.title) + "\n\n"
+    yield view.text(header.rstrip()) + "\n" + view.text("─" * view.width) + "\n"
+    for row in rows:
+        cells = [row.student, _of(row.points, assignment.worth)]
+        cells += [_of(part.points, part.worth) for part in row.parts]
+        line = "  ".join(
+            _cell(cell, width) for cell, (_, width) in zip(cells, columns, strict=True)
+        )
+        yield view.text(f"{line}  {_cut(first_slip(row), room)}".rstrip()) + "\n"
+
+
+def _cell(text: str, width: int) -> str:
+    """To the left, or (a negative width) to the right."""
+    cut = _cut(text, abs(width))
+    return cut.ljust(width) if width > 0 else cut.rjust(-width)
+
+
+def markdown(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
+    ids = [question.id for question in assignment.questions]
+    yield f"| student | points | {' | '.join(map(_escaped, ids))} | first slip |\n"
+    yield f"|---|---:|{'---:|' * len(ids)}---|\n"
+    for row in rows:
+        parts = " | ".join(_of(part.points, part.worth) for part in row.parts)
+        name, slip = _escaped(row.student), _escaped(view.text(first_slip(row)))
+        yield f"| {name} | {_of(row.points, assignment.worth)} | {parts} | {slip} |\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that is no Markdown and no HTML."""
+    text = _harmless(text)
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~$" else c for c in text)
+
+
+def _harmless(text: str) -> str:
+    """Nothing that a browser would take for a tag."""
+    return text.replace("<", "‹").replace(">", "›").replace("&", "＆")
+
+
+def comma_separated(assignment: Assignment, rows: Iterable[Row], _: View) -> Iterator[str]:
+    header = ["student", "points", "worth", *(q.id for q in assignment.questions), "first slip"]
+    yield _csv_line(header)
+    for row in rows:
+        cells = [row.student, number(row.points), number(assignment.worth)]
+        cells += [number(part.points) for part in row.parts]
+        yield _csv_line([*cells, first_slip(row)])
+
+
+def _csv_line(cells: list[str]) -> str:
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    line = io.StringIO()
+    safe = [f"'{c}" if c.startswith(_FORMULA_STARTS) and not _is_number(c) else c for c in cells]
+    csv.writer(line, lineterminator="\n").writerow(safe)
+    return line.getvalue()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def as_json(assignment: Assignment, rows: Iterable[Row], _: View) -> Iterator[str]:
+    """One object; a row to a line."""
+    head = {"schema": SCHEMA, "title": assignment.title, "worth": plain(assignment.worth)}
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "submissions": ['
+    separator = "\n"
+    for row in rows:
+        yield separator + json.dumps(row_object(row), ensure_ascii=False)
+        separator = ",\n"
+    yield "\n]}\n"
+
+
+def row_object(row: Row) -> dict[str, Any]:
+    return {
+        "student": row.student,
+        "source": row.source,
+        "points": plain(row.points),
+        "problems": [_part_object(part) for part in row.parts],
+        "reasons": list(row.reasons),
+    }
+
+
+def _part_object(part: Part) -> dict[str, Any]:
+    marks = [
+        {
+            "name": mark.name,
+            "verdict": mark.verdict,
+            "points": plain(mark.points),
+            "worth": plain(mark.worth),
+            **({"reason": mark.reason} if mark.reason else {}),
+        }
+        for mark in part.marks
+    ]
+    return {
+        "id": part.id,
+        "points": plain(part.points),
+        "worth": plain(part.worth),
+        "answers": marks,
+        "first_fault": part.fault or None,
+        "mistake": part.code or None,
+        "says": list(part.lines),
+    }
+
+
+def gradescope(_: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
+    """results.json: a test for every answer. Raises UsageError for more than one submission."""
+    several = iter(rows)
+    row = next(several, None)
+    if row is None:
+        raise UsageError("there is no submission")
+    if next(several, None) is not None:
+        raise UsageError("gradescope has a results.json for each submission: give one")
+    tests = [
+        _gradescope_test(part, mark, f"{p}.{m}")
+        for p, part in enumerate(row.parts, 1)
+        for m, mark in enumerate(part.marks, 1)
+    ]
+    said = [*row.reasons, *(f"{p.id}: {line}" for p in row.parts for line in p.lines)]
+    yield results(plain(row.points), [view.text(line) for line in said], tests)
+
+
+def results(score: Any, said: list[str], tests: list[dict[str, Any]]) -> str:
+    """The text of a results.json."""
+    found = {
+        "score": score,
+        "output": _harmless("\n".join(said)),
+        "output_format": "text",
+        "visibility": "visible",
+        "tests": tests,
+    }
+    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+
+
+def _gradescope_test(part: Part, mark: Mark, place: str) -> dict[str, Any]:
+    said = mark.verdict + (f": {mark.reason}" if mark.reason else "")
+    return {
+        "name": _harmless(f"{part.id} {mark.name}"),
+        "name_format": "text",
+        "number": place,
+        "score": plain(mark.points),
+        "max_score": plain(mark.worth),
+        "status": "passed" if mark.points == mark.worth else "failed",
+        "output": _harmless(said),
+        "output_format": "text",
+        "tags": [tag for tag in (part.code,) if tag and mark.name == part.fault],
+        "visibility": "visible",
+    }
+
+
+WRITERS: dict[str, Writer] = {
+    "table": table,
+    "json": as_json,
+    "csv": comma_separated,
+    "markdown": markdown,
+    "gradescope": gradescope,
+}
+
+
+def summary_text(
+    assignment: Assignment, found: tuple[int, float, list[Slip]], format: str, view: View
+) -> str:
+    """Which slip, how often, where: `14x fork-lost at y`."""
+    students, points, slips = found
+    if format == "json":
+        return json.dumps(_summary_object(assignment, found), ensure_ascii=False, indent=2) + "\n"
+    if format == "csv":
+        lines = [["count", "problem", "at", "mistake"]]
+        lines += [[str(s.count), s.problem, s.at, s.code] for s in slips]
+        return "".join(map(_csv_line, lines))
+    average = number(points / students) if students else "0"
+    what = f"{students:,} submissions, {average} of {number(assignment.worth)} points on average"
+    width = max((len(f"{slip.count:,}x") for slip in slips), default=0)
+    bullet, around = ("- ", _escaped) if format == "markdown" else ("", str)
+    lines_of = [
+        f"{bullet}{f'{s.count:,}x'.rjust(0 if bullet else width)} {s.code} at "
+        f"{around(s.at or 'every gradient')} ({around(s.problem)})"
+        for s in slips
+    ]
+    return view.text(what) + "\n" + "".join(f"\n{view.text(line)}" for line in lines_of) + "\n"
+
+
+def _summary_object(assignment: Assignment, found: tuple[int, float, list[Slip]]) -> dict[str, Any]:
+    students, points, slips = found
+    return {
+        "schema": "backtrace.summary/1",
+        "title": assignment.title,
+        "submissions": students,
+        "mean": plain(points / students) if students else 0,
+        "worth": plain(assignment.worth),
+        "mistakes": [
+            {"count": s.count, "problem": s.problem, "at": s.at, "mistake": s.code} for s in slips
+        ],
+    }

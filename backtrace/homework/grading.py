@@ -1,0 +1,241 @@
+"""Grades submissions: every problem is traced once, every submission is a row.
+
+>>> rows = grade(read_assignment(text), read_submissions(["class.jsonl"]))
+
+What cannot be read earns nothing and is said; the run goes on. Same answers have the same grade
+(and are worked out once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from backtrace.errors import BacktraceError, visible
+from backtrace.homework.answers import Answer, read_answer
+from backtrace.homework.assignment import Assignment, Question, read_assignment
+from backtrace.homework.checking import Report, hold
+from backtrace.homework.submissions import Submission
+
+MISSING, UNREADABLE = "missing", "cannot be read"
+_REMEMBERED = 20_000
+_CHUNK = 64
+_LONGEST = 1_000  # characters of an answer that is no array
+_LONGEST_ARRAY = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One answer: its verdict (or that it is missing, or cannot be read, with the reason), and the
+    points it earns."""
+
+    name: str
+    verdict: str
+    points: float
+    worth: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One problem: the marks of what is asked, and the slip that fits the first fault, as a code,
+    the answer that it spoils and a sentence."""
+
+    id: str
+    marks: tuple[Mark, ...]
+    fault: str = ""
+    code: str = ""
+    lines: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> float:
+        return sum(mark.points for mark in self.marks)
+
+    @property
+    def worth(self) -> float:
+        return sum(mark.worth for mark in self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One submission, graded; `reasons` are what could not be read of it."""
+
+    student: str
+    source: str
+    parts: tuple[Part, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def points(self) -> float:
+        return sum(part.points for part in self.parts)
+
+    @property
+    def is_full(self) -> bool:
+        return not self.reasons and all(part.points == part.worth for part in self.parts)
+
+
+class Grader:
+    """Grades one submission after the other; `hint_level` is how much the lines tell."""
+
+    def __init__(self, assignment: Assignment, hint_level: int | None = None) -> None:
+        self.assignment = assignment
+        self._level = assignment.hint_level if hint_level is None else hint_level
+        self._part = lru_cache(maxsize=_REMEMBERED)(self._fresh_part)
+
+    def __call__(self, submission: Submission) -> Row:
+        known = {question.id for question in self.assignment.questions}
+        strange = [visible(str(id))[:40] for id in submission.answers if id not in known]
+        reasons = [*submission.reasons, *(f"no problem is called {id}" for id in strange[:3])]
+        parts = []
+        for number, question in enumerate(self.assignment.questions):
+            named = submission.answers.get(question.id, {})
+            given = tuple((str(name), as_text(value)) for name, value in islice(named.items(), 200))
+            parts.append(self._part(number, given))
+        return Row(submission.student, submission.source, tuple(parts), tuple(reasons))
+
+    def _fresh_part(self, number: int, given: tuple[tuple[str, str | None], ...]) -> Part:
+        question = self.assignment.questions[number]
+        answers, unread, strange = _read(question, given)
+        report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
+        verdicts = {v.answer.name: v.verdict for v in report.verdicts} if report else {}
+        marks = []
+        for name, worth in question.points.items():
+            if name in verdicts:
+                share = self.assignment.rubric[verdicts[name]]
+                marks.append(Mark(name, verdicts[name], share * worth, worth))
+            elif name in unread:
+                marks.append(Mark(name, UNREADABLE, 0.0, worth, unread[name]))
+            else:
+                marks.append(Mark(name, MISSING, 0.0, worth))
+        lines = [*self._lines(report), *strange]
+        fault, code = _first(report)
+        return Part(question.id, tuple(marks), fault, code, tuple(lines))
+
+    def _lines(self, report: Report | None) -> list[str]:
+        if report is None or report.ok:
+            return []
+        from backtrace.homework.report import remarks
+        from backtrace.render import View
+
+        return remarks(report, View(), self._level)
+
+
+def as_text(value: Any) -> str | None:
+    """An answer as it was written; None of what is no text, number or list of such."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return None
+    try:
+        entries = [as_text(entry) for entry in value]
+    except RecursionError:
+        return None
+    return None if None in entries else f"[{', '.join(map(str, entries))}]"
+
+
+def _read(
+    question: Question, given: Sequence[tuple[str, str | None]]
+) -> tuple[list[Answer], dict[str, str], list[str]]:
+    """The answers, why the others cannot be read, and what nobody asked for."""
+    graph = question.problem.record.graph
+    found: dict[tuple[int, bool], Answer] = {}
+    unread: dict[str, str] = {}
+    strange = []
+    for name, text in given:
+        try:
+            if text is None:
+                raise BacktraceError("no number, list or formula")
+            longest = _LONGEST_ARRAY if text.lstrip().startswith("[") else _LONGEST
+            if len(text) > longest:
+                raise BacktraceError(f"longer than {longest:,} characters")
+            answer = read_answer(name, text, graph)
+            found.setdefault((answer.node, answer.is_gradient), answer)
+        except BacktraceError as error:
+            if name in question.points:
+                unread[name] = error.what
+            else:
+                strange.append(f"{visible(name)[:40]}: {error.what}")
+    return list(found.values()), unread, strange[:3]
+
+
+def _first(report: Report | None) -> tuple[str, str]:
+    """The answer where it first goes wrong, and the code of the slip that fits best."""
+    if report is None or report.ok:
+        return "", ""
+    fault = report.fault.answer.name if report.fault else ""
+    return fault, report.fits[0].code if report.fits else "unknown" if fault else "sign"
+
+
+def grade(
+    assignment: Assignment, submissions: Iterable[Submission], hint_level: int | None = None
+) -> Iterator[Row]:
+    """A row for every submission, in order."""
+    return map(Grader(assignment, hint_level), submissions)
+
+
+_grader: Grader
+
+
+def _begin(text: str, hint_level: int | None) -> None:
+    global _grader
+    _grader = Grader(read_assignment(text), hint_level)
+
+
+def _grade_many(submissions: Sequence[Submission]) -> list[Row]:
+    return [_grader(submission) for submission in submissions]
+
+
+def grade_in_processes(
+    text: str, submissions: Iterator[Submission], jobs: int, hint_level: int | None = None
+) -> Iterator[Row]:
+    """The same by several processes, each of which reads the assignment `text` once; in order, and
+    with only a few submissions held at a time."""
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    waiting: deque[Future[list[Row]]] = deque()
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=_begin, initargs=(text, hint_level)
+    ) as pool:
+        try:
+            while chunk := list(islice(submissions, _CHUNK)):
+                waiting.append(pool.submit(_grade_many, chunk))
+                if len(waiting) > 2 * jobs:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """How often a mistake was made: in which problem, where, which."""
+
+    problem: str
+    at: str
+    code: str
+    count: int
+
+
+def summary(rows: Iterable[Row]) -> tuple[int, float, list[Slip]]:
+    """How many submissions, their points in all, and the slips, the most frequent first."""
+    from collections import Counter
+
+    counts: Counter[tuple[str, str, str]] = Counter()
+    students, points = 0, 0.0
+    for row in rows:
+        students += 1
+        points += row.points
+        for part in row.parts:
+            if part.code:
+                counts[part.id, part.fault.removeprefix("d"), part.code] += 1
+            missing = [m for m in part.marks if m.verdict in (MISSING, UNREADABLE)]
+            for mark in missing:
+                counts[part.id, mark.name, mark.verdict] += 1
+    slips = [Slip(*key, count) for key, count in counts.items()]
+    return students, points, sorted(slips, key=lambda s: (-s.count, s.problem, s.at, s.code))

@@ -1,0 +1,206 @@
+"""Points that tell mistakes apart.
+
+At a nice point many slips change no number (an upstream of 1, a dead ReLU) or give the same one
+(x = y). A telling point has small decimals, nothing that is 0, 1 or equal to something else, no
+kink nearby; and of many such points, the one where the most mistakes lead to different answers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backtrace.entries import shape_of
+from backtrace.errors import BacktraceError, UsageError
+from backtrace.formula.parser import parse
+from backtrace.formula.point import Given, read_mapping
+from backtrace.gates.shapes import Shape
+from backtrace.graph import Constant, Graph
+from backtrace.homework.problem import Problem, problem_of
+from backtrace.notation import nested, plain
+from backtrace.record import Granularity, Record
+
+SCHEMA = "backtrace.point/1"
+_TRIES = 60
+_REPLAYS = 40_000  # gates times mistakes times points
+_DIGITS = 4
+_NEAR = 0.05
+_LEAST, _MOST = 0.01, 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A point; of the `mistakes` that change an answer at some point, how many change none here
+    (`hidden`), and how many different wrong answers the others lead to (`apart`)."""
+
+    point: Mapping[str, Any]
+    mistakes: int
+    hidden: int
+    apart: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A problem's answers at 4 digits, by the mistake they come from; without those that are right
+    all the same."""
+
+    problem: Problem
+    answers: Mapping[tuple[Any, ...], tuple[str, ...]]
+
+    def telling(self, mistakes: set[tuple[Any, ...]]) -> Telling:
+        changed = [self.answers[key] for key in mistakes if key in self.answers]
+        hidden = len(mistakes) - len(changed)
+        return Telling(self.problem.record.point, len(mistakes), hidden, len(set(changed)))
+
+
+def suggest(
+    formula: str,
+    shapes: Mapping[str, Shape],
+    seed: int = 0,
+    given: Mapping[str, Given] | None = None,
+) -> tuple[Telling, Telling | None]:
+    """The most telling of many points, and the same of the point that is given, if it is whole.
+    `shapes` are those of the variables that are arrays. Raises UsageError where no point has only
+    finite numbers."""
+    graph = parse(formula, shapes.keys())
+    if not graph.inputs:
+        raise UsageError("the formula has no variables, so there is no point to choose")
+    tried = list(_tried(formula, graph, shapes, seed))
+    own = None
+    if given and set(given) == set(graph.inputs):
+        own = _seen(problem_of(formula, given, Granularity()))
+    mistakes = {key for seen in [*tried, *([own] if own else [])] for key in seen.answers}
+    found = [(seen, seen.telling(mistakes)) for seen in tried]
+    best = max(
+        found, key=lambda f: (f[1].apart, -f[1].hidden, -_plain_numbers(f[0].problem.record))
+    )
+    return best[1], own.telling(mistakes) if own else None
+
+
+def _tried(formula: str, graph: Graph, shapes: Mapping[str, Shape], seed: int) -> Iterator[_Seen]:
+    """The points where every number is finite: fewer of a large graph."""
+    chance = random.Random(seed)
+    last: BacktraceError | None = None
+    tries, tried = _TRIES, 0
+    while tries > 0:
+        tries -= 1
+        given = read_mapping(_candidate(graph, shapes, chance))
+        try:
+            problem = problem_of(formula, given, Granularity())
+        except BacktraceError as error:  # outside a domain, perhaps
+            last = error
+            continue
+        tried += 1
+        tries = min(tries, _REPLAYS // (len(graph.nodes) * max(1, len(problem.plants))))
+        yield _seen(problem)
+    if not tried:
+        raise last or UsageError("no point was found")
+
+
+def _seen(problem: Problem) -> _Seen:
+    asked = list(problem.record.graph.inputs.values())
+    right = _written([problem.record.upstreams[i] for i in asked])
+    found: dict[tuple[Any, ...], tuple[str, ...]] = {}
+    for plant in problem.plants:
+        answers = _written([plant.gradients[i] for i in asked])
+        if answers != right:
+            found[plant.code, *plant.key] = answers
+    return _Seen(problem, found)
+
+
+def _written(numbers: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(nested(np.asarray(number).tolist(), _DIGITS) for number in numbers)
+
+
+def _candidate(graph: Graph, shapes: Mapping[str, Shape], chance: random.Random) -> dict[str, Any]:
+    """Small decimals, no two of the same size; half of the time all are positive."""
+    is_positive = chance.random() < 0.5
+    sizes = _sizes(chance)
+    point = {}
+    for name in graph.inputs:
+        shape = shapes.get(name, ())
+        entries = [
+            next(sizes) * (1 if is_positive else chance.choice((1, -1)))
+            for _ in range(int(np.prod(shape)))
+        ]
+        point[name] = np.reshape(entries, shape).tolist() if shape else entries[0]
+    return point
+
+
+def _sizes(chance: random.Random) -> Iterator[float]:
+    """0.3, 1.7, 2.4, ...: tenths up to 3 that are not whole, then twentieths, and so on."""
+    step = 10
+    while True:
+        sizes = [k / step for k in range(step // 5, 3 * step) if k % step]
+        chance.shuffle(sizes)
+        yield from sizes
+        step *= 2
+
+
+def _plain_numbers(record: Record) -> int:
+    """How many numbers of a trace do not tell: 0, 1, equal to another, very large or small, or near
+    a kink."""
+    graph = record.graph
+    found = 0
+    values = [abs(v) for v in record.values if not shape_of(v)]
+    gradients = [abs(v) for i, v in enumerate(record.upstreams) if i != graph.output]
+    for numbers in (values, [g for g in gradients if not shape_of(g)]):
+        found += len(numbers) - len({f"{number:.3g}" for number in numbers})
+        found += sum(n in (0.0, 1.0) or not _LEAST <= n <= _MOST for n in numbers)
+    for _, node, gate in graph.gates():
+        if gate.kink is None:
+            continue
+        operands = [o for o in node.operands if type(o) is int]
+        sizes = [record.values[o] for o in operands]
+        if any(isinstance(o, Constant) for o in node.operands):
+            sizes.append(0.0)
+        flat = [float(entry) for size in sizes for entry in np.ravel(size)]
+        flat += [0.0] * (len(flat) == 1)
+        found += 3 * sum(abs(a - b) < _NEAR for i, a in enumerate(flat) for b in flat[:i])
+    return found
+
+
+def words(point: Mapping[str, Any]) -> str:
+    """x=-0.5 W=[[1,2],[3,4]]: as it is typed."""
+    return " ".join(f"{name}={_typed(np.asarray(v).tolist())}" for name, v in point.items())
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_typed, value))}]"
+    return repr(plain(value))
+
+
+def sentences(found: Telling, own: Telling | None) -> list[str]:
+    """What is to be said of the point that was found, and of the one that was given."""
+    lines = [f"a point that tells: {words(found.point)}", f"  {_counted(found)}"]
+    if own is not None:
+        lines += [f"the given point {words(own.point)}", f"  {_counted(own)}"]
+    return lines
+
+
+def _counted(found: Telling) -> str:
+    shown = found.mistakes - found.hidden
+    what = f"of {found.mistakes} mistakes {shown} change an answer"
+    hidden = f"{found.hidden or 'none'} stay hidden"
+    return f"{what}, and lead to {found.apart} different wrong ones; {hidden}"
+
+
+def as_object(formula: str, found: Telling, own: Telling | None) -> dict[str, Any]:
+    """The object backtrace.point/1."""
+
+    def fields(one: Telling) -> dict[str, Any]:
+        point = {name: np.asarray(value).tolist() for name, value in one.point.items()}
+        return {
+            "point": point,
+            "mistakes": one.mistakes,
+            "hidden": one.hidden,
+            "apart": one.apart,
+        }
+
+    given = fields(own) if own is not None else None
+    return {"schema": SCHEMA, "formula": formula, "suggested": fields(found), "given": given}
