@@ -21,6 +21,7 @@ from backtrace.record import Record
 _UNITS = 2.0  # of the last digit
 _SAME = 1e-9
 SHOWN = 3
+_ORDER = {mistake.code: rank for rank, mistake in enumerate(MISTAKES)}
 _ONE_KEPT = "gradients add at a branch, and this way back is the only one"
 
 
@@ -76,6 +77,7 @@ class Diagnosis:
                 found += _here(record, answer, self._runs)
             if not found:
                 found += _copied(record, answer)
+        found.sort(key=lambda fit: _ORDER.get(fit.code, -1))
         return _by_code(_without_twins(found))
 
 

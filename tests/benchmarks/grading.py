@@ -3,7 +3,8 @@
     python -m tests.benchmarks.grading [STUDENTS]
 
 Every student's numbers differ in the digits they were written with; three in ten problems have a
-mistake that was planted, one in ten is wrong like no other. The peer is reading the same file as JSON and writing it again.
+mistake that was planted, one in ten is wrong like no other. The peer is reading the same file as
+JSON and writing it again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,323 @@
+"""Grading: assignments, submissions of every kind, and what hostile ones must not do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from backtrace.errors import UsageError
+from backtrace.homework.assignment import read_assignment
+from backtrace.homework.grading import Row, grade, grade_in_processes
+from backtrace.homework.submissions import Submission, read_submissions
+from tests.conftest import Command
+
+COURSE = pathlib.Path(__file__).parent.parent / "examples" / "course"
+ASSIGNMENT = """
+title = "two"
+[[problem]]
+id = "p1"
+formula = "q = x + y; f = q*z"
+point = { x = -2, y = 5, z = -4 }
+ask = ["dq", "dx", "dy", "dz"]
+points = { dq = 2, dx = 1, dy = 1, dz = 1 }
+[[problem]]
+id = "p2"
+formula = "x*y + x"
+point = { x = 2.5, y = 1.7 }
+"""
+RIGHT = {"p1": {"dq": -4, "dx": -4, "dy": -4, "dz": 3}, "p2": {"dx": 2.7, "dy": 2.5}}
+
+
+def rows_of(tmp_path: pathlib.Path, name: str, text: str | bytes) -> list[Row]:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(grade(read_assignment(ASSIGNMENT), read_submissions([str(path)])))
+
+
+def test_every_kind_of_file_says_the_same(tmp_path: pathlib.Path) -> None:
+    files = {
+        "one.json": json.dumps({"student": "ada", "answers": RIGHT}),
+        "list.json": json.dumps([{"student": "ada", "answers": RIGHT}]),
+        "class.jsonl": json.dumps({"student": "ada", "answers": RIGHT}) + "\n",
+        "lines.jsonl": "\n".join(
+            json.dumps({"student": "ada", "problem": id, "answers": named})
+            for id, named in RIGHT.items()
+        ),
+        "words.csv": "student,problem,answers\nada,p1,dq=-4 dx=-4 dy=-4 dz=3\nada,p2,dx=2.7 dy=2.5",
+        "long.csv": "student,problem,name,answer\n"
+        + "\n".join(f"ada,{id},{n},{v}" for id, named in RIGHT.items() for n, v in named.items()),
+        "wide.csv": "student,p1.dq,p1.dx,p1.dy,p1.dz,p2.dx,p2.dy\nada,-4,-4,-4,3,2.7,2.5\n",
+    }
+    for name, text in files.items():
+        (row,) = rows_of(tmp_path, name, text)
+        assert (row.student, row.points, row.is_full, row.reasons) == ("ada", 7, True, ()), name
+
+
+def test_an_error_is_carried_forward(tmp_path: pathlib.Path) -> None:
+    answers = {"p1": {"dq": 3, "dx": 3, "dy": 3, "dz": 3}, "p2": {"dx": 1.7, "dy": 2.5}}
+    (row,) = rows_of(tmp_path, "ben.json", json.dumps({"answers": answers}))
+    assert row.student == "ben"
+    assert [part.points for part in row.parts] == [3, 1]
+    assert [(part.code, part.fault) for part in row.parts] == [
+        ("mul-not-swapped", "dq"),
+        ("fork-lost", "dx"),
+    ]
+
+
+def test_the_same_slip_again_is_not_punished_again(tmp_path: pathlib.Path) -> None:
+    """Halves at both inputs of an add: one mistake, not two."""
+    answers = {"p1": {"dq": -4, "dx": -2, "dy": -2, "dz": 3}}
+    (row,) = rows_of(tmp_path, "cho.json", json.dumps({"answers": answers}))
+    assert row.parts[0].points == 4
+    assert row.parts[0].code == "add-split"
+
+
+def test_the_rubric_says_what_a_verdict_earns() -> None:
+    strict = read_assignment(ASSIGNMENT + "[rubric]\nfollows = 0\nsign-convention = 0.25\n")
+    cascade = Submission("a", "", {"p1": {"dq": "3", "dx": "3", "dy": "3", "dz": "3"}})
+    turned = Submission("b", "", {"p1": {"dq": "4", "dx": "4", "dy": "4", "dz": "-3"}})
+    first, second = grade(strict, [cascade, turned])
+    assert first.points == 1
+    assert second.points == pytest.approx(5 * 0.25)
+
+
+BROKEN = {
+    "latin.json": b'{"student": "Jos\xe9", "answers": {}}',
+    "cut.json": b'{"student": "a", "answers": {"p1": ',
+    "text.json": b'"all right"',
+    "none.json": b'{"student": "a"}',
+    "list.json": b'{"student": "a", "answers": [1, 2]}',
+    "deep.json": b'{"answers": ' + b"[" * 100_000,
+    "empty.json": b"",
+    "large.json": b'{"answers": "' + b"1" * 10_000_001 + b'"}',
+    "zeros.json": b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_a_row_with_its_reason(tmp_path: pathlib.Path, name: str) -> None:
+    (row,) = rows_of(tmp_path, name, BROKEN[name])
+    assert row.points == 0
+    assert row.reasons
+    assert not row.is_full
+
+
+ANSWERS = [
+    "__import__('os').system('touch hacked')",
+    "@/etc/passwd",
+    "randn(1000000)",
+    "1" * 20_000,
+    "[" * 5_000,
+    [[[]]],
+    {"a": 1},
+    None,
+    True,
+    "nan",
+    float("nan"),
+    "9**9**9**9",
+    "x" * 900,
+    "(" * 900,
+    "<script>alert(1)</script>",
+    "[bold]3[/bold]",
+    "\x1b[31m3",
+    "",
+    "1e999",
+    [1, "two", None],
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: repr(a)[:30])
+def test_a_hostile_answer_costs_its_points_only(
+    tmp_path: pathlib.Path, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers = {"p1": {**RIGHT["p1"], "dx": answer}, "p2": RIGHT["p2"]}
+    start = time.perf_counter()
+    (row,) = rows_of(tmp_path, "mal.json", json.dumps({"answers": answers}))
+    assert time.perf_counter() - start < 5
+    assert row.points == 6
+    mark = next(mark for mark in row.parts[0].marks if mark.name == "dx")
+    assert mark.verdict in ("cannot be read", "wrong")
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_lines_that_cannot_be_read_spoil_only_themselves(tmp_path: pathlib.Path) -> None:
+    lines = [
+        b"student,p2.dx,p2.dy",
+        b"ada,2.7,2.5",
+        b'"open,2.7,2.5',
+        b"three,2.7",
+        b"lat\xe9,2.7,2.5",
+        b"long," + b"1" * 1_200_000 + b",2.5",
+        b"zoe,2.7,2.5",
+    ]
+    rows = rows_of(tmp_path, "class.csv", b"\n".join(lines))
+    assert [row.points for row in rows] == [2, 0, 0, 0, 0, 2]
+    assert [bool(row.reasons) for row in rows] == [False, True, True, True, True, False]
+    assert rows[-1].student == "zoe"
+    assert "line 7" in rows[-1].source
+
+
+def test_what_was_not_asked_helps_and_what_is_unknown_is_said(tmp_path: pathlib.Path) -> None:
+    answers = {"p1": {**RIGHT["p1"], "q": 3, "dw": 1}, "p9": {"dx": 1}}
+    (row,) = rows_of(tmp_path, "a.json", json.dumps({"answers": answers}))
+    assert row.parts[0].points == 5
+    assert any("dw" in line for line in row.parts[0].lines)
+    assert row.reasons == ("no problem is called p9",)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("[[problem]", "no TOML"),
+        ("title = 'a'", "no problems"),
+        ("[[problems]]\nformula = 'x'", "'problems'"),
+        ("[[problem]]\nid = 'a'", "no formula"),
+        ("[[problem]]\nformula = 'x*'\npoint = {x = 1}", "needs something"),
+        ("[[problem]]\nformula = 'x*y'\npoint = {x = 1}", "'y' has no value"),
+        ("[[problem]]\nformula = 'x'\npoint = {x = 1}\nask = ['dy']", "'dy'"),
+        ("[[problem]]\nformula = 'x'\npoint = {x = 1}\npoints = -1", "points"),
+        ("[[problem]]\nformula = 'ln(x)'\npoint = {x = -1}", "no answer at this point"),
+        ("[[problem]]\nformula = 'x'\npoint = {x = 1}\n[rubric]\nright = 1", "'right'"),
+    ],
+)
+def test_an_assignment_that_makes_no_sense_is_refused(text: str, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        read_assignment(text)
+
+
+def many(count: int) -> Iterator[Submission]:
+    for number in range(count):
+        wrong = str(number / 7)
+        yield Submission(f"s{number}", "", {"p1": {"dx": wrong}, "p2": {"dx": "2.7", "dy": wrong}})
+
+
+def test_processes_say_the_same_in_the_same_order() -> None:
+    one = list(grade(read_assignment(ASSIGNMENT), many(150)))
+    two = list(grade_in_processes(ASSIGNMENT, many(150), 2))
+    assert one == two
+    assert [row.student for row in two] == [f"s{number}" for number in range(150)]
+
+
+def test_memory_does_not_grow_with_the_class(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "class.jsonl"
+    path.write_text(
+        "".join(json.dumps({"student": f"s{k}", "answers": RIGHT}) + "\n" for k in range(6_000))
+    )
+    rows = grade(read_assignment(ASSIGNMENT), read_submissions([str(path)]))
+    sizes = []
+    tracemalloc.start()
+    for number, _ in enumerate(rows):
+        if number in (1_000, 5_999):
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[1] < sizes[0] + 100_000
+
+
+# the command
+
+
+def graded(command: Command, *words: str) -> str:
+    return command("grade", str(COURSE / "assignment.toml"), *words).out
+
+
+def test_the_formats(backtrace_command: Command) -> None:
+    folder = str(COURSE / "submissions")
+    found = json.loads(graded(backtrace_command, folder, "--format", "json"))
+    assert found["schema"] == "backtrace.grade/1"
+    points = [row["points"] for row in found["submissions"]]
+    assert points == [15, 12, 13, 10, 8, 2]
+    cells = list(csv.DictReader(io.StringIO(graded(backtrace_command, folder, "--format", "csv"))))
+    assert [float(row["points"]) for row in cells] == points
+    scores = graded(backtrace_command, folder, "--score").split()
+    assert [float(score) for score in scores] == points
+    for format in ("table", "markdown"):
+        text = graded(backtrace_command, folder, "--format", format)
+        assert all(name in text for name in ("Ada", "Ben", "Cho", "Dev", "Eva", "Mal"))
+    summary = json.loads(graded(backtrace_command, folder, "--summary", "--format", "json"))
+    assert {"count": 1, "problem": "branch", "at": "x", "mistake": "fork-lost"} in summary[
+        "mistakes"
+    ]
+
+
+def test_the_status_and_a_silent_stderr(backtrace_command: Command) -> None:
+    right = backtrace_command(
+        "grade", str(COURSE / "assignment.toml"), str(COURSE / "submissions" / "ada.json")
+    )
+    wrong = backtrace_command(
+        "grade", str(COURSE / "assignment.toml"), str(COURSE / "submissions" / "mal.json")
+    )
+    assert (right.status, right.err) == (0, "")
+    assert (wrong.status, wrong.err) == (1, "")
+    assert backtrace_command("grade", "none.toml", "none.json").status == 2
+
+
+def test_gradescope(backtrace_command: Command, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "results.json"
+    words = ("--format", "gradescope", "-o", str(path))
+    graded(backtrace_command, str(COURSE / "submissions" / "ben.json"), *words)
+    found = json.loads(path.read_text())
+    assert found["score"] == 12
+    assert sum(test["score"] for test in found["tests"]) == 12
+    assert {"name", "number", "score", "max_score", "status", "output", "tags", "visibility"} <= (
+        found["tests"][0].keys()
+    )
+    assert ["mul-not-swapped"] in [test["tags"] for test in found["tests"]]
+    failed = backtrace_command("grade", "no.toml", "no.json", *words)
+    assert failed.status == 2
+    assert json.loads(path.read_text())["score"] == 0
+    two = backtrace_command(
+        "grade", str(COURSE / "assignment.toml"), str(COURSE / "submissions"), *words
+    )
+    assert two.status == 2
+    assert "one" in json.loads(path.read_text())["output"]
+
+
+def test_student_text_is_never_markup(backtrace_command: Command, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "x.json"
+    hostile = "<img src=x onerror=alert(1)>"
+    answers = {"circuit": {"q": hostile, "dq": "[red]1", hostile: 3}, hostile: {}}
+    path.write_text(json.dumps({"student": f"=cmd()|{hostile}\x1b[2J", "answers": answers}))
+    for format in ("gradescope", "markdown"):
+        text = graded(backtrace_command, str(path), "--format", format)
+        assert "<img" not in text
+    for format in ("table", "csv", "json", "markdown", "gradescope"):
+        text = graded(backtrace_command, str(path), "--format", format)
+        assert "\x1b" not in text
+    row = graded(backtrace_command, str(path), "--format", "csv").splitlines()[1]
+    assert row.startswith("'=cmd")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_results_are_whole_or_absent(tmp_path: pathlib.Path, signum: int) -> None:
+    """Interrupted while a class is graded: no file, and nothing beside it."""
+    source, target = tmp_path / "class.jsonl", tmp_path / "out" / "grades.csv"
+    target.parent.mkdir()
+    os.mkfifo(source)
+    assignment = tmp_path / "a.toml"
+    assignment.write_text(ASSIGNMENT)
+    words = ["grade", str(assignment), str(source), "-o", str(target)]
+    process = subprocess.Popen([sys.executable, "-m", "backtrace", *words], stderr=subprocess.PIPE)
+    with open(source, "w") as pipe:
+        for number in range(200):
+            pipe.write(json.dumps({"student": f"s{number}", "answers": RIGHT}) + "\n")
+        pipe.flush()
+        end = time.monotonic() + 20
+        while not os.listdir(target.parent) and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signum)
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in complaint
+    assert os.listdir(target.parent) == []
