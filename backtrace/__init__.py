@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from backtrace.errors import BacktraceError
     from backtrace.gates import GATES
     from backtrace.homework.checking import check
+    from backtrace.homework.exercise import exercise
+    from backtrace.homework.grading import grade
     from backtrace.tracer import Trace, trace
 
 __version__ = "0.1.0"
-__all__ = ["GATES", "BacktraceError", "Trace", "__version__", "check", "trace"]
+__all__ = ["GATES", "BacktraceError", "Trace", "__version__", "check", "exercise", "grade", "trace"]
 
 _HOMES = {
     "BacktraceError": "backtrace.errors",
     "GATES": "backtrace.gates",
     "Trace": "backtrace.tracer",
     "check": "backtrace.homework.checking",
+    "exercise": "backtrace.homework.exercise",
+    "grade": "backtrace.homework.grading",
     "trace": "backtrace.tracer",
 }
 

@@ -6,6 +6,20 @@ import math
 from typing import Any
 
 DIGITS = 4
+BLANK_TEXT = "____"
+
+
+class Blank(float):
+    """A number, or an array of some shape, that is left out: what somebody is to write."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, shape: tuple[int, ...] = ()) -> Blank:
+        blank = super().__new__(cls, "nan")
+        blank.shape = shape
+        return blank
+
+
 _EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is a whole number in JSON
 _LARGEST_WHOLE = 1e15  # above it neighbouring floats are no longer told apart by their digits
 
@@ -13,6 +27,8 @@ _LARGEST_WHOLE = 1e15  # above it neighbouring floats are no longer told apart b
 def number(value: float, digits: int = DIGITS) -> str:
     """-12, 0.3679, 1.235e4, 6.02e23, inf; never -0, and no zeros at the end."""
     if not math.isfinite(value):
+        if isinstance(value, Blank):
+            return BLANK_TEXT
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if value == int(value) and abs(value) < _LARGEST_WHOLE:
         return str(int(value))
@@ -29,7 +45,7 @@ SHORT, _FIRST = 6, 3
 
 def array(value: Any, digits: int = DIGITS) -> str:
     """[0.2, 0.4], [[1, 2], [3, 4]]; a long one by its first entries: [[1, 2, 3, …], …]."""
-    if not getattr(value, "shape", ()):
+    if isinstance(value, Blank) or not getattr(value, "shape", ()):
         return number(value, digits)
     if value.size <= SHORT:
         return nested(value.tolist(), digits)
@@ -75,8 +91,10 @@ def _listed(value: Any) -> Any:
     return [_listed(v) for v in value] if isinstance(value, list) else plain(value)
 
 
-def plain(value: float) -> float | int | str:
-    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts."""
+def plain(value: float) -> float | int | str | None:
+    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts, a blank null."""
     if not math.isfinite(value):
+        if isinstance(value, Blank):
+            return None
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value

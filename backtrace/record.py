@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from backtrace.entries import Value, identical, is_finite, shape_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
+from backtrace.notation import Blank
 
 AGREE, DISAGREE, KINK, SKIPPED = VERDICTS = ("agree", "disagree", "kink", "skipped")
 
@@ -287,7 +288,7 @@ class Record:
         """No check disagrees and every reported number is finite."""
         if not self.has_point:
             return True
-        numbers = (self.value, *self.gradients.values())
+        numbers = [n for n in (self.value, *self.gradients.values()) if not isinstance(n, Blank)]
         is_right = not self.disagreements and DISAGREE not in {s.verdict for s in self.seconds}
         ended = self.descent is None or is_finite(self.descent.outputs[-1])
         return is_right and ended and self.fault is None and all(map(is_finite, numbers))

@@ -7,7 +7,6 @@ computed and nothing is checked again.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +15,7 @@ from backtrace.entries import kept, shape_of
 from backtrace.errors import UsageError
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
+from backtrace.notation import Blank
 from backtrace.record import (
     VERDICTS,
     Check,
@@ -170,12 +170,12 @@ def _check(saved: dict[str, Any]) -> Check:
 
 
 def _value(value: Any) -> Any:
-    """A number of the trace, or an array; null where it has no point."""
+    """A number of the trace, or an array; null is a blank."""
     if isinstance(value, list) or shape_of(value):
         import numpy as np
 
         return kept(np.array(value, dtype=float))
-    return math.nan if value is None else float(value)
+    return Blank() if value is None else float(value)
 
 
 def _local(edge: dict[str, Any]) -> Any:

@@ -23,7 +23,7 @@ FLOORS = [
     {"formula", "record"},
     {"paths"},
     {"fusion", "checks", "render"},
-    {"faults", "notes", "catalogue", "saved", "wording", "request"},
+    {"faults", "notes", "catalogue", "saved", "wording", "request", "blanks"},
     {"passes"},
     {"jacobians", "descent"},
     {"tracer"},

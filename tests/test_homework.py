@@ -7,9 +7,18 @@ import pathlib
 
 import pytest
 
+from backtrace import trace
+from backtrace.blanks import blanked
 from backtrace.errors import BacktraceError
-from backtrace.homework.checking import check
+from backtrace.formula.point import read_mapping
+from backtrace.homework import points
+from backtrace.homework.answers import from_mapping
+from backtrace.homework.assignment import read_assignment
+from backtrace.homework.checking import check, hold
+from backtrace.homework.exercise import exercise
 from backtrace.homework.mistakes import MISTAKES
+from backtrace.homework.problem import problem_of
+from backtrace.record import Granularity
 from tests.benchmarks.diagnosis import alarms, measure, problems
 from tests.conftest import Command, published, published_arrays
 
@@ -27,6 +36,7 @@ def verdicts(formula: str, point: dict, **answers: str) -> list[str]:
         ({"dx": "-4.0", "dz": "3e0"}, ["ok", "ok"]),
         ({"dz": "x+y", "dx": "z"}, ["ok", "ok"]),
         ({"dz": "x-y"}, ["wrong"]),
+        ({"dz": "sqrt((x+y)^2)"}, ["wrong"]),  # the same here, not everywhere
         ({"dx": "4", "dy": "4", "dz": "-3"}, ["sign convention"] * 3),
         ({"dx": "4", "dz": "3"}, ["wrong", "ok"]),
     ],
@@ -229,3 +239,120 @@ def test_there_must_be_an_answer_at_the_point() -> None:
         check("ln(x)", {"x": -1}, {"dx": "1"})
     with pytest.raises(BacktraceError, match="has no value"):
         check("x*y", {}, {"dx": "1"})
+
+
+# points, worksheets, exercises
+
+
+def test_a_suggested_point_tells_more_than_a_nice_one() -> None:
+    given = read_mapping({"x": 1, "y": 1})
+    found, own = points.suggest("ln(x)*sqrt(y)", {}, 0, given)
+    assert own is not None
+    assert (own.hidden > 5, found.hidden) == (True, 0)
+    assert found.apart > 2 * own.apart
+    assert found == points.suggest("ln(x)*sqrt(y)", {}, 0)[0]
+    for value in found.point.values():
+        assert value not in (0, 1)
+        assert len(repr(value)) <= 4
+
+
+def test_the_count_of_what_a_point_hides_is_the_check_s_own() -> None:
+    """Every slip that a point is said to show makes some right answer wrong."""
+    point = points.suggest("x*y + max(x, z)", {}, 3)[0].point
+    problem = problem_of("x*y + max(x, z)", read_mapping(point), Granularity())
+    graph = problem.record.graph
+    shown = 0
+    for plant in problem.plants:
+        texts = {f"d{n}": f"{plant.gradients[i]:.6g}" for n, i in graph.inputs.items()}
+        report = hold(problem, from_mapping(texts, graph, graph.output_name))
+        shown += not report.ok
+    told = points.suggest("x*y + max(x, z)", {}, 3)[0]
+    assert shown == told.mistakes - told.hidden
+
+
+def test_no_point_is_an_error() -> None:
+    with pytest.raises(BacktraceError):
+        points.suggest("sqrt(-x^2 - 1)", {})
+    with pytest.raises(BacktraceError, match="no variables"):
+        points.suggest("1 + 2", {})
+
+
+VALUES, GRADIENTS = ("5.33", "-0.8153", "-0.1153"), ("0.5791", "2.374", "0.7528")
+
+
+@pytest.mark.parametrize("kind", ["gradients", "values", "all"])
+@pytest.mark.parametrize("format", ["table", "tree", "markdown"])
+def test_a_worksheet_gives_nothing_away(kind: str, format: str, backtrace_command: Command) -> None:
+    """None of the left-out numbers is in it, and all of the others are."""
+    words = ("sin(x*y) + z", "x=1.3", "y=4.1", "z=0.7")
+    whole = backtrace_command(*words, "--format", format).out
+    shown = backtrace_command(*words, "--blank", kind, "--format", format)
+    assert (shown.status, shown.err) == (0, "")
+    for number in VALUES:
+        assert number in whole
+        assert (number in shown.out) == (kind == "gradients"), number
+    for number in GRADIENTS:
+        assert number in whole
+        assert (number in shown.out) == (kind == "values"), number
+    assert "____" in shown.out or r"\_\_\_\_" in shown.out
+    assert "agree" not in shown.out
+
+
+def test_a_worksheet_as_json(backtrace_command: Command) -> None:
+    found = json.loads(backtrace_command("x*y", "x=1.3", "y=4.1", "--blank", "all", "--json").out)
+    assert [node["value"] for node in found["nodes"]] == [1.3, 4.1, None]
+    assert found["gradients"] == {"x": None, "y": None}
+    assert found["ok"] is True
+
+
+def test_a_worksheet_of_arrays(backtrace_command: Command) -> None:
+    words = ("sum((W@x + b)^2)", "W=ones(3,9)", "x=ones(9)", "b=3", "--blank", "all")
+    for more in ((), ("--full",), ("--format", "tree"), ("--json",), ("--format", "markdown")):
+        assert backtrace_command(*words, *more).status == 0
+    assert backtrace_command(*words, "--symbolic").status == 2
+    assert backtrace_command(*words, "--explain").status == 2
+
+
+def test_a_worksheet_is_read_back() -> None:
+    found = blanked(trace("x*y", {"x": 1, "y": 2}), "all")
+    again = type(found).from_json(found.to_json())
+    assert again.show() == found.show()
+    assert "____" in again.show()
+
+
+def test_an_exercise_is_made_of_its_gates() -> None:
+    names = ["add", "mul", "max", "sigmoid", "pow", "div", "mul"]
+    for seed in range(12):
+        made = exercise(names, 1, str(seed))
+        graph = made.trace.graph
+        assert sorted(g.name for _, _, g in graph.gates()) == sorted(names)
+        assert sum(len(graph.consumers[i]) == 2 for i in graph.inputs.values()) == 1
+        assert made.trace.ok
+        assert check(made.trace.formula, dict(made.trace.point), made.answers).ok
+
+
+def test_an_exercise_is_the_same_for_the_same_seed(backtrace_command: Command) -> None:
+    words = ("exercise", "--gates", "add,mul,max", "--forks", "1", "--seed")
+    sheets = {backtrace_command(*words, seed).out for seed in ("ada", "ada", "ben", "7")}
+    assert len(sheets) == 3
+    key = json.loads(backtrace_command(*words, "ada", "--format", "json").out)
+    checked = check(key["formula"], key["point"], key["key"])
+    assert checked.ok
+    assert backtrace_command(*words, "ada", "--key").status == 0
+    problem = backtrace_command(*words, "ada", "--format", "toml").out
+    assert read_assignment(problem).worth == len(key["ask"])
+
+
+@pytest.mark.parametrize(
+    "words", [("--gates", "ad"), ("--gates", "matmul"), ("--gates", ""), ("--forks", "9")]
+)
+def test_an_exercise_that_cannot_be(words: tuple[str, ...], backtrace_command: Command) -> None:
+    ended = backtrace_command("exercise", *words)
+    assert ended.status == 2
+    assert ended.err.startswith("error: ")
+
+
+def test_an_answer_reads_no_file(tmp_path: pathlib.Path) -> None:
+    for text in (f"@{tmp_path}/x.csv", "randn(3)", "open(1)"):
+        with pytest.raises(BacktraceError):
+            check("x*y", {"x": 1, "y": 2}, {"dx": text})

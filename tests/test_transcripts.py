@@ -59,7 +59,9 @@ def run(command: str, folder: pathlib.Path) -> str:
 @pytest.fixture
 def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     for file in (ROOT / "examples").iterdir():
-        if file.suffix != ".md":
+        if file.is_dir():
+            shutil.copytree(file, tmp_path / file.name)
+        elif file.suffix != ".md":
             shutil.copy(file, tmp_path)
     return tmp_path
 

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from backtrace.cli.check import check
+from backtrace.cli.exercise import exercise
 from backtrace.cli.gates import gates
 from backtrace.cli.grade import grade
 from backtrace.cli.output import complain
@@ -51,6 +52,7 @@ class _Commands(click.Group):
                 [
                     ("backtrace check FORMULA ...", "answers held against the trace"),
                     ("backtrace grade ASSIGNMENT ...", "many answers, many people"),
+                    ("backtrace exercise", "an exercise, and its key"),
                     ("backtrace gates [NAME]", "the catalogue of gates"),
                     ("backtrace --version", "the version"),
                 ]
@@ -104,6 +106,7 @@ def command() -> None:
 
 command.add_command(trace)
 command.add_command(check)
+command.add_command(exercise)
 command.add_command(grade)
 command.add_command(gates)
 

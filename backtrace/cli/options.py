@@ -35,6 +35,7 @@ class Task:
     file: str | None
     wrt: str | None
     compare: bool
+    blank: str | None
     no_check: bool
     json_schema: bool
 
@@ -192,10 +193,16 @@ task_options = _gathered(
     click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin)."),
     click.option("--wrt", metavar="x,y", help="Only the gradients by these variables."),
     click.option("--compare", is_flag=True, help="The formula as written beside it fused."),
+    click.option(
+        "--blank",
+        type=click.Choice(["gradients", "values", "all"]),
+        metavar="WHAT",
+        help="A worksheet: leave out the gradients, the values, or all.",
+    ),
     click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes."),
     click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop."),
 )
-"""--file, --wrt, --compare, --no-check and --json-schema, handed on as one `task`."""
+"""--file, --wrt, --compare, --blank, --no-check and --json-schema, handed on as one `task`."""
 
 destination_options = _gathered(
     "destination",

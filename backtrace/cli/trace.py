@@ -81,14 +81,22 @@ def trace(
         jacobian=arrays.jacobian,
         rate=descent.rate(),
         steps=steps,
-        check=not task.no_check,
+        check=not task.no_check and not task.blank,
     )
     view = replace(look.view(to_file=destination.output is not None), full=beside.full)
     beside_file = arrays.beside(destination.output, format)
+    if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
+        raise UsageError(
+            "a worksheet has blanks only", hint="leave --compare, --explain, --paths, --forward out"
+        )
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)
-        result = run(formula, given, replace(request, tick=tick), format, view, beside, beside_file)
+        request = replace(request, tick=tick)
+        if task.blank:
+            result = _blanked(formula, given, request, format, view, task.blank)
+        else:
+            result = run(formula, given, request, format, view, beside, beside_file)
     text, outcome, is_right = result
     if destination.output is None:
         say(text)
@@ -146,6 +154,18 @@ def _traced(
     if arrays_file:
         return _without_arrays(traced, view, arrays_file), traced, traced.ok
     return render.draw(traced, format, view), traced, traced.ok
+
+
+def _blanked(
+    formula: str, given: Any, request: Any, format: str, view: Any, kind: str
+) -> tuple[str, Any, bool]:
+    """--blank: the same without its numbers."""
+    from backtrace import render
+    from backtrace.blanks import blanked
+    from backtrace.tracer import trace_given
+
+    traced = trace_given(formula, given, request)
+    return render.draw(blanked(traced, kind), format, view), traced, traced.ok
 
 
 def _compared(

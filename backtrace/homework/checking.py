@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,19 +113,25 @@ def _codes(fits: Sequence[Fit]) -> set[str]:
 
 
 def _formula_verdict(record: Record, answer: Answer) -> Verdict:
-    """A formula is right when it is the same function: at the point and at others near it."""
+    """A formula is right when it is the same function: at the point, at others near it, and at
+    others anywhere that both have a number at. (Two different functions of the kind that formulas
+    are made of do not agree at points taken at random.)"""
     assert answer.formula is not None
     exact = exact_number(record, answer)
     chance = np.random.default_rng(0)
     verdict = OK
-    for turn in range(_OTHER_POINTS):
+    for turn in range(1 + 2 * _OTHER_POINTS):
         point = dict(record.point)
-        if turn:
+        if 0 < turn <= _OTHER_POINTS:
             point = {n: x + chance.uniform(-0.3, 0.3) * (abs(x) or 1.0) for n, x in point.items()}
+        elif turn:
+            point = {n: chance.uniform(-3, 3) for n in point}
         passed = passes.run(record.graph, point, Request())
         numbers = passed.flow.upstreams if answer.is_gradient else passed.values
         expected = numbers[answer.node]
         given = answer.formula.evaluate(FLOATS, point)[answer.formula.output]
+        if turn and not (math.isfinite(expected) and math.isfinite(given)):
+            continue
         if not abs(given - expected) <= _SAME * max(abs(expected), 1.0):
             verdict = WRONG
     return Verdict(answer, exact, verdict, exact)

@@ -21,7 +21,7 @@ from backtrace.notation import number, plain
 from backtrace.render import View
 
 SCHEMA = "backtrace.grade/1"
-_NAME = 16  # cells of a student's name
+_NAME = 12  # cells of a student's name
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Writer = Callable[[Assignment, Iterable[Row], View], Iterator[str]]
@@ -38,9 +38,9 @@ def first_slip(row: Row) -> str:
     for part in row.parts:
         unread = next((mark for mark in part.marks if mark.reason), None)
         if unread is not None:
-            return f"{unread.name} cannot be read ({part.id}): {unread.reason}"
+            return f"{part.id} {unread.name} cannot be read: {unread.reason}"
         if part.code:
-            return f"{part.code} at {part.fault or 'every gradient'} ({part.id})"
+            return f"{part.code} at {part.id} {part.fault or 'gradients'}"
     missing = [f"{p.id} {m.name}" for p in row.parts for m in p.marks if m.verdict == "missing"]
     return f"missing: {', '.join(missing[:4])}{', …' * (len(missing) > 4)}" if missing else ""
 
@@ -234,7 +234,7 @@ def summary_text(
     bullet, around = ("- ", _escaped) if format == "markdown" else ("", str)
     lines_of = [
         f"{bullet}{f'{s.count:,}x'.rjust(0 if bullet else width)} {s.code} at "
-        f"{around(s.at or 'every gradient')} ({around(s.problem)})"
+        f"{around(s.at)} ({around(s.problem)})"
         for s in slips
     ]
     return view.text(what) + "\n" + "".join(f"\n{view.text(line)}" for line in lines_of) + "\n"

@@ -1,6 +1,6 @@
 """Grades submissions: every problem is traced once, every submission is a row.
 
->>> rows = grade(read_assignment(text), read_submissions(["class.jsonl"]))
+    rows = grade(text, read_submissions(["class.jsonl"]))
 
 What cannot be read earns nothing and is said; the run goes on. Same answers have the same grade
 (and are worked out once).
@@ -8,7 +8,7 @@ What cannot be read earns nothing and is said; the run goes on. Same answers hav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -18,7 +18,7 @@ from backtrace.errors import BacktraceError, visible
 from backtrace.homework.answers import Answer, read_answer
 from backtrace.homework.assignment import Assignment, Question, read_assignment
 from backtrace.homework.checking import Report, hold
-from backtrace.homework.submissions import Submission
+from backtrace.homework.submissions import Submission, submission_of
 
 MISSING, UNREADABLE = "missing", "cannot be read"
 _REMEMBERED = 20_000
@@ -170,10 +170,15 @@ def _first(report: Report | None) -> tuple[str, str]:
 
 
 def grade(
-    assignment: Assignment, submissions: Iterable[Submission], hint_level: int | None = None
+    assignment: Assignment | str,
+    submissions: Iterable[Submission | Mapping[str, Any]],
+    hint_level: int | None = None,
 ) -> Iterator[Row]:
-    """A row for every submission, in order."""
-    return map(Grader(assignment, hint_level), submissions)
+    """A row for every submission, in order, one by one. The assignment is its TOML text, or read
+    already; a submission is `{"student": ..., "answers": {"p1": {"dx": "-4"}}}`, or read already
+    (`read_submissions(paths)`). Raises UsageError for the assignment only."""
+    asked = read_assignment(assignment) if isinstance(assignment, str) else assignment
+    return map(Grader(asked, hint_level), map(submission_of, submissions))
 
 
 _grader: Grader
@@ -233,9 +238,14 @@ def summary(rows: Iterable[Row]) -> tuple[int, float, list[Slip]]:
         points += row.points
         for part in row.parts:
             if part.code:
-                counts[part.id, part.fault.removeprefix("d"), part.code] += 1
-            missing = [m for m in part.marks if m.verdict in (MISSING, UNREADABLE)]
-            for mark in missing:
-                counts[part.id, mark.name, mark.verdict] += 1
+                counts[part.id, part.fault.removeprefix("d") or "every gradient", part.code] += 1
+            unanswered = {m.verdict for m in part.marks} & {MISSING, UNREADABLE}
+            for verdict in unanswered:
+                counts[part.id, "some answer", verdict] += 1
     slips = [Slip(*key, count) for key, count in counts.items()]
-    return students, points, sorted(slips, key=lambda s: (-s.count, s.problem, s.at, s.code))
+    return students, points, sorted(slips, key=_mistakes_first)
+
+
+def _mistakes_first(slip: Slip) -> tuple[bool, int, str, str, str]:
+    is_unanswered = slip.code in (MISSING, UNREADABLE)
+    return is_unanswered, -slip.count, slip.problem, slip.at, slip.code

@@ -62,6 +62,7 @@ def suggest(
     shapes: Mapping[str, Shape],
     seed: int = 0,
     given: Mapping[str, Given] | None = None,
+    tries: int = _TRIES,
 ) -> tuple[Telling, Telling | None]:
     """The most telling of many points, and the same of the point that is given, if it is whole.
     `shapes` are those of the variables that are arrays. Raises UsageError where no point has only
@@ -69,23 +70,36 @@ def suggest(
     graph = parse(formula, shapes.keys())
     if not graph.inputs:
         raise UsageError("the formula has no variables, so there is no point to choose")
-    tried = list(_tried(formula, graph, shapes, seed))
+    tried = list(_tried(formula, graph, shapes, seed, tries))
     own = None
     if given and set(given) == set(graph.inputs):
         own = _seen(problem_of(formula, given, Granularity()))
     mistakes = {key for seen in [*tried, *([own] if own else [])] for key in seen.answers}
     found = [(seen, seen.telling(mistakes)) for seen in tried]
-    best = max(
-        found, key=lambda f: (f[1].apart, -f[1].hidden, -_plain_numbers(f[0].problem.record))
-    )
+    best = max(found, key=_rank)
     return best[1], own.telling(mistakes) if own else None
 
 
-def _tried(formula: str, graph: Graph, shapes: Mapping[str, Shape], seed: int) -> Iterator[_Seen]:
+def _rank(found: tuple[_Seen, Telling]) -> tuple[int, ...]:
+    """No saturated sigmoids and no huge numbers; then what tells most; then what reads best."""
+    seen, told = found
+    record = seen.problem.record
+    return -_extremes(record), told.apart, -told.hidden, -_plain_numbers(record)
+
+
+def _extremes(record: Record) -> int:
+    """How many numbers are very large or small."""
+    sizes = [np.ravel(np.abs(number)) for number in (*record.values, *record.upstreams)]
+    return sum(int(np.sum((n != 0) & ((n < _LEAST) | (n > _MOST)))) for n in sizes)
+
+
+def _tried(
+    formula: str, graph: Graph, shapes: Mapping[str, Shape], seed: int, tries: int
+) -> Iterator[_Seen]:
     """The points where every number is finite: fewer of a large graph."""
     chance = random.Random(seed)
     last: BacktraceError | None = None
-    tries, tried = _TRIES, 0
+    tried = 0
     while tries > 0:
         tries -= 1
         given = read_mapping(_candidate(graph, shapes, chance))
@@ -142,15 +156,14 @@ def _sizes(chance: random.Random) -> Iterator[float]:
 
 
 def _plain_numbers(record: Record) -> int:
-    """How many numbers of a trace do not tell: 0, 1, equal to another, very large or small, or near
-    a kink."""
+    """How many numbers of a trace do not tell: 0, 1, equal to another, or near a kink."""
     graph = record.graph
     found = 0
     values = [abs(v) for v in record.values if not shape_of(v)]
     gradients = [abs(v) for i, v in enumerate(record.upstreams) if i != graph.output]
     for numbers in (values, [g for g in gradients if not shape_of(g)]):
         found += len(numbers) - len({f"{number:.3g}" for number in numbers})
-        found += sum(n in (0.0, 1.0) or not _LEAST <= n <= _MOST for n in numbers)
+        found += sum(n in (0.0, 1.0) for n in numbers)
     for _, node, gate in graph.gates():
         if gate.kink is None:
             continue

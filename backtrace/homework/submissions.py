@@ -116,6 +116,16 @@ def _json(data: bytes) -> Any:
         raise _Broken(f"not JSON: {error}") from None
 
 
+def submission_of(entry: Submission | Mapping[str, Any]) -> Submission:
+    """From Python: {"student": ..., "answers": ...}."""
+    if isinstance(entry, Submission):
+        return entry
+    try:
+        return _submission(entry, "", "?")
+    except _Broken as broken:
+        return Submission("?", "", reasons=(str(broken),))
+
+
 def _submission(entry: Any, source: str, default: str) -> Submission:
     """From {"student", "answers"} or {"student", "problem", "answers"}."""
     if not isinstance(entry, dict):

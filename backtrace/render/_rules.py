@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from backtrace.entries import all_at, shape_of
 from backtrace.gates.shapes import Shape, matrix_product, say, size
+from backtrace.notation import Blank
 from backtrace.record import Edge, Record
 from backtrace.render._view import View
 
@@ -128,7 +129,9 @@ def shape_note(shape: Shape) -> str:
 def local_text(edge: Edge, view: View) -> str:
     """The local gradient: the diagonal, or one number where that is the same for every entry."""
     local = edge.local
-    return view.value(local * 1.0) if shape_of(local) else view.number(local)
+    if isinstance(local, Blank) or not shape_of(local):
+        return view.number(local)
+    return view.value(local * 1.0)
 
 
 def shown_products(edge: Edge, view: View) -> Iterator[tuple[str, str, str]]:
@@ -138,7 +141,7 @@ def shown_products(edge: Edge, view: View) -> Iterator[tuple[str, str, str]]:
     if not shape_of(edge.downstream):
         yield view.number(edge.upstream), view.number(edge.local), view.number(edge.downstream)
         return
-    if edge.downstream.size > _MOST_PRODUCTS:
+    if isinstance(edge.downstream, Blank) or edge.downstream.size > _MOST_PRODUCTS:
         return
     for place in itertools.product(*map(range, edge.downstream.shape)):
         u, s, d = map(view.number, all_at((edge.upstream, edge.local, edge.downstream), place))

@@ -11,7 +11,7 @@ from typing import Any
 from backtrace.entries import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
-from backtrace.notation import DIGITS, array, nested, norm, number
+from backtrace.notation import BLANK_TEXT, DIGITS, Blank, array, nested, norm, number
 
 _ASCII = str.maketrans(
     {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->", "²": "2"}
@@ -43,7 +43,7 @@ class View:
 
     def value(self, value: Any) -> str:
         """A number, or an array: short ones in full, long ones by what can be said in a line."""
-        if self.full and shape_of(value):
+        if self.full and shape_of(value) and not isinstance(value, Blank):
             return nested(value.tolist(), self.digits)
         return self.text(array(value, self.digits))
 
@@ -81,6 +81,8 @@ def products_are_rounded(shown: list[tuple[str, str, str]]) -> bool:
     with localcontext() as context:
         context.prec = 60
         for numbers in shown:
+            if BLANK_TEXT in numbers:
+                continue
             upstream, local, downstream = map(Decimal, numbers)
             is_finite = upstream.is_finite() and local.is_finite() and downstream.is_finite()
             if is_finite and upstream * local != downstream:

@@ -9,7 +9,7 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.entries import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import plain, plain_list
+from backtrace.notation import Blank, plain, plain_list
 from backtrace.record import Check, Edge, Fault, Record
 from backtrace.render._rules import repeated, rule_of
 from backtrace.render._sections import objects
@@ -138,6 +138,8 @@ def _number(record: Record, value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """A number as JSON has it; an array stays one until it is written."""
+    if isinstance(value, Blank):
+        return None
     return value if shape_of(value) else plain(float(value))
 
 
