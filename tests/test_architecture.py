@@ -21,7 +21,7 @@ FLOORS = [
     {"graph", "files"},
     {"engine"},
     {"formula", "record"},
-    {"paths"},
+    {"paths", "layout"},
     {"fusion", "checks", "render"},
     {"faults", "notes", "catalogue", "saved", "wording", "request", "blanks"},
     {"passes"},

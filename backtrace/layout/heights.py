@@ -1,0 +1,159 @@
+"""How high every place stands: near what it is wired to, in its column's order, never too close.
+
+Each column is solved exactly, in turn, by isotonic regression (pool adjacent violators: Ayer et al.
+1955); then what can be straight is made straight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from backtrace.layout.layers import Layered
+
+_ROUNDS, _FEW_ROUNDS = 80, 24
+_MANY = 400  # places
+_BOTH_SIDES_FROM = 8
+_STRAIGHTEN = 12
+_TIGHT = 0.6  # of the gap, between wires that pass
+
+Offset = Callable[[int, int], float]
+"""How far from its middle a gate takes in its k-th wire."""
+
+
+def least_squares(
+    wanted: Sequence[float], weights: Sequence[float], gaps: Sequence[float]
+) -> list[float]:
+    """The y that minimise the sum of weight * (y - wanted)^2 with y[i+1] - y[i] >= gaps[i]."""
+    shifts = [0.0]
+    for gap in gaps:
+        shifts.append(shifts[-1] + gap)
+    blocks: list[list[float]] = []  # the sum of weights, of weight * target, and how many
+    for target, weight, shift in zip(wanted, weights, shifts, strict=True):
+        blocks.append([weight, weight * (target - shift), 1])
+        while len(blocks) > 1 and blocks[-2][1] * blocks[-1][0] >= blocks[-1][1] * blocks[-2][0]:
+            weight_sum, target_sum, count = blocks.pop()
+            blocks[-1][0] += weight_sum
+            blocks[-1][1] += target_sum
+            blocks[-1][2] += count
+    flat = [target / weight for weight, target, count in blocks for _ in range(int(count))]
+    return [y + shift for y, shift in zip(flat, shifts, strict=True)]
+
+
+class Heights:
+    """`sizes` is how high each place is; `gap` what is free between two of a column."""
+
+    def __init__(
+        self,
+        graph: Layered,
+        columns: list[list[int]],
+        sizes: Sequence[float],
+        gap: float,
+        offset: Offset,
+    ) -> None:
+        self._graph = graph
+        self._columns = columns
+        self._sizes = sizes
+        self._gap = gap
+        self.y = [0.0] * len(graph.column)
+        self._position = {place: k for column in columns for k, place in enumerate(column)}
+        # every wire's end at each place: (the other place, how far off the middle, its weight)
+        self._left: list[list[tuple[int, float, float]]] = [[] for _ in graph.column]
+        self._right: list[list[tuple[int, float, float]]] = [[] for _ in graph.column]
+        for place, sources in enumerate(graph.before):
+            for k, source in enumerate(sources):
+                off, weight = offset(place, k), self._weight(source, place)
+                self._left[place].append((source, -off, weight))
+                self._right[source].append((place, off, weight))
+
+    def solve(self) -> list[float]:
+        for column in self._columns:
+            self._stack(column)
+        places = len(self._graph.column)
+        rounds = _ROUNDS if places < _MANY else _FEW_ROUNDS
+        for turn in range(rounds):
+            indices = range(len(self._columns))
+            for index in indices if turn % 2 == 0 else reversed(indices):
+                self._settle(self._columns[index], turn)
+        runs = sorted(self._runs(), key=len, reverse=True)
+        for _ in range(_STRAIGHTEN):
+            for run in runs:
+                self._straighten(run)
+        return self.y
+
+    def _weight(self, source: int, place: int) -> float:
+        """Long wires are straight before short ones; then chains of gates."""
+        passages = self._graph.is_passage(source) + self._graph.is_passage(place)
+        if passages:
+            return 60.0 if passages == 2 else 8.0
+        return 2.0 if len(self._graph.before[place]) == 1 else 1.0
+
+    def _between(self, upper: int, lower: int) -> float:
+        is_tight = self._graph.is_passage(upper) or self._graph.is_passage(lower)
+        free = self._gap * (_TIGHT if is_tight else 1.0)
+        return (self._sizes[upper] + self._sizes[lower]) / 2 + free
+
+    def _stack(self, column: list[int]) -> None:
+        """One under the other, centred."""
+        top = 0.0
+        for k, place in enumerate(column):
+            top += self._between(column[k - 1], place) if k else 0.0
+            self.y[place] = top
+        for place in column:
+            self.y[place] -= top / 2
+
+    def _settle(self, column: list[int], turn: int) -> None:
+        wanted, weights = [], []
+        for place in column:
+            left, right = self._left[place], self._right[place]
+            if turn >= _BOTH_SIDES_FROM:
+                ends = left + right
+            else:
+                ends = (left if turn % 2 == 0 else right) or left or right
+            total = sum(weight for _, _, weight in ends)
+            pull = sum(weight * (self.y[other] + off) for other, off, weight in ends)
+            wanted.append(pull / total if total else self.y[place])
+            weights.append(total or 0.01)
+        gaps = [self._between(a, b) for a, b in pairwise(column)]
+        for place, y in zip(column, least_squares(wanted, weights, gaps), strict=True):
+            self.y[place] = y
+
+    def _runs(self) -> list[list[int]]:
+        """Chains that are to be straight: long wires, and gates of one input after one another."""
+        graph = self._graph
+        following: dict[int, int] = {}
+        for place, users in enumerate(graph.after):
+            for user in users:
+                is_long = graph.is_passage(user) and (
+                    graph.is_passage(place) or (not graph.before[place] and len(users) == 1)
+                )
+                if is_long or (len(graph.before[user]) == 1 and len(users) == 1):
+                    following[place] = user
+        heads = set(following) - set(following.values())
+        runs = []
+        for head in sorted(heads):
+            run = [head]
+            while run[-1] in following:
+                run.append(following[run[-1]])
+            runs.append(run)
+        alone = set(range(len(graph.column))) - set(following) - set(following.values())
+        return runs + [[place] for place in sorted(alone)]
+
+    def _straighten(self, run: list[int]) -> None:
+        """Moves a chain as one, to where it is wired to, as far as its neighbours let it."""
+        inside = set(run)
+        least, most, pull, total = -1e9, 1e9, 0.0, 1e-9
+        for place in run:
+            column = self._columns[self._graph.column[place]]
+            k = self._position[place]
+            if k:
+                least = max(least, self.y[column[k - 1]] + self._between(column[k - 1], place))
+            if k + 1 < len(column):
+                most = min(most, self.y[column[k + 1]] - self._between(place, column[k + 1]))
+            for other, off, _ in (*self._left[place], *self._right[place]):
+                if other not in inside:
+                    pull += self.y[other] + off
+                    total += 1
+        if least <= most + 1e-6 and total > 0.5:
+            for place in run:
+                self.y[place] = max(least, min(most, pull / total))

@@ -1,0 +1,380 @@
+"""A trace as a drawing: gates, wires with their numbers, dots where a value branches, boxes round
+groups. In the pictures' own units (1 is a pixel of the SVG, 0.02 cm on paper); formats draw it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from backtrace.entries import Value, shape_of
+from backtrace.errors import UsageError
+from backtrace.formula.printer import expressions, label
+from backtrace.gates.shapes import say
+from backtrace.layout import Layout, arrange
+from backtrace.notation import Blank
+from backtrace.record import Record
+from backtrace.render._view import View
+
+MOST_NODES = 4000
+MANY_GATES = 60
+RADIUS, PORT = 22.0, 16.0
+_HEIGHT = 46.0  # of a gate, with the numbers on its wire
+_MARGIN = 24.0
+_ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
+_FRAME = 12.0  # from a gate to the frame round it
+_PAD = 7.0  # on both sides of a number
+_LONGEST = 18  # characters of a value on a wire
+TITLE_SIZE, TITLE_LINE, _MOST_LINES = 15.0, 22.0, 4
+NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
+_COMMUTE = ("add", "mul", "max", "min")
+_SYMBOLS = {
+    "mul": "×",
+    "add": "+",
+    "sub": "−",
+    "div": "÷",
+    "matmul": "@",
+    "sigmoid": "σ",
+    "sum": "Σ",
+}
+_WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
+_WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A node: the middle of its shape, and the stub of wire to its right with the numbers on it.
+
+    kind       gate, input or constant
+    label      in the shape (a gate), or in its place (an input's name)
+    width      of the shape, and its height; a circle where both are twice RADIUS
+    wire       where the stub begins and ends; numbers where these begin
+    value      above the wire; gradient below; a blank is None
+    name       of a stage; shape of an array: small, above the value
+    title      what the gate computes, in a line
+    """
+
+    index: int
+    kind: str
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    wire: tuple[float, float]
+    numbers: float
+    value: str | None
+    gradient: str | None
+    name: str
+    shape: str
+    title: str
+
+    @property
+    def is_circle(self) -> bool:
+        return self.width == self.height == 2 * RADIUS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A wire from a stub's end to a gate: points, with a curve and a straight piece by turns. Where
+    its source branches, `gradient` is what this branch carries back, written at `at`."""
+
+    source: int
+    gate: int
+    operand: int
+    points: tuple[tuple[float, float], ...]
+    is_branch: bool
+    gradient: str | None
+    at: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A dashed box round gates that spell out a bigger one."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    title: tuple[str, ...]
+    width: float
+    height: float
+    signs: tuple[Sign, ...]
+    lines: tuple[Line, ...]
+    frames: tuple[Frame, ...]
+    dots: tuple[tuple[float, float], ...]
+    note: str
+
+
+def scene(record: Record, view: View) -> Scene:
+    """The drawing of a record. Raises UsageError for a graph that no picture can show."""
+    graph = record.graph
+    if len(graph.nodes) > MOST_NODES:
+        what = f"a picture of {len(graph.nodes):,} nodes shows nothing"
+        raise UsageError(what, hint="--fuse, or named gates of your own; --format jsonl has all")
+    wires = [(source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources]
+    is_free = [node.gate is not None and node.gate.name in _COMMUTE for node in graph.nodes]
+    tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
+    sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
+    return _Drawing(record, view, arrange(sizes, wires, is_free, port=PORT)).scene()
+
+
+def _tall(inputs: int) -> float:
+    """The height of a gate: a circle's, or more where many wires come in."""
+    return 2 * RADIUS if inputs <= 2 else PORT * inputs + 10.0
+
+
+def text_width(text: str, size: float) -> float:
+    """Of DejaVu Sans or Verdana, about."""
+    return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else 0.63) for c in text)
+
+
+def number_text(value: Value, view: View) -> str | None:
+    """A number with a true minus; an array by its first entries, or its norm; None for a blank."""
+    if isinstance(value, Blank):
+        return None
+    text = view.value(value)
+    if len(text) > _LONGEST and shape_of(value):
+        text = f"norm {view.number(_norm(value))}"
+    return text.replace("-", "−")
+
+
+def _norm(value: Value) -> float:
+    return float(float((value * value).sum()) ** 0.5)
+
+
+def symbol(text: str) -> str:
+    """What stands in a gate: × for mul, ×−1 for *-1."""
+    return _SYMBOLS.get(text, text.replace("*", "×").replace("-", "−"))
+
+
+class _Drawing:
+    def __init__(self, record: Record, view: View, layout: Layout) -> None:
+        self.record = record
+        self.view = view
+        self.layout = layout
+        self._texts = expressions(record.graph)
+        is_framed = not record.granularity.is_fused
+        self._closing = {max(group.members) for group in record.groups if is_framed}
+        self._shown = [self._numbers(index) for index in range(len(record.graph.nodes))]
+        self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
+        self._middle, self._half, self._end = self._columns()
+        self._width = max(self._end[-1] + _MARGIN, 320.0)
+        self._title = _wrapped(view.formula(record.formula), self._width - 2 * _MARGIN)
+        self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
+        self._top += _HEIGHT / 2 - min(layout.y, default=0.0)
+
+    def scene(self) -> Scene:
+        signs = tuple(self._sign(index) for index in range(len(self.record.graph.nodes)))
+        low = max(self.layout.y, default=0.0) + self._top + _HEIGHT / 2 + _MARGIN
+        gates = self.record.graph.gate_count
+        note = f"{gates:,} gates: made to be panned over; --fuse makes it smaller"
+        has_note = gates > MANY_GATES
+        return Scene(
+            tuple(self._title),
+            self._width,
+            low + (TITLE_LINE if has_note else 0.0),
+            signs,
+            tuple(self._lines()),
+            tuple(self._frames(signs)),
+            self._dots(signs),
+            note if has_note else "",
+        )
+
+    def _numbers(self, index: int) -> tuple[str | None, str | None]:
+        if not self.record.has_point:
+            return "", ""
+        record = self.record
+        return (
+            number_text(record.values[index], self.view),
+            number_text(record.upstreams[index], self.view),
+        )
+
+    def _label(self, index: int) -> tuple[str, float]:
+        """What is in the shape, and how wide that is."""
+        node = self.record.graph.nodes[index]
+        if node.gate is not None:
+            text = self.view.text(symbol(label(node)))
+            width = text_width(text, LABEL_SIZE)
+            return text, 2 * RADIUS if width <= 36.0 else width + 22.0
+        text = self.view.text(node.name or self._texts[index])
+        return text, text_width(text, NAME_SIZE) + 4.0
+
+    def _columns(self) -> tuple[list[float], list[float], list[float]]:
+        """The middle of every column's shapes, half their width, and where its stubs end."""
+        count = max(self.layout.column, default=0) + 1
+        half, stub, lead = [0.0] * count, [0.0] * count, [0.0] * count
+        for index, (_, width) in enumerate(self._labels):
+            column = self.layout.column[index]
+            half[column] = max(half[column], width / 2)
+            stub[column] = max(stub[column], self._stub(index))
+        consumers = self.record.graph.consumers
+        for index, sources in enumerate(self.record.graph.inputs_of):
+            column = self.layout.column[index]
+            for operand, source in enumerate(sources):
+                if len(consumers[source]) > 1:
+                    text = self._branch(index, operand)
+                    width = text_width(text if text is not None else "____", BRANCH_SIZE)
+                    lead[column] = max(lead[column], width + 10.0)
+        routing = self._routing(count)
+        self._lead = lead
+        middle, end = [], []
+        x = _MARGIN
+        for column in range(count):
+            x += half[column] + (lead[column] + routing[column] if column else 0.0)
+            middle.append(x)
+            x += half[column] + stub[column]
+            end.append(x)
+        return middle, half, end
+
+    def _routing(self, count: int) -> list[float]:
+        """The room before every column: less where all wires come straight."""
+        found = [_STRAIGHT] * count
+        for number, chain in enumerate(self.layout.chains):
+            for source, place in pairwise(chain):
+                port = self.layout.ports[number] if place == chain[-1] else 0.0
+                if abs(self.layout.y[place] + port - self.layout.y[source]) > 1.0:
+                    found[self.layout.column[place]] = _ROUTING
+        return found
+
+    def _stub(self, index: int) -> float:
+        value, gradient = self._shown[index]
+        name = self._name(index)
+        above = text_width(value if value is not None else "____", NUMBER_SIZE)
+        above += text_width(f"{name} ", NUMBER_SIZE) if name else 0.0
+        below = text_width(gradient if gradient is not None else "____", NUMBER_SIZE)
+        shape = text_width(self._shape(index), BRANCH_SIZE)
+        return max(above, below, shape, 20.0) + 2 * _PAD + self._indent(index)
+
+    def _indent(self, index: int) -> float:
+        """How far its numbers are from the gate: outside the frame that it closes."""
+        return _FRAME if index in self._closing else 0.0
+
+    def _name(self, index: int) -> str:
+        node = self.record.graph.nodes[index]
+        return self.view.text(node.name) if node.gate is not None else ""
+
+    def _shape(self, index: int) -> str:
+        shape = shape_of(self.record.values[index])
+        return say(shape).replace("x", "×") if shape else ""
+
+    def _sign(self, index: int) -> Sign:
+        node = self.record.graph.nodes[index]
+        column = self.layout.column[index]
+        text, width = self._labels[index]
+        kind = "gate" if node.gate is not None else "input" if node.is_input else "constant"
+        x = self._middle[column]
+        if kind != "gate":  # names end where their wires begin
+            x += self._half[column] - width / 2
+        value, gradient = self._shown[index]
+        return Sign(
+            index,
+            kind,
+            text,
+            x,
+            self.layout.y[index] + self._top,
+            width,
+            _tall(len(node.inputs)),
+            (x + width / 2, self._end[column]),
+            x + width / 2 + _PAD + self._indent(index),
+            value,
+            gradient,
+            self._name(index),
+            self._shape(index),
+            self._sentence(index),
+        )
+
+    def _sentence(self, index: int) -> str:
+        """`#3 add: x + y = 3, gradient -4`: what is read out."""
+        node, view, record = self.record.graph.nodes[index], self.view, self.record
+        what = view.formula(self._texts[index])
+        head = f"#{index} {label(node)}: {what}" if node.gate is not None else what
+        if not record.has_point:
+            return view.text(head)
+        value, gradient = view.value(record.values[index]), view.value(record.upstreams[index])
+        return view.text(f"{head} = {value}, gradient {gradient}")
+
+    def _lines(self) -> Iterator[Line]:
+        consumers = self.record.graph.consumers
+        number = 0
+        for gate, sources in enumerate(self.record.graph.inputs_of):
+            for operand, source in enumerate(sources):
+                is_branch = len(consumers[source]) > 1
+                points = self._way(number, is_branch)
+                text = self._branch(gate, operand) if is_branch else ""
+                column = self.layout.column[gate]
+                left = self._middle[column] - self._half[column] - self._lead[column]
+                at = (left + 2, points[-1][1])
+                yield Line(source, gate, operand, points, is_branch, text, at)
+                number += 1
+
+    def _branch(self, gate: int, operand: int) -> str | None:
+        """What a branch carries back."""
+        if not self.record.has_point:
+            return ""
+        return number_text(self.record.downstreams[gate][operand], self.view)
+
+    def _way(self, number: int, is_branch: bool) -> tuple[tuple[float, float], ...]:
+        """From the stub through the passages to the port; a pair of points is a straight piece."""
+        chain = self.layout.chains[number]
+        column, y = self.layout.column, self.layout.y
+        first, gate = chain[0], chain[-1]
+        points = [(self._end[column[first]], y[first] + self._top)]
+        for place in chain[1:-1]:
+            at = column[place]
+            height = y[place] + self._top
+            points += [(self._middle[at] - self._half[at], height), (self._end[at], height)]
+        port = self.layout.ports[number]
+        height = y[gate] + self._top + port
+        at = column[gate]
+        edge = self._middle[at] - self._half[at]
+        _, width = self._labels[gate]
+        end = self._middle[at] - width / 2
+        if width == _tall(len(self.record.graph.inputs_of[gate])) == 2 * RADIUS:
+            end = self._middle[at] - math.sqrt(RADIUS**2 - port**2)
+        points.append((edge - (self._lead[at] if is_branch else 0.0), height))
+        points.append((end, height))
+        return tuple(points)
+
+    def _dots(self, signs: tuple[Sign, ...]) -> tuple[tuple[float, float], ...]:
+        consumers = self.record.graph.consumers
+        return tuple((sign.wire[1], sign.y) for sign in signs if len(consumers[sign.index]) > 1)
+
+    def _frames(self, signs: tuple[Sign, ...]) -> Iterator[Frame]:
+        """Round the groups that could be fused, where nothing else stands inside."""
+        if self.record.granularity.is_fused:
+            return
+        for group in self.record.groups:
+            inside = set(group.members)
+            left = min(signs[m].x - signs[m].width / 2 for m in inside) - _FRAME
+            right = max(signs[m].x + signs[m].width / 2 for m in inside) + _FRAME
+            top = min(signs[m].y - signs[m].height / 2 for m in inside) - 14
+            low = max(signs[m].y + signs[m].height / 2 for m in inside) + 14
+            others = [sign for sign in signs if sign.index not in inside]
+            if not any(left < s.x < right and top < s.y < low for s in others):
+                yield Frame(self.view.text(group.gate), left, top, right - left, low - top)
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    """The formula in lines of this width, broken after an operator, a comma or a semicolon."""
+    longest = max(20, int(width / (TITLE_SIZE * 0.63)))
+    lines: list[str] = []
+    while text and len(lines) < _MOST_LINES:
+        if len(text) <= longest:
+            lines.append(text)
+            text = ""
+            continue
+        breaks = [k for k in range(longest // 2, longest) if text[k] in " ,;+-*/"]
+        cut = breaks[-1] + 1 if breaks else longest
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    if text:
+        lines[-1] = lines[-1][:-1] + "…"
+    return lines

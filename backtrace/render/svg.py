@@ -1,0 +1,224 @@
+"""a picture: the lecture's drawing, values above the wires and gradients below, light and dark"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from html import escape
+
+from backtrace.record import Record
+from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
+from backtrace.render._scene import (
+    BRANCH_SIZE,
+    LABEL_SIZE,
+    NAME_SIZE,
+    NUMBER_SIZE,
+    RADIUS,
+    TITLE_LINE,
+    TITLE_SIZE,
+    Frame,
+    Line,
+    Scene,
+    Sign,
+    scene,
+    text_width,
+)
+from backtrace.render._view import View
+
+SUFFIX = ".svg"
+
+_MARGIN = 24.0
+_LONGEST_DESCRIPTION = 40  # nodes
+_SUBSCRIPT = re.compile(r"([^\W\d]+?)_?(\d+)")
+_BLANK = (46.0, 15.0)
+
+
+def render(record: Record, view: View) -> str:
+    drawn = scene(record, view)
+    name = hashlib.sha256(f"{record.formula}{dict(record.point)}".encode()).hexdigest()[:6]
+    return draw(drawn, f"b{name}", _description(drawn, view))
+
+
+def draw(drawn: Scene, name: str, description: str) -> str:
+    """The drawing; ids and classes begin with `name`, so that two pictures share a page."""
+    width, height = number(drawn.width), number(drawn.height)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">',
+        f'<title id="{name}-t">{escape(" ".join(drawn.title))}</title>',
+        f'<desc id="{name}-d">{escape(description)}</desc>',
+        f"<style>{_style(name)}</style>",
+        f'<rect class="{name}-g" width="100%" height="100%"/>',
+        *_title(drawn, name),
+        *(piece for frame in drawn.frames for piece in _frame(frame, name)),
+        *(piece for line in drawn.lines for piece in _line(line, name)),
+        *(
+            f'<circle class="{name}-dot" cx="{number(x)}" cy="{number(y)}" r="3.2"/>'
+            for x, y in drawn.dots
+        ),
+        *(_sign(sign, name) for sign in drawn.signs),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def number(value: float) -> str:
+    """At most two decimals: bytes that are the same on every machine."""
+    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0") if value else "0"
+
+
+def _description(drawn: Scene, view: View) -> str:
+    """Every value, for those who cannot see it."""
+    sentences = [sign.title for sign in drawn.signs[:_LONGEST_DESCRIPTION]]
+    if len(drawn.signs) > _LONGEST_DESCRIPTION:
+        sentences.append(f"and {len(drawn.signs) - _LONGEST_DESCRIPTION:,} more")
+    return view.text("; ".join(sentences))
+
+
+def _style(name: str) -> str:
+    rules = [
+        f".{name}-x{{font-family:{FONT};font-size:{number(NUMBER_SIZE)}px}}",
+        f".{name}-b{{font-family:{FONT};font-size:{number(BRANCH_SIZE)}px}}",
+        f".{name}-l{{font-family:{FONT};font-size:{number(LABEL_SIZE)}px;text-anchor:middle}}",
+        f".{name}-n{{font-family:{NAME_FONT};font-size:{number(NAME_SIZE)}px;font-style:italic;"
+        "text-anchor:end}",
+        f".{name}-h{{font-family:{FONT};font-size:{number(TITLE_SIZE)}px}}",
+        f".{name}-w,.{name}-f,.{name}-o,.{name}-e{{fill:none;stroke-width:1.6}}",
+        f".{name}-o{{stroke-width:2}}.{name}-f{{stroke-width:1.5;stroke-dasharray:6 4}}",
+        f".{name}-e{{stroke-width:1;stroke-dasharray:2 2}}",
+        _colours(name, LIGHT),
+        f"@media (prefers-color-scheme:dark){{{_colours(name, DARK)}}}",
+    ]
+    return "".join(rules)
+
+
+def _colours(name: str, ink: Ink) -> str:
+    fills = {
+        "g": ink.ground,
+        "v": ink.value,
+        "r": ink.gradient,
+        "l": ink.ink,
+        "n": ink.ink,
+        "h": ink.ink,
+        "dot": ink.wire,
+        "k": ink.frame,
+        "q": ink.quiet,
+        "m": ink.ground,
+    }
+    strokes = {"w": ink.wire, "e": ink.quiet}
+    rules = [f".{name}-{part}{{fill:{colour}}}" for part, colour in fills.items()]
+    rules += [f".{name}-{part}{{stroke:{colour}}}" for part, colour in strokes.items()]
+    rules.append(f".{name}-o{{stroke:{ink.ink};fill:{ink.ground}}}")
+    rules.append(f".{name}-f{{stroke:{ink.frame};fill:{ink.frame_ground}}}")
+    return "".join(rules)
+
+
+def _title(drawn: Scene, name: str) -> Iterator[str]:
+    y = _MARGIN + TITLE_SIZE
+    for line in drawn.title:
+        yield _text(f"{name}-h", _MARGIN, y, escape(line))
+        y += TITLE_LINE
+    if drawn.note:
+        yield _text(f"{name}-b {name}-q", _MARGIN, drawn.height - 12, escape(drawn.note))
+
+
+def _text(classes: str, x: float, y: float, content: str) -> str:
+    return f'<text class="{classes}" x="{number(x)}" y="{number(y)}">{content}</text>'
+
+
+def _frame(frame: Frame, name: str) -> Iterator[str]:
+    """A dashed box whose label sits in a notch of its top border."""
+    x, y = number(frame.x), number(frame.y)
+    size = f'width="{number(frame.width)}" height="{number(frame.height)}"'
+    yield f'<rect class="{name}-f" x="{x}" y="{y}" {size} rx="12"/>'
+    width = text_width(frame.label, NUMBER_SIZE) + 10
+    notch = f'x="{number(frame.x + 16)}" y="{number(frame.y - 8)}" width="{number(width)}"'
+    yield f'<rect class="{name}-m" {notch} height="16"/>'
+    yield _text(f"{name}-x {name}-k", frame.x + 21, frame.y + 5, escape(frame.label))
+
+
+def _line(line: Line, name: str) -> Iterator[str]:
+    yield (
+        f'<path id="{name}-w{line.gate}-{line.operand}" class="{name}-w" d="{path(line.points)}"/>'
+    )
+    if line.is_branch:
+        x, y = line.at
+        if line.gradient is None:
+            yield _blank(x, y + 3, name, 0.75)
+        elif line.gradient:
+            yield _text(f"{name}-b {name}-r", x, y + 12, escape(line.gradient))
+
+
+def path(points: tuple[tuple[float, float], ...]) -> str:
+    """A curve to every passage and to the gate, a straight line along it."""
+    (x, y), *rest = points
+    pieces = [f"M{number(x)} {number(y)}"]
+    for index, (to_x, to_y) in enumerate(rest):
+        if index % 2 == 1 or abs(to_y - y) < 0.01:
+            pieces.append(f"L{number(to_x)} {number(to_y)}")
+        else:
+            middle = number((x + to_x) / 2)
+            ends = f"{middle} {number(y)} {middle} {number(to_y)}"
+            pieces.append(f"C{ends} {number(to_x)} {number(to_y)}")
+        x, y = to_x, to_y
+    return "".join(pieces)
+
+
+def _sign(sign: Sign, name: str) -> str:
+    begin, end = sign.wire
+    pieces = [
+        f'<g id="{name}-{sign.index}"><title>{escape(sign.title)}</title>',
+        f'<path class="{name}-w" d="M{number(begin)} {number(sign.y)}H{number(end)}"/>',
+    ]
+    if sign.kind == "gate":
+        pieces.append(_shape(sign, name))
+        pieces.append(_text(f"{name}-l", sign.x, sign.y + 5, escape(sign.label)))
+    else:
+        classes = f"{name}-n" if sign.kind == "input" else f"{name}-n {name}-q"
+        pieces.append(_text(classes, begin - 4, sign.y + 5, _subscripted(sign.label)))
+    pieces += _numbers(sign, name, sign.numbers)
+    return "".join([*pieces, "</g>"])
+
+
+def _numbers(sign: Sign, name: str, x: float) -> Iterator[str]:
+    """The stage's name, the value and the array's shape above the wire, the gradient below."""
+    start = x
+    if sign.name:
+        yield _text(f"{name}-x {name}-l0 {name}-h", x, sign.y - 6, escape(sign.name))
+        start += text_width(f"{sign.name} ", NUMBER_SIZE) + 4
+    if sign.value is None:
+        yield _blank(start, sign.y - 6 - 13, name)
+    elif sign.value:
+        yield _text(f"{name}-x {name}-v", start, sign.y - 6, escape(sign.value))
+    if sign.shape:
+        yield _text(f"{name}-b {name}-q", x, sign.y - 6 - NUMBER_SIZE, escape(sign.shape))
+    if sign.gradient is None:
+        yield _blank(x, sign.y + 5, name)
+    elif sign.gradient:
+        yield _text(f"{name}-x {name}-r", x, sign.y + 16, escape(sign.gradient))
+
+
+def _blank(x: float, y: float, name: str, scale: float = 1.0) -> str:
+    """A box to write a number in."""
+    width, height = (number(size * scale) for size in _BLANK)
+    place = f'x="{number(x)}" y="{number(y)}"'
+    return f'<rect class="{name}-e" {place} width="{width}" height="{height}" rx="2"/>'
+
+
+def _shape(sign: Sign, name: str) -> str:
+    if sign.is_circle:
+        place = f'cx="{number(sign.x)}" cy="{number(sign.y)}" r="{number(RADIUS)}"'
+        return f'<circle class="{name}-o" {place}/>'
+    left, top = number(sign.x - sign.width / 2), number(sign.y - sign.height / 2)
+    size = f'width="{number(sign.width)}" height="{number(sign.height)}" rx="{number(RADIUS)}"'
+    return f'<rect class="{name}-o" x="{left}" y="{top}" {size}/>'
+
+
+def _subscripted(text: str) -> str:
+    """w0 as w with a subscript."""
+    found = _SUBSCRIPT.fullmatch(text)
+    if found is None:
+        return escape(text)
+    small = number(NAME_SIZE * 0.7)
+    return f'{escape(found[1])}<tspan dy="5" font-size="{small}">{found[2]}</tspan>'
