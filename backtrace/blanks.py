@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from backtrace.entries import shape_of
 from backtrace.errors import UsageError
 from backtrace.notation import Blank
 from backtrace.record import Record
@@ -48,4 +47,4 @@ def blanked(record: R, kind: str) -> R:
 
 def _blank(value: Any) -> Any:
     """Nothing stays nothing: a local gradient that is not formed."""
-    return None if value is None else Blank(shape_of(value))
+    return None if value is None else Blank(value)

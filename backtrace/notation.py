@@ -10,13 +10,16 @@ BLANK_TEXT = "____"
 
 
 class Blank(float):
-    """A number, or an array of some shape, that is left out: what somebody is to write."""
+    """A number, or an array of some shape, that is left out: what somebody is to write. `answer` is
+    what belongs there, for pages that check it."""
 
     shape: tuple[int, ...]
+    answer: Any
 
-    def __new__(cls, shape: tuple[int, ...] = ()) -> Blank:
+    def __new__(cls, answer: Any = None) -> Blank:
         blank = super().__new__(cls, "nan")
-        blank.shape = shape
+        blank.shape = tuple(getattr(answer, "shape", ()))
+        blank.answer = answer
         return blank
 
 

@@ -13,8 +13,6 @@ from backtrace.layout.heights import Heights
 from backtrace.layout.layers import Layered, Wire, layered
 from backtrace.layout.ordering import crossings, ordered
 
-_PASSAGE = 4.0  # how high a wire is
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -35,11 +33,13 @@ def arrange(
     is_free: Sequence[bool],
     gap: float = 14.0,
     port: float = 16.0,
+    passage: float = 4.0,
 ) -> Layout:
     """The layout of nodes (of these heights, in evaluation order) and wires (an operand each).
 
     `is_free` says of a node whether its operands may be taken in any order: then wires enter from
-    top to bottom as they come; else operand by operand.
+    top to bottom as they come; else operand by operand. `gap` is between two nodes of a column,
+    `port` between two wires into a gate, `passage` the height of a wire that passes.
     """
     graph = layered(len(sizes), wires, is_free)
     columns = ordered(graph)
@@ -49,7 +49,7 @@ def arrange(
         count = len(graph.before[place])
         return (ranks[place][k] - (count - 1) / 2) * (port if count > 2 else min(port, 15.0))
 
-    heights = [*sizes, *([_PASSAGE] * (len(graph.column) - len(sizes)))]
+    heights = [*sizes, *([passage] * (len(graph.column) - len(sizes)))]
     y = Heights(graph, columns, heights, gap, offset).solve()
     operands = [0] * len(sizes)
     ports = []

@@ -32,6 +32,8 @@ _SAYS = {
     "relu": "relu passes the upstream gradient where its input is positive, else it stops it.",
 }
 
+_KINK = "It stands at a kink: no derivative there, its local gradients are a convention."
+
 
 def steps(record: Record, view: View) -> Iterator[str]:
     """The lines of the explanation, plain text; a line that begins with spaces belongs to the gate
@@ -48,7 +50,7 @@ def steps(record: Record, view: View) -> Iterator[str]:
     gates = [index for index, _, _ in record.graph.gates()]
     shown = sorted(gates, reverse=True)[:_MOST_GATES]
     texts = expressions(record.graph, _LONGEST)
-    names = _names(record, texts)
+    names = spoken_names(record, texts)
     said: set[str] = set()
     arrived = dict.fromkeys(range(len(record.graph.nodes)), 0)
     for index in shown:
@@ -71,13 +73,9 @@ def _gate(
     stage = f"{node.name} = " if node.name else ""
     shape = shape_note(shape_of(record.values[index]))
     yield f"#{index} {label(node)}: {stage}{text}{shape} is {view.value(record.values[index])}."
-    rule = _SAYS.get(gate.name, f"It {gate.role.sentence}.")
-    if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
-        rule = "To add a constant changes no slope: the upstream gradient goes through."
-    elif len(node.inputs) == 1 and node.constants and gate.name == "mul":
-        rule = "Its input gets the upstream gradient times the constant."
-    if index in {note.node for note in record.notes if note.kind == "kink"}:
-        yield "  It stands at a kink: no derivative there, its local gradients are a convention."
+    rule = rule_sentence(record, index)
+    if rule is _KINK:
+        yield f"  {rule}"
     elif rule not in said:
         said.add(rule)
         yield f"  {rule}"
@@ -87,18 +85,32 @@ def _gate(
             yield f"  {words}"
 
 
+def rule_sentence(record: Record, index: int) -> str:
+    """What a gate does with the gradient that arrives."""
+    node = record.graph.nodes[index]
+    gate = node.gate
+    assert gate is not None
+    if index in {note.node for note in record.notes if note.kind == "kink"}:
+        return _KINK
+    if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
+        return "To add a constant changes no slope: the upstream gradient goes through."
+    if len(node.inputs) == 1 and node.constants and gate.name == "mul":
+        return "Its input gets the upstream gradient times the constant."
+    return _SAYS.get(gate.name, f"It {gate.role.sentence}.")
+
+
 def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str]) -> str:
     """upstream x local = downstream, the local gradient as a formula first."""
     if edge.local is None:
         return f"{rule_with_shapes(record, edge)} = {view.value(edge.downstream)}"
     upstream, downstream = view.value(edge.upstream), view.value(edge.downstream)
     local = local_text(edge, view)
-    formula = _local_formula(record, node, edge, names)
+    formula = local_formula(record, node, edge, names)
     between = f" = {upstream} x {local}" if formula not in ("", local) else ""
     return f"upstream x local = {upstream} x {formula or local}{between} = {downstream}"
 
 
-def _local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> str:
+def local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> str:
     gate = node.gate
     assert gate is not None
     kinks = {note.node for note in record.notes if note.kind == "kink"}
@@ -119,7 +131,7 @@ def _name(operand: int | Constant, names: list[str]) -> Term:
     return SYMBOLS.name(names[operand] if isinstance(operand, int) else "c")
 
 
-def _names(record: Record, texts: list[str]) -> list[str]:
+def spoken_names(record: Record, texts: list[str]) -> list[str]:
     """How a node is spoken of: by its name, by what it computes if that is short, or by number."""
     return [
         node.name or (text if len(text) <= 3 else f"#{index}")

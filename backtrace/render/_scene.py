@@ -29,7 +29,7 @@ _PAD = 7.0  # on both sides of a number
 _LONGEST = 18  # characters of a value on a wire
 TITLE_SIZE, TITLE_LINE, _MOST_LINES = 15.0, 22.0, 4
 NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
-_COMMUTE = ("add", "mul", "max", "min")
+COMMUTE = ("add", "mul", "max", "min")
 _SYMBOLS = {
     "mul": "×",
     "add": "+",
@@ -113,17 +113,18 @@ class Scene:
     note: str
 
 
-def scene(record: Record, view: View) -> Scene:
-    """The drawing of a record. Raises UsageError for a graph that no picture can show."""
+def scene(record: Record, view: View, has_title: bool = True) -> Scene:
+    """The drawing of a record, under its formula. Raises UsageError for a graph that no picture can
+    show."""
     graph = record.graph
     if len(graph.nodes) > MOST_NODES:
         what = f"a picture of {len(graph.nodes):,} nodes shows nothing"
         raise UsageError(what, hint="--fuse, or named gates of your own; --format jsonl has all")
     wires = [(source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources]
-    is_free = [node.gate is not None and node.gate.name in _COMMUTE for node in graph.nodes]
+    is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
-    return _Drawing(record, view, arrange(sizes, wires, is_free, port=PORT)).scene()
+    return _Drawing(record, view, arrange(sizes, wires, is_free, port=PORT), has_title).scene()
 
 
 def _tall(inputs: int) -> float:
@@ -156,7 +157,7 @@ def symbol(text: str) -> str:
 
 
 class _Drawing:
-    def __init__(self, record: Record, view: View, layout: Layout) -> None:
+    def __init__(self, record: Record, view: View, layout: Layout, has_title: bool) -> None:
         self.record = record
         self.view = view
         self.layout = layout
@@ -167,7 +168,8 @@ class _Drawing:
         self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
         self._middle, self._half, self._end = self._columns()
         self._width = max(self._end[-1] + _MARGIN, 320.0)
-        self._title = _wrapped(view.formula(record.formula), self._width - 2 * _MARGIN)
+        room = self._width - 2 * _MARGIN
+        self._title = _wrapped(view.formula(record.formula), room) if has_title else []
         self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
         self._top += _HEIGHT / 2 - min(layout.y, default=0.0)
 
@@ -357,9 +359,17 @@ class _Drawing:
             right = max(signs[m].x + signs[m].width / 2 for m in inside) + _FRAME
             top = min(signs[m].y - signs[m].height / 2 for m in inside) - 14
             low = max(signs[m].y + signs[m].height / 2 for m in inside) + 14
-            others = [sign for sign in signs if sign.index not in inside]
-            if not any(left < s.x < right and top < s.y < low for s in others):
-                yield Frame(self.view.text(group.gate), left, top, right - left, low - top)
+            frame = Frame(self.view.text(group.gate), left, top, right - left, low - top)
+            if not any(_meets(frame, sign) for sign in signs if sign.index not in inside):
+                yield frame
+
+
+def _meets(frame: Frame, sign: Sign) -> bool:
+    """Whether a node, its name or its numbers stand in a frame."""
+    is_beside = sign.x - sign.width / 2 >= frame.x + frame.width or sign.wire[1] <= frame.x
+    half = max(sign.height, _HEIGHT) / 2
+    is_off = sign.y - half >= frame.y + frame.height or sign.y + half <= frame.y
+    return not (is_beside or is_off)
 
 
 def _wrapped(text: str, width: float) -> list[str]:

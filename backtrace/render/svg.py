@@ -36,28 +36,35 @@ _BLANK = (46.0, 15.0)
 
 def render(record: Record, view: View) -> str:
     drawn = scene(record, view)
-    name = hashlib.sha256(f"{record.formula}{dict(record.point)}".encode()).hexdigest()[:6]
-    return draw(drawn, f"b{name}", _description(drawn, view))
+    return draw(drawn, name_of(record), description(drawn, view))
 
 
-def draw(drawn: Scene, name: str, description: str) -> str:
-    """The drawing; ids and classes begin with `name`, so that two pictures share a page."""
+def name_of(record: Record) -> str:
+    """What ids and classes of a picture begin with, so that two pictures share a page."""
+    told = f"{record.formula}{dict(record.point)}{record.granularity}"
+    return "b" + hashlib.sha256(told.encode()).hexdigest()[:6]
+
+
+def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
+    """The drawing, `told` in words for those who cannot see it; on a page, where gates can be
+    pointed at, they are buttons."""
     width, height = number(drawn.width), number(drawn.height)
+    role = "group" if is_page else "img"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">',
-        f'<title id="{name}-t">{escape(" ".join(drawn.title))}</title>',
-        f'<desc id="{name}-d">{escape(description)}</desc>',
+        f'viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{name}-t {name}-d">',
+        f'<title id="{name}-t">{escape(" ".join(drawn.title) or "the graph")}</title>',
+        f'<desc id="{name}-d">{escape(told)}</desc>',
         f"<style>{_style(name)}</style>",
         f'<rect class="{name}-g" width="100%" height="100%"/>',
         *_title(drawn, name),
         *(piece for frame in drawn.frames for piece in _frame(frame, name)),
-        *(piece for line in drawn.lines for piece in _line(line, name)),
+        *("".join(_line(line, name)) for line in drawn.lines),
         *(
             f'<circle class="{name}-dot" cx="{number(x)}" cy="{number(y)}" r="3.2"/>'
             for x, y in drawn.dots
         ),
-        *(_sign(sign, name) for sign in drawn.signs),
+        *(_sign(sign, name, is_page) for sign in drawn.signs),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -68,7 +75,7 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0") if value else "0"
 
 
-def _description(drawn: Scene, view: View) -> str:
+def description(drawn: Scene, view: View) -> str:
     """Every value, for those who cannot see it."""
     sentences = [sign.title for sign in drawn.signs[:_LONGEST_DESCRIPTION]]
     if len(drawn.signs) > _LONGEST_DESCRIPTION:
@@ -139,15 +146,15 @@ def _frame(frame: Frame, name: str) -> Iterator[str]:
 
 
 def _line(line: Line, name: str) -> Iterator[str]:
-    yield (
-        f'<path id="{name}-w{line.gate}-{line.operand}" class="{name}-w" d="{path(line.points)}"/>'
-    )
+    yield f'<g id="{name}-w{line.gate}-{line.operand}">'
+    yield f'<path class="{name}-w" d="{path(line.points)}"/>'
     if line.is_branch:
         x, y = line.at
         if line.gradient is None:
             yield _blank(x, y + 3, name, 0.75)
         elif line.gradient:
             yield _text(f"{name}-b {name}-r", x, y + 12, escape(line.gradient))
+    yield "</g>"
 
 
 def path(points: tuple[tuple[float, float], ...]) -> str:
@@ -165,10 +172,13 @@ def path(points: tuple[tuple[float, float], ...]) -> str:
     return "".join(pieces)
 
 
-def _sign(sign: Sign, name: str) -> str:
+def _sign(sign: Sign, name: str, is_page: bool) -> str:
     begin, end = sign.wire
+    button = ""
+    if is_page and sign.kind == "gate":
+        button = f' role="button" tabindex="0" data-node="{sign.index}"'
     pieces = [
-        f'<g id="{name}-{sign.index}"><title>{escape(sign.title)}</title>',
+        f'<g id="{name}-{sign.index}"{button}><title>{escape(sign.title)}</title>',
         f'<path class="{name}-w" d="M{number(begin)} {number(sign.y)}H{number(end)}"/>',
     ]
     if sign.kind == "gate":

@@ -1,0 +1,239 @@
+"""a page: the picture, forward and backward step by step, in one file that loads nothing"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from html import escape
+from importlib import resources
+from typing import Any
+
+from backtrace.entries import Value, shape_of
+from backtrace.formula.printer import expressions, label
+from backtrace.notation import Blank
+from backtrace.record import Edge, Record
+from backtrace.render._explain import local_formula, rule_sentence, spoken_names
+from backtrace.render._rules import local_text, rule_with_shapes
+from backtrace.render._scene import number_text, scene
+from backtrace.render._view import View
+from backtrace.render.svg import description, draw, name_of
+
+SUFFIX = ".html"
+
+_KEYS = (
+    "<kbd>←</kbd> <kbd>→</kbd> step · <kbd>space</kbd> play · <kbd>Home</kbd> <kbd>End</kbd> · "
+    "point at a gate, or <kbd>Tab</kbd> to it, to see upstream × local = downstream"
+)
+_CONTROLS = """<div class="controls">
+<button id="back" aria-label="step back">←</button>
+<button id="play" aria-label="play">▶</button>
+<button id="next" aria-label="step on">→</button>
+<input type="range" id="at" min="0" value="0" aria-label="step">
+<output id="where" for="at"></output>
+</div>"""
+
+
+def render(record: Record, view: View) -> str:
+    drawn = scene(record, view, has_title=False)
+    name = name_of(record)
+    picture = draw(drawn, name, description(drawn, view), is_page=True)
+    steps = _Steps(record, view, name)
+    style, script = _asset("page.css"), _asset("page.js")
+    styles = [style, *re.findall(r"<style>(.*?)</style>", picture, re.DOTALL)]
+    title = escape(view.formula(record.formula))
+    has_steps = record.has_point and record.graph.gate_count > 0
+    data = json.dumps(steps.data(), ensure_ascii=False).replace("<", "\\u003c")
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, script)}">',
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>",
+        f"<h1>{title}</h1>",
+        f'<p class="at">{escape(_point(record, view))}</p>',
+        f'<div class="card" tabindex="0" role="region" aria-label="the graph">\n{picture}</div>',
+        _CONTROLS * has_steps,
+        f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
+        f'<p class="keys">{_KEYS}</p>' * has_steps,
+        f'<h2>Every gate</h2>\n<div class="scroll">{_table(record, view)}</div>' * has_steps,
+        "</main>",
+        f'<script type="application/json" id="data">{data}</script>' * has_steps,
+        f"<script>{script}</script>" * has_steps,
+        "</body>\n</html>",
+    ]
+    return "\n".join(filter(None, parts)) + "\n"
+
+
+def _asset(name: str) -> str:
+    return resources.files("backtrace.render").joinpath(name).read_text("utf-8")
+
+
+def _policy(styles: list[str], script: str) -> str:
+    """Nothing but these styles and this script: no network, no forms, no other code."""
+    allowed = " ".join(map(_digest, styles))
+    return (
+        f"default-src 'none'; style-src {allowed}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _point(record: Record, view: View) -> str:
+    pairs = [f"{view.text(name)} = {view.value(value)}" for name, value in record.point.items()]
+    return f"at {', '.join(pairs[:60])}{', …' * (len(pairs) > 60)}" if pairs else ""
+
+
+def _number(value: Value, view: View, kind: str) -> str:
+    """A number in its colour."""
+    text = number_text(value, view)
+    return f'<span class="{kind}">{escape(text if text is not None else "____")}</span>'
+
+
+class _Steps:
+    """A step for every gate forward, then one for every gate back."""
+
+    def __init__(self, record: Record, view: View, name: str) -> None:
+        self.record = record
+        self.view = view
+        self.name = name
+        self.gates = [index for index, _, _ in record.graph.gates()]
+        self._texts = expressions(record.graph, 60)
+        self._names = spoken_names(record, self._texts)
+
+    def data(self) -> dict[str, Any]:
+        """What the script needs: the steps, and how far each sum has come after each."""
+        count = len(self.gates)
+        steps: list[dict[str, Any]] = [{"pass": "s", "where": "the inputs"}]
+        for k, gate in enumerate(self.gates, 1):
+            steps.append({"pass": "f", "gate": gate, "where": f"forward {k} / {count}"})
+        back = {}
+        arrived: dict[int, Value] = {}
+        for k, gate in enumerate(reversed(self.gates), 1):
+            back[gate] = len(steps)
+            sums = list(self._sums(gate, arrived))
+            where = f"backward {k} / {count}"
+            steps.append({"pass": "b", "gate": gate, "where": where, "sums": sums})
+        nodes = list(range(len(self.record.graph.nodes)))
+        return {
+            "name": self.name,
+            "steps": steps,
+            "gates": self.gates,
+            "nodes": nodes,
+            "back": back,
+            "output": self.record.graph.output,
+        }
+
+    def _sums(self, gate: int, arrived: dict[int, Value]) -> Iterator[tuple[int, str]]:
+        """What has come back to each input of a gate so far."""
+        for edge in self.record.edges_of(gate):
+            so_far = arrived.get(edge.input)
+            is_blank = isinstance(edge.downstream, Blank)
+            if so_far is None or is_blank:
+                arrived[edge.input] = edge.downstream
+            else:
+                arrived[edge.input] = so_far + edge.downstream
+        for source in dict.fromkeys(self.record.graph.inputs_of[gate]):
+            yield source, number_text(arrived[source], self.view) or ""
+
+    def items(self) -> Iterator[str]:
+        """Every step in words."""
+        yield "<li><p><b>The inputs</b> have their values; every gate waits for its own.</p></li>\n"
+        for gate in self.gates:
+            yield f"<li>{self._forward(gate)}</li>\n"
+        arrived: dict[int, list[str]] = {}
+        for gate in reversed(self.gates):
+            yield f"<li>{''.join(self._backward(gate, arrived))}</li>\n"
+
+    def _forward(self, gate: int) -> str:
+        node, view = self.record.graph.nodes[gate], self.view
+        stage = f"{node.name} = " if node.name else ""
+        what = escape(view.text(f"#{gate} {label(node)}: {stage}{self._texts[gate]} = "))
+        return f"<p><b>Forward.</b> {what}{_number(self.record.values[gate], view, 'v')}</p>"
+
+    def _backward(self, gate: int, arrived: dict[int, list[str]]) -> Iterator[str]:
+        node, view = self.record.graph.nodes[gate], self.view
+        head = view.text(f"#{gate} {label(node)}. {rule_sentence(self.record, gate)}")
+        yield f"<p><b>Backward.</b> {escape(head)}</p>"
+        for edge in self.record.edges_of(gate):
+            yield f'<p class="sum">{self._product(edge)}</p>'
+            uses = self.record.graph.consumers[edge.input]
+            if len(uses) > 1:
+                terms = arrived.setdefault(edge.input, [])
+                terms.append(_number(edge.downstream, view, "r"))
+                yield f'<p class="sum">{self._sum(edge.input, terms, len(uses))}</p>'
+
+    def _product(self, edge: Edge) -> str:
+        record, view = self.record, self.view
+        to = escape(view.text(f" → {self._names[edge.input]}"))
+        downstream = _number(edge.downstream, view, "r")
+        if edge.local is None:
+            return f"downstream = {escape(rule_with_shapes(record, edge))} = {downstream}{to}"
+        node = record.graph.nodes[edge.gate]
+        formula = local_formula(record, node, edge, self._names)
+        local = local_text(edge, view)
+        shown = f"{escape(view.text(formula))} = " if formula not in ("", local) else ""
+        upstream = _number(edge.upstream, view, "r")
+        local = escape(local.replace("-", "−"))
+        return f"upstream {upstream} × local {shown}{local} = downstream {downstream}{to}"
+
+    def _sum(self, source: int, terms: list[str], uses: int) -> str:
+        """x is used twice, gradients add: 2 + 3 = 5."""
+        name = escape(self.view.text(self._names[source]))
+        total = _number(self.record.upstreams[source], self.view, "r")
+        if len(terms) < uses:
+            return f"gradients add at {name}: {' + '.join(terms)} + …"
+        return f"gradients add at {name}: {' + '.join(terms)} = {total}"
+
+
+def _table(record: Record, view: View) -> str:
+    """All numbers, a row for every edge."""
+    head = ["#", "gate", "computes", "value", "upstream", "input", "local", "downstream"]
+    numeric = {"#", "value", "upstream", "local", "downstream"}
+    cells = "".join(f'<th scope="col"{" class=n" * (h in numeric)}>{h}</th>' for h in head)
+    texts = expressions(record.graph, 60)
+    rows = []
+    for index, node, _ in record.graph.gates():
+        stage = f"{node.name} = " if node.name else ""
+        first = [
+            f'<td class="n">{index}</td>',
+            f"<td>{escape(view.text(label(node)))}</td>",
+            f"<td>{escape(view.text(stage + texts[index]))}</td>",
+            _cell(record.values[index], view, "v", f"value of #{index}"),
+            _cell(record.upstreams[index], view, "r", f"upstream of #{index}"),
+        ]
+        for edge in record.edges_of(index):
+            name = record.graph.nodes[edge.input].name or f"#{edge.input}"
+            rows.append("".join([*first, *_edge_cells(record, view, edge, name)]))
+            first = ["<td></td>"] * 5
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[str]:
+    yield f"<td>{escape(view.text(name))}</td>"
+    at = f"of #{edge.gate} for {name}"
+    if edge.local is None:
+        yield f"<td>{escape(rule_with_shapes(record, edge))}</td>"
+    else:
+        yield _cell(edge.local, view, "", f"local {at}")
+    yield _cell(edge.downstream, view, "r", f"downstream {at}")
+
+
+def _cell(value: Value, view: View, kind: str, what: str) -> str:
+    if not isinstance(value, Blank):
+        text = (view.value(value * 1.0) if shape_of(value) else view.number(value)).replace(
+            "-", "−"
+        )
+        return f'<td class="n {kind}">{escape(text)}</td>'
+    if value.shape or value.answer is None:
+        return '<td class="n">____</td>'
+    about = escape(view.text(what), quote=True)
+    return (
+        f'<td class="n"><input inputmode="decimal" autocomplete="off" aria-label="{about}" '
+        f'data-answer="{float(value.answer)!r}"></td>'
+    )

@@ -1,0 +1,90 @@
+"use strict";
+const id = (name) => document.getElementById(name);
+const data = JSON.parse(id("data").textContent);
+const { name, steps, gates, nodes } = data;
+const items = [...document.querySelectorAll(".steps li")];
+const slider = id("at"), play = id("play");
+const sign = (node) => id(`${name}-${node}`);
+const text = (node, kind) => sign(node).querySelectorAll(`.${name}-${kind}`);
+const right = nodes.map((node) => [...text(node, "r")].map((e) => e.textContent));
+let now = 0, timer = 0;
+function current(step) {
+  items.forEach((item, index) => item.classList.toggle("current", index === step));
+}
+function show(step, keep) {
+  now = Math.max(0, Math.min(steps.length - 1, step));
+  const seen = new Set(), gone = new Set(), sums = new Map();
+  steps.slice(0, now + 1).forEach((each) => {
+    if (each.pass === "f") seen.add(each.gate);
+    if (each.pass === "b") gone.add(each.gate), each.sums.forEach(([node, sum]) => sums.set(node, sum));
+  });
+  const back = steps[now].pass === "b" || now === steps.length - 1;
+  nodes.forEach((node, k) => {
+    const isGate = gates.includes(node);
+    text(node, "v").forEach((e) => e.classList.toggle("later", isGate && !seen.has(node)));
+    text(node, "r").forEach((e) => {
+      e.classList.toggle("later", !(sums.has(node) || (back && node === data.output)));
+      e.textContent = node === data.output ? right[k][0] : sums.get(node) ?? right[k][0];
+    });
+    sign(node).classList.toggle("on", node === steps[now].gate);
+    const isFed = (steps[now].sums ?? []).some(([source]) => source === node);
+    sign(node).querySelector("path").classList.toggle("flow", isFed);
+  });
+  document.querySelectorAll(`g[id^="${name}-w"]`).forEach((line) => {
+    const gate = parseInt(line.id.slice(name.length + 2));
+    line.querySelectorAll(`.${name}-r`).forEach((e) => e.classList.toggle("later", !gone.has(gate)));
+    line.firstChild.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
+  });
+  if (steps[now].gate !== undefined && !keep) sign(steps[now].gate).scrollIntoView({ block: "nearest", inline: "center" });
+  current(now);
+  slider.value = now;
+  id("where").textContent = slider.ariaValueText = steps[now].where;
+  if (!keep) history.replaceState(null, "", `#${now}`);
+}
+function stop() {
+  clearInterval(timer);
+  timer = 0;
+  play.textContent = "▶";
+  play.ariaLabel = "play";
+}
+function start() {
+  if (timer) return stop();
+  if (now === steps.length - 1) show(0);
+  play.textContent = "⏸";
+  play.ariaLabel = "pause";
+  timer = setInterval(() => (now < steps.length - 1 ? show(now + 1) : stop()), 1100);
+}
+const keys = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "INPUT") return;
+  const isButton = event.target.closest("button, g[role=button]");
+  if (event.key in keys) stop(), show(now + keys[event.key]);
+  else if (event.key === " " && !isButton) start();
+  else if ((event.key === " " || event.key === "Enter") && event.target.dataset.node) show(data.back[event.target.dataset.node]);
+  else return;
+  event.preventDefault();
+});
+id("back").onclick = () => (stop(), show(now - 1));
+id("next").onclick = () => (stop(), show(now + 1));
+play.onclick = start;
+slider.oninput = () => (stop(), show(Number(slider.value)));
+for (const gate of gates) {
+  const shape = sign(gate);
+  shape.onmouseenter = shape.onfocus = () => current(data.back[gate]);
+  shape.onmouseleave = shape.onblur = () => current(now);
+  shape.onclick = () => (stop(), show(data.back[gate]));
+}
+document.querySelectorAll("input[data-answer]").forEach((blank) => {
+  blank.oninput = () => {
+    const digits = (blank.value.trim().replace("−", "-").match(/^-?\d*\.?(\d*)(e-?\d+)?$/i) ?? [])[1];
+    const given = Number(blank.value.trim().replace("−", "-")), answer = Number(blank.dataset.answer);
+    const unit = digits === undefined ? 0 : 10 ** -digits.length / 2;
+    const isRight = blank.value.trim() && Math.abs(given - answer) <= Math.max(1e-4 * Math.abs(answer), digits ? unit : 0);
+    blank.className = blank.value.trim() === "" ? "" : isRight ? "right" : "wrong";
+    blank.ariaInvalid = blank.className === "wrong";
+  };
+});
+addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0, true));
+slider.max = steps.length - 1;
+document.body.classList.add("live");
+show(Number(location.hash.slice(1)) || 0, true);

@@ -1,0 +1,233 @@
+"""the lecture's drawing in the terminal: values above the wires, gradients below"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from backtrace.entries import shape_of
+from backtrace.formula.printer import label
+from backtrace.layout import Layout, arrange
+from backtrace.record import Record
+from backtrace.render import tree
+from backtrace.render._grid import LEFT, RIGHT, Grid
+from backtrace.render._rules import shown_products
+from backtrace.render._scene import COMMUTE, symbol
+from backtrace.render._terminal import fork_sums, gradient_lines, heading, node_name, paint, remarks
+from backtrace.render._view import View, products_are_rounded
+
+SUFFIX = ".wires"
+
+_MOST_NODES = 200
+_ROWS = 3.0  # value, wire, gradient
+
+
+def render(record: Record, view: View) -> str:
+    reason = _too_much(record)
+    if not reason:
+        drawing = _Drawing(record, view)
+        reason = drawing.reason
+    if reason:
+        return f"{view.text(f'(no wires: {reason}; a tree)')}\n\n{tree.render(record, view)}"
+    parts = [heading(record, view), Text(), *drawing.grid.lines()]
+    sums = list(fork_sums(record, view))
+    if sums:
+        parts += [Text(), *sums]
+    if record.wrt and record.checks:
+        parts += [Text(), *gradient_lines(record, view)]
+    closing = [*remarks(record, view)]
+    shown = [p for edge in record.edges for p in shown_products(edge, view)]
+    if products_are_rounded(shown):
+        words = "numbers are rounded, so printed factors may not multiply exactly"
+        closing.append(Text(words, style="quiet"))
+    if closing:
+        parts += [Text(), *closing]
+    return paint(view, *parts)
+
+
+def _too_much(record: Record) -> str:
+    if not record.has_point:
+        return "there is no point"
+    if len(record.graph.nodes) > _MOST_NODES:
+        return f"{len(record.graph.nodes):,} nodes"
+    if record.graph.gate_count == 0:
+        return "there is no gate"
+    return ""
+
+
+class _Drawing:
+    """`reason` says why it cannot be drawn here, "" where it can."""
+
+    def __init__(self, record: Record, view: View) -> None:
+        self.record = record
+        self.view = view
+        graph = record.graph
+        wires = [
+            (source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources
+        ]
+        is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
+        sizes = [_ROWS] * len(graph.nodes)
+        self.layout = arrange(sizes, wires, is_free, gap=0.0, port=0.0, passage=1.0)
+        self.rows = _whole(self.layout, len(graph.nodes))
+        self.grid = Grid(view.ascii)
+        self._names = [self._name(index) for index in range(len(graph.nodes))]
+        self._numbers = [self._stub(index) for index in range(len(graph.nodes))]
+        self._tracks = self._all_tracks()
+        self._left, self._stubs, self._end = self._columns()
+        self.reason = self._refusal()
+        if not self.reason:
+            self._draw()
+
+    def _refusal(self) -> str:
+        width = self._end[-1] + 1
+        if width > self.view.width:
+            return f"they are {width} columns wide, and here are {self.view.width}"
+        for index, node, gate in self.record.graph.gates():
+            rows = [self._row_before(chain) for chain in self._chains_to(index)]
+            if gate.name not in COMMUTE and len(node.inputs) > 1 and rows != sorted(rows):
+                return "the operands would change places"
+        return ""
+
+    def _chains_to(self, gate: int) -> list[list[int]]:
+        return [chain for chain in self.layout.chains if chain[-1] == gate]
+
+    def _row_before(self, chain: list[int]) -> int:
+        return self.rows[chain[-2]]
+
+    def _name(self, index: int) -> str:
+        node = self.record.graph.nodes[index]
+        if node.gate is None:
+            return self.view.text(node_name(self.record, index))
+        text = label(node)
+        return f"({self.view.text(text if self.view.ascii else symbol(text))})"
+
+    def _stub(self, index: int) -> tuple[str, str]:
+        """What is above and below a node's wire."""
+        node, view = self.record.graph.nodes[index], self.view
+        name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
+        value, gradient = self.record.values[index], self.record.upstreams[index]
+        return name + self._short(value), self._short(gradient)
+
+    def _short(self, value: object) -> str:
+        text = self.view.value(value)
+        if len(text) > 14 and shape_of(value):
+            return self.view.sized(value).rpartition("  ")[2]
+        return text
+
+    def _all_tracks(self) -> list[dict[int, int]]:
+        """Before every column, which upright each place's wire takes; none where it is straight."""
+        reach: list[dict[int, list[int]]] = [{} for _ in self.layout.order]
+        for chain in self.layout.chains:
+            for source, place in pairwise(chain):
+                rows = reach[self.layout.column[place]].setdefault(source, [self.rows[source]])
+                rows.append(self.rows[place])
+        found = []
+        for wires in reach:
+            bent = {s: (min(rows), max(rows)) for s, rows in wires.items() if len(set(rows)) > 1}
+            found.append(_coloured(bent, self.rows))
+        return found
+
+    def _columns(self) -> tuple[list[int], list[int], list[int]]:
+        """Where every column's names, and its stubs, begin and end."""
+        left, stubs, end = [], [], []
+        x = 0
+        for column, places in enumerate(self.layout.order):
+            nodes = [place for place in places if place < len(self._names)]
+            tracks = max(self._tracks[column].values(), default=-1) + 1
+            x += tracks + 2 if column else 0
+            left.append(x)
+            x += max((cell_len(self._names[n]) for n in nodes), default=0)
+            stubs.append(x)
+            x += max((max(map(cell_len, self._numbers[n])) for n in nodes), default=0) + 1
+            end.append(x)
+        return left, stubs, end
+
+    def _draw(self) -> None:
+        for chain in self.layout.chains:
+            for source, place in pairwise(chain):
+                self._wire(source, place, chain[0])
+        for gate, sources in enumerate(self.record.graph.inputs_of):
+            if len(set(sources)) > 1:
+                self._meet(gate)
+        for index in range(len(self._names)):
+            self._sign(index)
+        count = len(self._names)
+        for place in range(count, len(self.rows)):
+            column = self.layout.column[place]
+            source = next(c[0] for c in self.layout.chains if place in c)
+            self.grid.across(self.rows[place], self._left[column] - 1, self._end[column], source)
+
+    def _wire(self, source: int, place: int, first: int) -> None:
+        """From a stub's end to the left of the next place: across, upright, across."""
+        column = self.layout.column[place]
+        start, stop = self._end[self.layout.column[source]], self._left[column] - 1
+        here, there = self.rows[source], self.rows[place]
+        track = self._tracks[column].get(source)
+        if track is None:
+            self.grid.across(here, start, stop, first)
+            return
+        bend = start + 1 + track
+        self.grid.across(here, start, bend, first)
+        self.grid.upright(bend, here, there, first)
+        self.grid.across(there, bend, stop, first)
+
+    def _meet(self, gate: int) -> None:
+        """Several wires come along a gate's own row: from the first upright on they are one."""
+        column = self.layout.column[gate]
+        row = self.rows[gate]
+        starts = []
+        for chain in self._chains_to(gate):
+            source = chain[-2]
+            start = self._end[self.layout.column[source]]
+            track = self._tracks[column].get(source)
+            starts.append(start if track is None else start + 1 + track)
+        for at in sorted(set(starts))[1:]:
+            self.grid.join(row, at, LEFT | RIGHT)
+
+    def _sign(self, index: int) -> None:
+        column, row = self.layout.column[index], self.rows[index]
+        name = self._names[index]
+        is_gate = self.record.graph.nodes[index].gate is not None
+        start = self._left[column] if is_gate else self._stubs[column] - cell_len(name)
+        self.grid.across(row, start + cell_len(name), self._end[column], index)
+        if is_gate:
+            self.grid.across(row, self._left[column] - 1, self._left[column], index)
+        self.grid.write(row, start, name, "gate" if is_gate else "name")
+        value, gradient = self._numbers[index]
+        right = self._end[column]
+        self.grid.write(row - 1, right - cell_len(value), value, "value")
+        self.grid.write(row + 1, right - cell_len(gradient), gradient, "gradient")
+
+
+def _whole(layout: Layout, nodes: int) -> list[int]:
+    """Whole rows, each column in its order, with room for the numbers; the first row is 0."""
+    rows = [0] * len(layout.column)
+    for column in layout.order:
+        last, last_is_node = -1, False
+        for k, place in enumerate(column):
+            is_node = place < nodes
+            room = 1 + is_node + last_is_node if k else 1
+            row = round(layout.y[place])
+            rows[place] = row if k == 0 else max(row, last + room)
+            last, last_is_node = rows[place], is_node
+    top = min(rows[place] - (place < nodes) for place in range(len(rows)))
+    return [row - top for row in rows]
+
+
+def _coloured(wires: dict[int, tuple[int, int]], rows: list[int]) -> dict[int, int]:
+    """A track for every upright piece, so that none lie over each other: those that come from above
+    first to the right, those from below first to the left."""
+    found: dict[int, int] = {}
+    order = sorted(wires, key=lambda source: (rows[source], source))
+    for source in order:
+        low, high = wires[source]
+        taken = {
+            found[other] for other in found if wires[other][0] <= high and low <= wires[other][1]
+        }
+        track = 0
+        while track in taken:
+            track += 1
+        found[source] = track
+    return found
