@@ -1,0 +1,108 @@
+"""a graph for Graphviz: every wire is a rule, its value above it and its gradient below"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from backtrace.formula.printer import label
+from backtrace.record import Record
+from backtrace.render._ink import LIGHT
+from backtrace.render._scene import number_text, symbol
+from backtrace.render._view import View
+from backtrace.render._words import shape_words, subscript, wire_name
+
+SUFFIX = ".dot"
+
+_FONT = "DejaVu Sans"
+_MOST_IN_A_RANK = 10
+_TABLE = 'border="0" cellborder="0" cellspacing="0" cellpadding="2"'
+
+
+def render(record: Record, view: View) -> str:
+    lines = [
+        "digraph backtrace {",
+        "  graph [rankdir=LR, nodesep=0.12, ranksep=0.28, ordering=in, splines=true, labelloc=t, "
+        f'labeljust=l, fontname="{_FONT}", fontsize=13, '
+        f"label=<{escape(view.formula(record.formula), quote=False)}>];",
+        f'  node [fontname="{_FONT}", fontsize=14, color="{LIGHT.ink}", fontcolor="{LIGHT.ink}", '
+        "penwidth=1.5];",
+        f'  edge [arrowhead=none, color="{LIGHT.wire}", penwidth=1.4, fontname="{_FONT}", '
+        f'fontsize=10, fontcolor="{LIGHT.gradient}"];',
+        *_nodes(record, view),
+        *_edges(record, view),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _nodes(record: Record, view: View) -> Iterator[str]:
+    """Gates and wires; those of a group that could be fused in a dashed box."""
+    graph = record.graph
+    groups = () if record.granularity.is_fused else record.groups
+    home = {member: k for k, group in enumerate(groups) for member in group.members}
+    inside: list[list[str]] = [[] for _ in groups]
+    for index in range(len(graph.nodes)):
+        gate, wire = _gate(record, view, index), _wire(record, view, index)
+        if index not in home:
+            yield from (f"  {gate}", f"  {wire}")
+            continue
+        box = inside[home[index]]
+        box.append(gate)
+        if index == max(groups[home[index]].members):
+            yield f"  {wire}"
+        else:
+            box.append(wire)
+    for k, (group, lines) in enumerate(zip(groups, inside, strict=True)):
+        look = f'fontname="{_FONT}"; fontsize=12; fontcolor="{LIGHT.frame}"; color="{LIGHT.frame}"'
+        yield f'  subgraph cluster_{k} {{ label="{escape(view.text(group.gate))}"; {look};'
+        yield '    labeljust=l; style="dashed,rounded"; penwidth=1.2; margin=10;'
+        yield from (f"    {line}" for line in lines)
+        yield "  }"
+    leaves = [index for index, node in enumerate(graph.nodes) if node.gate is None]
+    if 1 < len(leaves) <= _MOST_IN_A_RANK:
+        yield f"  {{ rank=same; {' '.join(f'n{i};' for i in leaves)} }}"
+        yield f"  {' -> '.join(f'n{i}' for i in leaves)} [style=invis];"
+
+
+def _gate(record: Record, view: View, index: int) -> str:
+    node = record.graph.nodes[index]
+    if node.gate is None:
+        base, below = subscript(view.text(wire_name(record, index)))
+        name = f"<i>{escape(base)}</i>{f'<sub>{escape(below)}</sub>' * bool(below)}"
+        return f"n{index} [shape=plain, label=<<table {_TABLE}><tr><td>{name}</td></tr></table>>];"
+    text = escape(view.text(symbol(label(node))))
+    is_short = len(text) <= 4
+    shape = "circle, fixedsize=true, width=0.56" if is_short else 'box, style="rounded"'
+    return f"n{index} [shape={shape}, label=<{text}>];"
+
+
+def _wire(record: Record, view: View, index: int) -> str:
+    def cell(text: str | None, colour: str) -> str:
+        shown = escape(text) if text else "____" if text is None else " "
+        return f'<tr><td><font color="{colour}">{shown}</font></td></tr>'
+
+    node = record.graph.nodes[index]
+    name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
+    shape = shape_words(record, index)
+    value = gradient = ""
+    if record.has_point:
+        above = number_text(record.values[index], view)
+        value = name + (shape and f"{shape} ") + (above if above is not None else "____")
+        below = number_text(record.upstreams[index], view)
+        gradient = "____" if below is None else below
+    rows = f"{cell(value, LIGHT.value)}<hr/>{cell(gradient, LIGHT.gradient)}"
+    look = f'shape=plain, color="{LIGHT.wire}", fontsize=12'
+    return f'w{index} [{look}, label=<<table {_TABLE} color="{LIGHT.wire}">{rows}</table>>];'
+
+
+def _edges(record: Record, view: View) -> Iterator[str]:
+    graph = record.graph
+    for index in range(len(graph.nodes)):
+        yield f"  n{index} -> w{index} [weight=8, tailport=e, headport=w];"
+    for edge in record.edges:
+        look = "tailport=e"
+        if len(graph.consumers[edge.input]) > 1 and record.has_point:
+            text = number_text(edge.downstream, view)
+            look += f', label="{escape(text if text is not None else "____")}"'
+        yield f"  w{edge.input} -> n{edge.gate} [{look}];"

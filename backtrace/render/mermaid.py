@@ -1,0 +1,88 @@
+"""a flowchart for Mermaid, also in its strict mode: value and gradient on every wire"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from backtrace.formula.printer import label
+from backtrace.record import Record
+from backtrace.render._ink import LIGHT
+from backtrace.render._scene import number_text, symbol
+from backtrace.render._view import View
+from backtrace.render._words import shape_words, subscript, wire_name
+
+SUFFIX = ".mmd"
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def render(record: Record, view: View) -> str:
+    lines = [
+        "---",
+        f"title: {json.dumps(view.formula(record.formula), ensure_ascii=False)}",
+        "config:",
+        "  themeVariables:",
+        f'    edgeLabelBackground: "{LIGHT.ground}"',
+        "---",
+        "flowchart LR",
+        *_nodes(record, view),
+        *_edges(record, view),
+        "  classDef in stroke:none,font-style:italic",
+        "  classDef out fill:none,stroke:none",
+    ]
+    groups = () if record.granularity.is_fused else record.groups
+    look = f"fill:none,stroke:{LIGHT.frame},stroke-dasharray:6 4,color:{LIGHT.frame}"
+    lines += [f"  style g{k} {look}" for k in range(len(groups))]
+    return "\n".join(lines) + "\n"
+
+
+def _nodes(record: Record, view: View) -> Iterator[str]:
+    groups = () if record.granularity.is_fused else record.groups
+    home = {member: k for k, group in enumerate(groups) for member in group.members}
+    for index in range(len(record.graph.nodes)):
+        if index not in home:
+            yield f"  {_node(record, view, index)}"
+    for k, group in enumerate(groups):
+        yield f'  subgraph g{k}["{_safe(view.text(group.gate))}"]'
+        yield "    direction LR"
+        yield from (f"    {_node(record, view, m)}" for m in sorted(group.members))
+        yield "  end"
+    yield '  out[" "]:::out'
+
+
+def _node(record: Record, view: View, index: int) -> str:
+    node = record.graph.nodes[index]
+    if node.gate is None:
+        base, below = subscript(view.text(wire_name(record, index)))
+        return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
+    return f'n{index}(("{_safe(view.text(symbol(label(node))))}"))'
+
+
+def _edges(record: Record, view: View) -> Iterator[str]:
+    for edge in record.edges:
+        chip = _chip(record, view, edge.input, edge.downstream)
+        yield f"  n{edge.input} ---{chip} n{edge.gate}"
+    output = record.graph.output
+    chip = _chip(record, view, output, record.upstreams[output])
+    yield f"  n{output} ---{chip} out"
+
+
+def _chip(record: Record, view: View, source: int, gradient: object) -> str:
+    """What is on a wire: the value, and what this wire carries back."""
+    if not record.has_point:
+        return ""
+    node = record.graph.nodes[source]
+    name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
+    shape = shape_words(record, source)
+    above, below = number_text(record.values[source], view), number_text(gradient, view)
+    value = name + (shape and f"{shape} ") + ("____" if above is None else above)
+    return (
+        f"|\"<span style='color:{LIGHT.value}'>{_safe(value)}</span><br/>"
+        f"<span style='color:{LIGHT.gradient}'>{_safe('____' if below is None else below)}</span>\"|"
+    )
+
+
+def _safe(text: str) -> str:
+    """Mermaid's own escapes: #35; is the character of that number."""
+    return "".join(f"#{ord(c)};" if c in "#\"'<>&`{}[]()|;*_" else c for c in text)
