@@ -97,18 +97,22 @@ def _tolerance(tol: float | None) -> float:
 def _report(
     formula: str, given: Any, words: Sequence[str], file: str | None, tolerance: float
 ) -> Report:
-    from backtrace.homework.answers import from_mapping, read_answers
+    from backtrace.formula.point import read_mapping
+    from backtrace.homework.answers import each_once, from_mapping, read_answers
     from backtrace.homework.answers import read_file as read_answer_file
     from backtrace.homework.checking import hold
+    from backtrace.homework.points import suggest
     from backtrace.homework.problem import problem_of
     from backtrace.record import Granularity
 
+    if not given and words:
+        given = read_mapping(suggest(formula, {})[0].point)  # formulas need no point of their own
     problem = problem_of(formula, given, Granularity())
     graph = problem.record.graph
     found = read_answers(words, graph, graph.output_name)
     if file is not None:
         mapping = read_answer_file(file, read_file(file))
-        found += from_mapping(mapping, graph, graph.output_name)
+        found = each_once([*found, *from_mapping(mapping, graph, graph.output_name)])
     return hold(problem, found, tolerance)
 
 
@@ -116,7 +120,7 @@ def _text(report: Report, format: str, view: View, level: int) -> str:
     from backtrace.homework import report as views
 
     if format == "json":
-        return views.as_json(report)
+        return views.as_json(report, level)
     draw = {"table": views.table, "tree": views.tree, "markdown": views.markdown}[format]
     return draw(report, view, level)
 

@@ -35,7 +35,7 @@ _MOST_JOBS = 256
     epilog="Examples:\n\n" + EXAMPLES,
 )
 @click.argument("assignment", metavar="ASSIGNMENT")
-@click.argument("submissions", nargs=-1, required=True, metavar="SUBMISSION...")
+@click.argument("submissions", nargs=-1, metavar="SUBMISSION...")
 @click.option(
     "--format",
     "format",
@@ -69,7 +69,6 @@ def grade(
     from backtrace.homework import gradebook
     from backtrace.homework.assignment import read_assignment
     from backtrace.homework.grading import summary as summed
-    from backtrace.notation import number
 
     format = format or _format_of(output)
     signal.signal(signal.SIGTERM, _as_interrupt)
@@ -78,12 +77,12 @@ def grade(
         asked = read_assignment(text)
         full: list[bool] = []
         view = look.view(to_file=output is not None)
-        with _graded(asked, text, submissions, hint_level, jobs) as rows:
+        with _graded(asked, text, submissions, 3 if summary else hint_level, jobs) as rows:
             noted = _noting(rows, full)
             if summary:
-                pieces = iter([gradebook.summary_text(asked, summed(noted), format, view)])
+                pieces = iter([gradebook.summary_text(asked, summed(asked, noted), format, view)])
             elif score:
-                pieces = (f"{number(row.points)}\n" for row in noted)
+                pieces = (f"{gradebook.points_text(row.points)}\n" for row in noted)
             else:
                 pieces = gradebook.WRITERS[format](asked, noted, view)
             _write(pieces, output)

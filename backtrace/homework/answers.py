@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError
 from backtrace.formula.parser import parse
-from backtrace.formula.shapes import is_of_numbers
 from backtrace.formula.values import read_value
 from backtrace.graph import Graph
 from backtrace.suggestions import near_misses
@@ -66,12 +65,18 @@ def read_answers(words: Sequence[str], graph: Graph, output: str) -> list[Answer
     for word in words:
         name, _, text = word.partition("=")
         found.append(_answer(name.strip(), text, graph, output, word))
-    return _each_once(found)
+    return each_once(found)
 
 
 def from_mapping(answers: Mapping[str, Any], graph: Graph, output: str) -> list[Answer]:
     """The answers of a file: numbers (kept as they were written, if as text), arrays, formulas."""
-    return _each_once([_answer(n, _as_text(v), graph, output, "") for n, v in answers.items()])
+    found = []
+    for name, value in answers.items():
+        text = as_text(value)
+        if text is None:
+            raise ValueGivenError(f"'{name}' is answered by no number, list or formula")
+        found.append(_answer(name, text, graph, output, ""))
+    return each_once(found)
 
 
 def read_file(path: str, text: str) -> dict[str, Any]:
@@ -82,16 +87,30 @@ def read_file(path: str, text: str) -> dict[str, Any]:
 
             found: Any = tomllib.loads(text, parse_float=str)
         elif path.endswith(".csv"):
-            found = dict(_csv_rows(path, text))
+            found = once(_csv_rows(path, text))
         else:
             found = json.loads(
-                text, parse_float=str, parse_int=str, parse_constant=_refuse_constant
+                text,
+                parse_float=str,
+                parse_int=str,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=once,
             )
     except (ValueError, RecursionError) as error:
         raise UsageError(f"cannot read the answers in '{path}': {error}") from None
     if not isinstance(found, dict):
         raise UsageError(f"'{path}' holds no names with answers", hint='{"dx": -4, "dy": -4}')
     return {str(name): value for name, value in found.items()}
+
+
+def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping. Raises ValueError for a name that is there twice."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"'{name}' is there twice")
+        found[name] = value
+    return found
 
 
 def _refuse_constant(text: str) -> float:
@@ -110,13 +129,27 @@ def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
         yield row[0].strip(), row[1].strip()
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_as_text, value))}]"
-    return value if isinstance(value, str) else repr(value)
+def as_text(value: Any) -> str | None:
+    """An answer as it was written; None of what is no text, number or list of such."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return None
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, int | float):
+        return repr(value)
+    if not isinstance(value, list | tuple):
+        return None
+    try:
+        entries = [as_text(entry) for entry in value]
+    except RecursionError:
+        return None
+    return None if None in entries else f"[{', '.join(map(str, entries))}]"
 
 
-def _each_once(answers: list[Answer]) -> list[Answer]:
+def each_once(answers: list[Answer]) -> list[Answer]:
+    """Raises ValueGivenError where something is answered twice."""
     seen: set[tuple[int, bool]] = set()
     for answer in answers:
         key = (answer.node, answer.is_gradient)
@@ -155,7 +188,8 @@ def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answe
     if target is None:
         known = [f"d{n}" for n in (*graph.inputs, *graph.stages)] + [*graph.stages, output]
         near = near_misses(name, known)
-        hint = f"did you mean {near[0]}?" if near else f"it can be {', '.join(known[:12])}"
+        names = list(dict.fromkeys(known))[:12]
+        hint = f"did you mean {near[0]}?" if near else f"it can be {', '.join(names)}"
         raise ValueGivenError(
             f"'{name}' is no answer to this formula", text=word, span=(0, len(name)), hint=hint
         )
@@ -174,10 +208,12 @@ def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answe
         span = (start + offset, end + offset)
         raise ValueGivenError(error.what, text=whole, span=span, hint=error.hint) from None
     if formula.inputs:
-        unknown = [n for n in formula.inputs if n not in graph.inputs]
-        if unknown or not is_of_numbers(formula, {}):
-            what = f"'{unknown[0]}' is no variable here" if unknown else "a formula of arrays"
-            raise ValueGivenError(what, text=whole, span=(offset, len(whole)))
+        variables = {**graph.inputs, **graph.stages}
+        unknown = [n for n in formula.inputs if n not in variables]
+        if unknown:
+            what = f"'{unknown[0]}' is no variable here"
+            hint = f"a formula has {', '.join(variables)}" if word else ""
+            raise ValueGivenError(what, text=whole, span=(offset, len(whole)), hint=hint)
         return Answer(name, *target, text, None, None, formula, word)
     value = read_value(text, whole, offset)
     return Answer(name, *target, text, value, _units(text, value), None, word)

@@ -106,7 +106,8 @@ def _question(table: Any, number: int) -> Question:
     try:
         problem = problem_of(formula, read_mapping(point), Granularity())
     except BacktraceError as error:
-        raise UsageError(f"{where}: {error}") from None
+        text = f" in '{error.text}'" if error.text else ""
+        raise UsageError(f"{where}: {error.what}{text}") from None
     graph = problem.record.graph
     ask = _of(list, table, "ask", [f"d{name}" for name in graph.inputs], where)
     for name in ask:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,21 +14,26 @@ from typing import Any
 import numpy as np
 
 from backtrace import passes
+from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.floats import FLOATS
-from backtrace.errors import UsageError
+from backtrace.entries import is_finite, shape_of
+from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula.point import read_mapping
+from backtrace.formula.shapes import with_shapes
 from backtrace.homework.answers import Answer, from_mapping
 from backtrace.homework.diagnosis import SHOWN, Diagnosis, Fit
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import (
     FOLLOWS,
     OK,
+    ROUNDED,
     SIGN,
     TOLERANCE,
     WRONG,
     Verdict,
     exact_number,
     first_wrong,
+    fits,
     judge,
 )
 from backtrace.record import Granularity, Record
@@ -78,19 +82,15 @@ def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERAN
             "there is no answer to check", hint="dx=-4 is the gradient of x, q=3 a value"
         )
     record = problem.record
-    numbers = [answer for answer in answers if answer.value is not None]
-    verdicts = {id(v.answer): v for v in judge(problem, numbers, tolerance)}
-    for answer in answers:
-        if answer.formula is not None:
-            verdicts[id(answer)] = _formula_verdict(record, answer)
-    found = tuple(verdicts[id(answer)] for answer in answers)
+    found = tuple(judge(problem, [_settled(record, a) for a in answers], tolerance))
+    found = tuple(_as_function(record, verdict) for verdict in found)
     fault = first_wrong(found)
     turned = next((v for v in found if v.verdict == SIGN), None)
     suspect = fault or turned
     diagnosis = Diagnosis(problem, found)
-    fits = tuple(diagnosis.of(suspect)) if suspect is not None else ()
-    again = _once_only(diagnosis, found, fault, fits) if fault is not None else found
-    return Report(record, again, fault, fits)
+    slips = tuple(diagnosis.of(suspect)) if suspect is not None else ()
+    again = _once_only(diagnosis, found, fault, slips) if fault is not None else found
+    return Report(record, again, fault, slips)
 
 
 def _once_only(
@@ -112,26 +112,76 @@ def _codes(fits: Sequence[Fit]) -> set[str]:
     return codes - {"wrong-node", "wrong-upstream"}
 
 
-def _formula_verdict(record: Record, answer: Answer) -> Verdict:
+def _settled(record: Record, answer: Answer) -> Answer:
+    """The answer as a number: a formula's is that at the point. A column is as good as a row, and
+    [3] as 3."""
+    if answer.formula is not None:
+        value = evaluate(record, answer, record.values)
+        answer = replace(answer, value=value, units=0.0 * np.asarray(value)[()])
+    shape = shape_of(exact_number(record, answer))
+    own = np.shape(answer.value)
+    if own != shape and _squeezed(own) == _squeezed(shape):
+        value, units = np.reshape(answer.value, shape), np.reshape(answer.units, shape)
+        if not shape:
+            return replace(answer, value=float(value), units=float(units))
+        return replace(answer, value=value, units=units)
+    return answer
+
+
+def _squeezed(shape: Sequence[int]) -> list[int]:
+    return [length for length in shape if length != 1]
+
+
+def evaluate(record: Record, answer: Answer, values: Sequence[Any]) -> Any:
+    """What a formula of variables and stages is, with these values of them. Raises UsageError where
+    it has no value: shapes that do not fit."""
+    graph, formula = record.graph, answer.formula
+    assert formula is not None
+    known = {**graph.inputs, **graph.stages}
+    point = {name: values[known[name]] for name in formula.inputs}
+    try:
+        settled, _ = with_shapes(formula, {name: shape_of(v) for name, v in point.items()})
+        m = ARRAYS if any(map(shape_of, point.values())) or formula.uses_arrays else FLOATS
+        with quiet():
+            value = settled.evaluate(m, point)[settled.output]
+    except BacktraceError as error:
+        raise UsageError(f"'{answer.name}' has no value: {error.what}") from None
+    return value if shape_of(value) else float(value)
+
+
+def _as_function(record: Record, verdict: Verdict) -> Verdict:
     """A formula is right when it is the same function: at the point, at others near it, and at
     others anywhere that both have a number at. (Two different functions of the kind that formulas
     are made of do not agree at points taken at random.)"""
-    assert answer.formula is not None
-    exact = exact_number(record, answer)
+    answer = verdict.answer
+    if answer.formula is None or verdict.verdict not in (OK, ROUNDED):
+        return verdict
+    if not fits(answer, verdict.exact, _SAME):
+        return replace(verdict, verdict=WRONG)
     chance = np.random.default_rng(0)
-    verdict = OK
-    for turn in range(1 + 2 * _OTHER_POINTS):
-        point = dict(record.point)
-        if 0 < turn <= _OTHER_POINTS:
-            point = {n: x + chance.uniform(-0.3, 0.3) * (abs(x) or 1.0) for n, x in point.items()}
-        elif turn:
-            point = {n: chance.uniform(-3, 3) for n in point}
+    for turn in range(2 * _OTHER_POINTS):
+        point = {}
+        for name, value in record.point.items():
+            shape = shape_of(value)
+            near = value + chance.uniform(-0.3, 0.3, shape) * np.where(value, np.abs(value), 1.0)
+            point[name] = (near if turn < _OTHER_POINTS else chance.uniform(-3, 3, shape))[()]
+        if not _agree(record, answer, point):
+            return replace(verdict, verdict=WRONG)
+    return verdict
+
+
+def _agree(record: Record, answer: Answer, point: Mapping[str, Any]) -> bool:
+    """Whether a formula has the right value at a point; also where there is none to be had."""
+    try:
         passed = passes.run(record.graph, point, Request())
-        numbers = passed.flow.upstreams if answer.is_gradient else passed.values
-        expected = numbers[answer.node]
-        given = answer.formula.evaluate(FLOATS, point)[answer.formula.output]
-        if turn and not (math.isfinite(expected) and math.isfinite(given)):
-            continue
-        if not abs(given - expected) <= _SAME * max(abs(expected), 1.0):
-            verdict = WRONG
-    return Verdict(answer, exact, verdict, exact)
+        given = evaluate(record, answer, passed.values)
+    except BacktraceError:
+        return True
+    numbers = passed.flow.upstreams if answer.is_gradient else passed.values
+    expected = numbers[answer.node]
+    if not (is_finite(expected) and is_finite(given)):
+        return True
+    scale = np.maximum(np.abs(expected), 1.0)
+    return np.shape(given) == np.shape(expected) and bool(
+        np.all(np.abs(given - expected) <= _SAME * scale)
+    )

@@ -15,7 +15,7 @@ from backtrace.homework.answers import Answer
 from backtrace.homework.mistakes import MISTAKES, Mistake, carried, slips_at, turned
 from backtrace.homework.problem import ONE_LOST, Problem, Spread, own_numbers, within
 from backtrace.homework.replay import Edge, Replayed
-from backtrace.homework.verdicts import Verdict, fits
+from backtrace.homework.verdicts import SIGN, Verdict, fits
 from backtrace.record import Record
 
 _UNITS = 2.0  # of the last digit
@@ -70,10 +70,12 @@ class Diagnosis:
             known = {a.node for a in self._answers if a.is_gradient}
             users = record.graph.consumers[answer.node]
             is_traced = all(gate in known or gate == record.graph.output for gate, _ in users)
-            found = list(_swapped(record, self._verdicts, fault))
-            if not is_traced:
+            found = [] if fault.verdict == SIGN else list(_swapped(record, self._verdicts, fault))
+            if is_traced:
+                found += _here(record, answer, self._runs)
+            if not is_traced or not found:
                 found += _anywhere(self._problem, self._answers, answer)
-            if is_traced or not found:
+            if not found:
                 found += _here(record, answer, self._runs)
             if not found:
                 found += _copied(record, answer)

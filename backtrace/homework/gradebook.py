@@ -14,6 +14,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
 from backtrace.errors import UsageError
 from backtrace.homework.assignment import Assignment
 from backtrace.homework.grading import Mark, Part, Row, Slip
@@ -21,14 +23,22 @@ from backtrace.notation import number, plain
 from backtrace.render import View
 
 SCHEMA = "backtrace.grade/1"
+_LEAST_ROOM = 16
 _NAME = 12  # cells of a student's name
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Writer = Callable[[Assignment, Iterable[Row], View], Iterator[str]]
 
 
+def points_text(points: float) -> str:
+    """12.5, 166.66666: points are not rounded to digits."""
+    return f"{points:.10f}".rstrip("0").rstrip(".")
+
+
 def _of(points: float, worth: float) -> str:
-    return f"{number(points)}/{number(worth)}"
+    """In two decimals at most: 2.5/4."""
+    shown = [f"{number:.2f}".rstrip("0").rstrip(".") for number in (points, worth)]
+    return "/".join(shown)
 
 
 def first_slip(row: Row) -> str:
@@ -40,38 +50,48 @@ def first_slip(row: Row) -> str:
         if unread is not None:
             return f"{part.id} {unread.name} cannot be read: {unread.reason}"
         if part.code:
-            return f"{part.code} at {part.id} {part.fault or 'gradients'}"
+            return f"{part.code} at {part.id} {part.fault}"
+        if part.fault:
+            return f"wrong at {part.id} {part.fault}"
     missing = [f"{p.id} {m.name}" for p in row.parts for m in p.marks if m.verdict == "missing"]
     return f"missing: {', '.join(missing[:4])}{', …' * (len(missing) > 4)}" if missing else ""
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
-
-
 def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
-    """Columns of fixed width, so that the first row can be written before the last is read."""
-    parts = [(q.id, max(len(q.id), len(_of(q.worth, q.worth)) + 2)) for q in assignment.questions]
+    """Columns of fixed width, so that the first row can be written before the last is read. Where
+    the problems have no room, only the points in all are shown."""
     points = max(len("points"), len(_of(assignment.worth, assignment.worth)) + 2)
-    columns = [("student", _NAME), ("points", -points), *((id, -width) for id, width in parts)]
-    header = "  ".join(_cell(name, width) for name, width in columns)
-    room = max(10, view.width - len(header) - 2)
+    columns = [("student", _NAME), ("points", -points)]
+    parts = [
+        (q.id, -max(cell_len(q.id), len(_of(q.worth, q.worth)) + 2)) for q in assignment.questions
+    ]
+    taken = sum(abs(width) + 2 for _, width in (*columns, *parts))
+    has_parts = taken + _LEAST_ROOM <= view.width
+    columns += parts if has_parts else []
+    header = "  ".join(_cell(view.text(name), width, view) for name, width in columns)
+    room = max(_LEAST_ROOM, view.width - cell_len(header) - 2)
     if assignment.title:
         yield view.text(assignment.title) + "\n\n"
-    yield view.text(header.rstrip()) + "\n" + view.text("─" * view.width) + "\n"
+    yield header.rstrip() + "\n" + ("-" if view.ascii else "─") * view.width + "\n"
     for row in rows:
-        cells = [row.student, _of(row.points, assignment.worth)]
-        cells += [_of(part.points, part.worth) for part in row.parts]
-        line = "  ".join(
-            _cell(cell, width) for cell, (_, width) in zip(cells, columns, strict=True)
-        )
-        yield view.text(f"{line}  {_cut(first_slip(row), room)}".rstrip()) + "\n"
+        cells = [view.text(row.student), _of(row.points, assignment.worth)]
+        cells += [_of(part.points, part.worth) for part in row.parts] if has_parts else []
+        texts = zip(cells, columns, strict=True)
+        line = "  ".join(_cell(cell, width, view) for cell, (_, width) in texts)
+        said = _cell(view.text(first_slip(row)), room, view)
+        yield f"{line}  {said}".rstrip() + "\n"
+    if not has_parts:
+        yield f"\n{len(parts)} problems have no room here: --format csv, or --width {taken + 40}\n"
 
 
-def _cell(text: str, width: int) -> str:
-    """To the left, or (a negative width) to the right."""
-    cut = _cut(text, abs(width))
-    return cut.ljust(width) if width > 0 else cut.rjust(-width)
+def _cell(text: str, width: int, view: View) -> str:
+    """To the left, or (a negative width) to the right; what is too long is cut."""
+    size = abs(width)
+    if cell_len(text) > size:
+        more = "..." if view.ascii else "…"
+        text = set_cell_size(text, max(0, size - len(more))) + more
+    padding = " " * (size - cell_len(text))
+    return text + padding if width > 0 else padding + text
 
 
 def markdown(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
@@ -99,8 +119,8 @@ def comma_separated(assignment: Assignment, rows: Iterable[Row], _: View) -> Ite
     header = ["student", "points", "worth", *(q.id for q in assignment.questions), "first slip"]
     yield _csv_line(header)
     for row in rows:
-        cells = [row.student, number(row.points), number(assignment.worth)]
-        cells += [number(part.points) for part in row.parts]
+        cells = [row.student, points_text(row.points), points_text(assignment.worth)]
+        cells += [points_text(part.points) for part in row.parts]
         yield _csv_line([*cells, first_slip(row)])
 
 

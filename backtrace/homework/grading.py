@@ -15,10 +15,12 @@ from itertools import islice
 from typing import Any
 
 from backtrace.errors import BacktraceError, visible
-from backtrace.homework.answers import Answer, read_answer
+from backtrace.homework.answers import Answer, as_text, read_answer
 from backtrace.homework.assignment import Assignment, Question, read_assignment
 from backtrace.homework.checking import Report, hold
+from backtrace.homework.report import MISTAKE, PLACE
 from backtrace.homework.submissions import Submission, submission_of
+from backtrace.homework.verdicts import FOLLOWS, OK, WRONG, order
 
 MISSING, UNREADABLE = "missing", "cannot be read"
 _REMEMBERED = 20_000
@@ -99,20 +101,46 @@ class Grader:
     def _fresh_part(self, number: int, given: tuple[tuple[str, str | None], ...]) -> Part:
         question = self.assignment.questions[number]
         answers, unread, strange = _read(question, given)
-        report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
-        verdicts = {v.answer.name: v.verdict for v in report.verdicts} if report else {}
-        marks = []
+        try:
+            report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
+        except Exception as error:  # nobody's answer ends the run
+            report = None
+            what = error.what if isinstance(error, BacktraceError) else type(error).__name__
+            unread |= {answer.name: f"not graded: {what}" for answer in answers}
+        marks = list(self._marks(question, report, unread))
+        fault, code = _first(report)
+        return Part(
+            question.id,
+            tuple(marks),
+            fault if self._level >= PLACE else "",
+            code if self._level >= MISTAKE else "",
+            (*self._lines(report), *strange),
+        )
+
+    def _marks(
+        self, question: Question, report: Report | None, unread: Mapping[str, str]
+    ) -> Iterator[Mark]:
+        """What is asked, marked. A slip in what is not asked costs the first answer that it spoils:
+        it excuses the others only."""
+        verdicts = {v.answer.name: v for v in report.verdicts} if report else {}
+        unpaid = [v for n, v in verdicts.items() if v.verdict == WRONG and n not in question.points]
+        followers = sorted(
+            (v for n, v in verdicts.items() if v.verdict == FOLLOWS and n in question.points),
+            key=order,
+        )
+        paying = {v.answer.name for v in followers[: len(unpaid)]}
         for name, worth in question.points.items():
             if name in verdicts:
-                share = self.assignment.rubric[verdicts[name]]
-                marks.append(Mark(name, verdicts[name], share * worth, worth))
+                verdict = verdicts[name].verdict
+                share = 0.0 if name in paying else self.assignment.rubric[verdict]
+                shown = verdict
+                if self._level < PLACE:
+                    shown = OK if verdicts[name].passes else WRONG
+                yield Mark(name, shown, share * worth, worth)
             elif name in unread:
-                marks.append(Mark(name, UNREADABLE, 0.0, worth, unread[name]))
+                yield Mark(name, UNREADABLE, 0.0, worth, unread[name])
             else:
-                marks.append(Mark(name, MISSING, 0.0, worth))
-        lines = [*self._lines(report), *strange]
-        fault, code = _first(report)
-        return Part(question.id, tuple(marks), fault, code, tuple(lines))
+                yield Mark(name, MISSING, 0.0, worth)
 
     def _lines(self, report: Report | None) -> list[str]:
         if report is None or report.ok:
@@ -121,19 +149,6 @@ class Grader:
         from backtrace.render import View
 
         return remarks(report, View(), self._level)
-
-
-def as_text(value: Any) -> str | None:
-    """An answer as it was written; None of what is no text, number or list of such."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
-        return None
-    try:
-        entries = [as_text(entry) for entry in value]
-    except RecursionError:
-        return None
-    return None if None in entries else f"[{', '.join(map(str, entries))}]"
 
 
 def _read(
@@ -165,8 +180,8 @@ def _first(report: Report | None) -> tuple[str, str]:
     """The answer where it first goes wrong, and the code of the slip that fits best."""
     if report is None or report.ok:
         return "", ""
-    fault = report.fault.answer.name if report.fault else ""
-    return fault, report.fits[0].code if report.fits else "unknown" if fault else "sign"
+    code = report.fits[0].code if report.fits else "unknown"
+    return (report.fault.answer.name if report.fault else "every gradient"), code
 
 
 def grade(
@@ -227,18 +242,22 @@ class Slip:
     count: int
 
 
-def summary(rows: Iterable[Row]) -> tuple[int, float, list[Slip]]:
+def summary(assignment: Assignment, rows: Iterable[Row]) -> tuple[int, float, list[Slip]]:
     """How many submissions, their points in all, and the slips, the most frequent first."""
     from collections import Counter
 
     counts: Counter[tuple[str, str, str]] = Counter()
+    graphs = {q.id: q.problem.record.graph for q in assignment.questions}
+    values = {id: {*graph.stages, graph.output_name} for id, graph in graphs.items()}
     students, points = 0, 0.0
     for row in rows:
         students += 1
         points += row.points
         for part in row.parts:
             if part.code:
-                counts[part.id, part.fault.removeprefix("d") or "every gradient", part.code] += 1
+                is_value = part.fault in values[part.id]
+                at = part.fault if is_value else part.fault.removeprefix("d")
+                counts[part.id, f"the value of {at}" if is_value else at, part.code] += 1
             unanswered = {m.verdict for m in part.marks} & {MISSING, UNREADABLE}
             for verdict in unanswered:
                 counts[part.id, "some answer", verdict] += 1

@@ -99,6 +99,8 @@ def _dropped_constant(at: Place) -> Iterator[Slip]:
         yield lambda u: at.right(u) * count
     if name == "sum":
         yield lambda u: at.right(u) / count
+    if name == "cross_entropy" and len(shape_of(at.own)) > 1:  # a mean over the rows
+        yield lambda u: at.right(u) * shape_of(at.own)[0]
 
 
 def _dropped_constant_turned(at: Place) -> Iterator[Value]:

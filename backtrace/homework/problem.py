@@ -79,9 +79,11 @@ class Spread:
         of the first run nothing, of the second all, of the others half)."""
         own = own_numbers(self._replay.record, self._answers)
         units = {(a.node, a.is_gradient): a.units for a in self._answers}
+        record = self._replay.record
 
         def before(node: int, is_gradient: bool, value: Any) -> Any:
-            unit = _slack(value, units[node, is_gradient])
+            right = (record.upstreams if is_gradient else record.values)[node]
+            unit = np.where(value == right, 0.0, _slack(value, units[node, is_gradient]))[()]
             moved = (self._chance.random(runs or np.shape(value)) * 3).astype(int) * 0.5 - 0.5
             if cut is None:
                 moved[:2] = 0.0
@@ -133,11 +135,14 @@ def _slack(value: Any, unit: Any) -> Any:
 
 
 def own_numbers(record: Record, answers: Sequence[Answer]) -> Own:
-    """The answers that are numbers, of the right shape."""
+    """The answers that are numbers, of the right shape. The output's own gradient is no matter of
+    opinion."""
     fitting = [
         a
         for a in answers
-        if a.value is not None and shape_of(a.value) == shape_of(record.values[a.node])
+        if a.value is not None
+        and shape_of(a.value) == shape_of(record.values[a.node])
+        and not (a.is_gradient and a.node == record.graph.output)
     ]
     return Own(
         values={a.node: a.value for a in fitting if not a.is_gradient},
@@ -146,29 +151,18 @@ def own_numbers(record: Record, answers: Sequence[Answer]) -> Own:
 
 
 class Problem:
-    """`record` is the trace to hold answers against, `given` the point as it was written."""
+    """`record` is the trace to hold answers against."""
 
-    def __init__(self, record: Record, given: Mapping[str, Given]) -> None:
+    def __init__(self, record: Record) -> None:
         self.record = record
         self.replay = replay = Replay(record)
         self.spreading = replay if record.has_arrays else Replay(record, is_many=True)
-        self._given = given
         self._spreads: dict[int, Spread] = {}
 
     @cached_property
-    def sides(self) -> list[Record]:
-        """The same by the conventions to the left and the right of a kink, if there is one."""
-        if not any(note.kind == "kink" for note in self.record.notes):
-            return []
-        shape = self.record.granularity
-        return [
-            trace_given(
-                self.record.formula,
-                self._given,
-                Request(granularity=replace(shape, kink=side), check=False),
-            )
-            for side in ("left", "right")
-        ]
+    def sides(self) -> tuple[Replay, Replay]:
+        """The same by the conventions to the left and to the right of a kink."""
+        return Replay(self.record, kink="left"), Replay(self.record, kink="right")
 
     def rounding(self, places: int) -> Spread:
         """What rounding every step to so many digits leads to."""
@@ -236,7 +230,7 @@ def _turn(mistake: Mistake, n: int) -> Turn:
 
 def problem_of(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Problem:
     """The problem, at a point where every number is finite. Raises BacktraceError."""
-    return Problem(traced(formula, given, granularity), given)
+    return Problem(traced(formula, given, granularity))
 
 
 def traced(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Trace:

@@ -22,6 +22,7 @@ from backtrace.record import Record
 Edge = tuple[int, int]
 """(gate, which of its inputs)."""
 Turn = Callable[[Place], Value]
+_Forward = tuple[list[Any], list[Any], list[list[Place]], frozenset[int]]
 
 
 def _as_it_is(value: Any) -> Any:
@@ -31,13 +32,15 @@ def _as_it_is(value: Any) -> Any:
 @dataclass(frozen=True, slots=True)
 class Own:
     """Somebody's numbers: values and gradients by node, slips by edge, turned values by gate, and
-    what is done to every number on the way (rounding, say)."""
+    what is done to every number on the way (rounding, say). `is_fresh` takes a gate's output, where
+    a rule is written with it, anew from the operands, whatever was said of it."""
 
     values: Mapping[int, Any] = field(default_factory=dict)
     gradients: Mapping[int, Any] = field(default_factory=dict)
     slips: Mapping[Edge, Slip] = field(default_factory=dict)
     turns: Mapping[int, Turn] = field(default_factory=dict)
     touch: Callable[[Any], Any] = _as_it_is
+    is_fresh: bool = False
 
     @property
     def leaves_values(self) -> bool:
@@ -49,19 +52,23 @@ class Own:
 class Replayed:
     """What follows from somebody's numbers: every node's value and gradient as they follow from the
     numbers before it; `used` are those that the next ones are computed with; `places` every gate's
-    edges, as they are with these values."""
+    edges, as they are with these values; `kinks` the gates that stand at one."""
 
     values: list[Any]
     gradients: list[Any]
     used_values: list[Any]
     used_gradients: list[Any]
     places: list[list[Place]]
+    kinks: frozenset[int] = frozenset()
 
 
 class Replay:
-    """Runs a record's graph again and again; with `is_many`, numbers are rows of many runs."""
+    """Runs a record's graph again and again; with `is_many`, numbers are rows of many runs. `kink`
+    is another convention at kinks than the record's."""
 
-    def __init__(self, record: Record, is_many: bool = False) -> None:
+    def __init__(self, record: Record, is_many: bool = False, kink: str = "") -> None:
+        self._kink = kink or record.granularity.kink
+        self._kinks: set[int] = set()
         self.record = record
         self.is_many = is_many
         self._is_shaped = record.has_arrays
@@ -74,16 +81,24 @@ class Replay:
     def __call__(self, own: Own) -> Replayed:
         with quiet():
             if own.leaves_values:
-                values, used, places = self._right
+                values, used, places, kinks = self._right
             else:
-                values, used, places = self._forward(own)
+                values, used, places, kinks = self._forward(own)
             gradients, used_gradients = self._backward(own, places)
-        return Replayed(values, gradients, used, used_gradients, places)
+        return Replayed(values, gradients, used, used_gradients, places, kinks)
 
     @cached_property
-    def _right(self) -> tuple[list[Any], list[Any], list[list[Place]]]:
+    def _right(self) -> _Forward:
         values = list(self.record.values)
-        return values, values, [self._places(index, values) for index in range(len(values))]
+        self._kinks = set()
+        places = [self._places(index, values, False) for index in range(len(values))]
+        return values, values, places, frozenset(self._kinks)
+
+    @property
+    def right_kinks(self) -> frozenset[int]:
+        """The gates that stand at a kink with the right values."""
+        with quiet():
+            return self._right[3]
 
     @cached_property
     def places(self) -> list[list[Place]]:
@@ -91,7 +106,8 @@ class Replay:
         with quiet():
             return self._right[2]
 
-    def _forward(self, own: Own) -> tuple[list[Any], list[Any], list[list[Place]]]:
+    def _forward(self, own: Own) -> _Forward:
+        self._kinks = set()
         found: list[Any] = []
         used: list[Any] = []
         places: list[list[Place]] = []
@@ -104,11 +120,11 @@ class Replay:
                     value = own.touch(value)
             found.append(value)
             used.append(own.values.get(index, value))
-            places.append(self._places(index, used))
+            places.append(self._places(index, used, own.is_fresh))
             if index in own.turns:
                 used[index] = found[index] = own.turns[index](places[index][0])
-                places[index] = self._places(index, used)
-        return found, used, places
+                places[index] = self._places(index, used, own.is_fresh)
+        return found, used, places, frozenset(self._kinks)
 
     def _backward(self, own: Own, places: list[list[Place]]) -> tuple[list[Any], list[Any]]:
         graph = self.record.graph
@@ -136,7 +152,7 @@ class Replay:
             )
         ]
 
-    def _places(self, index: int, values: list[Any]) -> list[Place]:
+    def _places(self, index: int, values: list[Any], is_fresh: bool) -> list[Place]:
         """A gate's edges with somebody's values: the operands, and the right rule for them."""
         node = self.record.graph.nodes[index]
         if node.gate is None:
@@ -144,30 +160,22 @@ class Replay:
         slots = [k for k, o in enumerate(node.operands) if not isinstance(o, Constant)]
         operands = self._operand_values(index, values)
         output = values[index]
-        if node.gate.role is Role.ROUTER and node.gate.pullback is None:
+        if is_fresh or (node.gate.role is Role.ROUTER and node.gate.pullback is None):
             output = node.gate.forward(self._m, *operands)  # which input it took, whatever was said
-        return [
-            self._place(index, slot, k, operands, output, len(slots))
-            for slot, k in enumerate(slots)
-        ]
+        return [self._place(index, k, operands, output, len(slots)) for k in slots]
 
-    def _place(
-        self, index: int, slot: int, k: int, operands: list[Any], output: Any, inputs: int
-    ) -> Place:
+    def _place(self, index: int, k: int, operands: list[Any], output: Any, inputs: int) -> Place:
         gate = self.record.graph.nodes[index].gate
         assert gate is not None
         m = self._m
         if gate.pullback is not None:
-            pullback = gate.pullback
+            pullback = gate.pullbacks.get(self._kink, gate.pullback)
 
             def back(u: Any) -> Any:
                 return pullback(m, k, u, output, *operands)
 
             return Place(m, gate, k, operands, output, None, back, inputs, self._is_shaped)
-        if gate.kink is not None and m.truth(gate.kink.at(m, output, *operands)):
-            local = self.record.locals[index][slot]  # at a kink, as the trace has it
-        else:
-            local = gate.slope(m, k, output, operands) * 1.0
+        local = self._local(index, k, operands, output)
 
         def right(u: Any) -> Any:
             return u * local
@@ -177,6 +185,21 @@ class Replay:
 
         way = routed if gate.blocks else right
         return Place(m, gate, k, operands, output, local, way, inputs, self._is_shaped)
+
+    def _local(self, index: int, k: int, operands: list[Any], output: Any) -> Any:
+        """By the gate's rule; at a kink by the convention's."""
+        node, m = self.record.graph.nodes[index], self._m
+        gate = node.gate
+        assert gate is not None
+        at_kink = gate.kink.at(m, output, *operands) if gate.kink is not None else False
+        if gate.kink is None or not m.truth(at_kink):
+            return gate.slope(m, k, output, operands) * 1.0
+        self._kinks.add(index)
+        constant = [isinstance(o, Constant) for o in node.operands]
+        rule = gate.kink.rule(self._kink)(m, k, output, operands, constant) * 1.0
+        if m is FLOATS:
+            return rule
+        return m.where(at_kink, rule, gate.slope(m, k, output, operands) * 1.0)
 
 
 def _shaped(value: Any, shape: tuple[int, ...]) -> Any:

@@ -17,7 +17,7 @@ from backtrace.formula.printer import label
 from backtrace.gates.shapes import say as say_shape
 from backtrace.homework.checking import Report
 from backtrace.homework.diagnosis import SHOWN, sentence
-from backtrace.homework.verdicts import FOLLOWS, ROUNDED, SIGN, WRONG, Verdict
+from backtrace.homework.verdicts import OK, ROUNDED, SIGN, WRONG, Verdict
 from backtrace.notation import plain, plain_list
 from backtrace.record import Edge
 from backtrace.render import View
@@ -78,12 +78,14 @@ def _typed(verdict: Verdict, view: View) -> str:
 
 def _verdict_text(verdict: Verdict, view: View, level: int) -> Text:
     mark = "✓ " if verdict.passes else "✗ " if verdict.verdict in (WRONG, SIGN) else "· "
+    if level == 0 and not verdict.passes:
+        mark = "✗ "
     style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
     words = verdict.verdict
-    if verdict.verdict == ROUNDED:
+    if level == 0:
+        words = OK if verdict.passes else WRONG
+    elif verdict.verdict == ROUNDED:
         words += f": exactly {view.value(verdict.exact)}"
-    if level == 0 and verdict.verdict == FOLLOWS:
-        words = WRONG
     return Text(view.text(mark if not view.ascii else "") + words, style=style)
 
 
@@ -92,9 +94,8 @@ def remarks(report: Report, view: View, level: int) -> list[str]:
     if report.ok:
         return ["all right" if len(report.verdicts) > 1 else "right"]
     if all(v.passes or v.verdict == SIGN for v in report.verdicts):
-        return [
-            "all gradients have the other sign: a convention (T - O for O - T), or one lost sign"
-        ]
+        said = "all gradients have the other sign: a convention (T - O for O - T), or one lost sign"
+        return [said] if level >= PLACE else ["not all right"]
     if level < PLACE or report.fault is None:
         return ["not all right"]
     fault = report.fault
@@ -109,7 +110,7 @@ def remarks(report: Report, view: View, level: int) -> list[str]:
         if len(report.fits) > SHOWN:
             more = len(report.fits) - SHOWN
             lines.append(f"and {more} more: answers at the gates between would tell them apart")
-        if not report.fits and fault.answer.is_gradient:
+        if not report.fits:
             lines.append("no single slip of the catalogue leads to this number")
     if level >= ARITHMETIC:
         lines += _arithmetic(report, view, fault)
@@ -131,39 +132,42 @@ def _arithmetic(report: Report, view: View, fault: Verdict) -> list[str]:
     return [*lines, total] if len(lines) > 1 else lines
 
 
-def as_object(report: Report) -> dict[str, Any]:
-    """The object backtrace.check/1."""
-    fault = report.fault
+def as_object(report: Report, level: int) -> dict[str, Any]:
+    """The object backtrace.check/1: what the level tells."""
+    fault = report.fault if level >= PLACE else None
+    slips = report.fits if level >= MISTAKE else ()
     return {
         "schema": SCHEMA,
         "formula": report.record.formula,
-        "answers": [
-            {
-                "name": v.answer.name,
-                "node": v.answer.node,
-                "about": "gradient" if v.answer.is_gradient else "value",
-                "given": v.answer.text,
-                "exact": _plain(v.exact),
-                "verdict": v.verdict,
-            }
-            for v in report.verdicts
-        ],
+        "answers": [_answer_object(v, level) for v in report.verdicts],
         "first_fault": None if fault is None else fault.answer.name,
         "fits": [
             {"code": f.code, "gate": f.gate, "says": f.says, "number": _plain(f.number)}
-            for f in report.fits[:SHOWN]
+            for f in slips[:SHOWN]
         ],
-        "more_fit": max(0, len(report.fits) - SHOWN),
+        "more_fit": max(0, len(slips) - SHOWN),
         "ok": report.ok,
     }
+
+
+def _answer_object(v: Verdict, level: int) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": v.answer.name,
+        "node": v.answer.node,
+        "about": "gradient" if v.answer.is_gradient else "value",
+        "given": v.answer.text,
+    }
+    if level >= PLACE:
+        return {**described, "exact": _plain(v.exact), "verdict": v.verdict}
+    return {**described, "verdict": OK if v.passes else WRONG}
 
 
 def _plain(value: Any) -> Any:
     return plain_list(value) if getattr(value, "shape", ()) else plain(float(value))
 
 
-def as_json(report: Report) -> str:
-    return json.dumps(as_object(report), ensure_ascii=False, indent=2) + "\n"
+def as_json(report: Report, level: int) -> str:
+    return json.dumps(as_object(report, level), ensure_ascii=False, indent=2) + "\n"
 
 
 def markdown(report: Report, view: View, level: int) -> str:

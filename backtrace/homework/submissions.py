@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,10 @@ from backtrace.errors import UsageError, visible
 LONGEST_LINE = 1_000_000
 LARGEST_FILE = 10_000_000  # of one student
 _LONGEST_NAME = 100
+_COLUMNS = ("student", "problem", "answers", "name", "answer")
 _SUFFIXES = (".json", ".jsonl", ".csv")
+
+_NEXT_WORD = re.compile(r"\s+(?=[\w#]+\s*=(?!=))")
 
 Answers = Mapping[str, Mapping[str, Any]]
 """By problem, by name."""
@@ -42,6 +46,9 @@ class Submission:
     source: str
     answers: Answers = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+
+
+_NAMELESS = {True: (), False: ("no student's name",)}
 
 
 class _Broken(Exception):
@@ -94,6 +101,8 @@ def _json_file(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
     except _Broken as broken:
         yield Submission(_stem(path), path, reasons=(str(broken),))
         return
+    if found == []:
+        yield Submission(_stem(path), path, reasons=("no submission in it",))
     for number, entry in enumerate(found if isinstance(found, list) else [found], 1):
         source = f"{path}, entry {number}" if isinstance(found, list) else path
         try:
@@ -142,7 +151,8 @@ def _submission(entry: Any, source: str, default: str) -> Submission:
             by_problem[id] = named
         else:
             reasons.append(f"the answers to {visible(id)[:_LONGEST_NAME]} are no object")
-    return Submission(_name(entry.get("student"), default), source, by_problem, tuple(reasons))
+    student = _name(entry.get("student"), default)
+    return Submission(student or "?", source, by_problem, (*reasons, *_NAMELESS[bool(student)]))
 
 
 def _name(student: Any, default: str) -> str:
@@ -179,7 +189,7 @@ def _json_rows(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
         try:
             if reason:
                 raise _Broken(reason)
-            yield _submission(_json(text.encode("utf-8")), where, _stem(path))
+            yield _submission(_json(text.encode("utf-8")), where, "")
         except _Broken as broken:
             yield Submission("?", where, reasons=(str(broken),))
 
@@ -187,6 +197,8 @@ def _json_rows(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
 def _csv_rows(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
     """A row at a time, each by itself: an open quote spoils its own line only."""
     read: Callable[[list[str], str, str], Submission] | None = None
+    header: list[str] = []
+    is_empty = True
     for where, text, reason in _lines(path, tick):
         cells: list[str] = []
         try:
@@ -194,14 +206,28 @@ def _csv_rows(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
                 raise _Broken(reason)
             cells = _cells(text)
             if read is None:
-                read = _reader([cell.strip() for cell in cells])
+                header = _header(cells)
+                read = _reader(header)
                 continue
-            yield read(cells, where, _stem(path))
+            yield read(cells, where, _stem(path) if "student" not in header else "")
         except _Broken as broken:
             student = cells[0] if cells and read is not None else "?"
             yield Submission(_name(student, "?"), where, reasons=(str(broken),))
             if read is None:
                 return
+        is_empty = False
+    if is_empty:
+        yield Submission("?", path, reasons=("no submission in it",))
+
+
+def _header(cells: list[str]) -> list[str]:
+    """The columns' names; the known ones in any case."""
+    names = [cell.strip() for cell in cells]
+    if len(names) == 1 and ";" in names[0]:
+        raise _Broken("the columns are parted by semicolons, and commas are due")
+    if len(set(names)) < len(names):
+        raise _Broken("two columns have the same name")
+    return [name.lower() if name.lower() in _COLUMNS else name for name in names]
 
 
 def _cells(text: str) -> list[str]:
@@ -219,10 +245,13 @@ def _reader(header: list[str]) -> Callable[[list[str], str, str], Submission]:
         raise _Broken("no column is called problem, and none p1.dx")
 
     def read(cells: list[str], where: str, default: str) -> Submission:
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells = cells[:-1]  # a comma at the end
         if len(cells) != len(header):
             raise _Broken(f"{len(cells)} cells, and {len(header)} are due")
         row = dict(zip(header, cells, strict=True))
         student = _name(row.get("student"), default)
+        reasons = _NAMELESS[bool(student)]
         answers: dict[str, dict[str, str]] = {}
         if "problem" not in columns:
             for id, name in wide:
@@ -234,19 +263,22 @@ def _reader(header: list[str]) -> Callable[[list[str], str, str], Submission]:
             if "name" not in columns or "answer" not in columns:
                 raise _Broken("no column is called answers, or name and answer")
             answers[row["problem"].strip()] = {row["name"].strip(): row["answer"].strip()}
-        return Submission(student, where, answers)
+        return Submission(student or "?", where, answers, reasons)
 
     return read
 
 
 def _words(text: str) -> dict[str, str]:
-    """dx=-4 dy=[1, 2]: NAME=VALUE words, as on the command line."""
-    found = {}
-    for word in text.replace(", ", ",").split():
+    """dx=-4 dy=[1, 2]: NAME=VALUE words; a value goes on to the next name."""
+    found: dict[str, str] = {}
+    for word in _NEXT_WORD.split(text.strip()):
         name, equals, value = word.partition("=")
+        name = name.strip()
         if not equals:
             raise _Broken(f"'{visible(word)[:40]}' is no NAME=VALUE")
-        found[name] = value
+        if name in found:
+            raise _Broken(f"{visible(name)[:40]} is answered twice")
+        found[name] = value.strip()
     return found
 
 

@@ -68,18 +68,19 @@ def _edges(record: Record, view: View) -> Iterator[str]:
     yield f"  n{output} ---{chip} out"
 
 
-def _chip(record: Record, view: View, source: int, gradient: object) -> str:
+def _chip(record: Record, view: View, source: int, carried: object) -> str:
     """What is on a wire: the value, and what this wire carries back."""
     if not record.has_point:
         return ""
     node = record.graph.nodes[source]
     name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
     shape = shape_words(record, source)
-    above, below = number_text(record.values[source], view), number_text(gradient, view)
+    above, below = number_text(record.values[source], view), number_text(carried, view)
     value = name + (shape and f"{shape} ") + ("____" if above is None else above)
+    gradient = "____" if below is None else below
     return (
         f"|\"<span style='color:{LIGHT.value}'>{_safe(value)}</span><br/>"
-        f"<span style='color:{LIGHT.gradient}'>{_safe('____' if below is None else below)}</span>\"|"
+        f"<span style='color:{LIGHT.gradient}'>{_safe(gradient)}</span>\"|"
     )
 
 
