@@ -225,6 +225,54 @@ def test_memory_does_not_grow_with_the_class(tmp_path: pathlib.Path) -> None:
     assert sizes[1] < sizes[0] + 100_000
 
 
+def test_a_slip_that_earns_nothing_excuses_nothing() -> None:
+    """dq is not asked; with any dq the rest would follow."""
+    text = ASSIGNMENT.replace(
+        'ask = ["dq", "dx", "dy", "dz"]\npoints = { dq = 2, dx = 1, dy = 1, dz = 1 }',
+        'ask = ["dx", "dy", "dz"]',
+    )
+    cheat = {"p1": {"dq": "99", "q": "77", "dx": "99", "dy": "99", "dz": "77"}}
+    loud = {"p1": {"df": "100", "dx": "-400", "dy": "-400", "dz": "300"}}
+    first, second = grade(text, [Submission("a", "", cheat), Submission("b", "", loud)])
+    assert first.parts[0].points == 1
+    assert second.parts[0].points < 3
+
+
+def test_an_error_of_ours_is_a_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("backtrace.homework.grading.hold", fails)
+    (row,) = grade(ASSIGNMENT, [{"student": "a", "answers": {"p1": {"dx": "1"}}}])
+    assert row.points == 0
+    assert "ZeroDivisionError" in row.parts[0].marks[1].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "points"),
+    [
+        ("spaces.csv", "student,problem,answers\na,p2,dx = 2.7 dy=2.0 + 0.5\n", [2]),
+        ("comma.csv", "student,p2.dx,p2.dy\na,2.7,2.5,\n", [2]),
+        ("Case.csv", "Student,Problem,Answers\r\na,p2,dx=2.7 dy=2.5\r\n", [2]),
+        ("bom.csv", "\ufeffstudent,p2.dx,p2.dy\n\na,2.7,2.5\n", [2]),
+        ("semi.csv", "student;p2.dx;p2.dy\na;2.7;2.5\n", [0]),
+        ("twice.csv", "student,p2.dx,p2.dx\na,2.7,2.5\n", [0]),
+        ("nobody.csv", "student,p2.dx\n,2.7\n,2.7\n", [1, 1]),
+        ("empty.csv", "", [0]),
+        ("header.csv", "student,p2.dx\n", [0]),
+        ("empty.json", "[]", [0]),
+        ("twice.json", '{"answers": {"p2": {"dx": 1, "dx": 2.7}}}', [0]),
+        ("nobody.jsonl", '{"answers": {"p2": {"dx": 2.7}}}\n' * 2, [1, 1]),
+    ],
+)
+def test_files_as_people_make_them(
+    name: str, text: str, points: list, tmp_path: pathlib.Path
+) -> None:
+    rows = rows_of(tmp_path, name, text)
+    assert [row.points for row in rows] == points
+    assert all(row.reasons for row in rows if not row.points or "nobody" in name)
+
+
 # the command
 
 
@@ -321,3 +369,37 @@ def test_results_are_whole_or_absent(tmp_path: pathlib.Path, signum: int) -> Non
     assert process.returncode == 130
     assert b"Traceback" not in complaint
     assert os.listdir(target.parent) == []
+
+
+def test_points_are_whole(backtrace_command: Command, tmp_path: pathlib.Path) -> None:
+    assignment, answers = tmp_path / "a.toml", tmp_path / "a.json"
+    assignment.write_text(
+        "[[problem]]\nformula = 'x*y'\npoint = {x = 2, y = 3}\npoints = 12345.33333\n"
+    )
+    answers.write_text('{"answers": {"p1": {"dx": 3, "dy": 2}}}')
+    score = backtrace_command("grade", str(assignment), str(answers), "--score").out
+    assert float(score) == pytest.approx(24690.66666, abs=1e-9)
+
+
+@pytest.mark.parametrize("more", [(), ("--ascii",), ("--width", "40"), ("--width", "60")])
+def test_the_table_fits(
+    more: tuple[str, ...], backtrace_command: Command, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"student": "陈伟陈伟陈伟陈伟", "answers": {"circuit": {"q": 7}}}')
+    submissions = (str(COURSE / "submissions"), str(path))
+    text = backtrace_command("grade", str(COURSE / "assignment.toml"), *submissions, *more).out
+    width = int(more[1]) if "--width" in more else 80
+    from rich.cells import cell_len
+
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "--ascii" not in more or text.replace("陈", "").replace("伟", "").isascii()
+    assert "\\u25" not in text
+
+
+def test_levels_of_grades(backtrace_command: Command) -> None:
+    ben = str(COURSE / "submissions" / "ben.json")
+    for format in ("table", "gradescope", "json"):
+        told = graded(backtrace_command, ben, "--format", format, "--hint-level", "0")
+        assert "fork-lost" not in told
+        assert "follows" not in told

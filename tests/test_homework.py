@@ -356,3 +356,153 @@ def test_an_answer_reads_no_file(tmp_path: pathlib.Path) -> None:
     for text in (f"@{tmp_path}/x.csv", "randn(3)", "open(1)"):
         with pytest.raises(BacktraceError):
             check("x*y", {"x": 1, "y": 2}, {"dx": text})
+
+
+# what fresh eyes have found
+
+FOLLOWS = "follows from an earlier slip"
+NEURON = "1/(1+exp(-(w0*x0+w1*x1+w2)))"
+NEURON_POINT = {"w0": 2, "x0": -1, "w1": -3, "x1": -2, "w2": -3}
+FOUND = {
+    "a formula of arrays": ("sum(x*y)", {"x": [1, 2], "y": [3, 4]}, {"dx": "y"}, ["ok"], ""),
+    "a formula with stages": (
+        "q=x*y; f=q*z",
+        {"x": 1, "y": 2, "z": 3},
+        {"dz": "q", "dq": "z+1"},
+        ["ok", "wrong"],
+        "",
+    ),
+    "a formula's cascade": (
+        "q = sin(x*y); f = q*z",
+        {"x": 1.2, "y": 0.7, "z": 2.3},
+        {"dq": "2*z", "dx": "2*z*cos(x*y)*y"},
+        ["wrong", FOLLOWS],
+        "",
+    ),
+    "formulas with the other sign": (
+        "(x+y)*z",
+        POINT,
+        {"dx": "-z", "dy": "-z", "dz": "-x-y"},
+        ["sign convention"] * 3,
+        "sign",
+    ),
+    "a formula's slip": (
+        "x*y+sigmoid(x)",
+        {"x": 0.6, "y": -1.4},
+        {"dx": "y+x*(1-x)"},
+        ["wrong"],
+        "act-at-input",
+    ),
+    "the quotient's other form": (
+        "a=x/y; d=ln(a)",
+        {"x": 2.2, "y": 1.7},
+        {"a": "1.0800", "da": "0.9259", "dx": "0.5446", "dy": "-0.7048"},
+        ["wrong", FOLLOWS, FOLLOWS, FOLLOWS],
+        "",
+    ),
+    "a kink with a carried error": (
+        "q=max(x,y); f=q*z",
+        {"x": 2, "y": 2, "z": 3},
+        {"dq": "5", "dx": "5", "dy": "0"},
+        ["wrong", FOLLOWS, "kink"],
+        "",
+    ),
+    "both at a tie": (
+        "max(x,y)",
+        {"x": 2, "y": 2},
+        {"dx": "1", "dy": "1"},
+        [FOLLOWS, "wrong"],
+        "max-both",
+    ),
+    "one at a tie": ("max(x,y)", {"x": 2, "y": 2}, {"dx": "1", "dy": "0"}, ["kink"] * 2, ""),
+    "log10 both ways": (
+        "ln(x)*y",
+        {"x": 1.3, "y": 0.7},
+        {"dx": "0.2339", "dy": "0.1139"},
+        [FOLLOWS, "wrong"],
+        "log-base",
+    ),
+    "degrees both ways": (
+        "sin(x)*y",
+        {"x": 1.3, "y": -2.1},
+        {"dx": "-2.0995", "dy": "0.0227"},
+        [FOLLOWS, "wrong"],
+        "degrees",
+    ),
+    "the other sign at two decimals": (
+        NEURON,
+        NEURON_POINT,
+        {"dw0": "0.20", "dx0": "-0.40", "dw1": "0.40", "dx1": "0.60", "dw2": "-0.20"},
+        ["sign convention"] * 5,
+        "sign",
+    ),
+    "the output's own gradient gives no slack": (
+        "f=x*y*z",
+        {"x": 1.21, "y": 0.7, "z": 2.3},
+        {"df": "1.0", "dx": "1.6800"},
+        ["ok", "wrong"],
+        "",
+    ),
+    "a number in brackets": ("(x+y)*z", POINT, {"dx": "[-4]"}, ["ok"], ""),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_fresh_eyes_have_found(name: str) -> None:
+    formula, point, answers, expected, code = FOUND[name]
+    report = check(formula, point, answers)
+    assert [v.verdict for v in report.verdicts] == expected
+    named = [c for fit in report.fits[:3] for c in (fit.code, *fit.also)]
+    assert not code or code in named
+
+
+def test_the_forgotten_mean_of_a_loss_is_one_slip() -> None:
+    point = {"X": [[0.3, -0.7], [1.2, 0.4], [0.9, 1.1]], "V": [[0.7, 0.1], [-0.4, 0.6]]}
+    formula = "H=relu(X); S=H@V; L=cross_entropy(S,y)"
+    right = trace(formula, {**point, "y": [0, 1, 0]}, check=False)
+    answers = {f"d{n}": (3 * right.gradients[n]).round(4).tolist() for n in ("V", "X")}
+    report = check(formula, {**point, "y": [0, 1, 0]}, answers)
+    assert sorted(v.verdict for v in report.verdicts) == [FOLLOWS, "wrong"]
+    assert report.fits[0].code == "dropped-constant"
+
+
+def test_formulas_need_no_point(backtrace_command: Command) -> None:
+    assert backtrace_command("check", "(x+y)*z", "dx=z", "dz=x+y").status == 0
+    assert backtrace_command("check", "(x+y)*z", "dx=z", "dz=x-y").status == 1
+
+
+def test_what_each_level_tells(backtrace_command: Command) -> None:
+    words = ("check", NEURON, *(f"{n}={v}" for n, v in NEURON_POINT.items()))
+    words += ("dx0=0.40", "dw0=0.20", "dw1=-0.39", "--json", "--hint-level")
+    told = [json.loads(backtrace_command(*words, str(level)).out) for level in range(4)]
+    assert all("exact" not in answer for answer in told[0]["answers"])
+    assert {answer["verdict"] for answer in told[0]["answers"]} == {"ok", "wrong"}
+    assert [bool(each["first_fault"]) for each in told] == [False, True, True, True]
+    assert [bool(each["fits"]) for each in told] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("answers", ['{"dx": null}', '{"dx": true}', '{"dx": 1, "dx": 2}', "[1]"])
+def test_an_answer_file_that_makes_no_sense(
+    answers: str, backtrace_command: Command, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(answers)
+    ended = backtrace_command("check", "x*y", "x=1", "y=2", "--answers", str(path))
+    assert ended.status == 2
+    assert ended.err.startswith("error: ")
+
+
+def test_a_point_near_the_given_one_where_others_have_none() -> None:
+    found, own = points.suggest("ln(x-5)*y", {}, 0, read_mapping({"x": 7.3, "y": 2.1}))
+    assert own is not None
+    assert found.point["x"] > 5
+    with pytest.raises(BacktraceError, match="no point was found"):
+        points.suggest("ln(x-5)*y", {})
+    with pytest.raises(BacktraceError, match="too much"):
+        points.suggest("+".join(f"exp(x{k})*y{k}" for k in range(300)), {})
+
+
+def test_no_exercise_stands_at_a_kink() -> None:
+    for seed in range(8):
+        made = exercise(["abs", "min", "max"], 1, str(seed))
+        assert not made.trace.notes

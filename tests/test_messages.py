@@ -435,7 +435,7 @@ error: --json and --format tree exclude each other
         "x x=1 -o picture.bmp",
         """\
 error: no format has the suffix '.bmp'
-hint: choose one with --format, or a suffix of .json, .jsonl, .md, .txt, .tree
+hint: choose one with --format, or a suffix of SUFFIXES
 """,
     ),
     (

@@ -26,9 +26,9 @@ from backtrace.tracer import Trace, trace
 SCHEMA = "backtrace.exercise/1"
 MOST_GATES = 40
 _NAMES = "xyzwabcduvpqrst"
-_TRIES, _PATIENCE = 12, 4
+_TRIES, _PATIENCE = 24, 3
 _EXPONENTS = ("2", "3")
-_POINTS = 20
+_POINTS = 12
 _LEAST, _MOST = 0.001, 1000.0
 _MEASURED = 4  # digits that are due
 
@@ -84,7 +84,10 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
             found, _own = suggest(formula, {}, chance.randrange(2**31), tries=_POINTS)
         except BacktraceError:  # ln(-x^2): no point at all
             continue
-        sizes = list(trace(formula, found.point, check=False).gradients.values())
+        tried = trace(formula, found.point, check=False)
+        if any(note.kind == "kink" for note in tried.notes):
+            continue
+        sizes = list(tried.gradients.values())
         if all(map(_is_plain, sizes)):
             spare = formula, found.point
             break
@@ -94,7 +97,9 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
             break
     key = trace(*spare) if spare is not None else None
     if key is None or not key.ok:
-        raise UsageError("no point tells anything of these gates")
+        raise UsageError(
+            "no point tells anything of these gates", hint="another --seed, fewer --forks"
+        )
     return Exercise(seed, key)
 
 

@@ -81,7 +81,7 @@ def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[s
         said = _cell(view.text(first_slip(row)), room, view)
         yield f"{line}  {said}".rstrip() + "\n"
     if not has_parts:
-        yield f"\n{len(parts)} problems have no room here: --format csv, or --width {taken + 40}\n"
+        yield "\n(no room for the problems: --format csv)\n"
 
 
 def _cell(text: str, width: int, view: View) -> str:

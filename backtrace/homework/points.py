@@ -20,13 +20,13 @@ from backtrace.formula.parser import parse
 from backtrace.formula.point import Given, read_mapping
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph
-from backtrace.homework.problem import Problem, problem_of
+from backtrace.homework.problem import MOST_EDGES, Problem, problem_of
 from backtrace.notation import nested, plain
 from backtrace.record import Granularity, Record
 
 SCHEMA = "backtrace.point/1"
 _TRIES = 60
-_REPLAYS = 40_000  # gates times mistakes times points
+_REPLAYS = 20_000  # gates times mistakes times points
 _DIGITS = 4
 _NEAR = 0.05
 _LEAST, _MOST = 0.01, 1000.0
@@ -70,7 +70,7 @@ def suggest(
     graph = parse(formula, shapes.keys())
     if not graph.inputs:
         raise UsageError("the formula has no variables, so there is no point to choose")
-    tried = list(_tried(formula, graph, shapes, seed, tries))
+    tried = list(_tried(formula, graph, shapes, seed, tries, given or {}))
     own = None
     if given and set(given) == set(graph.inputs):
         own = _seen(problem_of(formula, given, Granularity()))
@@ -88,31 +88,68 @@ def _rank(found: tuple[_Seen, Telling]) -> tuple[int, ...]:
 
 
 def _extremes(record: Record) -> int:
-    """How many numbers are very large or small."""
+    """How many numbers are very large or small; and a kink counts as many."""
+    at_kink = any(note.kind == "kink" for note in record.notes)
     sizes = [np.ravel(np.abs(number)) for number in (*record.values, *record.upstreams)]
-    return sum(int(np.sum((n != 0) & ((n < _LEAST) | (n > _MOST)))) for n in sizes)
+    return sum(int(np.sum((n != 0) & ((n < _LEAST) | (n > _MOST)))) for n in sizes) + 100 * at_kink
 
 
 def _tried(
-    formula: str, graph: Graph, shapes: Mapping[str, Shape], seed: int, tries: int
+    formula: str,
+    graph: Graph,
+    shapes: Mapping[str, Shape],
+    seed: int,
+    tries: int,
+    given: Mapping[str, Given],
 ) -> Iterator[_Seen]:
-    """The points where every number is finite: fewer of a large graph."""
+    """The points where every number is finite: fewer of a large graph; near the given one where
+    others have none. Raises UsageError where there is none, or the graph is too large."""
     chance = random.Random(seed)
-    last: BacktraceError | None = None
     tried = 0
-    while tries > 0:
-        tries -= 1
-        given = read_mapping(_candidate(graph, shapes, chance))
-        try:
-            problem = problem_of(formula, given, Granularity())
-        except BacktraceError as error:  # outside a domain, perhaps
-            last = error
-            continue
-        tried += 1
-        tries = min(tries, _REPLAYS // (len(graph.nodes) * max(1, len(problem.plants))))
-        yield _seen(problem)
+    for is_near in (False, True)[: 1 + (set(given) == set(graph.inputs))]:
+        left = tries if not tried else 0
+        while left > 0:
+            left -= 1
+            point = _near(given, chance) if is_near else _candidate(graph, shapes, chance)
+            for name in _classes(graph):
+                point[name] = given[name].value if name in given else 0
+            try:
+                problem = problem_of(formula, read_mapping(point), Granularity())
+            except BacktraceError:  # outside a domain, perhaps
+                continue
+            tried += 1
+            if problem.record.graph.edge_count > MOST_EDGES:
+                what = f"every mistake at {problem.record.graph.edge_count:,} wires is too much"
+                raise UsageError(what, hint="a smaller formula, or a part of this one")
+            left = min(left, _REPLAYS // (len(graph.nodes) * max(1, len(problem.plants))))
+            yield _seen(problem)
     if not tried:
-        raise last or UsageError("no point was found")
+        name = next(iter(graph.inputs))
+        raise UsageError(
+            "no point was found where every number is finite",
+            hint=f"give one to begin at: {name}=...",
+        )
+
+
+def _near(given: Mapping[str, Given], chance: random.Random) -> dict[str, Any]:
+    """The point that was given, moved a little, to two decimals."""
+    point = {}
+    for name, value in given.items():
+        flat = [round(float(v) * chance.uniform(0.7, 1.3), 2) for v in np.ravel(value.value)]
+        point[name] = np.reshape(flat, value.shape).tolist() if value.shape else flat[0]
+    return point
+
+
+def _classes(graph: Graph) -> list[str]:
+    """Variables that are the numbers of classes: only whole ones mean something."""
+    return [
+        name
+        for name, index in graph.inputs.items()
+        for gate, _ in graph.consumers[index][:1]
+        if (kind := graph.nodes[gate].gate) is not None
+        and kind.name == "cross_entropy"
+        and graph.nodes[gate].operands.index(index) == 1
+    ]
 
 
 def _seen(problem: Problem) -> _Seen:

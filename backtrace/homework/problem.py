@@ -24,7 +24,7 @@ from backtrace.request import Request
 from backtrace.tracer import Trace, trace_given
 
 _RUNS, _RUNS_OF_ARRAYS = 40, 16
-_MOST_EDGES = 400
+MOST_EDGES = 400
 _SLACK = 1.0 + 1e-9
 ONE_LOST = "gradients add at a branch, and this way back is missing"
 _FORK_LOST = Mistake("fork-lost", ONE_LOST, lambda _: iter(()))
@@ -173,7 +173,7 @@ class Problem:
     @cached_property
     def plants(self) -> tuple[Plant, ...]:
         """Every mistake at every place; nothing of a graph too large for it."""
-        if self.record.graph.edge_count > _MOST_EDGES:
+        if self.record.graph.edge_count > MOST_EDGES:
             return ()
         return tuple(self._planted())
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backtrace.errors import UsageError, visible
+from backtrace.homework.answers import once
 
 LONGEST_LINE = 1_000_000
 LARGEST_FILE = 10_000_000  # of one student
@@ -115,7 +116,11 @@ def _json(data: bytes) -> Any:
     """Numbers as texts, so that their digits are kept."""
     try:
         return json.loads(
-            data.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str
+            data.decode("utf-8-sig"),
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=once,
         )
     except UnicodeDecodeError as error:
         raise _Broken(f"not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}") from None
