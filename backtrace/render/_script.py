@@ -1,0 +1,183 @@
+"""A trace as lines of code: forward, then backward, staged as the lecture writes it."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator
+from typing import Any
+
+from backtrace.algebra.code import Code, Coded, coded
+from backtrace.entries import shape_of, size_of
+from backtrace.errors import UsageError
+from backtrace.formula.printer import expressions, label
+from backtrace.graph import Constant
+from backtrace.notation import Blank
+from backtrace.record import Record
+
+MOST_ENTRIES = 20_000
+_MOST_GATES = 20_000
+_RESERVED = ("np", "torch", "numpy", "math", "number", "close")
+
+HELPERS = {
+    "put": """def put(u, index, shape):
+    whole = np.zeros(shape)
+    whole[index] = u
+    return whole""",
+    "softmax": """def softmax(x, axis):
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)""",
+    "log_softmax": """def log_softmax(x, axis):
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))""",
+    "others": """def others(x, axis):
+    flat = np.moveaxis(x, axis, -1) if axis is not None else np.reshape(x, -1)
+    parts = [np.prod(np.delete(flat, k, -1), -1) for k in range(flat.shape[-1])]
+    found = np.stack(parts, -1)
+    return np.moveaxis(found, -1, axis) if axis is not None else np.reshape(found, x.shape)""",
+    "one_hot": """def one_hot(k, count):
+    return np.equal(np.expand_dims(k, -1), np.arange(count)) * 1.0""",
+    "erf": "erf = np.vectorize(math.erf, otypes=[float])",
+    "erfc": "erfc = np.vectorize(math.erfc, otypes=[float])",
+}
+
+
+class Script:
+    """Names for all numbers, and the lines that compute them."""
+
+    def __init__(self, record: Record, prefix: str = "") -> None:
+        if not record.has_point:
+            name = next(iter(record.graph.inputs), "x")
+            raise UsageError(f"a script needs a point: '{name}' has no value")
+        if record.graph.gate_count > _MOST_GATES or sum(map(size_of, record.values)) > 10**6:
+            raise UsageError("a script of this size is no reading", hint="--format jsonl has all")
+        self.record = record
+        taken = set(_RESERVED) | set(HELPERS)
+        self.names = [prefix + self._name(index, taken) for index in range(len(record.graph.nodes))]
+        self.gradients = [_free(f"d{name}", taken) for name in self.names]
+        self._texts = expressions(record.graph, 50)
+        self._kinks = {note.node for note in record.notes if note.kind == "kink"}
+
+    def _name(self, index: int, taken: set[str]) -> str:
+        node = self.record.graph.nodes[index]
+        if node.name:
+            return _free(node.name, taken)
+        return _free("f" if index == self.record.graph.output else f"v{index}", taken)
+
+    def comment(self, index: int) -> str:
+        """#3 add: x + y"""
+        node = self.record.graph.nodes[index]
+        return f"#{index} {label(node)}: {self._texts[index]}" if node.gate else ""
+
+    def inputs(self) -> Iterator[tuple[str, Any]]:
+        """Every input's name and value. Raises UsageError for arrays that are too long to write."""
+        for index, node in enumerate(self.record.graph.nodes):
+            if node.is_input:
+                value = self.record.values[index]
+                if size_of(value) > MOST_ENTRIES:
+                    what = f"'{node.name}' has {size_of(value):,} entries, too many for a script"
+                    raise UsageError(what, hint="--arrays npz writes them beside a JSON file")
+                yield self.names[index], value
+
+    def forward(self, m: Code) -> Iterator[tuple[int, str]]:
+        """(node, code) for every gate and every constant that stands alone."""
+        for index, node in enumerate(self.record.graph.nodes):
+            if node.is_input:
+                continue
+            operands = self._operands(index, m)
+            found = node.gate.forward(m, *operands) if node.gate else operands[0]
+            yield index, coded(found).text
+
+    def backward(self, m: Code) -> Iterator[tuple[int, int, str]]:
+        """(gate, operand, code) for every edge, from the output back."""
+        graph = self.record.graph
+        for index in range(len(graph.nodes) - 1, -1, -1):
+            for operand in range(len(graph.inputs_of[index])):
+                yield index, operand, self._downstream(index, operand, m)
+
+    def _downstream(self, index: int, operand: int, m: Code) -> str:
+        node = self.record.graph.nodes[index]
+        gate = node.gate
+        assert gate is not None
+        slots = [k for k, o in enumerate(node.operands) if not isinstance(o, Constant)]
+        k, operands = slots[operand], self._operands(index, m)
+        upstream = Coded(self.gradients[index], shape=shape_of(self.record.values[index]))
+        output = Coded(self.names[index], shape=upstream.shape)
+        own = shape_of(self.record.values[self.record.graph.inputs_of[index][operand]])
+        if gate.pullback is not None:
+            kink = self.record.granularity.kink
+            pullback = gate.pullbacks.get(kink, gate.pullback)
+            return coded(pullback(m, k, upstream, output, *operands)).text
+        local = self._local(index, operand, k, output, operands, m)
+        if local.text == "1":
+            return m.summed_to(upstream, own).text
+        if local.text == "-1":
+            return m.summed_to(-upstream, own).text
+        return m.summed_to(upstream * local, own).text
+
+    def _local(
+        self, index: int, operand: int, k: int, output: Coded, operands: list[Any], m: Code
+    ) -> Coded:
+        """The rule; at a kink the number that the convention gives."""
+        node, numbers = self.record.graph.nodes[index], self.record.locals[index][operand]
+        gate = node.gate
+        assert gate is not None
+        if index in self._kinks and not shape_of(numbers):
+            return coded(_whole(numbers))
+        rule = coded(gate.slope(m, k, output, operands))
+        if index in self._kinks and gate.kink is not None:
+            constant = [isinstance(o, Constant) for o in node.operands]
+            at = gate.kink.at(m, output, *operands)
+            convention = gate.kink.rule(self.record.granularity.kink)
+            return m.where(at, convention(m, k, output, operands, constant), rule)
+        return rule
+
+    def _operands(self, index: int, m: Code) -> list[Any]:
+        found: list[Any] = []
+        for operand in self.record.graph.nodes[index].operands:
+            if isinstance(operand, Constant):
+                found.append(operand.value(m))
+            else:
+                found.append(
+                    Coded(self.names[operand], shape=shape_of(self.record.values[operand]))
+                )
+        return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name as Python can have it, once."""
+    while name in taken or keyword.iskeyword(name) or name in ("print", "float"):
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if value == int(value) else float(value)
+
+
+def literal(value: Any) -> str:
+    """A number or an array as Python writes it."""
+    if isinstance(value, Blank):
+        return "..."
+    if shape_of(value):
+        return f"np.array({_listed(value.tolist())})"
+    return repr(float(value))
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_listed, value))}]"
+    return repr(value)
+
+
+def expected(value: Any) -> str:
+    """As `literal`, of what may not be finite."""
+    text = literal(value)
+    return text.replace("nan", "np.nan").replace("inf", "np.inf")
+
+
+def aligned(lines: list[tuple[str, str]]) -> Iterator[str]:
+    """Code with its comments under one another."""
+    width = min(48, max((len(code) for code, comment in lines if comment), default=0))
+    for code, comment in lines:
+        yield f"{code.ljust(width)}  # {comment}" if comment else code

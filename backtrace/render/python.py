@@ -1,0 +1,81 @@
+"""a script for NumPy: forward, then backward by hand, ending in asserts that pass"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backtrace.algebra.code import Code
+from backtrace.entries import shape_of
+from backtrace.record import Record
+from backtrace.render._script import HELPERS, Script, aligned, expected, literal
+from backtrace.render._view import View
+
+SUFFIX = ".py"
+
+
+def render(record: Record, view: View) -> str:
+    script, m = Script(record), Code()
+    body = [*forward(script, m), "", *backward(script, m), "", *_asserts(script)]
+    return "\n".join([*head(record, view, m), *body]) + "\n"
+
+
+def head(record: Record, view: View, m: Code, *more: str) -> list[str]:
+    """The docstring, what is imported, and the helpers that the lines need."""
+    lines = [f'"""{_safe(view.formula(record.formula))}', "", 'Forward, then backward."""', ""]
+    lines += ["import math", ""] * bool({"erf", "erfc"} & m.helpers)
+    lines += ["import numpy as np", *more, ""]
+    for name in sorted(m.helpers):
+        lines += ["", HELPERS[name], ""]
+    return [*lines, ""] if m.helpers else lines
+
+
+def _safe(text: str) -> str:
+    """What cannot end the docstring."""
+    return text.replace("\\", "/").replace('"', "'")
+
+
+def forward(script: Script, m: Code) -> Iterator[str]:
+    for name, value in script.inputs():
+        yield f"{name} = {literal(value)}"
+    yield from ("", "# forward pass")
+    lines = [
+        (f"{script.names[index]} = {code}", script.comment(index))
+        for index, code in script.forward(m)
+    ]
+    yield from aligned(lines)
+
+
+def backward(script: Script, m: Code) -> Iterator[str]:
+    """`+=` where a value branches: gradients add."""
+    record, graph = script.record, script.record.graph
+    yield "# backward pass"
+    seed = record.upstreams[graph.output]
+    begun = {graph.output}
+    lines = [(f"{script.gradients[graph.output]} = {literal(seed)}", "")]
+    for gate, operand, code in script.backward(m):
+        source = graph.inputs_of[gate][operand]
+        name = script.gradients[source]
+        is_first = source not in begun
+        begun.add(source)
+        comment = script.comment(gate)
+        if is_first and len(graph.consumers[source]) > 1 and shape_of(record.values[source]):
+            lines.append((f"{name} = np.array({code})", comment))  # += writes into it
+        elif is_first:
+            lines.append((f"{name} = {code}", comment))
+        else:
+            lines.append((f"{name} += {code}", comment))
+    for index in range(len(graph.nodes)):
+        if index not in begun:
+            lines.append((f"{script.gradients[index]} = 0.0 * {script.names[index]}", "not used"))
+    yield from aligned(lines)
+
+
+def _asserts(script: Script) -> Iterator[str]:
+    record, graph = script.record, script.record.graph
+    yield "# what backtrace says"
+    options = "rtol=1e-6, atol=1e-9, equal_nan=True"
+    output = graph.output
+    yield f"assert np.allclose({script.names[output]}, {expected(record.value)}, {options})"
+    for index in graph.inputs.values():
+        number = expected(record.upstreams[index])
+        yield f"assert np.allclose({script.gradients[index]}, {number}, {options})"
