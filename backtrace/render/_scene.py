@@ -39,6 +39,7 @@ _SYMBOLS = {
     "sigmoid": "σ",
     "sum": "Σ",
 }
+_POWERS = {"^2": "x²", "^3": "x³"}
 _WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
 _WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
 
@@ -152,7 +153,9 @@ def _norm(value: Value) -> float:
 
 
 def symbol(text: str) -> str:
-    """What stands in a gate: × for mul, ×−1 for *-1."""
+    """What stands in a gate: × for mul, ×−1 for *-1, x² for ^2."""
+    if text in _POWERS:
+        return _POWERS[text]
     return _SYMBOLS.get(text, text.replace("*", "×").replace("-", "−"))
 
 

@@ -1,0 +1,154 @@
+"""the chain rule written out, aligned, for homework in LaTeX: a document that compiles"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backtrace.entries import Value, shape_of
+from backtrace.formula.printer import short_expressions
+from backtrace.notation import Blank
+from backtrace.record import Edge, Record
+from backtrace.render._explain import local_formula
+from backtrace.render._latex import escaped, formula, symbol
+from backtrace.render._rules import rule_of
+from backtrace.render._view import View
+
+SUFFIX = ".tex"
+
+_HEAD = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{amsmath}
+\allowdisplaybreaks
+\begin{document}"""
+_LONGEST = 24  # characters of an array
+
+
+def render(record: Record, view: View) -> str:
+    chain = _Chain(record, view)
+    lines = [
+        _HEAD,
+        f"\\noindent\\texttt{{{escaped(view.formula(record.formula))}}}",
+        *_point(record, view),
+        "",
+        "\\paragraph{Forward}",
+        *_aligned(chain.forward()),
+        "\\paragraph{Backward}",
+        *_aligned(chain.backward()),
+        "\\end{document}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Iterator[str]) -> Iterator[str]:
+    found = list(rows)
+    if not found:
+        yield "Nothing to do."
+        return
+    yield "\\begin{align*}"
+    yield " \\\\\n".join(f"  {row}" for row in found)
+    yield "\\end{align*}"
+
+
+def _point(record: Record, view: View) -> Iterator[str]:
+    pairs = [f"${symbol(n)} = {_number(v, view)}$" for n, v in record.point.items()]
+    if pairs:
+        yield f"at {', '.join(pairs)}"
+
+
+def _number(value: Value, view: View) -> str:
+    """A number; an array by its first entries; a blank as a line to write on."""
+    if isinstance(value, Blank):
+        return r"\underline{\hspace{3em}}"
+    if shape_of(value):
+        text = view.value(value)
+        return formula(text) if len(text) <= _LONGEST else rf"[{formula(text[1:_LONGEST])}\dots]"
+    text = view.number(value)
+    mantissa, _, exponent = text.partition("e")
+    if text in ("nan", "inf", "-inf"):
+        return {"nan": r"\text{nan}", "inf": r"\infty", "-inf": r"-\infty"}[text]
+    return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else text
+
+
+def _factor(value: Value, view: View) -> str:
+    """A number as a factor: a negative one in brackets."""
+    text = _number(value, view)
+    return f"({text})" if text.startswith("-") else text
+
+
+class _Chain:
+    def __init__(self, record: Record, view: View) -> None:
+        self.record = record
+        self.view = view
+        self._texts = short_expressions(record.graph, 40)
+        self._names = [node.name or f"v_{k}" for k, node in enumerate(record.graph.nodes)]
+        output = record.graph.output
+        if not record.graph.nodes[output].name:
+            self._names[output] = record.graph.output_name
+
+    def forward(self) -> Iterator[str]:
+        """q &= x + y = 3"""
+        names = self._spoken()
+        for index, node, _ in self.record.graph.gates():
+            text = names[index].partition(" = ")[2] if node.name else names[index]
+            row = f"{symbol(self._names[index])} &= {formula(text)}"
+            if self.record.has_point:
+                row += f" = {_number(self.record.values[index], self.view)}"
+            yield row
+
+    def _spoken(self) -> list[str]:
+        """What every gate computes, of inputs, stages and the gates before it."""
+        return short_expressions(self.record.graph, 0)
+
+    def backward(self) -> Iterator[str]:
+        """Every gradient, from the output back: the sum over its uses."""
+        graph = self.record.graph
+        for index in range(len(graph.nodes) - 1, -1, -1):
+            node = graph.nodes[index]
+            if node.gate is None and not node.is_input:
+                continue
+            left = self._gradient(index)
+            if index == graph.output:
+                seed = _number(self.record.upstreams[index], self.view)
+                yield f"{left} &= {seed if self.record.has_point else 1}"
+                continue
+            uses = graph.consumers[index]
+            if not uses:
+                yield f"{left} &= 0"
+                continue
+            edges = [self.record.edge(gate, operand) for gate, operand in uses]
+            terms = " + ".join(self._term(edge) for edge in edges)
+            row = f"{left} &= {terms}"
+            if self.record.has_point:
+                if all(edge.local is not None for edge in edges):
+                    row += f" = {' + '.join(self._product(edge) for edge in edges)}"
+                row += f" = {_number(self.record.upstreams[index], self.view)}"
+            yield row
+
+    def _gradient(self, index: int) -> str:
+        output = symbol(self._names[self.record.graph.output])
+        return rf"\frac{{\partial {output}}}{{\partial {symbol(self._names[index])}}}"
+
+    def _term(self, edge: Edge) -> str:
+        """The upstream times the local gradient, as a formula where it is a simple one."""
+        upstream = self._gradient(edge.gate)
+        if edge.local is None:
+            rule = rule_of(self.record, edge).replace("#", "v_").replace("upstream", "u")
+            return rf"\bigl[{formula(rule)}\bigr]_{{u={upstream}}}"
+        node = self.record.graph.nodes[edge.gate]
+        nodes = self.record.graph.nodes
+        names = [n.name or f"#{k}" for k, n in enumerate(nodes)]
+        names[self.record.graph.output] = self._names[self.record.graph.output]
+        local = local_formula(self.record, node, edge, names)
+        if local == "1":
+            return upstream
+        if not local:
+            gate, source = self._names[edge.gate], self._names[edge.input]
+            local_text = rf"\frac{{\partial {symbol(gate)}}}{{\partial {symbol(source)}}}"
+        else:
+            local_text = formula(local)
+            local_text = f"({local_text})" if local_text.startswith("-") else local_text
+        return rf"{upstream} \cdot {local_text}"
+
+    def _product(self, edge: Edge) -> str:
+        upstream = _number(edge.upstream, self.view)
+        return rf"{upstream} \cdot {_factor(edge.local * 1.0, self.view)}"
