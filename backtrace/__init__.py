@@ -41,5 +41,12 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext backtrace`."""
+    from backtrace.notebook import register
+
+    register(ipython)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

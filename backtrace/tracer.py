@@ -37,6 +37,8 @@ from backtrace.render import View
 from backtrace.request import Request
 from backtrace.suggestions import near_misses
 
+_MOST_DRAWN = 300  # nodes, in a notebook
+
 
 class Trace(Record):
     """A record that can show itself."""
@@ -55,7 +57,7 @@ class Trace(Record):
         `numpy.load` gives). Raises UsageError where it is damaged."""
         trace = cls(**saved.read(text, arrays or {}))
         try:  # what the schema cannot say: every number where a number is due
-            for format in render.formats():
+            for format in render.PLAIN:
                 trace.show(format)
         except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as e:
             raise UsageError(f"the saved trace is damaged: {type(e).__name__} {e}") from None
@@ -64,11 +66,25 @@ class Trace(Record):
     def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:
         """Writes the trace to a file, in the format of its suffix. Whole or not at all."""
         name = os.fspath(path)
-        files.write(name, self.show(render.format_of(name), view))
+        files.write(name, render.data(self, render.format_of(name), view or View()))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """In a notebook: the table."""
-        return {"text/plain": self.show("table").rstrip("\n")}
+        """In a notebook: the picture, or the table where it cannot be shown or would not help."""
+        found = {"text/plain": self.show("table").rstrip("\n")}
+        if len(self.graph.nodes) <= _MOST_DRAWN:
+            found |= {"image/svg+xml": self._repr_svg_(), "text/html": self._repr_html_()}
+        return found
+
+    def _repr_svg_(self) -> str:
+        return self.show("svg")
+
+    def _repr_html_(self) -> str:
+        """The picture; and the page that steps forward and backward, to be opened below it."""
+        return render.framed(self.show("svg"), self.show("html"))
+
+    def _repr_latex_(self) -> str:
+        """The gradients, each with its formula's value."""
+        return render.gradients_in_latex(self, View())
 
 
 def trace(

@@ -31,9 +31,9 @@ def test_save_by_suffix(tmp_path: pathlib.Path) -> None:
     assert backtrace.Trace.from_json((tmp_path / "graph.json").read_text("utf-8")) == t
 
 
-def test_a_notebook_shows_the_table() -> None:
+def test_a_notebook_that_shows_no_pictures_shows_the_table() -> None:
     t = backtrace.trace("x*y", {"x": 1, "y": 2}, check=False)
-    assert t._repr_mimebundle_() == {"text/plain": t.show("table").rstrip("\n")}
+    assert t._repr_mimebundle_()["text/plain"] == t.show("table").rstrip("\n")
 
 
 def test_a_point_of_numbers_and_texts() -> None:

@@ -25,7 +25,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.formula.shapes import with_shapes
 from backtrace.gates import GATES
-from backtrace.render import formats
+from backtrace.render import View, data, formats
 from tests.conftest import PATIENT, Command, published, published_arrays
 from tests.test_published import fits
 
@@ -335,7 +335,7 @@ def test_every_format_and_the_way_back() -> None:
     assert read == trace
     assert read.to_json() == trace.to_json()
     for format in formats():
-        assert read.show(format) == trace.show(format)
+        assert data(read, format, View()) == data(trace, format, View())
     described = json.loads(trace.to_json())
     matmul = described["nodes"][3]
     assert matmul["shape"] == [2]

@@ -435,7 +435,8 @@ error: --json and --format tree exclude each other
         "x x=1 -o picture.bmp",
         """\
 error: no format has the suffix '.bmp'
-hint: choose one with --format, or a suffix of SUFFIXES
+hint: choose one with --format, or a suffix of .dot, .html, .json, .jsonl, .tex, \
+.md, .mmd, .png, .py, .svg, .txt, .tikz, .torch, .tree, .wires
 """,
     ),
     (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import backtrace
 from backtrace.errors import UsageError
 from backtrace.notation import number
-from backtrace.render import View, draw, format_of, formats
+from backtrace.render import PLAIN, View, data, draw, format_of, formats
 from tests.conftest import ROWS, points, published, usage
 
 CASES = [pytest.param(case, id=case["id"]) for case in published()]
@@ -60,7 +60,9 @@ def test_a_number_is_right_to_its_digits(value: float, digits: int) -> None:
 
 @pytest.mark.small
 def test_the_formats_are_the_files_of_the_folder() -> None:
-    assert formats() == ["json", "jsonl", "markdown", "table", "tree"]
+    plain = {"json", "jsonl", "markdown", "table", "tree", "wires"}
+    drawn = {"svg", "png", "html", "dot", "mermaid", "tikz", "latex", "python", "torch"}
+    assert formats() == sorted(plain | drawn)
     assert format_of("a/b.json") == "json"
     assert format_of("B.TXT") == "table"
     with pytest.raises(UsageError, match="no suffix"):
@@ -72,12 +74,12 @@ def test_the_formats_are_the_files_of_the_folder() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_every_format_draws_every_published_case(case: dict) -> None:
     trace = backtrace.trace(case["formula"], case["point"])
-    for name in formats():
+    for name in (*PLAIN, "wires"):
         for view in (View(), View(ascii=True), View(width=30), View(color=True, width=120)):
             text = draw(trace, name, view)
             assert text == draw(trace, name, view)
             assert text.endswith("\n")
-            if name in ("table", "tree") and not view.color:
+            if name in ("table", "tree", "wires") and not view.color:
                 assert max(map(len, text.splitlines())) <= view.width
                 assert text.isascii() or not view.ascii
 
@@ -86,7 +88,7 @@ def test_every_format_draws_every_published_case(case: dict) -> None:
 def test_every_format_draws_every_gate(gate: backtrace.gates.Gate) -> None:
     trace = backtrace.trace(usage(gate), points(gate, 1)[0], check=False)
     for name in formats():
-        assert draw(trace, name, View())
+        assert data(trace, name, View())
     jsonschema.validate(json.loads(trace.to_json()), SCHEMA)
 
 

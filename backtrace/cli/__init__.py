@@ -21,6 +21,7 @@ from backtrace.cli.exercise import exercise
 from backtrace.cli.gates import gates
 from backtrace.cli.grade import grade
 from backtrace.cli.output import complain
+from backtrace.cli.render import render
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
 from backtrace.errors import BacktraceError, UsageError
@@ -53,6 +54,7 @@ class _Commands(click.Group):
                     ("backtrace check FORMULA ...", "answers held against the trace"),
                     ("backtrace grade ASSIGNMENT ...", "many answers, many people"),
                     ("backtrace exercise", "an exercise, and its key"),
+                    ("backtrace render FILE", "a saved trace, in any format"),
                     ("backtrace gates [NAME]", "the catalogue of gates"),
                     ("backtrace --version", "the version"),
                 ]
@@ -108,6 +110,7 @@ command.add_command(trace)
 command.add_command(check)
 command.add_command(exercise)
 command.add_command(grade)
+command.add_command(render)
 command.add_command(gates)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backtrace.cli.output import Look
+from backtrace.cli.output import Look, say
 from backtrace.cli.source import read_file
 from backtrace.cli.words import EVERYTHING
 from backtrace.errors import UsageError
@@ -36,6 +37,7 @@ class Task:
     wrt: str | None
     compare: bool
     blank: str | None
+    open_page: bool
     no_check: bool
     json_schema: bool
 
@@ -57,6 +59,25 @@ class Destination:
         if self.as_json or self.format:
             return known(self.format or "json")
         return "table" if self.output is None else format_of(self.output)
+
+    def write(self, content: str | bytes, format: str) -> None:
+        """To the file, or to standard output. Raises UsageError for pixels on a terminal."""
+        from backtrace.files import write
+
+        if self.output is not None:
+            write(self.output, content)
+            return
+        text = content
+        if isinstance(content, bytes):
+            from backtrace.render import is_text
+
+            if not is_text(format):
+                if sys.stdout.isatty():
+                    raise UsageError(f"{format} is no text", hint=f"-o picture.{format}")
+                sys.stdout.buffer.write(content)
+                return
+            text = content.decode("utf-8")
+        say(str(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +220,13 @@ task_options = _gathered(
         metavar="WHAT",
         help="A worksheet: leave out the gradients, the values, or all.",
     ),
+    click.option(
+        "--open", "open_page", is_flag=True, help="Open the page (--format html) in a browser."
+    ),
     click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes."),
     click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop."),
 )
-"""--file, --wrt, --compare, --blank, --no-check and --json-schema, handed on as one `task`."""
+"""--file, --wrt, --compare, --blank, --open, --no-check and --json-schema, as one `task`."""
 
 destination_options = _gathered(
     "destination",
@@ -211,7 +235,8 @@ destination_options = _gathered(
         "--format",
         "format",
         metavar="NAME",
-        help="table (default), tree, markdown, json or jsonl.",
+        help="table (default), tree, wires, markdown, json, jsonl, svg, png, html, dot, mermaid, "
+        "tikz, latex, python or torch.",
         shell_complete=_formats,
     ),
     click.option("--json", "as_json", is_flag=True, help="The same as --format json."),

@@ -68,6 +68,8 @@ def trace(
     from backtrace.request import Request
 
     formula, values = formula_and_values(words, task.file)
+    if task.open_page:
+        destination = _paged(destination)
     format = destination.chosen()
     steps = descent.steps or 1
     request = Request(
@@ -98,16 +100,34 @@ def trace(
         else:
             result = run(formula, given, request, format, view, beside, beside_file)
     text, outcome, is_right = result
-    if destination.output is None:
-        say(text)
-    else:
-        from backtrace.files import write
-
-        write(destination.output, text)
+    destination.write(text, format)
+    if task.open_page:
+        _open(destination.output or "")
     problem = _problem(outcome)
     if problem is not None:
         complain(problem, look.color)
     return 0 if is_right else 1
+
+
+def _paged(destination: Destination) -> Destination:
+    """--open: a page, in a file that stays until the machine tidies up."""
+    if destination.output is None:
+        import tempfile
+
+        with tempfile.NamedTemporaryFile(prefix="backtrace-", suffix=".html", delete=False) as file:
+            destination = replace(destination, output=file.name)
+    if destination.chosen() != "html":
+        raise UsageError("--open opens a page", hint="--format html, or -o page.html")
+    return destination
+
+
+def _open(path: str) -> None:
+    import pathlib
+    import webbrowser
+
+    uri = pathlib.Path(path).resolve().as_uri()
+    if not webbrowser.open(uri):
+        say(f"{uri}\n")  # there is no browser here
 
 
 def _without_arrays(traced: Any, view: Any, arrays_file: str) -> str:
@@ -135,7 +155,7 @@ def _traced(
     view: Any,
     beside: Beside,
     arrays_file: str,
-) -> tuple[str, Any, bool]:
+) -> tuple[str | bytes, Any, bool]:
     """The text, the trace it is of, and whether that is right."""
     from backtrace import render
     from backtrace.tracer import known_variables, trace_given
@@ -153,24 +173,24 @@ def _traced(
     )
     if arrays_file:
         return _without_arrays(traced, view, arrays_file), traced, traced.ok
-    return render.draw(traced, format, view), traced, traced.ok
+    return render.data(traced, format, view), traced, traced.ok
 
 
 def _blanked(
     formula: str, given: Any, request: Any, format: str, view: Any, kind: str
-) -> tuple[str, Any, bool]:
+) -> tuple[str | bytes, Any, bool]:
     """--blank: the same without its numbers."""
     from backtrace import render
     from backtrace.blanks import blanked
     from backtrace.tracer import trace_given
 
     traced = trace_given(formula, given, request)
-    return render.draw(blanked(traced, kind), format, view), traced, traced.ok
+    return render.data(blanked(traced, kind), format, view), traced, traced.ok
 
 
 def _compared(
     formula: str, given: Any, request: Any, format: str, view: Any, _: Beside, arrays_file: str
-) -> tuple[str, Any, bool]:
+) -> tuple[str | bytes, Any, bool]:
     """--compare: one table, or one JSON object."""
     from backtrace import comparison
 

@@ -1,8 +1,8 @@
 """Views of a record: one file, one format.
 
 A module here whose name has no underscore before it is a format: it has `render(record, view)`
-that returns text, `SUFFIX` (".json") and a docstring whose first line says what it shows. Help,
-completion, `-o out.json` and the tests find it by listing the folder.
+that returns text (bytes, with `IS_BINARY`), `SUFFIX` (".json") and a docstring whose first line
+says what it shows. Help, completion, `-o out.json` and the tests find it by listing the folder.
 """
 
 from __future__ import annotations
@@ -25,8 +25,23 @@ def formats() -> list[str]:
 
 def draw(record: Record, format: str, view: View) -> str:
     """The record as text in a format, ending with a line's end. Raises UsageError."""
+    if not is_text(format):
+        raise UsageError(f"{format} is no text", hint=f"-o picture{_module(format).SUFFIX}")
     text: str = _module(format).render(record, view)
     return text if text.endswith("\n") else text + "\n"
+
+
+def data(record: Record, format: str, view: View) -> bytes:
+    """The record in any format, as what a file holds. Raises UsageError."""
+    if is_text(format):
+        return draw(record, format, view).encode("utf-8")
+    found: bytes = _module(format).render(record, view)
+    return found
+
+
+def is_text(format: str) -> bool:
+    """Whether a format is text (all but pictures of pixels)."""
+    return not getattr(_module(format), "IS_BINARY", False)
 
 
 def summary(format: str) -> str:
@@ -60,4 +75,25 @@ def _module(format: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{known(format)}")
 
 
-__all__ = ["View", "draw", "format_of", "formats", "known", "summary"]
+def framed(picture: str, page: str) -> str:
+    """A picture, and the page to step through in a frame of its own, for a notebook."""
+    from html import escape
+
+    return (
+        f"<div>{picture}<details><summary>step by step</summary>"
+        f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
+        'style="width:100%;height:44rem;border:0" title="backtrace"></iframe></details></div>'
+    )
+
+
+def gradients_in_latex(record: Record, view: View) -> str:
+    """$$ df/dx = -4 $$ for every variable."""
+    rows = list(_module("latex").gradient_rows(record, view))
+    body = " \\\\ ".join(rows)
+    return f"$\\displaystyle \\begin{{aligned}} {body} \\end{{aligned}}$"
+
+
+PLAIN = ("json", "jsonl", "markdown", "table", "tree")
+"""The formats that show every record: those that say what is in it, not how it looks."""
+
+__all__ = ["PLAIN", "View", "data", "draw", "format_of", "formats", "is_text", "known", "summary"]

@@ -106,7 +106,7 @@ class _Chain:
             node = graph.nodes[index]
             if node.gate is None and not node.is_input:
                 continue
-            left = self._gradient(index)
+            left = self.gradient(index)
             if index == graph.output:
                 seed = _number(self.record.upstreams[index], self.view)
                 yield f"{left} &= {seed if self.record.has_point else 1}"
@@ -124,13 +124,13 @@ class _Chain:
                 row += f" = {_number(self.record.upstreams[index], self.view)}"
             yield row
 
-    def _gradient(self, index: int) -> str:
+    def gradient(self, index: int) -> str:
         output = symbol(self._names[self.record.graph.output])
         return rf"\frac{{\partial {output}}}{{\partial {symbol(self._names[index])}}}"
 
     def _term(self, edge: Edge) -> str:
         """The upstream times the local gradient, as a formula where it is a simple one."""
-        upstream = self._gradient(edge.gate)
+        upstream = self.gradient(edge.gate)
         if edge.local is None:
             rule = rule_of(self.record, edge).replace("#", "v_").replace("upstream", "u")
             return rf"\bigl[{formula(rule)}\bigr]_{{u={upstream}}}"
@@ -152,3 +152,11 @@ class _Chain:
     def _product(self, edge: Edge) -> str:
         upstream = _number(edge.upstream, self.view)
         return rf"{upstream} \cdot {_factor(edge.local * 1.0, self.view)}"
+
+
+def gradient_rows(record: Record, view: View) -> Iterator[str]:
+    """df/dx &= -4, for every variable that was asked for."""
+    chain = _Chain(record, view)
+    for name, value in record.gradients.items():
+        left = chain.gradient(record.graph.inputs[name])
+        yield f"{left} &= {_number(value, view)}" if record.has_point else left

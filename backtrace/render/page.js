@@ -39,7 +39,7 @@ function show(step, keep) {
   current(now);
   slider.value = now;
   id("where").textContent = slider.ariaValueText = steps[now].where;
-  if (!keep) history.replaceState(null, "", `#${now}`);
+  if (!keep && location.protocol !== "about:") history.replaceState(null, "", `#${now}`);
 }
 function stop() {
   clearInterval(timer);

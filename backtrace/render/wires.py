@@ -30,7 +30,8 @@ def render(record: Record, view: View) -> str:
         drawing = _Drawing(record, view)
         reason = drawing.reason
     if reason:
-        return f"{view.text(f'(no wires: {reason}; a tree)')}\n\n{tree.render(record, view)}"
+        why = Text(view.text(f"(no wires: {reason}; a tree)"), style="quiet")
+        return paint(view, why) + "\n" + tree.render(record, view)
     parts = [heading(record, view), Text(), *drawing.grid.lines()]
     sums = list(fork_sums(record, view))
     if sums:
