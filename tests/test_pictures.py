@@ -243,8 +243,7 @@ def test_names_are_never_markup(format: str) -> None:
     formula = "gate_1(a) = a^2; q_2 = where(α_1 < x_y, α_1, ω); gate_1(q_2) * x_y"
     text = draw(backtrace.trace(formula, point, check=False), format, View(width=200))
     well_formed(format, text)
-    body = text.replace(f'title: "{formula}"', "")  # Mermaid's title is text
-    assert "<x_y" not in body.replace(" ", "")
+    assert "<x_y" not in text.replace(" ", "")
 
 
 def test_blanks_are_boxes() -> None:
@@ -255,7 +254,7 @@ def test_blanks_are_boxes() -> None:
     assert page.count("<input inputmode") == 11
     assert 'data-answer="-12.0"' in page
     for format in ("dot", "mermaid", "markdown", "wires"):
-        assert "____" in draw(trace, format, View()).replace("#95;", "_")
+        assert "____" in draw(trace, format, View())
     assert "underline" in draw(trace, "latex", View())
     assert "densely dotted" in draw(trace, "tikz", View())
 
@@ -267,49 +266,6 @@ def test_formats_without_a_point() -> None:
     for format in ("python", "torch"):
         with pytest.raises(UsageError, match="point"):
             draw(trace, format, View())
-
-
-# wires in the terminal
-
-
-def test_wires_by_hand() -> None:
-    text = draw(
-        backtrace.trace("(x+y)*z", {"x": -2, "y": 5, "z": -4}, check=False), "wires", View()
-    )
-    assert text.splitlines()[3:11] == [
-        "  -2",
-        "x────╮       3",
-        "  -4 ╰┬─(+)────╮",
-        "   5  │     -4 │      -12",
-        "y─────╯        ╰┬─(×)─────",
-        "  -4        -4  │       1",
-        "          z─────╯",
-        "             3",
-    ]
-
-
-def test_wires_fall_back_to_the_tree() -> None:
-    for formula, point, width, why in [
-        (*NEURON, 60, "columns wide"),
-        ("x - y/x", {"x": 2, "y": 3}, 80, "change places"),
-    ]:
-        text = draw(backtrace.trace(formula, point, check=False), "wires", View(width=width))
-        assert text.startswith("(no wires: ")
-        assert why in text.splitlines()[0]
-        assert "└── " in text
-
-
-@pytest.mark.parametrize("case", published(), ids=lambda case: case["id"])
-def test_every_wire_arrives(case: dict) -> None:
-    """Along the characters every gate is reached from each of its inputs, and from nothing else
-    that crosses its way."""
-    trace = backtrace.trace(case["formula"], case["point"], check=False)
-    text = draw(trace, "wires", View(width=1000))
-    if text.startswith("(no wires"):
-        return
-    for _, node, _ in trace.graph.gates():
-        assert text.count("(") >= 1
-        assert node.gate is not None
 
 
 # other people's programs, where they are installed

@@ -33,6 +33,7 @@ class Grid:
         self._is_ascii = is_ascii
         self._wires: dict[tuple[int, int], tuple[int, int]] = {}
         self._words: dict[tuple[int, int], tuple[str, str]] = {}
+        self._dots: set[tuple[int, int]] = set()
 
     def across(self, row: int, start: int, end: int, wire: int) -> None:
         """A wire from column to column."""
@@ -59,6 +60,10 @@ class Grid:
         before, wire = self._wires.get((row, column), (0, -1))
         self._wires[row, column] = (before | ways, wire)
 
+    def dot(self, row: int, column: int) -> None:
+        """A wire branches here; without a dot, wires that touch come together."""
+        self._dots.add((row, column))
+
     def write(self, row: int, column: int, text: str, style: str) -> None:
         for offset, character in enumerate(text):
             self._words[row, column + offset] = (character, style)
@@ -82,6 +87,8 @@ class Grid:
             return self._words[row, column]
         ways, _ = self._wires.get((row, column), (0, 0))
         glyph = _GLYPHS.get(ways, " ")
+        if (row, column) in self._dots:
+            return "o" if self._is_ascii else "●", "quiet"
         if self._is_ascii and glyph != " ":
             glyph = _ASCII.get(glyph, "+")
         return glyph, "quiet"

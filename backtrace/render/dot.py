@@ -8,9 +8,9 @@ from html import escape
 from backtrace.formula.printer import label
 from backtrace.record import Record
 from backtrace.render._ink import LIGHT
-from backtrace.render._scene import number_text, symbol
+from backtrace.render._scene import symbol
 from backtrace.render._view import View
-from backtrace.render._words import shape_words, subscript, wire_name
+from backtrace.render._words import gradient_words, subscript, value_words, wire_name
 
 SUFFIX = ".dot"
 
@@ -78,19 +78,13 @@ def _gate(record: Record, view: View, index: int) -> str:
 
 
 def _wire(record: Record, view: View, index: int) -> str:
-    def cell(text: str | None, colour: str) -> str:
-        shown = escape(text) if text else "____" if text is None else " "
-        return f'<tr><td><font color="{colour}">{shown}</font></td></tr>'
+    def cell(text: str, colour: str) -> str:
+        return f'<tr><td><font color="{colour}">{escape(text)}</font></td></tr>'
 
-    node = record.graph.nodes[index]
-    name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
-    shape = shape_words(record, index)
-    value = gradient = ""
+    value = gradient = " "
     if record.has_point:
-        above = number_text(record.values[index], view)
-        value = name + (shape and f"{shape} ") + (above if above is not None else "____")
-        below = number_text(record.upstreams[index], view)
-        gradient = "____" if below is None else below
+        value = value_words(record, view, index)
+        gradient = gradient_words(record.upstreams[index], view)
     rows = f"{cell(value, LIGHT.value)}<hr/>{cell(gradient, LIGHT.gradient)}"
     look = f'shape=plain, color="{LIGHT.wire}", fontsize=12'
     return f'w{index} [{look}, label=<<table {_TABLE} color="{LIGHT.wire}">{rows}</table>>];'
@@ -103,6 +97,5 @@ def _edges(record: Record, view: View) -> Iterator[str]:
     for edge in record.edges:
         look = "tailport=e"
         if len(graph.consumers[edge.input]) > 1 and record.has_point:
-            text = number_text(edge.downstream, view)
-            look += f', label="{escape(text if text is not None else "____")}"'
+            look += f', label="{escape(gradient_words(edge.downstream, view))}"'
         yield f"  w{edge.input} -> n{edge.gate} [{look}];"

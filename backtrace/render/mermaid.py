@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 
+from backtrace.entries import Value
 from backtrace.formula.printer import label
 from backtrace.record import Record
 from backtrace.render._ink import LIGHT
-from backtrace.render._scene import number_text, symbol
+from backtrace.render._scene import symbol
 from backtrace.render._view import View
-from backtrace.render._words import shape_words, subscript, wire_name
+from backtrace.render._words import gradient_words, subscript, value_words, wire_name
 
 SUFFIX = ".mmd"
 
@@ -20,7 +22,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def render(record: Record, view: View) -> str:
     lines = [
         "---",
-        f"title: {json.dumps(view.formula(record.formula), ensure_ascii=False)}",
+        f"title: {json.dumps(_title(view.formula(record.formula)), ensure_ascii=False)}",
         "config:",
         "  themeVariables:",
         f'    edgeLabelBackground: "{LIGHT.ground}"',
@@ -68,22 +70,23 @@ def _edges(record: Record, view: View) -> Iterator[str]:
     yield f"  n{output} ---{chip} out"
 
 
-def _chip(record: Record, view: View, source: int, carried: object) -> str:
+def _chip(record: Record, view: View, source: int, carried: Value) -> str:
     """What is on a wire: the value, and what this wire carries back."""
     if not record.has_point:
         return ""
-    node = record.graph.nodes[source]
-    name = f"{view.text(node.name)} = " if node.gate is not None and node.name else ""
-    shape = shape_words(record, source)
-    above, below = number_text(record.values[source], view), number_text(carried, view)
-    value = name + (shape and f"{shape} ") + ("____" if above is None else above)
-    gradient = "____" if below is None else below
+    value, gradient = value_words(record, view, source), gradient_words(carried, view)
     return (
         f"|\"<span style='color:{LIGHT.value}'>{_safe(value)}</span><br/>"
         f"<span style='color:{LIGHT.gradient}'>{_safe(gradient)}</span>\"|"
     )
 
 
+def _title(text: str) -> str:
+    """Mermaid escapes a title twice, so it gets signs that need none."""
+    return text.replace("<", "﹤").replace(">", "﹥").replace("&", "﹠")
+
+
 def _safe(text: str) -> str:
-    """Mermaid's own escapes: #35; is the character of that number."""
-    return "".join(f"#{ord(c)};" if c in "#\"'<>&`{}[]()|;*_" else c for c in text)
+    """In a quoted label, where only HTML and Mermaid's #35; mean something. Named entities, since
+    Mermaid in its strict mode loses those with numbers."""
+    return escape(text).replace("&#x27;", "'").replace("#", "&num;").replace("`", "&grave;")

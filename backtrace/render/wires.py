@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 from rich.cells import cell_len
@@ -9,10 +11,11 @@ from rich.text import Text
 
 from backtrace.entries import shape_of
 from backtrace.formula.printer import label
-from backtrace.layout import Layout, arrange
+from backtrace.layout import arrange
 from backtrace.record import Record
 from backtrace.render import tree
-from backtrace.render._grid import LEFT, RIGHT, Grid
+from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
+from backtrace.render._routing import from_the_top, tracks_of, whole_rows
 from backtrace.render._rules import shown_products
 from backtrace.render._scene import COMMUTE, symbol
 from backtrace.render._terminal import fork_sums, gradient_lines, heading, node_name, paint, remarks
@@ -27,7 +30,7 @@ _ROWS = 3.0  # value, wire, gradient
 def render(record: Record, view: View) -> str:
     reason = _too_much(record)
     if not reason:
-        drawing = _Drawing(record, view)
+        drawing = Drawing(record, view)
         reason = drawing.reason
     if reason:
         why = Text(view.text(f"(no wires: {reason}; a tree)"), style="quiet")
@@ -58,7 +61,7 @@ def _too_much(record: Record) -> str:
     return ""
 
 
-class _Drawing:
+class Drawing:
     """`reason` says why it cannot be drawn here, "" where it can."""
 
     def __init__(self, record: Record, view: View) -> None:
@@ -71,13 +74,18 @@ class _Drawing:
         is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
         sizes = [_ROWS] * len(graph.nodes)
         self.layout = arrange(sizes, wires, is_free, gap=0.0, port=0.0, passage=1.0)
-        self.rows = _whole(self.layout, len(graph.nodes))
+        self.rows = whole_rows(self.layout, len(graph.nodes))
         self.grid = Grid(view.ascii)
         self._names = [self._name(index) for index in range(len(graph.nodes))]
         self._numbers = [self._stub(index) for index in range(len(graph.nodes))]
-        self._tracks = self._all_tracks()
+        tracks = list(self._all_tracks())
+        self.rows = from_the_top(self.rows, len(graph.nodes))
+        self.reason = "" if all(t is not None for t in tracks) else "two wires would be read as one"
+        self._tracks = [t or {} for t in tracks]
+        ways = {pair for chain in self.layout.chains for pair in pairwise(chain)}
+        self._branches = Counter(source for source, _ in ways)
         self._left, self._stubs, self._end = self._columns()
-        self.reason = self._refusal()
+        self.reason = self.reason or self._refusal()
         if not self.reason:
             self._draw()
 
@@ -117,18 +125,22 @@ class _Drawing:
             return self.view.sized(value).rpartition("  ")[2]
         return text
 
-    def _all_tracks(self) -> list[dict[int, int]]:
-        """Before every column, which upright each place's wire takes; none where it is straight."""
-        reach: list[dict[int, list[int]]] = [{} for _ in self.layout.order]
+    def _all_tracks(self) -> Iterator[dict[int, int] | None]:
+        """Before every column, which upright each place's wire takes; none where it is straight.
+        Where there are none, this column and all after it move up or down a little."""
+        reach: list[dict[int, set[int]]] = [{} for _ in self.layout.order]
         for chain in self.layout.chains:
             for source, place in pairwise(chain):
-                rows = reach[self.layout.column[place]].setdefault(source, [self.rows[source]])
-                rows.append(self.rows[place])
-        found = []
-        for wires in reach:
-            bent = {s: (min(rows), max(rows)) for s, rows in wires.items() if len(set(rows)) > 1}
-            found.append(_coloured(bent, self.rows))
-        return found
+                reach[self.layout.column[place]].setdefault(source, set()).add(place)
+        for column, targets in enumerate(reach):
+            rows = self.rows
+            for step in (0, 1, -1, 2, -2):
+                later = [step * (at >= column) for at in self.layout.column]
+                self.rows = [row + s for row, s in zip(rows, later, strict=True)]
+                tracks = tracks_of(targets, self.rows)
+                if tracks is not None:
+                    break
+            yield tracks
 
     def _columns(self) -> tuple[list[int], list[int], list[int]]:
         """Where every column's names, and its stubs, begin and end."""
@@ -173,25 +185,41 @@ class _Drawing:
         self.grid.across(here, start, bend, first)
         self.grid.upright(bend, here, there, first)
         self.grid.across(there, bend, stop, first)
+        if self._branches[source] > 1:
+            self.grid.dot(here, bend)
 
     def _meet(self, gate: int) -> None:
         """Several wires come along a gate's own row: from the first upright on they are one."""
         column = self.layout.column[gate]
         row = self.rows[gate]
-        starts = []
-        for chain in self._chains_to(gate):
-            source = chain[-2]
-            start = self._end[self.layout.column[source]]
+        joints: dict[int, int] = {}
+        for source in {chain[-2] for chain in self._chains_to(gate)}:
+            at = self._end[self.layout.column[source]]
             track = self._tracks[column].get(source)
-            starts.append(start if track is None else start + 1 + track)
-        for at in sorted(set(starts))[1:]:
-            self.grid.join(row, at, LEFT | RIGHT)
+            at += 0 if track is None else 1 + track
+            step = self.rows[source] - row
+            joints[at] = joints.get(at, RIGHT) | (UP if step < 0 else DOWN if step else LEFT)
+            if step:
+                self.grid.join(self.rows[source], at, LEFT | (DOWN if step < 0 else UP))
+        first = min(joints)
+        for at, ways in joints.items():
+            self.grid.join(row, at, ways | (LEFT if at > first else 0))
+
+    def name(self, index: int) -> str:
+        return self._names[index]
+
+    def place(self, index: int) -> tuple[int, int]:
+        """The row and column where a node's name begins."""
+        column = self.layout.column[index]
+        is_gate = self.record.graph.nodes[index].gate is not None
+        left = self._stubs[column] - cell_len(self._names[index])
+        return self.rows[index], self._left[column] if is_gate else left
 
     def _sign(self, index: int) -> None:
-        column, row = self.layout.column[index], self.rows[index]
+        column = self.layout.column[index]
+        row, start = self.place(index)
         name = self._names[index]
         is_gate = self.record.graph.nodes[index].gate is not None
-        start = self._left[column] if is_gate else self._stubs[column] - cell_len(name)
         self.grid.across(row, start + cell_len(name), self._end[column], index)
         if is_gate:
             self.grid.across(row, self._left[column] - 1, self._left[column], index)
@@ -200,35 +228,3 @@ class _Drawing:
         right = self._end[column]
         self.grid.write(row - 1, right - cell_len(value), value, "value")
         self.grid.write(row + 1, right - cell_len(gradient), gradient, "gradient")
-
-
-def _whole(layout: Layout, nodes: int) -> list[int]:
-    """Whole rows, each column in its order, with room for the numbers; the first row is 0."""
-    rows = [0] * len(layout.column)
-    for column in layout.order:
-        last, last_is_node = -1, False
-        for k, place in enumerate(column):
-            is_node = place < nodes
-            room = 1 + is_node + last_is_node if k else 1
-            row = round(layout.y[place])
-            rows[place] = row if k == 0 else max(row, last + room)
-            last, last_is_node = rows[place], is_node
-    top = min(rows[place] - (place < nodes) for place in range(len(rows)))
-    return [row - top for row in rows]
-
-
-def _coloured(wires: dict[int, tuple[int, int]], rows: list[int]) -> dict[int, int]:
-    """A track for every upright piece, so that none lie over each other: those that come from above
-    first to the right, those from below first to the left."""
-    found: dict[int, int] = {}
-    order = sorted(wires, key=lambda source: (rows[source], source))
-    for source in order:
-        low, high = wires[source]
-        taken = {
-            found[other] for other in found if wires[other][0] <= high and low <= wires[other][1]
-        }
-        track = 0
-        while track in taken:
-            track += 1
-        found[source] = track
-    return found
