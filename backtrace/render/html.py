@@ -27,6 +27,9 @@ _KEYS = (
     "<kbd>←</kbd> <kbd>→</kbd> step · <kbd>space</kbd> play · <kbd>Home</kbd> <kbd>End</kbd> · "
     "point at a gate, or <kbd>Tab</kbd> to it, to see upstream × local = downstream"
 )
+_TABLE_HEAD = """<h2>Every gate</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="every gate">
+"""
 _CONTROLS = """<div class="controls">
 <button id="back" aria-label="step back">←</button>
 <button id="play" aria-label="play">▶</button>
@@ -57,7 +60,7 @@ def render(record: Record, view: View) -> str:
         _CONTROLS * has_steps,
         f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
         f'<p class="keys">{_KEYS}</p>' * has_steps,
-        f'<h2>Every gate</h2>\n<div class="scroll">{_table(record, view)}</div>' * has_steps,
+        f"{_TABLE_HEAD}{_table(record, view)}</div>" * has_steps,
         "</main>",
         f'<script type="application/json" id="data">{data}</script>' * has_steps,
         f"<script>{script}</script>" * has_steps,

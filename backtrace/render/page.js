@@ -12,7 +12,7 @@ function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
 function show(step, keep) {
-  now = Math.max(0, Math.min(steps.length - 1, step));
+  now = Math.trunc(Math.max(0, Math.min(steps.length - 1, step)));
   const seen = new Set(), gone = new Set(), sums = new Map();
   steps.slice(0, now + 1).forEach((each) => {
     if (each.pass === "f") seen.add(each.gate);
