@@ -121,7 +121,10 @@ def local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> s
         for o in node.operands
     ]
     position = [k for k, o in enumerate(node.operands) if isinstance(o, int)][edge.operand]
-    rule = term(gate.slope(SYMBOLS, position, _name(edge.gate, names), operands))
+    result = term(gate.forward(SYMBOLS, *operands))
+    if result.quotient is None:
+        result = _name(edge.gate, names)
+    rule = term(gate.slope(SYMBOLS, position, result, operands))  # of a/b: -a/b^2, not -f/b
     text = rule.spelled.text
     is_simple = rule.value is not None or rule.spelled.binding >= Binding.SIGN
     return text if is_simple else f"({text})"

@@ -43,9 +43,13 @@ _MATH = {
     "…": r"\dots ",
 }
 _FUNCTIONS = ("exp", "log", "ln", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")
-_TOKEN = re.compile(r"\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|[^\W\d]\w*|#\d+|<=|>=|==|!=|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?|\.[0-9]+|\.T\b|[^\W\d²³][^\W²³]*|#[0-9]+|<=|>=|==|!=|.",
+    re.DOTALL,
+)
 _SIGNS = {"<=": r"\le ", ">=": r"\ge ", "==": "=", "!=": r"\ne ", "*": r"\cdot ", "…": r"\dots "}
 _SIGNS |= {"%": r"\%", "&": r"\&", "#": r"\#", "{": r"\{", "}": r"\}", "~": r"\sim ", "\\": ""}
+_SIGNS |= {"@": r"\,", ".T": r"^{\top}"}
 
 
 def escaped(text: str) -> str:
@@ -95,6 +99,8 @@ def math_text(text: str) -> str:
     if re.fullmatch(r"[−\-]?[\d.]+e[−\-]?\d+", text):
         mantissa, _, exponent = text.replace("−", "-").partition("e")
         return rf"${mantissa}\cdot 10^{{{exponent}}}$"
+    if text == "@":
+        return r"\texttt{@}"
     if re.fullmatch(r"[\w ]{2,}", text) and text.isascii() and not text[0].isdigit():
         return rf"\textsf{{{escaped(text)}}}"
     return f"${formula(text)}$"
@@ -112,7 +118,7 @@ def formula(text: str) -> str:
             pieces.append("^")
             if len(following) > 1 or following == "-":
                 pieces.append(r"\wedge " if not following[0].isdigit() else "")
-        elif token[0].isdigit() or token[0] == ".":
+        elif token[0].isdecimal() or (token[0] == "." and len(token) > 1):
             pieces.append(_number(token, index > 0 and tokens[index - 1] == "^"))
         elif token[0].isalpha() or token[0] == "_":
             pieces.append(_word(token, following == "("))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backtrace.entries import Value, shape_of
@@ -10,7 +11,7 @@ from backtrace.notation import Blank
 from backtrace.record import Edge, Record
 from backtrace.render._explain import local_formula
 from backtrace.render._latex import escaped, formula, symbol
-from backtrace.render._rules import rule_of
+from backtrace.render._rules import rule_of, summed
 from backtrace.render._view import View
 
 SUFFIX = ".tex"
@@ -19,6 +20,7 @@ _HEAD = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage{amsmath}
 \allowdisplaybreaks
+\setlength{\jot}{6pt}
 \begin{document}"""
 _LONGEST = 24  # characters of an array
 
@@ -73,6 +75,13 @@ def _factor(value: Value, view: View) -> str:
     """A number as a factor: a negative one in brackets."""
     text = _number(value, view)
     return f"({text})" if text.startswith("-") else text
+
+
+def _rule(rule: str) -> str:
+    """A pullback of the upstream u: mathematics, or words where it is said in words."""
+    if re.search("[a-z]{2,} [a-z]{2,}", rule):
+        return rf"\text{{{escaped(rule).replace('upstream', '$u$')}}}"
+    return formula(rule.replace("upstream", "u"))
 
 
 class _Chain:
@@ -132,8 +141,7 @@ class _Chain:
         """The upstream times the local gradient, as a formula where it is a simple one."""
         upstream = self.gradient(edge.gate)
         if edge.local is None:
-            rule = rule_of(self.record, edge).replace("#", "v_").replace("upstream", "u")
-            return rf"\bigl[{formula(rule)}\bigr]_{{u={upstream}}}"
+            return rf"\bigl[{_rule(rule_of(self.record, edge))}\bigr]_{{u={upstream}}}"
         node = self.record.graph.nodes[edge.gate]
         nodes = self.record.graph.nodes
         names = [n.name or f"#{k}" for k, n in enumerate(nodes)]
@@ -147,11 +155,20 @@ class _Chain:
         else:
             local_text = formula(local)
             local_text = f"({local_text})" if local_text.startswith("-") else local_text
-        return rf"{upstream} \cdot {local_text}"
+        return rf"{upstream} {self._times(edge)} {local_text}"
+
+    def _times(self, edge: Edge) -> str:
+        """Entry by entry, where both are arrays."""
+        has_point = self.record.has_point
+        return (
+            r"\odot" if has_point and shape_of(edge.upstream) and shape_of(edge.local) else r"\cdot"
+        )
 
     def _product(self, edge: Edge) -> str:
         upstream = _number(edge.upstream, self.view)
-        return rf"{upstream} \cdot {_factor(edge.local * 1.0, self.view)}"
+        product = rf"{upstream} {self._times(edge)} {_factor(edge.local * 1.0, self.view)}"
+        over = summed(self.record, edge)
+        return rf"{product} \text{{ ({over})}}" if over else product
 
 
 def gradient_rows(record: Record, view: View) -> Iterator[str]:
