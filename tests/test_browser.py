@@ -14,7 +14,7 @@ import backtrace
 from backtrace.blanks import blanked
 from backtrace.gates import GATES
 from backtrace.render import View, draw
-from backtrace.render._scene import number_text
+from backtrace.render._words import number_text
 from tests.conftest import ROOT, points, published, published_arrays, usage
 
 pytestmark = pytest.mark.browser

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backtrace.entries import Value, shape_of
+from backtrace.entries import shape_of
 from backtrace.errors import UsageError
 from backtrace.formula.printer import expressions, label
-from backtrace.gates.shapes import say
 from backtrace.layout import Layout, arrange
-from backtrace.notation import Blank
 from backtrace.record import Record
 from backtrace.render._view import View
+from backtrace.render._words import number_text, shape_words, symbol, wrapped
 
 MOST_NODES = 4000
 MANY_GATES = 60
@@ -26,20 +25,9 @@ _MARGIN = 24.0
 _ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
 _FRAME = 12.0  # from a gate to the frame round it
 _PAD = 7.0  # on both sides of a number
-_LONGEST = 18  # characters of a value on a wire
-TITLE_SIZE, TITLE_LINE, _MOST_LINES = 15.0, 22.0, 4
+TITLE_SIZE, TITLE_LINE = 15.0, 22.0
 NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
 COMMUTE = ("add", "mul", "max", "min")
-_SYMBOLS = {
-    "mul": "×",
-    "add": "+",
-    "sub": "−",
-    "div": "÷",
-    "matmul": "@",
-    "sigmoid": "σ",
-    "sum": "Σ",
-}
-_POWERS = {"^2": "x²", "^3": "x³"}
 _WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
 _WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
 
@@ -138,27 +126,6 @@ def text_width(text: str, size: float) -> float:
     return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else 0.63) for c in text)
 
 
-def number_text(value: Value, view: View) -> str | None:
-    """A number with a true minus; an array by its first entries, or its norm; None for a blank."""
-    if isinstance(value, Blank):
-        return None
-    text = view.value(value)
-    if len(text) > _LONGEST and shape_of(value):
-        text = f"norm {view.number(_norm(value))}"
-    return text.replace("-", "−")
-
-
-def _norm(value: Value) -> float:
-    return float(float((value * value).sum()) ** 0.5)
-
-
-def symbol(text: str) -> str:
-    """What stands in a gate: × for mul, ×−1 for *-1, x² for ^2."""
-    if text in _POWERS:
-        return _POWERS[text]
-    return _SYMBOLS.get(text, text.replace("*", "×").replace("-", "−"))
-
-
 class _Drawing:
     def __init__(self, record: Record, view: View, layout: Layout, has_title: bool) -> None:
         self.record = record
@@ -172,7 +139,11 @@ class _Drawing:
         self._middle, self._half, self._end = self._columns()
         self._width = max(self._end[-1] + _MARGIN, 320.0)
         room = self._width - 2 * _MARGIN
-        self._title = _wrapped(view.formula(record.formula), room) if has_title else []
+        self._title = (
+            wrapped(view.formula(record.formula), int(room / (TITLE_SIZE * 0.63)))
+            if has_title
+            else []
+        )
         self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
         self._top += _HEIGHT / 2 - min(layout.y, default=0.0)
 
@@ -267,8 +238,7 @@ class _Drawing:
         return self.view.text(node.name) if node.gate is not None else ""
 
     def _shape(self, index: int) -> str:
-        shape = shape_of(self.record.values[index])
-        return say(shape).replace("x", "×") if shape else ""
+        return shape_words(self.record, index)
 
     def _sign(self, index: int) -> Sign:
         node = self.record.graph.nodes[index]
@@ -373,21 +343,3 @@ def _meets(frame: Frame, sign: Sign) -> bool:
     half = max(sign.height, _HEIGHT) / 2
     is_off = sign.y - half >= frame.y + frame.height or sign.y + half <= frame.y
     return not (is_beside or is_off)
-
-
-def _wrapped(text: str, width: float) -> list[str]:
-    """The formula in lines of this width, broken after an operator, a comma or a semicolon."""
-    longest = max(20, int(width / (TITLE_SIZE * 0.63)))
-    lines: list[str] = []
-    while text and len(lines) < _MOST_LINES:
-        if len(text) <= longest:
-            lines.append(text)
-            text = ""
-            continue
-        breaks = [k for k in range(longest // 2, longest) if text[k] in " ,;+-*/"]
-        cut = breaks[-1] + 1 if breaks else longest
-        lines.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    if text:
-        lines[-1] = lines[-1][:-1] + "…"
-    return lines

@@ -1,4 +1,4 @@
-"""Names, subscripts and shapes as pictures write them."""
+"""Names, numbers and shapes as pictures write them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ import re
 from backtrace.entries import Value, shape_of
 from backtrace.formula.printer import expressions
 from backtrace.gates.shapes import say
+from backtrace.notation import Blank
 from backtrace.record import Record
-from backtrace.render._scene import number_text
 from backtrace.render._view import View
 
 EMPTY = "____"  # a blank
 
+_LONGEST = 18  # characters of a value on a wire
+_MOST_LINES = 4  # of a title
+_SYMBOLS = {
+    "mul": "×",
+    "add": "+",
+    "sub": "−",
+    "div": "÷",
+    "matmul": "@",
+    "sigmoid": "σ",
+    "sum": "Σ",
+}
+_POWERS = {"^2": "x²", "^3": "x³"}
 _SUBSCRIPT = re.compile(r"([^\W\d]+?)_?(\d+)")
 
 
@@ -49,3 +61,43 @@ def value_words(record: Record, view: View, index: int) -> str:
 def gradient_words(value: Value, view: View) -> str:
     text = number_text(value, view)
     return EMPTY if text is None else text
+
+
+def number_text(value: Value, view: View) -> str | None:
+    """A number with a true minus; an array by its first entries, or its norm; None for a blank."""
+    if isinstance(value, Blank):
+        return None
+    text = view.value(value)
+    if len(text) > _LONGEST and shape_of(value):
+        text = f"norm {view.number(_norm(value))}"
+    return text.replace("-", "−")
+
+
+def _norm(value: Value) -> float:
+    return float(float((value * value).sum()) ** 0.5)
+
+
+def symbol(text: str) -> str:
+    """What stands in a gate: × for mul, ×−1 for *-1, x² for ^2."""
+    if text in _POWERS:
+        return _POWERS[text]
+    return _SYMBOLS.get(text, text.replace("*", "×").replace("-", "−"))
+
+
+def wrapped(text: str, longest: int = 100) -> list[str]:
+    """A formula in at most four lines of so many characters, broken after an operator, a comma or a
+    semicolon."""
+    longest = max(20, longest)
+    lines: list[str] = []
+    while text and len(lines) < _MOST_LINES:
+        if len(text) <= longest:
+            lines.append(text)
+            text = ""
+            continue
+        breaks = [k for k in range(longest // 2, longest) if text[k] in " ,;+-*/"]
+        cut = breaks[-1] + 1 if breaks else longest
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    if text:
+        lines[-1] = lines[-1][:-1] + "…"
+    return lines

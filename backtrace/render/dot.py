@@ -8,9 +8,15 @@ from html import escape
 from backtrace.formula.printer import label
 from backtrace.record import Record
 from backtrace.render._ink import LIGHT
-from backtrace.render._scene import symbol
 from backtrace.render._view import View
-from backtrace.render._words import gradient_words, subscript, value_words, wire_name
+from backtrace.render._words import (
+    gradient_words,
+    subscript,
+    symbol,
+    value_words,
+    wire_name,
+    wrapped,
+)
 
 SUFFIX = ".dot"
 
@@ -24,7 +30,7 @@ def render(record: Record, view: View) -> str:
         "digraph backtrace {",
         "  graph [rankdir=LR, nodesep=0.12, ranksep=0.28, ordering=in, splines=true, labelloc=t, "
         f'labeljust=l, fontname="{_FONT}", fontsize=13, '
-        f"label=<{escape(view.formula(record.formula), quote=False)}>];",
+        f"label=<{_title(record, view)}>];",
         f'  node [fontname="{_FONT}", fontsize=14, color="{LIGHT.ink}", fontcolor="{LIGHT.ink}", '
         "penwidth=1.5];",
         f'  edge [arrowhead=none, color="{LIGHT.wire}", penwidth=1.4, fontname="{_FONT}", '
@@ -34,6 +40,11 @@ def render(record: Record, view: View) -> str:
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _title(record: Record, view: View) -> str:
+    lines = wrapped(view.formula(record.formula))
+    return '<br align="left"/>'.join(escape(line, quote=False) for line in [*lines, ""])
 
 
 def _nodes(record: Record, view: View) -> Iterator[str]:

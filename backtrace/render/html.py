@@ -17,8 +17,9 @@ from backtrace.notation import Blank
 from backtrace.record import Edge, Record
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
 from backtrace.render._rules import local_text, rule_with_shapes
-from backtrace.render._scene import number_text, scene
+from backtrace.render._scene import scene
 from backtrace.render._view import View
+from backtrace.render._words import number_text
 from backtrace.render.svg import description, draw, name_of
 
 SUFFIX = ".html"

@@ -10,9 +10,15 @@ from backtrace.entries import Value
 from backtrace.formula.printer import label
 from backtrace.record import Record
 from backtrace.render._ink import LIGHT
-from backtrace.render._scene import symbol
 from backtrace.render._view import View
-from backtrace.render._words import gradient_words, subscript, value_words, wire_name
+from backtrace.render._words import (
+    gradient_words,
+    subscript,
+    symbol,
+    value_words,
+    wire_name,
+    wrapped,
+)
 
 SUFFIX = ".mmd"
 
@@ -22,7 +28,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def render(record: Record, view: View) -> str:
     lines = [
         "---",
-        f"title: {json.dumps(_title(view.formula(record.formula)), ensure_ascii=False)}",
+        f"title: {json.dumps(_title(record, view), ensure_ascii=False)}",
         "config:",
         "  themeVariables:",
         f'    edgeLabelBackground: "{LIGHT.ground}"',
@@ -81,8 +87,10 @@ def _chip(record: Record, view: View, source: int, carried: Value) -> str:
     )
 
 
-def _title(text: str) -> str:
-    """Mermaid escapes a title twice, so it gets signs that need none."""
+def _title(record: Record, view: View) -> str:
+    """Mermaid escapes a title twice, so it gets signs that need none; and it has one line."""
+    lines = wrapped(view.formula(record.formula))
+    text = lines[0] if len(lines) == 1 else f"{lines[0]} …"
     return text.replace("<", "﹤").replace(">", "﹥").replace("&", "﹠")
 
 

@@ -17,9 +17,10 @@ from backtrace.render import tree
 from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
 from backtrace.render._routing import from_the_top, tracks_of, whole_rows
 from backtrace.render._rules import shown_products
-from backtrace.render._scene import COMMUTE, symbol
+from backtrace.render._scene import COMMUTE
 from backtrace.render._terminal import fork_sums, gradient_lines, heading, node_name, paint, remarks
 from backtrace.render._view import View, products_are_rounded
+from backtrace.render._words import symbol
 
 SUFFIX = ".wires"
 
