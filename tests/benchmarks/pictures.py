@@ -30,7 +30,7 @@ def formula(gates: int) -> tuple[str, dict[str, float]]:
     while len(stages) < gates:
         near = names[-6:]
         name = f"s{len(stages)}"
-        stages.append(f"{name} = {chance.choice(near)} {chance.choice('+*')} {near[-1]}")
+        stages.append(f"{name} = {chance.choice(near)} {chance.choice('-*')} {near[-1]}")
         names.append(name)
     return "; ".join(stages), {"x": 0.9, "y": 1.1, "z": 0.7}
 
