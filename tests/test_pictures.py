@@ -251,7 +251,7 @@ def test_blanks_are_boxes() -> None:
     svg, page = draw(trace, "svg", View()), draw(trace, "html", View())
     assert svg.count("stroke-dasharray") >= 1
     assert "−12" not in svg
-    assert page.count("<input inputmode") == 11
+    assert page.count("<input inputmode") == 14  # 11 in the table, 3 gradients
     assert 'data-answer="-12.0"' in page
     for format in ("dot", "mermaid", "markdown", "wires"):
         assert "____" in draw(trace, format, View())

@@ -36,6 +36,10 @@ EXAMPLES = """\b
 """
 
 
+_SECTIONED = ("table", "tree", "markdown", "json", "jsonl")
+_SECTIONS = "table, tree, markdown or json"
+
+
 @click.command(
     "trace",
     help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
@@ -91,6 +95,7 @@ def trace(
         raise UsageError(
             "a worksheet has blanks only", hint="leave --compare, --explain, --paths, --forward out"
         )
+    _refuse_unseen(format, beside, arrays.jacobian)
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)
@@ -107,6 +112,23 @@ def trace(
     if problem is not None:
         complain(problem, look.color)
     return 0 if is_right else 1
+
+
+def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
+    """What is asked for must have a place in the format."""
+    asked = {
+        "--exact": beside.exact,
+        "--precision": beside.precision is not None,
+        "--symbolic": beside.symbolic,
+        "--order 2": beside.order == 2,
+        "--explain": beside.explain,
+        "--paths": bool(beside.paths),
+        "--forward": bool(beside.forward),
+        "--jacobian": jacobian,
+    }
+    option = next((name for name, is_asked in asked.items() if is_asked), None)
+    if option and format not in _SECTIONED:
+        raise UsageError(f"{option} has no place in {format}", hint=f"--format {_SECTIONS}")
 
 
 def _paged(destination: Destination) -> Destination:

@@ -86,7 +86,7 @@ class Heights:
         passages = self._graph.is_passage(source) + self._graph.is_passage(place)
         if passages:
             return 60.0 if passages == 2 else 8.0
-        return 2.0 if len(self._graph.before[place]) == 1 else 1.0
+        return 20.0 if len(self._graph.before[place]) == 1 else 1.0
 
     def _between(self, upper: int, lower: int) -> float:
         is_tight = self._graph.is_passage(upper) or self._graph.is_passage(lower)

@@ -44,7 +44,7 @@ _MATH = {
 }
 _FUNCTIONS = ("exp", "log", "ln", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min")
 _TOKEN = re.compile(
-    r"[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?|\.[0-9]+|\.T\b|[^\W\d²³][^\W²³]*|#[0-9]+|<=|>=|==|!=|.",
+    r"[0-9]+\.?[0-9]*(?:e[-−+]?[0-9]+)?|\.[0-9]+|\.T\b|[^\W\d²³][^\W²³]*|#[0-9]+|<=|>=|==|!=|.",
     re.DOTALL,
 )
 _SIGNS = {"<=": r"\le ", ">=": r"\ge ", "==": "=", "!=": r"\ne ", "*": r"\cdot ", "…": r"\dots "}
@@ -99,6 +99,8 @@ def math_text(text: str) -> str:
     if re.fullmatch(r"[−\-]?[\d.]+e[−\-]?\d+", text):
         mantissa, _, exponent = text.replace("−", "-").partition("e")
         return rf"${mantissa}\cdot 10^{{{exponent}}}$"
+    if text.startswith("norm "):
+        return rf"\textsf{{norm }}{math_text(text[5:])}"
     if text == "@":
         return r"\texttt{@}"
     if re.fullmatch(r"[\w ]{2,}", text) and text.isascii() and not text[0].isdigit():
@@ -132,7 +134,7 @@ def formula(text: str) -> str:
 
 
 def _number(token: str, is_exponent: bool) -> str:
-    mantissa, _, exponent = token.partition("e")
+    mantissa, _, exponent = token.replace("−", "-").partition("e")
     text = rf"{mantissa}\cdot 10^{{{exponent}}}" if exponent else token
     return f"{{{text}}}" if is_exponent else text
 

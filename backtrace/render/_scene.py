@@ -5,6 +5,7 @@ groups. In the pictures' own units (1 is a pixel of the SVG, 0.02 cm on paper); 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.layout import Layout, arrange
 from backtrace.record import Record
 from backtrace.render._view import View
-from backtrace.render._words import number_text, shape_words, symbol, wrapped
+from backtrace.render._words import number_text, shape_words, symbol, title_of, wrapped
 
 MOST_NODES = 4000
 MANY_GATES = 60
@@ -23,12 +24,14 @@ RADIUS, PORT = 22.0, 16.0
 _HEIGHT = 46.0  # of a gate, with the numbers on its wire
 _MARGIN = 24.0
 _ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
-_FRAME = 12.0  # from a gate to the frame round it
+_FRAME, _ABOVE = 12.0, 14.0  # from a gate to the frame round it: beside it, above it
 _PAD = 7.0  # on both sides of a number
 TITLE_SIZE, TITLE_LINE = 15.0, 22.0
 NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
+BLANK = 46.0, 15.0  # a box to write in
 COMMUTE = ("add", "mul", "max", "min")
 _WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
+_WIDTHS |= {"=": 0.84, "+": 0.84, "×": 0.84, "<": 0.84, ">": 0.84, "#": 0.84}
 _WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
 
 
@@ -113,7 +116,12 @@ def scene(record: Record, view: View, has_title: bool = True) -> Scene:
     is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
-    return _Drawing(record, view, arrange(sizes, wires, is_free, port=PORT), has_title).scene()
+    for group in () if record.granularity.is_fused else record.groups:
+        for member in group.members:
+            framed = _tall(len(graph.inputs_of[member])) + 2 * (_ABOVE + NUMBER_SIZE / 2)
+            sizes[member] = max(sizes[member], framed)
+    layout = arrange(sizes, wires, is_free, port=PORT)
+    return _Drawing(record, view, layout, sizes, has_title).scene()
 
 
 def _tall(inputs: int) -> float:
@@ -127,8 +135,11 @@ def text_width(text: str, size: float) -> float:
 
 
 class _Drawing:
-    def __init__(self, record: Record, view: View, layout: Layout, has_title: bool) -> None:
+    def __init__(
+        self, record: Record, view: View, layout: Layout, sizes: list[float], has_title: bool
+    ) -> None:
         self.record = record
+        self._sizes = sizes
         self.view = view
         self.layout = layout
         self._texts = expressions(record.graph)
@@ -140,18 +151,20 @@ class _Drawing:
         self._width = max(self._end[-1] + _MARGIN, 320.0)
         room = self._width - 2 * _MARGIN
         self._title = (
-            wrapped(view.formula(record.formula), int(room / (TITLE_SIZE * 0.63)))
-            if has_title
-            else []
+            wrapped(title_of(record, view), int(room / (TITLE_SIZE * 0.63))) if has_title else []
         )
         self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
-        self._top += _HEIGHT / 2 - min(layout.y, default=0.0)
+        highest = min((y - self._half_height(k) for k, y in enumerate(layout.y)), default=0.0)
+        self._top -= highest
 
     def scene(self) -> Scene:
         signs = tuple(self._sign(index) for index in range(len(self.record.graph.nodes)))
-        low = max(self.layout.y, default=0.0) + self._top + _HEIGHT / 2 + _MARGIN
+        lowest = max((y + self._half_height(k) for k, y in enumerate(self.layout.y)), default=0.0)
+        low = lowest + self._top + _MARGIN
         gates = self.record.graph.gate_count
-        note = f"{gates:,} gates: made to be panned over; --fuse makes it smaller"
+        can_fuse = self.record.groups and not self.record.granularity.is_fused
+        smaller = "--fuse makes" if can_fuse else "gates of your own (g(x) = ...) make"
+        note = f"{gates:,} gates: made to be panned over; {smaller} it smaller"
         has_note = gates > MANY_GATES
         return Scene(
             tuple(self._title),
@@ -160,9 +173,12 @@ class _Drawing:
             signs,
             tuple(self._lines()),
             tuple(self._frames(signs)),
-            self._dots(signs),
+            self._dots(),
             note if has_note else "",
         )
+
+    def _half_height(self, place: int) -> float:
+        return self._sizes[place] / 2 if place < len(self._sizes) else 0.0
 
     def _numbers(self, index: int) -> tuple[str | None, str | None]:
         if not self.record.has_point:
@@ -197,7 +213,7 @@ class _Drawing:
             for operand, source in enumerate(sources):
                 if len(consumers[source]) > 1:
                     text = self._branch(index, operand)
-                    width = text_width(text if text is not None else "____", BRANCH_SIZE)
+                    width = text_width(text, BRANCH_SIZE) if text is not None else BLANK[0] * 0.75
                     lead[column] = max(lead[column], width + 10.0)
         routing = self._routing(count)
         self._lead = lead
@@ -223,9 +239,9 @@ class _Drawing:
     def _stub(self, index: int) -> float:
         value, gradient = self._shown[index]
         name = self._name(index)
-        above = text_width(value if value is not None else "____", NUMBER_SIZE)
-        above += text_width(f"{name} ", NUMBER_SIZE) if name else 0.0
-        below = text_width(gradient if gradient is not None else "____", NUMBER_SIZE)
+        above = text_width(value, NUMBER_SIZE) if value is not None else BLANK[0]
+        above += text_width(f"{name} = ", NUMBER_SIZE) if name else 0.0
+        below = text_width(gradient, NUMBER_SIZE) if gradient is not None else BLANK[0]
         shape = text_width(self._shape(index), BRANCH_SIZE)
         return max(above, below, shape, 20.0) + 2 * _PAD + self._indent(index)
 
@@ -318,9 +334,17 @@ class _Drawing:
         points.append((end, height))
         return tuple(points)
 
-    def _dots(self, signs: tuple[Sign, ...]) -> tuple[tuple[float, float], ...]:
-        consumers = self.record.graph.consumers
-        return tuple((sign.wire[1], sign.y) for sign in signs if len(consumers[sign.index]) > 1)
+    def _dots(self) -> tuple[tuple[float, float], ...]:
+        """Where a wire branches: at a node's stub, or on its way past other gates."""
+        ways = {pair for chain in self.layout.chains for pair in pairwise(chain)}
+        branches = Counter(place for place, _ in ways)
+        branches |= Counter({k: len(uses) for k, uses in enumerate(self.record.graph.consumers)})
+        column, y = self.layout.column, self.layout.y
+        return tuple(
+            (self._end[column[place]], y[place] + self._top)
+            for place in sorted(branches)
+            if branches[place] > 1
+        )
 
     def _frames(self, signs: tuple[Sign, ...]) -> Iterator[Frame]:
         """Round the groups that could be fused, where nothing else stands inside."""
@@ -330,8 +354,8 @@ class _Drawing:
             inside = set(group.members)
             left = min(signs[m].x - signs[m].width / 2 for m in inside) - _FRAME
             right = max(signs[m].x + signs[m].width / 2 for m in inside) + _FRAME
-            top = min(signs[m].y - signs[m].height / 2 for m in inside) - 14
-            low = max(signs[m].y + signs[m].height / 2 for m in inside) + 14
+            top = min(signs[m].y - signs[m].height / 2 for m in inside) - _ABOVE
+            low = max(signs[m].y + signs[m].height / 2 for m in inside) + _ABOVE
             frame = Frame(self.view.text(group.gate), left, top, right - left, low - top)
             if not any(_meets(frame, sign) for sign in signs if sign.index not in inside):
                 yield frame

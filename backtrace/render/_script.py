@@ -48,6 +48,9 @@ class Script:
         if not record.has_point:
             name = next(iter(record.graph.inputs), "x")
             raise UsageError(f"a script needs a point: '{name}' has no value")
+        if any(isinstance(n, Blank) for n in (*record.values, *record.upstreams)):
+            hint = "html, svg, wires, markdown, tikz and latex have boxes to fill in"
+            raise UsageError("a script has no blanks", hint=hint)
         if record.graph.gate_count > _MOST_GATES or sum(map(size_of, record.values)) > 10**6:
             raise UsageError("a script of this size is no reading", hint="--format jsonl has all")
         self.record = record
@@ -157,8 +160,6 @@ def _whole(value: Any) -> Any:
 
 def literal(value: Any) -> str:
     """A number or an array as Python writes it."""
-    if isinstance(value, Blank):
-        return "..."
     if shape_of(value):
         return f"np.array({_listed(value.tolist())})"
     return repr(float(value))

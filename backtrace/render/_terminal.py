@@ -19,6 +19,7 @@ from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
 from backtrace.render._view import View, products_are_rounded
+from backtrace.render._words import formula_lines
 
 STYLES = Theme(
     {
@@ -89,10 +90,7 @@ def plain_table(view: View) -> Table:
 
 def heading(record: Record, view: View) -> Text:
     """The formula as it was typed, its point and its result."""
-    lines = [line.strip() for line in record.formula.splitlines()]
-    if len(lines) > 1:  # from a file: its comments stay there
-        lines = [line.partition("#")[0].rstrip() for line in lines]
-    lines = [view.formula(line) for line in lines if line]
+    lines = [view.formula(line) for line in formula_lines(record)]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES - 1 :] = [view.text(f"… {len(lines) - _MOST_LINES + 1:,} more lines")]
     room = view.width * 3

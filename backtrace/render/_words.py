@@ -13,7 +13,7 @@ from backtrace.render._view import View
 
 EMPTY = "____"  # a blank
 
-_LONGEST = 18  # characters of a value on a wire
+_LONGEST = 26  # characters of a value on a wire
 _MOST_LINES = 4  # of a title
 _SYMBOLS = {
     "mul": "×",
@@ -55,7 +55,8 @@ def value_words(record: Record, view: View, index: int) -> str:
     if value is None:
         return name + EMPTY
     is_short = "…" in value or value.startswith("norm")
-    return name + f"{shape_words(record, index)} " * is_short + value
+    shape = f"({shape_words(record, index)}) " * is_short
+    return name + shape + value
 
 
 def gradient_words(value: Value, view: View) -> str:
@@ -82,6 +83,19 @@ def symbol(text: str) -> str:
     if text in _POWERS:
         return _POWERS[text]
     return _SYMBOLS.get(text, text.replace("*", "×").replace("-", "−"))
+
+
+def formula_lines(record: Record) -> list[str]:
+    """The formula as it was typed; of a file, without its comments."""
+    lines = [line.strip() for line in record.formula.splitlines()]
+    if len(lines) > 1:
+        lines = [line.partition("#")[0].rstrip() for line in lines]
+    return [line for line in lines if line]
+
+
+def title_of(record: Record, view: View) -> str:
+    """The formula in one line."""
+    return view.formula("; ".join(line.rstrip(";") for line in formula_lines(record)))
 
 
 def wrapped(text: str, longest: int = 100) -> list[str]:

@@ -13,6 +13,7 @@ from backtrace.render._words import (
     gradient_words,
     subscript,
     symbol,
+    title_of,
     value_words,
     wire_name,
     wrapped,
@@ -43,7 +44,7 @@ def render(record: Record, view: View) -> str:
 
 
 def _title(record: Record, view: View) -> str:
-    lines = wrapped(view.formula(record.formula))
+    lines = wrapped(title_of(record, view))
     return '<br align="left"/>'.join(escape(line, quote=False) for line in [*lines, ""])
 
 

@@ -18,12 +18,14 @@ from backtrace.record import Edge, Record
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
 from backtrace.render._rules import local_text, rule_with_shapes
 from backtrace.render._scene import scene
+from backtrace.render._terminal import group_remarks, partial, remarks, verdict
 from backtrace.render._view import View
-from backtrace.render._words import number_text
+from backtrace.render._words import number_text, symbol, title_of
 from backtrace.render.svg import description, draw, name_of
 
 SUFFIX = ".html"
 
+_MOST_GRADIENTS = 200
 _KEYS = (
     "<kbd>←</kbd> <kbd>→</kbd> step · <kbd>space</kbd> play · <kbd>Home</kbd> <kbd>End</kbd> · "
     "point at a gate, or <kbd>Tab</kbd> to it, to see upstream × local = downstream"
@@ -42,12 +44,12 @@ _CONTROLS = """<div class="controls">
 
 def render(record: Record, view: View) -> str:
     drawn = scene(record, view, has_title=False)
-    name = name_of(record)
+    name = name_of(drawn)
     picture = draw(drawn, name, description(drawn, view), is_page=True)
     steps = _Steps(record, view, name)
     style, script = _asset("page.css"), _asset("page.js")
     styles = [style, *re.findall(r"<style>(.*?)</style>", picture, re.DOTALL)]
-    title = escape(view.formula(record.formula))
+    title = escape(title_of(record, view))
     has_steps = record.has_point and record.graph.gate_count > 0
     data = json.dumps(steps.data(), ensure_ascii=False).replace("<", "\\u003c")
     parts = [
@@ -62,6 +64,7 @@ def render(record: Record, view: View) -> str:
         f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
         f'<p class="keys">{_KEYS}</p>' * has_steps,
         f"{_TABLE_HEAD}{_table(record, view)}</div>" * has_steps,
+        *_findings(record, view),
         "</main>",
         f'<script type="application/json" id="data">{data}</script>' * has_steps,
         f"<script>{script}</script>" * has_steps,
@@ -89,7 +92,8 @@ def _digest(text: str) -> str:
 
 def _point(record: Record, view: View) -> str:
     pairs = [f"{view.text(name)} = {view.value(value)}" for name, value in record.point.items()]
-    return f"at {', '.join(pairs[:60])}{', …' * (len(pairs) > 60)}" if pairs else ""
+    shown = f"at {', '.join(pairs[:60])}{', …' * (len(pairs) > 60)}" if pairs else ""
+    return shown.replace("-", "−")
 
 
 def _number(value: Value, view: View, kind: str) -> str:
@@ -156,12 +160,12 @@ class _Steps:
     def _forward(self, gate: int) -> str:
         node, view = self.record.graph.nodes[gate], self.view
         stage = f"{node.name} = " if node.name else ""
-        what = escape(view.text(f"#{gate} {label(node)}: {stage}{self._texts[gate]} = "))
+        what = escape(view.text(f"#{gate} {symbol(label(node))}: {stage}{self._texts[gate]} = "))
         return f"<p><b>Forward.</b> {what}{_number(self.record.values[gate], view, 'v')}</p>"
 
     def _backward(self, gate: int, arrived: dict[int, list[str]]) -> Iterator[str]:
         node, view = self.record.graph.nodes[gate], self.view
-        head = view.text(f"#{gate} {label(node)}. {rule_sentence(self.record, gate)}")
+        head = view.text(f"#{gate} {symbol(label(node))}. {rule_sentence(self.record, gate)}")
         yield f"<p><b>Backward.</b> {escape(head)}</p>"
         for edge in self.record.edges_of(gate):
             yield f'<p class="sum">{self._product(edge)}</p>'
@@ -176,8 +180,12 @@ class _Steps:
         to = escape(view.text(f" → {self._names[edge.input]}"))
         downstream = _number(edge.downstream, view, "r")
         if edge.local is None:
-            return f"downstream = {escape(rule_with_shapes(record, edge))} = {downstream}{to}"
+            rule = _times(rule_with_shapes(record, edge))
+            return f"downstream = {escape(rule)} = {downstream}{to}"
         node = record.graph.nodes[edge.gate]
+        if isinstance(edge.local, Blank):  # whoever fills it in finds it
+            upstream = _number(edge.upstream, view, "r")
+            return f"upstream {upstream} × local ____ = downstream {downstream}{to}"
         formula = local_formula(record, node, edge, self._names)
         local = local_text(edge, view)
         shown = f"{escape(view.text(formula))} = " if formula not in ("", local) else ""
@@ -192,6 +200,39 @@ class _Steps:
         if len(terms) < uses:
             return f"gradients add at {name}: {' + '.join(terms)} + …"
         return f"gradients add at {name}: {' + '.join(terms)} = {total}"
+
+
+def _times(rule: str) -> str:
+    """(2×1)(1×2) = 2×2"""
+    return re.sub(r"(?<=\d)x(?=\d)", "×", rule)
+
+
+def _findings(record: Record, view: View) -> Iterator[str]:
+    """The output, every gradient with what the witnesses say, and what there is to remark."""
+    if not record.has_point:
+        return
+    output = escape(view.text(record.graph.output_name))
+    yield f"<h2>Gradients</h2>\n<p>{output} = {_number(record.value, view, 'v')}</p>"
+    heads = ["gradient", "backprop", *(["SymPy", "slope", "verdict"] if record.checks else [])]
+    cells = "".join(
+        f'<th scope="col"{" class=n" * (0 < k < 4)}>{h}</th>' for k, h in enumerate(heads)
+    )
+    rows = []
+    for name in record.wrt[:_MOST_GRADIENTS]:
+        row = f"<td>{escape(partial(record, view, name))}</td>"
+        row += _cell(record.gradients[name], view, "r", partial(record, view, name))
+        check = record.checks.get(name)
+        if check is not None:
+            for witness in (check.symbolic, check.numeric):
+                row += "<td></td>" if witness is None else _cell(witness, view, "", "")
+            row += f"<td>{escape(verdict(check, view).plain)}</td>"
+        rows.append(f"<tr>{row}</tr>\n")
+    if rows:
+        table = f"<thead><tr>{cells}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>"
+        region = 'tabindex="0" role="region" aria-label="gradients"'
+        yield f'<div class="scroll" {region}>\n<table>\n{table}</table></div>'
+    for line in [*remarks(record, view), *group_remarks(record, view)]:
+        yield f'<p class="note">{escape(line.plain.strip())}</p>'
 
 
 def _table(record: Record, view: View) -> str:
@@ -222,7 +263,7 @@ def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[s
     yield f"<td>{escape(view.text(name))}</td>"
     at = f"of #{edge.gate} for {name}"
     if edge.local is None:
-        yield f"<td>{escape(rule_with_shapes(record, edge))}</td>"
+        yield f"<td>{escape(_times(rule_with_shapes(record, edge)))}</td>"
     else:
         yield _cell(edge.local, view, "", f"local {at}")
     yield _cell(edge.downstream, view, "r", f"downstream {at}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from backtrace.entries import Value, shape_of
 from backtrace.formula.printer import short_expressions
@@ -13,6 +14,7 @@ from backtrace.render._explain import local_formula
 from backtrace.render._latex import escaped, formula, symbol
 from backtrace.render._rules import rule_of, summed
 from backtrace.render._view import View
+from backtrace.render._words import title_of
 
 SUFFIX = ".tex"
 
@@ -22,14 +24,15 @@ _HEAD = r"""\documentclass{article}
 \allowdisplaybreaks
 \setlength{\jot}{6pt}
 \begin{document}"""
-_LONGEST = 24  # characters of an array
+_MOST_ENTRIES = 4  # of an array, on an axis
+_MOST_TERMS = 3  # of a sum, in a line
 
 
 def render(record: Record, view: View) -> str:
     chain = _Chain(record, view)
     lines = [
         _HEAD,
-        f"\\noindent\\texttt{{{escaped(view.formula(record.formula))}}}",
+        f"\\noindent\\texttt{{{escaped(title_of(record, view))}}}",
         *_point(record, view),
         "",
         "\\paragraph{Forward}",
@@ -62,13 +65,26 @@ def _number(value: Value, view: View) -> str:
     if isinstance(value, Blank):
         return r"\underline{\hspace{3em}}"
     if shape_of(value):
-        text = view.value(value)
-        return formula(text) if len(text) <= _LONGEST else rf"[{formula(text[1:_LONGEST])}\dots]"
+        return _array(value, view)
     text = view.number(value)
     mantissa, _, exponent = text.partition("e")
     if text in ("nan", "inf", "-inf"):
         return {"nan": r"\text{nan}", "inf": r"\infty", "-inf": r"-\infty"}[text]
     return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else text
+
+
+def _array(value: Any, view: View) -> str:
+    """A vector in a line, a matrix in brackets, each cut after some entries; else the shape."""
+    if value.ndim == 1:
+        shown = [_number(entry, view) for entry in value[:_MOST_ENTRIES].tolist()]
+        dots = [r"\dots"] * (len(value) > _MOST_ENTRIES)
+        return f"[{', '.join(shown + dots)}]"
+    if value.ndim == 2 and max(value.shape) <= _MOST_ENTRIES:
+        rows = [" & ".join(_number(entry, view) for entry in row) for row in value.tolist()]
+        inner = " \\\\ ".join(rows)
+        return rf"\begin{{bmatrix}} {inner} \end{{bmatrix}}"
+    shape = r" \times ".join(map(str, value.shape))
+    return rf"({shape} \text{{, norm }} {view.number(float((value * value).sum()) ** 0.5)})"
 
 
 def _factor(value: Value, view: View) -> str:
@@ -82,6 +98,12 @@ def _rule(rule: str) -> str:
     if re.search("[a-z]{2,} [a-z]{2,}", rule):
         return rf"\text{{{escaped(rule).replace('upstream', '$u$')}}}"
     return formula(rule.replace("upstream", "u"))
+
+
+def _sum(terms: list[str]) -> str:
+    """Some terms a line."""
+    lines = [" + ".join(terms[k : k + _MOST_TERMS]) for k in range(0, len(terms), _MOST_TERMS)]
+    return " \\\\\n  &\\quad + ".join(lines)
 
 
 class _Chain:
@@ -125,12 +147,12 @@ class _Chain:
                 yield f"{left} &= 0"
                 continue
             edges = [self.record.edge(gate, operand) for gate, operand in uses]
-            terms = " + ".join(self._term(edge) for edge in edges)
-            row = f"{left} &= {terms}"
+            row = f"{left} &= {_sum([self._term(edge) for edge in edges])}"
             if self.record.has_point:
+                between = " = " if len(edges) <= _MOST_TERMS else " \\\\\n  &= "
                 if all(edge.local is not None for edge in edges):
-                    row += f" = {' + '.join(self._product(edge) for edge in edges)}"
-                row += f" = {_number(self.record.upstreams[index], self.view)}"
+                    row += between + _sum([self._product(edge) for edge in edges])
+                row += f"{between}{_number(self.record.upstreams[index], self.view)}"
             yield row
 
     def gradient(self, index: int) -> str:
@@ -165,7 +187,9 @@ class _Chain:
         )
 
     def _product(self, edge: Edge) -> str:
-        upstream = _number(edge.upstream, self.view)
+        if isinstance(edge.local, Blank):
+            return _number(edge.local, self.view)
+        upstream = _factor(edge.upstream, self.view)
         product = rf"{upstream} {self._times(edge)} {_factor(edge.local * 1.0, self.view)}"
         over = summed(self.record, edge)
         return rf"{product} \text{{ ({over})}}" if over else product

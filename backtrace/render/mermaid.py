@@ -15,6 +15,7 @@ from backtrace.render._words import (
     gradient_words,
     subscript,
     symbol,
+    title_of,
     value_words,
     wire_name,
     wrapped,
@@ -89,7 +90,7 @@ def _chip(record: Record, view: View, source: int, carried: Value) -> str:
 
 def _title(record: Record, view: View) -> str:
     """Mermaid escapes a title twice, so it gets signs that need none; and it has one line."""
-    lines = wrapped(view.formula(record.formula))
+    lines = wrapped(title_of(record, view))
     text = lines[0] if len(lines) == 1 else f"{lines[0]} …"
     return text.replace("<", "﹤").replace(">", "﹥").replace("&", "﹠")
 

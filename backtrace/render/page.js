@@ -30,12 +30,14 @@ function show(step, keep) {
     const isFed = (steps[now].sums ?? []).some(([source]) => source === node);
     sign(node).querySelector("path").classList.toggle("flow", isFed);
   });
-  document.querySelectorAll(`g[id^="${name}-w"]`).forEach((line) => {
-    const gate = parseInt(line.id.slice(name.length + 2));
-    line.querySelectorAll(`.${name}-r`).forEach((e) => e.classList.toggle("later", !gone.has(gate)));
-    line.firstChild.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
+  document.querySelectorAll(`[id^="${name}-w"], [id^="${name}-t"]`).forEach((piece) => {
+    const gate = parseInt(piece.id.slice(name.length + 2));
+    if (piece.tagName === "path") piece.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
+    else piece.querySelectorAll(`.${name}-r`).forEach((e) => e.classList.toggle("later", !gone.has(gate)));
   });
-  if (steps[now].gate !== undefined && !keep) sign(steps[now].gate).scrollIntoView({ block: "nearest", inline: "center" });
+  const card = document.querySelector(".card"), frame = card.getBoundingClientRect();
+  const place = sign(steps[now].gate ?? nodes[0]).getBoundingClientRect();
+  card.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
   current(now);
   slider.value = now;
   id("where").textContent = slider.ariaValueText = steps[now].where;
@@ -84,6 +86,7 @@ document.querySelectorAll("input[data-answer]").forEach((blank) => {
     blank.ariaInvalid = blank.className === "wrong";
   };
 });
+addEventListener("beforeprint", () => (stop(), show(steps.length - 1, true)));
 addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0, true));
 slider.max = steps.length - 1;
 document.body.classList.add("live");

@@ -10,6 +10,7 @@ from html import escape
 from backtrace.record import Record
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._scene import (
+    BLANK,
     BRANCH_SIZE,
     LABEL_SIZE,
     NAME_SIZE,
@@ -31,18 +32,16 @@ SUFFIX = ".svg"
 _MARGIN = 24.0
 _LONGEST_DESCRIPTION = 40  # nodes
 _SUBSCRIPT = re.compile(r"([^\W\d]+?)_?(\d+)")
-_BLANK = (46.0, 15.0)
 
 
 def render(record: Record, view: View) -> str:
     drawn = scene(record, view)
-    return draw(drawn, name_of(record), description(drawn, view))
+    return draw(drawn, name_of(drawn), description(drawn, view))
 
 
-def name_of(record: Record) -> str:
+def name_of(drawn: Scene) -> str:
     """What ids and classes of a picture begin with, so that two pictures share a page."""
-    told = f"{record.formula}{dict(record.point)}{record.granularity}"
-    return "b" + hashlib.sha256(told.encode()).hexdigest()[:6]
+    return "b" + hashlib.sha256(repr(drawn).encode()).hexdigest()[:6]
 
 
 def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
@@ -58,12 +57,14 @@ def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
         f"<style>{_style(name)}</style>",
         f'<rect class="{name}-g" width="100%" height="100%"/>',
         *_title(drawn, name),
-        *(piece for frame in drawn.frames for piece in _frame(frame, name)),
-        *("".join(_line(line, name)) for line in drawn.lines),
+        *(_box(frame, name) for frame in drawn.frames),
+        *(_notch(frame, name) for frame in drawn.frames),
+        *(_wire(line, name) for line in drawn.lines),
         *(
             f'<circle class="{name}-dot" cx="{number(x)}" cy="{number(y)}" r="3.2"/>'
             for x, y in drawn.dots
         ),
+        *(_branch(line, name) for line in drawn.lines if line.is_branch and line.gradient != ""),
         *(_sign(sign, name, is_page) for sign in drawn.signs),
         "</svg>",
     ]
@@ -93,7 +94,9 @@ def _style(name: str) -> str:
         f".{name}-h{{font-family:{FONT};font-size:{number(TITLE_SIZE)}px}}",
         f".{name}-w,.{name}-f,.{name}-o,.{name}-e{{fill:none;stroke-width:1.6}}",
         f".{name}-o{{stroke-width:2}}.{name}-f{{stroke-width:1.5;stroke-dasharray:6 4}}",
+        f".{name}-i{{text-anchor:middle}}",
         f".{name}-e{{stroke-width:1;stroke-dasharray:2 2}}",
+        f".{name}-a{{paint-order:stroke;stroke-width:3;stroke-linejoin:round}}",
         _colours(name, LIGHT),
         f"@media (prefers-color-scheme:dark){{{_colours(name, DARK)}}}",
     ]
@@ -116,6 +119,7 @@ def _colours(name: str, ink: Ink) -> str:
     strokes = {"w": ink.wire, "e": ink.quiet}
     rules = [f".{name}-{part}{{fill:{colour}}}" for part, colour in fills.items()]
     rules += [f".{name}-{part}{{stroke:{colour}}}" for part, colour in strokes.items()]
+    rules.append(f".{name}-a{{stroke:{ink.ground}}}")
     rules.append(f".{name}-o{{stroke:{ink.ink};fill:{ink.ground}}}")
     rules.append(f".{name}-f{{stroke:{ink.frame};fill:{ink.frame_ground}}}")
     return "".join(rules)
@@ -134,27 +138,34 @@ def _text(classes: str, x: float, y: float, content: str) -> str:
     return f'<text class="{classes}" x="{number(x)}" y="{number(y)}">{content}</text>'
 
 
-def _frame(frame: Frame, name: str) -> Iterator[str]:
-    """A dashed box whose label sits in a notch of its top border."""
+def _box(frame: Frame, name: str) -> str:
     x, y = number(frame.x), number(frame.y)
     size = f'width="{number(frame.width)}" height="{number(frame.height)}"'
-    yield f'<rect class="{name}-f" x="{x}" y="{y}" {size} rx="12"/>'
+    return f'<rect class="{name}-f" x="{x}" y="{y}" {size} rx="12"/>'
+
+
+def _notch(frame: Frame, name: str) -> str:
+    """A label in a notch of the box's top border."""
     width = text_width(frame.label, NUMBER_SIZE) + 10
     notch = f'x="{number(frame.x + 16)}" y="{number(frame.y - 8)}" width="{number(width)}"'
-    yield f'<rect class="{name}-m" {notch} height="16"/>'
-    yield _text(f"{name}-x {name}-k", frame.x + 21, frame.y + 5, escape(frame.label))
+    label = _text(f"{name}-x {name}-k", frame.x + 21, frame.y + 5, escape(frame.label))
+    return f'<rect class="{name}-m" {notch} height="16"/>{label}'
 
 
-def _line(line: Line, name: str) -> Iterator[str]:
-    yield f'<g id="{name}-w{line.gate}-{line.operand}">'
-    yield f'<path class="{name}-w" d="{path(line.points)}"/>'
-    if line.is_branch:
-        x, y = line.at
-        if line.gradient is None:
-            yield _blank(x, y + 3, name, 0.75)
-        elif line.gradient:
-            yield _text(f"{name}-b {name}-r", x, y + 12, escape(line.gradient))
-    yield "</g>"
+def _wire(line: Line, name: str) -> str:
+    return (
+        f'<path id="{name}-w{line.gate}-{line.operand}" class="{name}-w" d="{path(line.points)}"/>'
+    )
+
+
+def _branch(line: Line, name: str) -> str:
+    """What a branch carries back, legible where another wire passes."""
+    x, y = line.at
+    if line.gradient is None:
+        shown = _blank(x, y + 3, name, 0.75)
+    else:
+        shown = _text(f"{name}-b {name}-r {name}-a", x, y + 12, escape(line.gradient))
+    return f'<g id="{name}-t{line.gate}-{line.operand}">{shown}</g>'
 
 
 def path(points: tuple[tuple[float, float], ...]) -> str:
@@ -184,6 +195,9 @@ def _sign(sign: Sign, name: str, is_page: bool) -> str:
     if sign.kind == "gate":
         pieces.append(_shape(sign, name))
         pieces.append(_text(f"{name}-l", sign.x, sign.y + 5, escape(sign.label)))
+        if is_page:
+            below = sign.y + sign.height / 2 + 11
+            pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, f"#{sign.index}"))
     else:
         classes = f"{name}-n" if sign.kind == "input" else f"{name}-n {name}-q"
         pieces.append(_text(classes, begin - 4, sign.y + 5, _subscripted(sign.label)))
@@ -195,8 +209,8 @@ def _numbers(sign: Sign, name: str, x: float) -> Iterator[str]:
     """The stage's name, the value and the array's shape above the wire, the gradient below."""
     start = x
     if sign.name:
-        yield _text(f"{name}-x {name}-l0 {name}-h", x, sign.y - 6, escape(sign.name))
-        start += text_width(f"{sign.name} ", NUMBER_SIZE) + 4
+        yield _text(f"{name}-x {name}-h", x, sign.y - 6, f"{escape(sign.name)} =")
+        start += text_width(f"{sign.name} = ", NUMBER_SIZE) + 2
     if sign.value is None:
         yield _blank(start, sign.y - 6 - 13, name)
     elif sign.value:
@@ -211,7 +225,7 @@ def _numbers(sign: Sign, name: str, x: float) -> Iterator[str]:
 
 def _blank(x: float, y: float, name: str, scale: float = 1.0) -> str:
     """A box to write a number in."""
-    width, height = (number(size * scale) for size in _BLANK)
+    width, height = (number(size * scale) for size in BLANK)
     place = f'x="{number(x)}" y="{number(y)}"'
     return f'<rect class="{name}-e" {place} width="{width}" height="{height}" rx="2"/>'
 

@@ -30,6 +30,7 @@ def render(record: Record, view: View) -> str:
         *(piece for frame in drawn.frames for piece in _frame(frame)),
         *(piece for line in drawn.lines for piece in _line(line)),
         *(f"  \\fill[btwire] ({_at(x, y)}) circle[radius=1.6pt];" for x, y in drawn.dots),
+        *(piece for line in drawn.lines for piece in _branch(line)),
         *(piece for sign in drawn.signs for piece in _sign(sign)),
         "\\end{tikzpicture}",
         "\\end{document}",
@@ -79,6 +80,10 @@ def _line(line: Line) -> Iterator[str]:
             )
         x, y = to_x, to_y
     yield f"  \\draw[btwire] {' '.join(pieces)};"
+
+
+def _branch(line: Line) -> Iterator[str]:
+    """What a branch carries back, legible where another wire passes."""
     if line.is_branch and line.gradient != "":
         at = _at(line.at[0], line.at[1] + 1)
         yield _number(at, "north west", line.gradient, "btgradient", "\\scriptsize")
@@ -106,10 +111,14 @@ def _sign(sign: Sign) -> Iterator[str]:
     else:
         name = math_name(sign.label) if sign.kind == "input" else math_text(sign.label)
         yield f"  \\node[anchor=east, inner sep=2pt] at ({_at(begin, sign.y)}) {{{name}}};"
-    above = f"{math_name(sign.name)}\\;\\; " if sign.name else ""
-    if sign.shape:
-        above = f"{{\\scriptsize {math_text(sign.shape)}\\;}}" + above
+    above = f"{math_name(sign.name)} $=$ " if sign.name else ""
     place = _at(sign.numbers - 2, sign.y)
+    if sign.shape:
+        higher = _at(sign.numbers - 2, sign.y - 15)
+        yield (
+            f"  \\node[anchor=south west, inner sep=1.5pt, text=btquiet] at ({higher}) "
+            f"{{\\scriptsize {math_text(sign.shape)}}};"
+        )
     if sign.value is None:
         yield _number(place, "south west", None, "")
     elif sign.value:

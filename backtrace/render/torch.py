@@ -56,6 +56,8 @@ def _autograd(script: Script, m: TorchCode) -> Iterator[str]:
         yield f"{name}.retain_grad() if {name}.requires_grad else None"
     output = script.names[script.record.graph.output]
     seed = literal(script.record.upstreams[script.record.graph.output])
+    if not script.record.graph.inputs:
+        return
     yield f"{output}.backward(torch.tensor({seed}, dtype=torch.float64).expand_as({output}))"
 
 
