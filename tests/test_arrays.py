@@ -566,3 +566,12 @@ def test_files_that_are_not_what_they_say(name: str, tmp_path: pathlib.Path) -> 
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(BacktraceError):
         backtrace.trace("sum(x)", {"x": f"@{tmp_path / name}"})
+
+
+def test_a_loss_near_zero_raises_no_alarm() -> None:
+    """p[0] is 1 - 2.5e-9: the measured slope loses most of its digits inside softmax."""
+    point = {"W1": "randn(40,30)", "x": "randn(30)", "b1": "zeros(40)"}
+    point |= {"W2": "randn(3,40)", "b2": "zeros(3)"}
+    trace = backtrace.trace("h = relu(W1@x+b1); p = softmax(W2@h+b2); L = -log(p[0])", point)
+    assert abs(trace.value) < 1e-8
+    assert trace.ok

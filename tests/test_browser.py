@@ -94,7 +94,7 @@ def test_keys_go_forward_and_back(opened: Open) -> None:
     assert "−0.5344" not in seen
     page.keyboard.press("ArrowRight")
     assert where(page) == "backward 1 / 8"
-    assert "upstream 1 × local -#12/#11 = −0.5344 = downstream −0.5344 → #11" in said(page)
+    assert "upstream 1 × local -1/#11^2 = −0.5344 = downstream −0.5344 → #11" in said(page)
     assert "−0.5344" in page.evaluate(STATES)
     page.keyboard.press("ArrowLeft")
     assert where(page) == "forward 8 / 8"
@@ -339,3 +339,26 @@ def test_the_screenshot_of_the_readme(opened: Open, request: pytest.FixtureReque
         page.screenshot(path=path)
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert json.dumps(where(page)) == '"backward 5 / 8"'
+
+
+def test_a_deep_link_shows_its_gate_and_home_the_inputs(opened: Open) -> None:
+    formula = " + ".join(f"exp({name})" for name in "abcdefgh")
+    case = (f"1/(1+exp(-({formula})))", dict.fromkeys("abcdefgh", 0.1))
+    page = opened(case, "#18", viewport={"width": 700, "height": 700})
+    card = page.locator(".card").bounding_box()
+    gate = page.locator("svg g.on").bounding_box()
+    assert card["x"] <= gate["x"] <= card["x"] + card["width"]
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    assert page.evaluate("document.querySelector('.card').scrollLeft") == 0
+
+
+def test_a_printed_page_has_everything(opened: Open) -> None:
+    page = opened(NEURON)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert "0.3932" in page.evaluate(STATES)
+    assert not page.locator(".controls").is_visible()
+    assert page.locator(".steps li").last.is_visible()
+    card, svg = page.locator(".card").bounding_box(), page.locator("svg").bounding_box()
+    assert svg["width"] <= card["width"]

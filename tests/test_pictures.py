@@ -349,3 +349,99 @@ def test_text_widths_are_the_font_s() -> None:
     """Within a tenth of DejaVu Sans, which resvg measures."""
     assert text_width("0000000000", 10) == pytest.approx(63.6, rel=0.1)
     assert text_width("−", 10) == pytest.approx(8.4, rel=0.1)
+
+
+# what fresh eyes found
+
+
+def test_a_formula_of_a_file_has_a_readable_title() -> None:
+    text = "# the neuron\ndot = w0*x0\nf = 1/(1+exp(-dot))  # sigmoid\n"
+    trace = backtrace.trace(text, {"w0": 1, "x0": 2}, check=False)
+    for format in PICTURES:
+        drawn = draw(trace, format, View())
+        assert "# the neuron" not in drawn
+        assert "\\n" not in drawn.replace("\\noindent", "").replace("\\node", "")
+    assert scene(trace, View()).title == ("dot = w0*x0; f = 1/(1+exp(-dot))",)
+
+
+FRAMED = [
+    ("1/(1+exp(-(x+y))) * tanh(1/(1+exp(-x)))", {"x": 1, "y": 2}),
+    ("1/(1+exp(-a)) + 1/(1+exp(-b)) + 1/(1+exp(-c))", {"a": 1, "b": 2, "c": 3}),
+    (
+        "i=1/(1+exp(-(a*x+b*h))); f=1/(1+exp(-(c*x+d*h))); o=1/(1+exp(-(u*x+v*h))); "
+        "g=tanh(p*x+q*h); cn=f*c0+i*g; hn=o*tanh(cn)",
+        dict.fromkeys("abcduvpqxh", 0.5) | {"c0": 0.3},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", FRAMED, ids=["two", "three", "lstm"])
+def test_every_frame_has_its_room(case: tuple) -> None:
+    trace = backtrace.trace(*case, check=False)
+    drawn = scene(trace, View())
+    assert len(drawn.frames) == len(trace.groups)
+    below_title = 24 + 22 * len(drawn.title)
+    for k, frame in enumerate(drawn.frames):
+        assert frame.y - 8 >= below_title
+        assert frame.x + frame.width <= drawn.width
+        for other in drawn.frames[:k]:
+            is_above = frame.y + frame.height <= other.y - 8
+            assert is_above or other.y + other.height <= frame.y - 8 or frame.x > other.x + 1
+
+
+def test_a_bus_has_a_dot_wherever_it_branches() -> None:
+    drawn = scene(
+        backtrace.trace("2*x + 3 - 4/x + x^3 + 5^x + 7 - x", {"x": 2}, check=False), View()
+    )
+    assert len(drawn.dots) == 4
+
+
+def test_a_page_says_what_the_terminal_says() -> None:
+    page = draw(backtrace.trace(*FORK), "html", View())
+    assert page.count("✓ agree") == 3
+    page = draw(backtrace.trace("exp(x)*y", {"x": 1000, "y": 2}), "html", View())
+    assert "it overflows a 64-bit float" in page
+    assert "cure: " in page
+
+
+def test_latex_cuts_arrays_between_entries() -> None:
+    trace = backtrace.trace("sum(x)*sum(W)", {"x": [0.125] * 9, "W": [[1, 2], [3, 4]]}, check=False)
+    text = draw(trace, "latex", View())
+    assert r"[0.125, 0.125, 0.125, 0.125, \dots]" in text
+    assert r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}" in text
+
+
+def test_latex_breaks_long_sums() -> None:
+    formula = "+".join(f"sin({k}*x)" for k in range(1, 21))
+    text = draw(backtrace.trace(formula, {"x": 1}, check=False), "latex", View())
+    assert max(map(len, text.splitlines())) < 260
+    assert "+ -" not in text
+
+
+def test_worksheets_keep_their_secrets() -> None:
+    trace = blanked(backtrace.trace("exp(x)*y+x", {"x": 1, "y": 2}, check=False), "gradients")
+    for format in ("python", "torch"):
+        with pytest.raises(UsageError, match="blanks"):
+            draw(trace, format, View())
+    assert "nan" not in draw(trace, "latex", View())
+    steps = draw(trace, "html", View()).split('<ol class="steps"')[1].split("</ol>")[0]
+    assert re.findall("× local ([^ ]+)", steps) == ["____"] * steps.count("× local")
+
+
+def test_pictures_that_differ_have_other_ids() -> None:
+    trace = backtrace.trace("x*y", {"x": 1, "y": 3.14159}, check=False)
+    shown = [
+        draw(trace, "svg", View()),
+        draw(trace, "svg", View(digits=2)),
+        draw(blanked(trace, "all"), "svg", View()),
+    ]
+    assert len({re.search('id="(b[0-9a-f]+)-t"', text)[1] for text in shown}) == 3
+
+
+@pytest.mark.parametrize("option", ["--exact", "--symbolic", "--explain", "--paths=x"])
+def test_what_a_picture_has_no_place_for_is_refused(
+    backtrace_command: Command, option: str
+) -> None:
+    ended = backtrace_command("x*y", "x=1", "y=2", "--format", "svg", option)
+    assert ended.status == 2
+    assert "has no place in svg" in ended.err

@@ -8,7 +8,7 @@ would have to be orthogonal to it. Each gate is measured by itself in the same t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,8 +20,8 @@ from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.checks import numeric
 from backtrace.checks.subject import Budget, Subject
-from backtrace.gates import Gate
-from backtrace.graph import Constant, Node
+from backtrace.gates import Gate, Role
+from backtrace.graph import Constant, Graph, Node
 
 TOLERANCE = 1e-9
 ULP = 2.0**-52
@@ -139,7 +139,18 @@ class Prober:
             for value, upstream in zip(values, subject.upstreams, strict=True)
             if np.iscomplexobj(value)
         )
-        return slope, MARGIN * ULP * moved / STEP
+        return slope, MARGIN * ULP * (moved + _inside(graph, values, subject.upstreams)) / STEP
+
+
+def _inside(graph: Graph, values: Sequence[Any], upstreams: Sequence[Any]) -> float:
+    """What may be lost inside a gate that subtracts slopes of its entries from one another: near
+    p = 1 softmax is p*(x' - sum(p*x')), far smaller than x'."""
+    lost = 0.0
+    for index, node, gate in graph.gates():
+        if gate.is_of_arrays and gate.role is Role.SCALER:
+            moves = [float(np.max(np.abs(np.imag(values[o])), initial=0.0)) for o in node.inputs]
+            lost += float(np.sum(np.abs(upstreams[index]))) * max(moves, default=0.0)
+    return lost
 
 
 def _wobble(subject: Subject) -> float:
