@@ -4,7 +4,7 @@ gradients, and where only the fused one survives."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
@@ -63,8 +63,8 @@ class Comparison:
 
 def compare(formula: str, given: Mapping[str, Given], request: Request) -> Comparison:
     """Traces the formula as written and fused. Raises what `trace_given` raises."""
-    plain = replace(request, granularity=replace(request.granularity, is_fused=False, fuse=None))
-    fused = replace(request, granularity=replace(request.granularity, is_fused=True))
+    plain = request._replace(granularity=request.granularity._replace(is_fused=False, fuse=None))
+    fused = request._replace(granularity=request.granularity._replace(is_fused=True))
     found = trace_given(formula, given, plain), trace_given(formula, given, fused)
     return Comparison(
         *found, tuple(_survivals(formula, given, plain.granularity, fused.granularity))

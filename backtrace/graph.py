@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from backtrace.algebra import Algebra, Value
 from backtrace.errors import Span
@@ -21,18 +21,27 @@ from backtrace.gates import Gate
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A number in the formula: as written ("0.5", "-1", "pi"), or what computes it (`1/3`).
 
     `nodes` is a little graph of constants, empty for a number. Constants get no gradient.
-    `fixed` is what a parameter that is no number stands for: (axis,), an index, a shape.
+    `fixed` is what a parameter that is no number stands for: (axis,), an index, a shape. Two that
+    differ only in their `span` are equal.
     """
 
     text: str
     nodes: tuple[Node, ...] = ()
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = (0, 0)
     fixed: tuple[Any, ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Constant and self[:2] + self[3:] == other[:2] + other[3:]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:2] + self[3:])
 
     @property
     def holds_arrays(self) -> bool:
@@ -50,8 +59,7 @@ class Constant:
         return run(self.nodes, lambda leaf: leaf_value(leaf, m, {}), _forward_in(m))
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An input (no gate), a constant that stands alone, or a gate and its operands.
 
     operands   for each parameter of the gate the index of an earlier node, or a Constant
@@ -62,7 +70,16 @@ class Node:
     gate: Gate | None
     operands: tuple[int | Constant, ...] = ()
     name: str = ""
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = (0, 0)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Node and self[:3] == other[:3]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:3])
 
     @property
     def is_input(self) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace import engine
 from backtrace.algebra import Algebra
@@ -22,8 +21,7 @@ from backtrace.request import Request
 _COPIES = 4  # a value, its gradient, and what an edge carries
 
 
-@dataclass(frozen=True, slots=True)
-class Passes:
+class Passes(NamedTuple):
     """Every node's value, what flowed back, and the algebra of both; `backward` is the second pass
     alone, to be asked again for other values."""
 

@@ -7,13 +7,12 @@ without listing the routes, of which there may be very many: only the largest ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backtrace.record import Edge, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """The edges from a variable to the output, and the product of their local gradients."""
 
     edges: tuple[Edge, ...]
@@ -25,13 +24,12 @@ class Route:
         return min(self.edges, key=lambda edge: abs(edge.local))
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
+class Routes(NamedTuple):
     """The largest routes of a variable, the largest first; how many there are in all; and the sum
     over all of them, which is the gradient."""
 
     shown: tuple[Route, ...]
-    count: int
+    in_all: int
     total: float
 
 

@@ -47,8 +47,7 @@ class TracedNode(NamedTuple):
     gradient: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One variable's gradient (or the output's value) as three witnesses have it.
 
     backprop        the trace's own
@@ -71,8 +70,7 @@ class Check:
     gate: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Something a careful teacher would say: a tie at a kink, an overflow that healed."""
 
     kind: str
@@ -80,8 +78,7 @@ class Note:
     node: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Gates that spell out a bigger one: its name, the node that gives its value, the nodes that
     spell it out (in the graph before it is fused; the last is the one it takes the place of), and
     the spelling they were found by."""
@@ -92,8 +89,7 @@ class Group:
     spelling: str
 
 
-@dataclass(frozen=True, slots=True)
-class Granularity:
+class Granularity(NamedTuple):
     """What was done to the graph before it was traced: gates opened, groups fused (all where
     `fuse` is None and `is_fused`), by the definitions in `gates` too; and the convention at kinks.
     """
@@ -105,8 +101,10 @@ class Granularity:
     kink: str = CONVENTIONS[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+AS_WRITTEN = Granularity()
+
+
+class Wording(NamedTuple):
     """Every number of a trace in other words: as formulas (`kind` "symbolic"), "exact", or to so
     many digits. Per node, and per edge of its gate, as in Record; `simplified` has SymPy's form of
     the derivatives, by variable."""
@@ -119,8 +117,7 @@ class Wording:
     simplified: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SecondDerivative:
+class SecondDerivative(NamedTuple):
     """One entry of the Hessian: SymPy's formula ("" where it has none) and value, and the measured
     slope of backprop's own gradient; the verdict on the two."""
 
@@ -132,8 +129,7 @@ class SecondDerivative:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True)
-class Jacobian:
+class Jacobian(NamedTuple):
     """All derivatives of a gate (None: of the output) by one node, as a matrix: `entries` has a row
     for every entry of the one and a column for every entry of the other; None where it is too
     large. `structure` says what it looks like."""
@@ -146,8 +142,7 @@ class Jacobian:
     structure: str
 
 
-@dataclass(frozen=True, slots=True)
-class Descent:
+class Descent(NamedTuple):
     """Steps against the gradient: the output before the first and after each, and where the
     variables that were moved have ended."""
 
@@ -156,8 +151,7 @@ class Descent:
     point: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """Where a number first goes bad, and what became of it.
 
     direction  "forward": the gate's value is not finite while its inputs are;
@@ -201,7 +195,7 @@ class Record:
     output_check: Check | None
     notes: tuple[Note, ...]
     fault: Fault | None
-    granularity: Granularity = Granularity()
+    granularity: Granularity = AS_WRITTEN
     groups: tuple[Group, ...] = ()
     wordings: tuple[Wording, ...] = ()
     seconds: tuple[SecondDerivative, ...] = ()

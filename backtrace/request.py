@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace import checks
 from backtrace.record import Granularity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """`upstream` is the gradient that arrives at the output (None: 1, for every entry); `rate` and
     `steps` ask for gradient descent; `tick` is called after every step of it."""
 
-    granularity: Granularity = field(default_factory=Granularity)
+    granularity: Granularity = Granularity()
     wrt: Sequence[str] | None = None
     symbolic: bool = False
     exact: bool = False
@@ -27,4 +25,4 @@ class Request:
     steps: int = 1
     tick: Callable[[], None] = lambda: None
     check: bool = True
-    budget: checks.Budget = field(default_factory=checks.Budget)
+    budget: checks.Budget = checks.Budget()

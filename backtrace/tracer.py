@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from backtrace import checks, engine, faults, files, notes, passes, render, saved, wording
@@ -319,7 +318,7 @@ def _as_formulas(
     seconds = request.budget.symbolic_seconds
     text = _readable(graph.text, request.granularity)
     simpler = wording.simplified(text, given.keys(), asked, seconds)
-    return replace(formulas, simplified=tuple(simpler.items()))
+    return formulas._replace(simplified=tuple(simpler.items()))
 
 
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:

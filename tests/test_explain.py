@@ -26,7 +26,7 @@ def test_the_routes_add_up_to_the_gradient(case: dict) -> None:
     for name, gradient in trace.gradients.items():
         found = routes(trace, name, most=10_000)
         assert found.total == pytest.approx(gradient, rel=1e-9, abs=1e-12)
-        assert len(found.shown) == found.count
+        assert len(found.shown) == found.in_all
         assert math.fsum(r.product for r in found.shown) == pytest.approx(gradient, rel=1e-9)
         sizes = [abs(route.product) for route in found.shown]
         assert sizes == sorted(sizes, reverse=True)
@@ -68,7 +68,7 @@ def test_many_routes_are_counted_and_the_largest_listed() -> None:
     stages = "; ".join(f"q{i} = q{i - 1} + 2*q{i - 1}" for i in range(1, 201))
     trace = backtrace.trace(f"q0 = x; {stages}", {"x": 1}, check=False)
     found = routes(trace, "x")
-    assert found.count == 2**200
+    assert found.in_all == 2**200
     assert found.shown[0].product == 2.0**200
     assert found.total == pytest.approx(3.0**200)
     text = trace.show("tree", View(paths=("x",)))

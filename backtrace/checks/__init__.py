@@ -12,7 +12,7 @@ culprit    which gate is wrong, when they disagree
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks.exponents import large_exponent
@@ -24,8 +24,7 @@ from backtrace.record import KINK, SKIPPED, Check, Note
 _LARGEST_FOR_ERF = 1000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """The verdict on every variable and on the output, and what a reader should know of them."""
 
     checks: dict[str, Check]
@@ -60,12 +59,12 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         else:
             slope = measured.slopes.get(name)
             checks[name] = judge.verdict(
-                name, replace(answers[name], backprop=gradient, numeric=slope)
+                name, answers[name]._replace(backprop=gradient, numeric=slope)
             )
     if at_kink:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
-        output = judge.verdict("", replace(answers[""], backprop=subject.value))
+        output = judge.verdict("", answers[""]._replace(backprop=subject.value))
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)

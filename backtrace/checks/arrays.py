@@ -4,7 +4,7 @@ of each; measured slopes always; and the verdict on them."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -114,7 +114,7 @@ class _Judge:
         backprop = self.subject.gradients[name] if name else self.subject.value
         of_sympy = self.small.get(name, answer.reason)
         reason = "; ".join(filter(None, (of_sympy, measured.reason)))
-        check = replace(answer, backprop=backprop, numeric=measured.slopes, reason=reason)
+        check = answer._replace(backprop=backprop, numeric=measured.slopes, reason=reason)
         if name in self.wrong:
             return self._disagreement(check, self.wrong[name])
         for directions, by_backprop, slope, reach in measured.directions:
@@ -125,15 +125,15 @@ class _Judge:
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
         if not witnesses:
             heard = measured.directions or name in self.small
-            return replace(check, verdict=AGREE if heard else SKIPPED)
-        check = replace(check, relative_error=max(_error(backprop, w) for w in witnesses))
+            return check._replace(verdict=AGREE if heard else SKIPPED)
+        check = check._replace(relative_error=max(_error(backprop, w) for w in witnesses))
         if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
-            return replace(check, verdict=AGREE)
+            return check._replace(verdict=AGREE)
         reach = self._uncertainty[name]
         for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
             if witness is not None and not np.all(_near(backprop, witness, reach)):
                 return self._disagreement(check, _worst(backprop, witness, reach, who))
-        return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
+        return check._replace(verdict=AGREE, reason="to within the rounding of 64-bit floats")
 
     def small_verdicts(self, free: Sequence[str]) -> None:
         """Asks SymPy about the first few entries of arrays that are too large for it."""
@@ -177,7 +177,7 @@ class _Judge:
         if gate is not None:
             name = label(self.subject.graph.nodes[gate])
             place = f"the gate {name} (#{gate}) is wrong on its own"
-        return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
+        return check._replace(verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
 
 def _near(a: Any, b: Any, reach: Any) -> Any:

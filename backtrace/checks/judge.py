@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 from backtrace.checks import culprit
@@ -33,21 +32,21 @@ class Judge:
         reason = "; ".join(filter(None, (check.reason, indirect)))
         if not witnesses:
             verdict = AGREE if indirect and self.measured.covers_all else SKIPPED
-            return replace(check, verdict=verdict, reason=reason)
+            return check._replace(verdict=verdict, reason=reason)
         error = max(_relative_error(check.backprop, w) for w in witnesses)
-        check = replace(check, relative_error=error, reason=reason)
+        check = check._replace(relative_error=error, reason=reason)
         if error <= TOLERANCE:
-            return replace(check, verdict=AGREE)
+            return check._replace(verdict=AGREE)
         if (
             check.symbolic is not None
             and _relative_error(check.backprop, check.symbolic) <= TOLERANCE
         ):
             doubt = f"the slope is hard to measure here ({number(witnesses[-1])})"
-            return replace(check, verdict=AGREE, reason="; ".join(filter(None, (reason, doubt))))
+            return check._replace(verdict=AGREE, reason="; ".join(filter(None, (reason, doubt))))
         difference = max(abs(check.backprop - w) for w in witnesses)
         if difference <= self._uncertainty[name]:
             self._note_rounding(name, check.backprop, witnesses[0])
-            return replace(check, verdict=AGREE, reason="to within the rounding of 64-bit floats")
+            return check._replace(verdict=AGREE, reason="to within the rounding of 64-bit floats")
         words = ", ".join(f"{who} {number(w, 10)}" for who, w in _heard(check))
         return self._disagreement(check, f"backprop {number(check.backprop, 10)}, {words}")
 
@@ -87,7 +86,7 @@ class Judge:
 
     def _disagreement(self, check: Check, words: str) -> Check:
         gate, place = self._culprit
-        return replace(check, verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
+        return check._replace(verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
     def _note_rounding(self, name: str, backprop: float, witness: float) -> None:
         what = f"the gradient of {name}" if name else "the output"

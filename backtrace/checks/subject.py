@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace.algebra import Algebra
 from backtrace.engine import Backward
@@ -15,8 +15,7 @@ Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """SymPy's share in gates, edges and seconds; how many nodes and edges the measured slopes may
     pass before they turn to random directions, and how many before they give up, and in how many
     seconds; up to what size each local gradient is measured on its own, and for how many seconds a

@@ -13,8 +13,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy
 from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
@@ -60,8 +59,7 @@ class _Ceiling(sympy.ceiling):  # type: ignore[misc]
         return sympy.Integer(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A value at the point and its formula; None, and the reason, where SymPy has no answer."""
 
     value: float | None = None

@@ -7,7 +7,9 @@ reader of a pipe has gone.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -16,53 +18,73 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from backtrace.cli.check import check
-from backtrace.cli.exercise import exercise
-from backtrace.cli.gates import gates
-from backtrace.cli.grade import grade
 from backtrace.cli.output import complain
-from backtrace.cli.render import render
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
 from backtrace.errors import BacktraceError, UsageError
 
 _PIPE_CLOSED, _INTERRUPTED = 141, 130
 _GLOBAL = ("--help", "-h", "--version")
+_COMMANDS = {
+    "check": "answers held against the trace",
+    "exercise": "an exercise, and its key",
+    "gates": "the catalogue of gates",
+    "grade": "many answers, many people",
+    "render": "a saved trace, in any format",
+}
+"""The other commands: each has a module of its name, which is loaded when it is asked for."""
 
 
 class _Commands(click.Group):
     """A group whose first word may be a formula: then the command is `trace`."""
 
+    def list_commands(self, _: click.Context) -> list[str]:
+        return ["trace", *_COMMANDS]
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        return _command(name)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.resilient_parsing:  # the shell asks what could come next
-            named = not args or args[0] in self.commands
+            named = not args or args[0] in self.list_commands(ctx)
             return super().parse_args(ctx, args if named else ["trace", *args])
-        if not args or (args[0] not in self.commands and not set(args) & set(_GLOBAL)):
+        names = self.list_commands(ctx)
+        if not args or (args[0] not in names and not set(args) & set(_GLOBAL)):
             args = ["trace", *args]
-        elif args[0] not in self.commands:
+        elif args[0] not in names:
             args = [word for word in args if word in _GLOBAL][:1]
-        if args[0] in self.commands:
-            args = [args[0], *_arranged(self.commands[args[0]], args[1:])]
+        found = _command(args[0])
+        if found is not None:
+            args = [args[0], *_arranged(found, args[1:])]
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options of `trace`, which is what the group does, then the other commands."""
-        self.commands["trace"].format_options(ctx, formatter)
+        trace.format_options(ctx, formatter)
         with formatter.section("Also"):
             formatter.write_dl(
                 [
-                    ("backtrace check FORMULA ...", "answers held against the trace"),
-                    ("backtrace grade ASSIGNMENT ...", "many answers, many people"),
-                    ("backtrace exercise", "an exercise, and its key"),
-                    ("backtrace render FILE", "a saved trace, in any format"),
-                    ("backtrace gates [NAME]", "the catalogue of gates"),
+                    ("backtrace check FORMULA ...", _COMMANDS["check"]),
+                    ("backtrace grade ASSIGNMENT ...", _COMMANDS["grade"]),
+                    ("backtrace exercise", _COMMANDS["exercise"]),
+                    ("backtrace render FILE", _COMMANDS["render"]),
+                    ("backtrace gates [NAME]", _COMMANDS["gates"]),
                     ("backtrace --version", "the version"),
                 ]
             )
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        default = self.commands["trace"].shell_complete(ctx, incomplete)
+        default = trace.shell_complete(ctx, incomplete)
         return super().shell_complete(ctx, incomplete) + default
+
+
+def _command(name: str) -> click.Command | None:
+    if name == "trace":
+        return trace
+    if name not in _COMMANDS:
+        return None
+    found: click.Command = getattr(importlib.import_module(f"backtrace.cli.{name}"), name)
+    return found
 
 
 def _arranged(command: click.Command, words: list[str]) -> list[str]:
@@ -104,14 +126,6 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
 )
 def command() -> None:
     pass
-
-
-command.add_command(trace)
-command.add_command(check)
-command.add_command(exercise)
-command.add_command(grade)
-command.add_command(render)
-command.add_command(gates)
 
 
 def run(words: Sequence[str]) -> int:
@@ -180,8 +194,6 @@ def main() -> None:
 def _end(status: int) -> NoReturn:
     """Ends the process without taking the interpreter down piece by piece, which with SymPy loaded
     takes a third of a run. Everything is written and flushed by now, or has been complained of."""
-    try:
+    with contextlib.suppress(OSError):
         sys.stderr.flush()
-    except OSError:
-        pass
     os._exit(status)

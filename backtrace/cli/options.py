@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -29,8 +27,7 @@ def names_in(text: str | None) -> list[str]:
     return [name.strip() for name in text.split(",")] if text is not None else []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(NamedTuple):
     """What is to be done at all."""
 
     file: str | None
@@ -42,8 +39,7 @@ class Task:
     json_schema: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(NamedTuple):
     """--format, --json and --output."""
 
     format: str | None
@@ -80,8 +76,7 @@ class Destination:
         say(str(text))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GranularityAsked:
+class GranularityAsked(NamedTuple):
     """--fuse, --expand, --gates and --kink as they were typed."""
 
     fuse: str | None
@@ -99,8 +94,7 @@ class GranularityAsked:
         return Granularity(self.expand, self.fuse is not None, names, text, self.kink)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class Beside(NamedTuple):
     """What is shown beside the numbers: the trace in other words, steps, routes, tangents."""
 
     symbolic: bool
@@ -113,8 +107,7 @@ class Beside:
     full: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArraysAsked:
+class ArraysAsked(NamedTuple):
     """What concerns arrays: random ones, the upstream, Jacobians, where large ones are written."""
 
     seed: int
@@ -140,8 +133,7 @@ class ArraysAsked:
         return read_value(self.upstream, word, len("--upstream="), "upstream", self.seed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescentAsked:
+class DescentAsked(NamedTuple):
     """--step and --steps."""
 
     step: float | None
@@ -166,7 +158,7 @@ def _formats(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
 
 def _gathered(name: str, kind: type, *options: Decorator) -> Decorator:
     """Adds the options to a command, and hands their values on as one `kind` called `name`."""
-    fields = [field.name for field in dataclasses.fields(kind)]
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)

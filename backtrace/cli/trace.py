@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -89,7 +88,7 @@ def trace(
         steps=steps,
         check=not task.no_check and not task.blank,
     )
-    view = replace(look.view(to_file=destination.output is not None), full=beside.full)
+    view = look.view(to_file=destination.output is not None)._replace(full=beside.full)
     beside_file = arrays.beside(destination.output, format)
     if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
         raise UsageError(
@@ -99,7 +98,7 @@ def trace(
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)
-        request = replace(request, tick=tick)
+        request = request._replace(tick=tick)
         if task.blank:
             result = _blanked(formula, given, request, format, view, task.blank)
         else:
@@ -137,7 +136,7 @@ def _paged(destination: Destination) -> Destination:
         import tempfile
 
         with tempfile.NamedTemporaryFile(prefix="backtrace-", suffix=".html", delete=False) as file:
-            destination = replace(destination, output=file.name)
+            destination = destination._replace(output=file.name)
     if destination.chosen() != "html":
         raise UsageError("--open opens a page", hint="--format html, or -o page.html")
     return destination
@@ -187,8 +186,7 @@ def _traced(
         option = "--paths" if beside.paths else "--forward"
         what = f"{option} is for formulas of numbers, and here are arrays"
         raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
-    view = replace(
-        view,
+    view = view._replace(
         explain=beside.explain,
         paths=known_variables(traced.graph, names_in(beside.paths)),
         forward=known_variables(traced.graph, names_in(beside.forward)),

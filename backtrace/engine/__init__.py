@@ -8,15 +8,14 @@ node they are added (the multivariable chain rule).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backtrace.algebra import Algebra, Value
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
 
 
-@dataclass(frozen=True, slots=True)
-class Backward:
+class Backward(NamedTuple):
     """What one backward pass found; per node, as in `record.Record`.
 
     `kinks` are the gates that a gradient reached and that stood at a kink, in evaluation order.

@@ -8,7 +8,6 @@ folded or shared.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from backtrace.errors import Span
@@ -172,7 +171,7 @@ def _same(gate: Gate, inner: Graph) -> bool:
     """Whether a gate's formula and a definition are the same, but for the names of parameters."""
     formula = parse(gate.formula, gate.parameters)
     unnamed = [
-        tuple(replace(node, name="") if node.is_input else node for node in graph.nodes)
+        tuple(node._replace(name="") if node.is_input else node for node in graph.nodes)
         for graph in (formula, inner)
     ]
     return unnamed[0] == unnamed[1]

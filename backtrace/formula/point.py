@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace.errors import FormulaError, Span, ValueGivenError
 from backtrace.formula.tokens import NAME, tokenize
@@ -14,8 +13,7 @@ from backtrace.graph import Graph
 from backtrace.suggestions import near_misses
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value (a float or an array), as it was written, and where it was given: `text` is the whole
     word, `span` the name in it."""
 

@@ -41,7 +41,7 @@ def as_of_arrays(graph: Graph) -> Graph:
 def _reducing(node: Node) -> Node:
     assert node.gate is not None
     axis = Constant("", (), node.span, (None,))
-    return replace(node, gate=GATES[node.gate.reduction], operands=(*node.operands, axis))
+    return node._replace(gate=GATES[node.gate.reduction], operands=(*node.operands, axis))
 
 
 def with_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, tuple[Shape, ...]]:
@@ -74,7 +74,7 @@ def _settled(
     operands = tuple(
         _settled_constant(o, refused) if isinstance(o, Constant) else o for o in node.operands
     )
-    node = replace(node, operands=operands)
+    node = node._replace(operands=operands)
     given = [_shape_of(operand, found, refused) for operand in operands]
     gate = node.gate
     if gate is None:
@@ -84,7 +84,7 @@ def _settled(
     try:
         if gate.of_shapes is not None:
             gate = gate.of_shapes(tuple(given))
-            node = replace(node, gate=gate)
+            node = node._replace(gate=gate)
         return node, gate.shape(*given)
     except ShapeError as error:
         raise refused(error, node) from None
@@ -92,7 +92,7 @@ def _settled(
 
 def _settled_constant(constant: Constant, refused: Refused) -> Constant:
     nodes = _inside(constant, functools.partial(refused, is_constant=True))
-    return replace(constant, nodes=tuple(node for node, _ in nodes))
+    return constant._replace(nodes=tuple(node for node, _ in nodes))
 
 
 def _inside(constant: Constant, refused: Refused) -> list[tuple[Node, Shape]]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from backtrace.errors import UsageError
 from backtrace.formula.parser import parse, parse_definitions
@@ -28,8 +29,7 @@ from backtrace.suggestions import near_misses
 _MOST_SEARCHED = 2000  # gates of a graph that nobody asked to fuse
 
 
-@dataclass(frozen=True, slots=True)
-class Fused:
+class Fused(NamedTuple):
     """The new graph, and what was fused in it, in evaluation order."""
 
     graph: Graph
@@ -84,7 +84,7 @@ def graph_of(
     if granularity.expand or graph.gate_count > _MOST_SEARCHED:
         return graph, ()
     return graph, tuple(
-        replace(group, node=group.members[-1])
+        group._replace(node=group.members[-1])
         for group in fuse(graph, None, shapes).groups
         if len(group.members) > 1
     )
@@ -105,11 +105,11 @@ def fuse(graph: Graph, names: Collection[str] | None = None, shapes: Shapes = No
             for inner in [groups.pop(m) for m in members if m in groups]:
                 members.update(inner.members)  # silu takes in the sigmoid it was found over
             groups[index] = Group(found.gate.name, index, tuple(sorted(members)), found.spelling)
-            nodes[index] = replace(nodes[index], gate=found.gate, operands=found.operands)
+            nodes[index] = nodes[index]._replace(gate=found.gate, operands=found.operands)
             matcher.replace(index, nodes[index])
     kept, place = _prune(graph, nodes)
     renumbered = tuple(
-        replace(group, node=place[index])
+        group._replace(node=place[index])
         for index, group in sorted(groups.items())
         if index in place
     )
@@ -139,7 +139,7 @@ def _with_any_class(gate: Gate, spelling: Graph) -> Graph:
         return spelling
     wildcard = Constant("k", fixed=ANY_CLASS)
     nodes = tuple(
-        replace(node, operands=(node.operands[0], wildcard))
+        node._replace(operands=(node.operands[0], wildcard))
         if node.gate is GATES["index"]
         else node
         for node in spelling.nodes
@@ -161,7 +161,7 @@ def _prune(graph: Graph, nodes: list[Node]) -> tuple[tuple[Node, ...], dict[int,
 
 def moved(node: Node, place: Mapping[int, int]) -> Node:
     operands = tuple(place[o] if isinstance(o, int) else o for o in node.operands)
-    return replace(node, operands=operands)
+    return node._replace(operands=operands)
 
 
 def expand(graph: Graph, shapes: Shapes = None) -> Graph:
@@ -212,6 +212,6 @@ def _inline(nodes: list[Node], node: Node, inner: Graph) -> None:
         place[index] = len(nodes) - 1
     last = place[inner.output]
     if last == len(nodes) - 1 and not nodes[-1].name:
-        nodes[-1] = replace(nodes[-1], name=node.name)
+        nodes[-1] = nodes[-1]._replace(name=node.name)
     else:  # an own gate that gives back its input, or a constant
         nodes.append(Node(GATES["identity"], (last,), node.name, node.span))

@@ -7,9 +7,8 @@ where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.formula.parser import parse
@@ -29,8 +28,7 @@ _MIRRORED = {"less": "greater", "greater": "less"}
 _MINUS_ONE, _ONE, _TWO = Constant("-1"), Constant("1"), Constant("2")
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """One spelling of a gate, as a graph whose inputs are the gate's parameters."""
 
     gate: Gate
@@ -38,8 +36,7 @@ class Pattern:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A match: the gate, its operands, the nodes it was spelled out by, and how."""
 
     gate: Gate
@@ -48,8 +45,7 @@ class Found:
     spelling: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
+class _Binding(NamedTuple):
     """What the parameters stand for so far, and the nodes used."""
 
     values: tuple[tuple[str, Operand], ...] = ()

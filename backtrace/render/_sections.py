@@ -112,10 +112,10 @@ def _routes(record: Record, view: View, name: str) -> Iterator[str]:
             gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
             kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
             yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
-    if found.count > len(found.shown):
-        yield f"... and {found.count - len(found.shown):,} more routes, all smaller"
+    if found.in_all > len(found.shown):
+        yield f"... and {found.in_all - len(found.shown):,} more routes, all smaller"
     total = view.number(record.upstreams[record.graph.inputs[name]])
-    yield f"sum over {_routes_in_all(found.count)} = {total}, the gradient"
+    yield f"sum over {_routes_in_all(found.in_all)} = {total}, the gradient"
 
 
 def _routes_in_all(count: int) -> str:
@@ -208,4 +208,4 @@ def _routes_object(record: Record, name: str) -> dict[str, Any]:
         }
         for route in found.shown
     ]
-    return {"count": found.count, "sum": plain(found.total), "largest": shown}
+    return {"count": found.in_all, "sum": plain(found.total), "largest": shown}

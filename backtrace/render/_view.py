@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtrace.entries import shape_of
 from backtrace.errors import visible
@@ -21,8 +20,7 @@ _FORMULA |= str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", **SUBSCRIPT_DI
 _POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(NamedTuple):
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
     `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
     words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
