@@ -10,10 +10,10 @@ Names are loaded when they are first used, so that `backtrace --help` loads next
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing itself takes longer to load than this
 if TYPE_CHECKING:
+    from typing import Any
+
     from backtrace.errors import BacktraceError
     from backtrace.gates import GATES
     from backtrace.homework.checking import check
@@ -38,6 +38,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'backtrace' has no attribute '{name}'")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -1,8 +1,13 @@
 """python -m backtrace, and the command's entry point: Ctrl-C is quiet from the first moment."""
 
+import sys
+
 
 def main() -> None:
     try:
+        from backtrace import aside
+
+        aside.start(sys.argv[1:], "backtrace.checks.symbolic")
         from backtrace.cli import main as command
 
         command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from backtrace import checks
+from backtrace.checks.subject import Budget
 from backtrace.record import Granularity
 
 
@@ -25,4 +25,4 @@ class Request(NamedTuple):
     steps: int = 1
     tick: Callable[[], None] = lambda: None
     check: bool = True
-    budget: checks.Budget = checks.Budget()
+    budget: Budget = Budget()

@@ -12,8 +12,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtrace import checks, engine, faults, files, notes, passes, render, saved, wording
+from backtrace import engine, faults, notes, passes, render
 from backtrace.algebra.floats import FLOATS
+from backtrace.checks.crosscheck import Budget, Findings, Subject, cross_check, skip_all
 from backtrace.entries import at, first_bad, is_finite, kept
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.point import Given, match_point, read_mapping, shapes
@@ -54,6 +55,8 @@ class Trace(Record):
     def from_json(cls, text: str, arrays: Mapping[str, Any] | None = None) -> Trace:
         """A trace that `to_json` wrote; `arrays` is the .npz file beside it, if there is one (what
         `numpy.load` gives). Raises UsageError where it is damaged."""
+        from backtrace import saved
+
         trace = cls(**saved.read(text, arrays or {}))
         try:  # what the schema cannot say: every number where a number is due
             for format in render.PLAIN:
@@ -65,6 +68,8 @@ class Trace(Record):
     def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:
         """Writes the trace to a file, in the format of its suffix. Whole or not at all."""
         name = os.fspath(path)
+        from backtrace import files
+
         files.write(name, render.data(self, render.format_of(name), view or View()))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -105,7 +110,7 @@ def trace(
     steps: int = 1,
     seed: int = 0,
     check: bool = True,
-    budget: checks.Budget | None = None,
+    budget: Budget | None = None,
 ) -> Trace:
     """Traces a formula at a point, gate by gate.
 
@@ -143,7 +148,7 @@ def trace(
         rate=rate,
         steps=steps,
         check=check,
-        budget=budget or checks.Budget(),
+        budget=budget or Budget(),
     )
     return trace_given(formula, read_mapping(point or {}, seed), request)
 
@@ -164,7 +169,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     m, values, flow = passed.m, passed.values, passed.flow
     fault = faults.forward_fault(graph, values, m)
     fault = fault or faults.backward_fault(graph, values, flow, asked, m)
-    subject = checks.Subject(
+    subject = Subject(
         m,
         _readable(formula, granularity),
         graph,
@@ -273,7 +278,8 @@ def _without_point(
         groups=groups,
         wordings=(_as_formulas(graph, {}, request, asked),),
         seconds=_seconds(
-            checks.Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward), request
+            Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward),
+            request,
         ),
     )
 
@@ -286,6 +292,10 @@ def _wordings(
     asked: Sequence[str],
 ) -> tuple[list[Wording], list[str]]:
     """The trace in the other words that were asked for; and what is to be said of that."""
+    if not (request.symbolic or request.exact or request.precision is not None):
+        return [], []
+    from backtrace import wording
+
     written = {name: value.written for name, value in given.items()}
     kink = request.granularity.kink
     found: list[Wording] = []
@@ -301,7 +311,7 @@ def _wordings(
     return found, remarks
 
 
-def _seconds(subject: checks.Subject, request: Request) -> tuple[SecondDerivative, ...]:
+def _seconds(subject: Subject, request: Request) -> tuple[SecondDerivative, ...]:
     if request.order == 1:
         return ()
     from backtrace.checks.second import hessian
@@ -312,6 +322,8 @@ def _seconds(subject: checks.Subject, request: Request) -> tuple[SecondDerivativ
 def _as_formulas(
     graph: Graph, given: Mapping[str, Given], request: Request, asked: Sequence[str]
 ) -> Wording:
+    from backtrace import wording
+
     formulas = wording.as_formulas(graph, request.granularity.kink)
     if not request.check or graph.gate_count > request.budget.symbolic_gates:
         return formulas
@@ -356,8 +368,8 @@ def _bad_entry(value: Any) -> float:
     return at(value, first_bad(value) or ())
 
 
-def _check(subject: checks.Subject, fault: Fault | None, budget: checks.Budget) -> checks.Findings:
+def _check(subject: Subject, fault: Fault | None, budget: Budget) -> Findings:
     needed = subject.graph.ancestors(subject.graph.output)
     if fault or not all(is_finite(subject.values[index]) for index in needed):
-        return checks.skip_all(subject, "not checked: a value is not finite")
-    return checks.cross_check(subject, budget)
+        return skip_all(subject, "not checked: a value is not finite")
+    return cross_check(subject, budget)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
-from backtrace import checks
 from backtrace.algebra.floats import FLOATS
+from backtrace.checks.crosscheck import Budget
 from backtrace.cli import run
 from backtrace.gates import GATES, Gate
 
@@ -24,7 +24,7 @@ if os.environ.get("CI"):
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
-PATIENT = checks.Budget(symbolic_seconds=30.0)
+PATIENT = Budget(symbolic_seconds=30.0)
 """For tests that ask for SymPy's answer: a busy machine may take its time."""
 
 Command = Callable[..., "Ended"]

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 HOUSE = ROOT / "backtrace"
 
 FLOORS = [
-    {"errors", "notation", "suggestions"},
+    {"errors", "notation", "suggestions", "aside"},
     {"algebra"},
     {"gates", "entries"},
     {"graph", "files"},

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import backtrace
-from backtrace import checks
+from backtrace.checks.crosscheck import Budget
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
 from backtrace.checks.symbolic import ask
@@ -66,7 +66,7 @@ def test_what_is_too_much_for_sympy_is_skipped(formula: str, point: dict, reason
 def test_a_spent_budget_is_said() -> None:
     formula = "q0 = x; " + "; ".join(f"q{i} = sin(q{i - 1})*cos(q{i - 1})" for i in range(1, 60))
     began = time.monotonic()
-    trace = backtrace.trace(formula, {"x": 0.5}, budget=checks.Budget(symbolic_seconds=0.3))
+    trace = backtrace.trace(formula, {"x": 0.5}, budget=Budget(symbolic_seconds=0.3))
     assert time.monotonic() - began < 5
     check = trace.checks["x"]
     assert check.verdict == "agree"
@@ -260,5 +260,5 @@ def test_thousands_of_kinks_are_no_hang() -> None:
 
 
 def test_measuring_each_gate_alone_may_run_out_of_time() -> None:
-    trace = backtrace.trace("x*y + x", {"x": 1, "y": 2}, budget=checks.Budget(culprit_seconds=-1))
+    trace = backtrace.trace("x*y + x", {"x": 1, "y": 2}, budget=Budget(culprit_seconds=-1))
     assert trace.ok

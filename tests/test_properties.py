@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 import backtrace
-from backtrace import checks
 from backtrace.algebra.floats import FLOATS
+from backtrace.checks.crosscheck import Budget
 from backtrace.engine import backward
 from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
@@ -62,7 +62,7 @@ COORDINATE = st.floats(0.1, 3.0).map(lambda v: round(v, 3)) | st.floats(-3.0, -0
 EXTREME_POINTS = st.fixed_dictionaries(dict.fromkeys(VARIABLES, EXTREME))
 POINTS = st.fixed_dictionaries(dict.fromkeys(VARIABLES, COORDINATE))
 QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
-BUDGET = checks.Budget(symbolic_seconds=1.0)
+BUDGET = Budget(symbolic_seconds=1.0)
 
 
 def traced_where_it_can_be(formula: str, point: dict[str, float]) -> backtrace.Trace:

@@ -62,7 +62,7 @@ def test_a_number_is_right_to_its_digits(value: float, digits: int) -> None:
 def test_the_formats_are_the_files_of_the_folder() -> None:
     plain = {"json", "jsonl", "markdown", "table", "tree", "wires"}
     drawn = {"svg", "png", "html", "dot", "mermaid", "tikz", "latex", "python", "torch"}
-    assert formats() == sorted(plain | drawn)
+    assert list(formats()) == sorted(plain | drawn)
     assert format_of("a/b.json") == "json"
     assert format_of("B.TXT") == "table"
     with pytest.raises(UsageError, match="no suffix"):

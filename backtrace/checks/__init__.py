@@ -2,107 +2,10 @@
 
 symbolic   SymPy's derivative of the text, read a second time
 numeric    the slope measured through the graph with 60 digits
+crosscheck puts the three together
 judge      the verdict: agree, disagree, kink or skipped
 kinks      which variables have no derivative to compare
 arrays     the same for arrays; arrayslopes, symbolicarrays, standin: its witnesses
 rounding   how much of a difference 64-bit floats explain
 culprit    which gate is wrong, when they disagree
 """
-
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from backtrace.algebra.floats import FLOATS
-from backtrace.checks.exponents import large_exponent
-from backtrace.checks.kinks import at_kinks
-from backtrace.checks.subject import Budget, Subject
-from backtrace.notation import number
-from backtrace.record import KINK, SKIPPED, Check, Note
-
-_LARGEST_FOR_ERF = 1000.0
-
-
-class Findings(NamedTuple):
-    """The verdict on every variable and on the output, and what a reader should know of them."""
-
-    checks: dict[str, Check]
-    output: Check
-    notes: list[Note]
-
-
-def skip_all(subject: Subject, reason: str) -> Findings:
-    """No witness is heard, for a reason: a value that is not finite, say."""
-    checks = {n: Check(g, verdict=SKIPPED, reason=reason) for n, g in subject.gradients.items()}
-    return Findings(checks, Check(subject.value, verdict=SKIPPED, reason=reason), [])
-
-
-def cross_check(subject: Subject, budget: Budget) -> Findings:
-    """Every variable's verdict. The subject's values must all be finite."""
-    if subject.m.of_arrays:
-        from backtrace.checks.arrays import cross_check_arrays
-
-        return Findings(*cross_check_arrays(subject, budget), [])
-    from backtrace.checks import numeric  # with mpmath, which only a check needs
-    from backtrace.checks.judge import Judge
-
-    at_kink = at_kinks(subject)
-    free = [name for name in subject.wrt if name not in at_kink]
-    answers = _symbolic_answers(subject, free, budget)
-    measured = numeric.measure(subject, free, budget)
-    judge = Judge(subject, measured, budget)
-    checks: dict[str, Check] = {}
-    for name, gradient in subject.gradients.items():
-        if name in at_kink:
-            checks[name] = Check(gradient, verdict=KINK, reason=at_kink[name])
-        else:
-            slope = measured.slopes.get(name)
-            checks[name] = judge.verdict(
-                name, answers[name]._replace(backprop=gradient, numeric=slope)
-            )
-    if at_kink:
-        output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
-    else:
-        output = judge.verdict("", answers[""]._replace(backprop=subject.value))
-    if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
-        output = judge.gates_alone(output)
-    return Findings(checks, output, judge.notes)
-
-
-def _symbolic_answers(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
-    """SymPy's part of each check, the output's under ""."""
-    reason = _too_much_for_sympy(subject, budget)
-    if reason:
-        return dict.fromkeys(("", *free), Check(0.0, reason=f"symbolic check skipped: {reason}"))
-    from backtrace.checks.symbolic import ask
-
-    text, point = subject.text, subject.point
-    return {
-        name: Check(
-            0.0,
-            symbolic=answer.value,
-            derivative=answer.formula,
-            reason=answer.reason and f"symbolic check skipped: {answer.reason}",
-        )
-        for name, answer in ask(text, point.keys(), point, free, budget.symbolic_seconds).items()
-    }
-
-
-def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
-    """Why SymPy, which has no limits of its own, is not asked; "" when it can be."""
-    graph = subject.graph
-    if graph.gate_count > budget.symbolic_gates:
-        return f"{graph.gate_count:,} gates"
-    if graph.edge_count > budget.symbolic_edges:
-        return f"{graph.edge_count:,} edges"
-    for _, node, gate in graph.gates():
-        if "erf" in gate.formula:
-            largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
-            if largest > _LARGEST_FOR_ERF:
-                return f"SymPy needs too long for {gate.name} of {number(largest)}"
-    largest = large_exponent(subject)
-    return f"the exponent {number(largest)} is too large" if largest else ""
-
-
-__all__ = ["Budget", "Findings", "Subject", "cross_check", "skip_all"]

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from backtrace import aside
 from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.checks.answers import fetched
 from backtrace.checks.arrayslopes import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
@@ -54,10 +56,10 @@ def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str
     reason = _too_much_for_sympy(subject, free, budget)
     if reason:
         return dict.fromkeys(("", *free), Check(0.0, reason=reason))
-    from backtrace.checks.symbolicarrays import ask
-
-    seed = subject.upstreams[subject.graph.output]
-    found = ask(subject.text, subject.point, seed, free, budget.symbolic_seconds)
+    seconds, seed = budget.symbolic_seconds, subject.upstreams[subject.graph.output]
+    question = (subject.text, dict(subject.point), seed, list(free), seconds)
+    fetch = aside.ask("backtrace.checks.symbolicarrays", "ask", question, seconds)
+    found = fetched(fetch, free, seconds)
     return {
         name: Check(
             0.0,

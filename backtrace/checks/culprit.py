@@ -81,7 +81,9 @@ def _by_formula(gate: Gate, operands: list[float], seconds: float) -> float | No
 
     names = [f"x{k}" for k in range(len(operands))] if gate.variadic else list(gate.parameters)
     text = f"{gate.name}({', '.join(names)})" if gate.variadic else gate.formula
-    return ask(text, names, dict(zip(names, operands, strict=True)), (), seconds)[""].value
+    answers = ask(text, names, dict(zip(names, operands, strict=True)), (), seconds)
+    value: float | None = answers[""].value
+    return value
 
 
 def _differ(a: float, b: float, reach: float) -> bool:

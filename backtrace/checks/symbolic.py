@@ -13,12 +13,13 @@ import functools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import sympy
 from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
 from sympy.printing.str import StrPrinter
 
+from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import Respelled, respell
 from backtrace.gates import GATES, Gate
@@ -57,14 +58,6 @@ class _Ceiling(sympy.ceiling):  # type: ignore[misc]
 
     def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
         return sympy.Integer(0)
-
-
-class Answer(NamedTuple):
-    """A value at the point and its formula; None, and the reason, where SymPy has no answer."""
-
-    value: float | None = None
-    formula: str | None = None
-    reason: str = ""
 
 
 def ask(

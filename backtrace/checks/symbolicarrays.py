@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 
 from backtrace.algebra.arrays import quiet
+from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
 from backtrace.checks.symbolic import exact, read, text_of, value_by_replacing, words
@@ -24,26 +24,16 @@ from backtrace.gates.shapes import Shape
 _LONGEST = 200  # characters of an entry's derivative
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayAnswer:
-    """Values in the shape of what was asked, and their formulas as nested lists; None, and the
-    reason, where SymPy has no answer."""
-
-    value: Any = None
-    formula: Any = None
-    reason: str = ""
-
-
 def ask(
     text: str,
     point: Mapping[str, Any],
     seed: Any,
     wrt: Sequence[str],
     seconds: float,
-) -> dict[str, ArrayAnswer]:
+) -> dict[str, Answer]:
     """SymPy's value of the formula (under "") and, for every variable of `wrt`, the derivatives of
     the sum of seed*output by its entries. Takes at most `seconds` in all."""
-    answers: dict[str, ArrayAnswer] = {}
+    answers: dict[str, Answer] = {}
 
     def work() -> None:
         with quiet():
@@ -61,21 +51,19 @@ def ask(
     except Exception as error:  # whatever SymPy raises, it is no witness then
         reason = words(error)
     found = dict(answers)
-    return {name: found.get(name, ArrayAnswer(reason=reason)) for name in ("", *wrt)}
+    return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
 
-def _answer(
-    expressions: Callable[[], Any], reading: ArrayReading, formulas: bool = True
-) -> ArrayAnswer:
+def _answer(expressions: Callable[[], Any], reading: ArrayReading, formulas: bool = True) -> Answer:
     try:
         found = np.asarray(expressions(), dtype=object)
         values = np.frompyfunc(reading.value, 1, 1)(found)
         value = values.astype(float) if np.ndim(values) else float(values)
         texts = np.frompyfunc(reading.text, 1, 1)(found) if formulas else None
         formula = texts.tolist() if isinstance(texts, np.ndarray) else texts
-        return ArrayAnswer(value, formula)
+        return Answer(value, formula)
     except Exception as error:  # whatever SymPy raises, it is no witness then
-        return ArrayAnswer(reason=words(error))
+        return Answer(reason=words(error))
 
 
 class ArrayReading:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+from backtrace import aside
 from backtrace.cli.output import complain
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
@@ -196,4 +197,5 @@ def _end(status: int) -> NoReturn:
     takes a third of a run. Everything is written and flushed by now, or has been complained of."""
     with contextlib.suppress(OSError):
         sys.stderr.flush()
+    aside.end()
     os._exit(status)

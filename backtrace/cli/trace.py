@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from backtrace import aside
 from backtrace.cli.options import (
     ArraysAsked,
     Beside,
@@ -95,6 +96,10 @@ def trace(
             "a worksheet has blanks only", hint="leave --compare, --explain, --paths, --forward out"
         )
     _refuse_unseen(format, beside, arrays.jacobian)
+    if aside.is_running():
+        from backtrace import render
+
+        render.load(format)
     run = _compared if task.compare else _traced
     with ticking(steps if request.rate else 0, "descending") as tick:
         given = read_words(values, arrays.seed)

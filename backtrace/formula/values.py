@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -92,6 +91,8 @@ def _plain_array(value: str) -> Any:
     from backtrace.formula.arrayfiles import Unreadable, as_array
 
     try:
+        import json
+
         return as_array(json.loads(value), "the array")
     except (ValueError, RecursionError, Unreadable):
         return None

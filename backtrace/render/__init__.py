@@ -7,6 +7,7 @@ says what it shows. Help, completion, `-o out.json` and the tests find it by lis
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import pkgutil
@@ -18,8 +19,18 @@ from backtrace.render._view import View
 from backtrace.suggestions import near_misses
 
 
-def formats() -> list[str]:
+@functools.cache
+def formats() -> tuple[str, ...]:
     """The names of all formats, in alphabetical order."""
+    return tuple(_names())
+
+
+def load(format: str) -> None:
+    """Loads what a format needs: while SymPy loads beside, that costs nothing."""
+    _module(format)
+
+
+def _names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
@@ -65,7 +76,7 @@ def known(format: str) -> str:
     """The format's name, if there is such a format. Raises UsageError."""
     names = formats()
     if format not in names:
-        near = near_misses(format, names)
+        near = near_misses(format, list(names))
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
         raise UsageError(f"there is no format '{format}'", hint=hint)
     return format

@@ -10,13 +10,6 @@ from backtrace.formula.printer import label
 from backtrace.notation import plain
 from backtrace.paths import Route, routes
 from backtrace.record import KINK, Record, Wording
-from backtrace.render._asked import (
-    descent_lines,
-    descent_object,
-    jacobian_lines,
-    jacobian_objects,
-)
-from backtrace.render._explain import steps
 from backtrace.render._view import View
 
 _TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
@@ -38,10 +31,16 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
             list(_tangents(record, view, name)),
         )
     if record.jacobians:
+        from backtrace.render._asked import jacobian_lines
+
         yield "Jacobians", list(jacobian_lines(record, view))
     if record.descent is not None:
+        from backtrace.render._asked import descent_lines
+
         yield "gradient descent", list(descent_lines(record, view))
     if view.explain:
+        from backtrace.render._explain import steps
+
         yield "step by step", list(steps(record, view))
 
 
@@ -190,10 +189,16 @@ def objects(record: Record, view: View) -> dict[str, Any]:
             if name in view.forward
         }
     if record.jacobians:
+        from backtrace.render._asked import jacobian_objects
+
         found["jacobians"] = jacobian_objects(record)
     if record.descent is not None:
+        from backtrace.render._asked import descent_object
+
         found["descent"] = descent_object(record)
     if view.explain:
+        from backtrace.render._explain import steps
+
         found["explain"] = list(steps(record, view))
     return found
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
-BACKTRACE = [sys.executable, "-c", "from backtrace.cli import main; main()"]
+BACKTRACE = [sys.executable, "-m", "backtrace"]
 COMMANDS = {
     'python -c "import sympy"': [sys.executable, "-c", "import sympy"],
     "backtrace FORMULA (checked)": [*BACKTRACE, *POINT],

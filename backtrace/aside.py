@@ -1,0 +1,163 @@
+"""A process beside this one, that loads SymPy while this one reads, traces and measures.
+
+Loading SymPy is most of a checked run. The command starts this helper first of all, sends it one
+question, goes on, and fetches the answer when everything else is done. Where there is no fork, or
+no second processor, or the helper fails, the question is answered here, later.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # nothing is loaded before the helper runs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+_LOADING = 60.0  # seconds that loading SymPy may take before it is loaded here
+_GRACE = 1.0  # beyond its time the helper stops by itself; what does not is killed
+_QUIET = {"--no-check", "--help", "-h", "--version", "--json-schema"}
+_OTHERS = {"check", "exercise", "gates", "grade", "render"}
+
+
+class _Helper:
+    """The process, and the pipes to it and from it."""
+
+    def __init__(self, process: int, questions: int, answers: int) -> None:
+        self.process = process
+        self.questions = questions
+        self.answers = answers
+        self.is_asked = False
+
+    def fetch(self, seconds: float) -> Any:
+        """The answer. Raises OSError or EOFError where there is none, TimeoutError where it takes
+        too long."""
+        self._wait(_LOADING)
+        if not os.read(self.answers, 1):
+            raise EOFError
+        self._wait(seconds + _GRACE)
+        import pickle
+
+        with open(self.answers, "rb", closefd=False) as file:
+            return pickle.load(file)
+
+    def _wait(self, seconds: float) -> None:
+        import select
+
+        if not select.select([self.answers], [], [], seconds)[0]:
+            raise TimeoutError
+
+
+_helper: _Helper | None = None
+
+
+def start(words: Sequence[str], module: str) -> None:
+    """Starts the helper, if these words of a command line will need it; it loads `module`."""
+    global _helper
+    is_needed = words and words[0] not in _OTHERS and not _QUIET & set(words)
+    if not is_needed or "_BACKTRACE_COMPLETE" in os.environ or not _can_run_beside():
+        return
+    ours, theirs = os.pipe(), os.pipe()
+    try:
+        process = os.fork()
+    except OSError:  # too many processes
+        for end in (*ours, *theirs):
+            os.close(end)
+        return
+    if process == 0:
+        _serve(ours[0], theirs[1], module)
+    os.close(ours[0])
+    os.close(theirs[1])
+    _helper = _Helper(process, ours[1], theirs[0])
+
+
+def _can_run_beside() -> bool:
+    return (
+        hasattr(os, "fork")
+        and hasattr(os, "sched_getaffinity")
+        and len(os.sched_getaffinity(0)) > 1
+    )
+
+
+def ask(
+    module: str, function: str, arguments: tuple[Any, ...], seconds: float
+) -> Callable[[], Any]:
+    """Asks for `module.function(*arguments)`; what is returned fetches the answer. That is what the
+    function returns, or TimeoutError: then it took longer than `seconds`."""
+
+    import pickle
+
+    def here() -> Any:
+        return _call(module, function, arguments)
+
+    helper = _helper
+    if helper is None or helper.is_asked:
+        return here
+    helper.is_asked = True
+    try:
+        with open(helper.questions, "wb", closefd=False) as file:
+            pickle.dump((module, function, arguments), file)
+    except (OSError, pickle.PicklingError, TypeError, AttributeError):
+        return here
+
+    def fetched() -> Any:
+        try:
+            return helper.fetch(seconds)
+        except TimeoutError:
+            raise
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return here()
+
+    return fetched
+
+
+def is_running() -> bool:
+    """Whether this process has time to spare."""
+    return _helper is not None
+
+
+def end() -> None:
+    """The helper is not needed any more."""
+    global _helper
+    if _helper is not None:
+        import signal
+
+        os.kill(_helper.process, signal.SIGKILL)
+        os.waitpid(_helper.process, 0)
+        _helper = None
+
+
+def _serve(questions: int, answers: int, module: str) -> NoReturn:
+    """The helper's whole life. It holds none of this process's streams: whoever reads its output
+    must not wait for the helper; and Ctrl-C is for the other process to handle."""
+    try:
+        import gc
+        import signal
+
+        gc.disable()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        low, high = sorted((questions, answers))
+        for first, last in ((3, low), (low + 1, high), (high + 1, 256)):
+            os.closerange(first, last)
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for its whole life
+        import importlib
+        import pickle
+
+        importlib.import_module(module)
+        with open(questions, "rb") as file:
+            question = pickle.load(file)
+        os.write(answers, b"!")
+        with open(answers, "wb") as file:
+            pickle.dump(_call(*question), file)
+    finally:
+        os._exit(0)
+
+
+def _call(module: str, function: str, arguments: tuple[Any, ...]) -> Any:
+    import importlib
+
+    return getattr(importlib.import_module(module), function)(*arguments)

@@ -1,0 +1,24 @@
+"""What SymPy answers: plain values, which come from another process as from this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """A value at the point and its formula; None, and the reason, where SymPy has no answer."""
+
+    value: Any = None
+    formula: Any = None
+    reason: str = ""
+
+
+def fetched(
+    fetch: Callable[[], dict[str, Answer]], names: Sequence[str], seconds: float
+) -> dict[str, Answer]:
+    """SymPy's answers; where it does not come to an end, that as the reason."""
+    try:
+        return fetch()
+    except TimeoutError:
+        return dict.fromkeys(("", *names), Answer(reason=f"SymPy needs more than {seconds:g} s"))
