@@ -183,7 +183,20 @@ class Graph:
 
     def evaluate(self, m: Algebra, point: Mapping[str, Value]) -> list[Value]:
         """Every node's value in algebra `m`, with the inputs given by name."""
-        return self.run(lambda leaf: leaf_value(leaf, m, point), _forward_in(m))
+        values: list[Value] = []
+        append = values.append
+        for gate, operands, name, _ in self.nodes:
+            if gate is None:
+                append(operands[0].value(m) if operands else point[name])  # type: ignore[union-attr]
+                continue
+            if len(operands) == 2:
+                a, b = operands
+                if type(a) is int and type(b) is int:
+                    append(gate.forward(m, values[a], values[b]))
+                    continue
+            given = [values[o] if type(o) is int else o.value(m) for o in operands]  # type: ignore[union-attr]
+            append(gate.forward(m, *given))
+        return values
 
     def gates(self) -> Iterator[tuple[int, Node, Gate]]:
         """(index, node, gate) of every gate, in evaluation order."""

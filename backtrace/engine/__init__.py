@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backtrace.algebra import Algebra, Value
-from backtrace.gates import CONVENTIONS, Gate
+from backtrace.gates import CONVENTIONS, CROSSED, Gate
 from backtrace.graph import Constant, Graph, Node
 
 
@@ -45,42 +45,87 @@ def backward(
         from backtrace.engine.arrays import flow  # with NumPy, which numbers do not need
 
         return Backward(*flow(graph, values, m, 1.0 if seed is None else seed, convention))
-    nodes, inputs = graph.nodes, graph.inputs_of
+    walk = _Walk(graph, values, m, convention)
+    walk.upstreams[graph.output] = m.number("1") if seed is None else seed
+    walk.back()
     nothing = m.number("0")
-    upstreams: list[Value] = [nothing] * len(nodes)
-    reached = [False] * len(nodes)
-    local_gradients: list[tuple[Value, ...]] = [()] * len(nodes)
-    downstreams: list[tuple[Value, ...]] = [()] * len(nodes)
-    kinks: list[int] = []
-    upstreams[graph.output] = m.number("1") if seed is None else seed
-    reached[graph.output] = True
-    for index in range(len(nodes) - 1, -1, -1):
-        node = nodes[index]
-        gate = node.gate
-        if gate is None:
-            continue
-        operands = node.operand_values(values, m)
-        at_kink = gate.kink is not None and m.truth(gate.kink.at(m, values[index], *operands))
-        if at_kink and (reached[index] or decides(graph, index, gate, reached.__getitem__)):
-            kinks.append(index)
-        kink_rule = gate.kink.rule(convention) if gate.kink and at_kink else None
-        local = _local_gradients(gate, node, values[index], operands, m, kink_rule)
-        upstream = upstreams[index]
+    upstreams = [nothing if upstream is None else upstream for upstream in walk.upstreams]
+    walk.kinks.reverse()
+    return Backward(upstreams, walk.locals, walk.downstreams, walk.kinks)
+
+
+class _Walk:
+    """The backward loop on numbers. An upstream is None until something arrives."""
+
+    def __init__(self, graph: Graph, values: Sequence[Value], m: Algebra, convention: str) -> None:
+        self.graph = graph
+        self.values = values
+        self.m = m
+        self.convention = convention
+        self.nothing = m.number("0")
+        count = len(graph.nodes)
+        self.upstreams: list[Value] = [None] * count
+        self.locals: list[tuple[Value, ...]] = [()] * count
+        self.downstreams: list[tuple[Value, ...]] = [()] * count
+        self.kinks: list[int] = []
+
+    def back(self) -> None:
+        """Gates of two inputs whose slopes are fixed (add, sub) or each other's inputs (mul) are
+        nearly all there are, so they have their own few lines; the rules are the table's."""
+        values, upstreams = self.values, self.upstreams
+        locals_, downstreams = self.locals, self.downstreams
+        nodes, nothing = self.graph.nodes, (self.nothing, self.nothing)
+        for index in range(len(nodes) - 1, -1, -1):
+            gate, operands, _, _ = nodes[index]
+            if gate is None:
+                continue
+            upstream = upstreams[index]
+            pair = gate.pair
+            if pair is None:
+                self._gate(index, nodes[index], gate)
+                continue
+            a, b = operands
+            if type(a) is not int or type(b) is not int:
+                self._gate(index, nodes[index], gate)
+                continue
+            local = (values[b], values[a]) if pair == CROSSED else pair
+            if upstream is None:
+                locals_[index] = local
+                downstreams[index] = nothing
+                continue
+            to_a, to_b = upstream * local[0], upstream * local[1]
+            locals_[index] = local
+            downstreams[index] = (to_a, to_b)
+            before = upstreams[a]
+            upstreams[a] = to_a if before is None else before + to_a
+            before = upstreams[b]
+            upstreams[b] = to_b if before is None else before + to_b
+
+    def _gate(self, index: int, node: Node, gate: Gate) -> None:
+        """One gate of any kind, wherever it stands."""
+        m, upstreams = self.m, self.upstreams
+        output, upstream = self.values[index], upstreams[index]
+        operands = node.operand_values(self.values, m)
+        rule = None
+        if gate.kink is not None and m.truth(gate.kink.at(m, output, *operands)):
+            rule = gate.kink.rule(self.convention)
+            if upstream is not None or decides(self.graph, index, gate, self._is_reached):
+                self.kinks.append(index)
+        local = _local_gradients(gate, node, output, operands, m, rule)
         carried = []
-        for source, slope in zip(inputs[index], local, strict=True):
-            if reached[index] and not (gate.blocks and m.truth(m.equal(slope, 0))):
-                downstream = upstream * slope
-                upstreams[source] = (
-                    upstreams[source] + downstream if reached[source] else downstream
-                )
-                reached[source] = True
-            else:
-                downstream = nothing
+        for source, slope in zip(node.inputs, local, strict=True):
+            if upstream is None or (gate.blocks and m.truth(m.equal(slope, 0))):
+                carried.append(self.nothing)
+                continue
+            downstream = upstream * slope
+            before = upstreams[source]
+            upstreams[source] = downstream if before is None else before + downstream
             carried.append(downstream)
-        local_gradients[index] = local
-        downstreams[index] = tuple(carried)
-    kinks.reverse()
-    return Backward(upstreams, local_gradients, downstreams, kinks)
+        self.locals[index] = local
+        self.downstreams[index] = tuple(carried)
+
+    def _is_reached(self, index: int) -> bool:
+        return self.upstreams[index] is not None
 
 
 def tangents(graph: Graph, locals_: Sequence[Sequence[Value]], start: int) -> list[Value]:

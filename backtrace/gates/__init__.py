@@ -23,7 +23,7 @@ from backtrace.gates import (
     networks,
     reductions,
 )
-from backtrace.gates.gate import CONVENTIONS, Domain, Gate, Kink, Role
+from backtrace.gates.gate import CONVENTIONS, CROSSED, Domain, Gate, Kink, Role
 
 FAMILIES: dict[str, tuple[Gate, ...]] = {
     "arithmetic": arithmetic.ROWS,
@@ -38,4 +38,4 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
 GATES: dict[str, Gate] = {row.name: row for rows in FAMILIES.values() for row in rows}
 """Every gate by name, in the order a learner meets them."""
 
-__all__ = ["CONVENTIONS", "FAMILIES", "GATES", "Domain", "Gate", "Kink", "Role"]
+__all__ = ["CONVENTIONS", "CROSSED", "FAMILIES", "GATES", "Domain", "Gate", "Kink", "Role"]

@@ -38,6 +38,8 @@ _SENTENCES = {
 CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
 """What a gate may be asked to do at a kink; the first is what it does unasked."""
 
+CROSSED = ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
@@ -144,6 +146,24 @@ class Gate:
     spells: Callable[..., bool] = lambda *shapes: True
     inner: Any = None
     of_shapes: Callable[[tuple[Shape, ...]], Gate] | None = None
+    pair: tuple[int, ...] | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pair", self._pair())
+
+    def _pair(self) -> tuple[int, ...] | None:
+        """What the rules of a smooth gate of two inputs always give: two fixed numbers, or CROSSED,
+        each the other's input. None where that depends; found by asking the rules themselves."""
+        if self.kink is not None or self.blocks or self.variadic or len(self.local) != 2:
+            return None
+        x, y = object(), object()
+        try:
+            slopes = tuple(rule(None, None, x, y) for rule in self.local)
+        except (TypeError, AttributeError):  # it calculates
+            return None
+        if all(type(slope) is int for slope in slopes):
+            return slopes
+        return CROSSED if slopes[0] is y and slopes[1] is x else None
 
     @property
     def word(self) -> str:
