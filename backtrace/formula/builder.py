@@ -7,11 +7,15 @@ gradient. Inputs are moved to the front, in the order they were first written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from backtrace.errors import Span
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node
+
+_Row = tuple[Gate | None, tuple[int, ...], str, Span]
+"""A gate, what it reads, a number as written or the name of an input or a stage, and its place."""
 
 
 class Builder:
@@ -20,10 +24,8 @@ class Builder:
     def __init__(self, text: str) -> None:
         self.text = text
         self.inputs: dict[str, int] = {}
-        self._gates: list[Gate | None] = []
-        self._operands: list[tuple[int, ...]] = []
-        self._words: list[str] = []  # a number as written, an input's or a stage's name
-        self._spans: list[Span] = []
+        self.has_comparisons = False
+        self._rows: list[_Row] = []
         self._first: list[int] = []  # where a constant's run begins; -1 for what is not constant
         self._fixed: dict[int, tuple[Any, ...]] = {}  # what is no number: an axis, an index
 
@@ -33,7 +35,7 @@ class Builder:
         return self.inputs[name]
 
     def number(self, text: str, span: Span) -> int:
-        return self._emit(None, (), text, span, first=len(self._gates))
+        return self._emit(None, (), text, span, first=len(self._rows))
 
     def fixed(self, what: object, text: str, span: Span) -> int:
         """An argument that is no number, and how it is written."""
@@ -46,77 +48,72 @@ class Builder:
         return self._constant(emission) if self._first[emission] >= 0 else None
 
     def gate(self, gate: Gate, operands: tuple[int, ...], span: Span) -> int:
-        firsts = [self._first[operand] for operand in operands]
-        first = min(firsts) if firsts else -1
+        first = min(map(self._first.__getitem__, operands), default=-1)
         if gate.name == "neg" and self._is_unsigned_number(operands[0]):
-            self._words[-1] = "-" + self._words[-1]  # -1 is a number, not a gate on 1
-            self._spans[-1] = span
+            _, _, word, _ = self._rows[-1]
+            self._rows[-1] = (None, (), f"-{word}", span)  # -1 is a number, not a gate on 1
             return operands[0]
+        if gate.is_comparison:
+            self.has_comparisons = True
         return self._emit(gate, operands, "", span, first)
 
     def stage(self, emission: int, name: str, copy: Gate, span: Span) -> int:
         """Names a result. What has a name already (an input, a stage) is copied by a gate."""
-        if self._words[emission] and self._first[emission] < 0:
+        if self._rows[emission][2] and self._first[emission] < 0:
             emission = self._emit(copy, (emission,), name, span, first=-1)
         elif self._first[emission] >= 0:
             emission = self._emit(None, (emission,), name, span, first=-1)
-        self._words[emission] = name
+        gate, operands, _, place = self._rows[emission]
+        self._rows[emission] = (gate, operands, name, place)
         return emission
 
     def is_comparison(self, emission: int) -> bool:
-        gate = self._gates[emission]
+        gate = self._rows[emission][0]
         return gate is not None and gate.is_comparison
 
     def finish(self, output: int, own: tuple[Gate, ...] = ()) -> Graph:
         if self._first[output] >= 0:
-            output = self._emit(None, (output,), "", self._spans[output], first=-1)
+            output = self._emit(None, (output,), "", self._rows[output][3], first=-1)
         order = list(self.inputs.values())
-        order += [
-            emission
-            for emission in range(len(self._gates))
-            if self._first[emission] < 0 and not self._is_input(emission)
-        ]
+        inputs = set(order)
+        order += [e for e, first in enumerate(self._first) if first < 0 and e not in inputs]
         place = {emission: index for index, emission in enumerate(order)}
-        nodes = tuple(
-            Node(
-                self._gates[emission],
-                tuple(
-                    self._constant(operand) if self._first[operand] >= 0 else place[operand]
-                    for operand in self._operands[emission]
-                ),
-                self._words[emission],
-                self._spans[emission],
-            )
-            for emission in order
-        )
+        nodes = tuple(self._laid_out(order, place))
         return Graph(nodes, place[output], self.text, own)
+
+    def _laid_out(self, order: list[int], place: dict[int, int]) -> Iterator[Node]:
+        """The nodes, with operands by their places in the graph."""
+        first, rows = self._first, self._rows
+        for emission in order:
+            gate, operands, word, span = rows[emission]
+            if len(operands) == 2:
+                a, b = operands
+                if first[a] < 0 and first[b] < 0:
+                    yield Node(gate, (place[a], place[b]), word, span)
+                    continue
+            found = [self._constant(o) if first[o] >= 0 else place[o] for o in operands]
+            yield Node(gate, tuple(found), word, span)
 
     def _emit(
         self, gate: Gate | None, operands: tuple[int, ...], word: str, span: Span, first: int
     ) -> int:
-        self._gates.append(gate)
-        self._operands.append(operands)
-        self._words.append(word)
-        self._spans.append(span)
+        self._rows.append((gate, operands, word, span))
         self._first.append(first)
-        return len(self._gates) - 1
-
-    def _is_input(self, emission: int) -> bool:
-        return self._gates[emission] is None and not self._operands[emission]
+        return len(self._rows) - 1
 
     def _is_unsigned_number(self, emission: int) -> bool:
-        is_last_number = self._first[emission] == emission == len(self._gates) - 1
-        return is_last_number and self._words[emission][:1] in tuple("0123456789.")
+        is_last_number = self._first[emission] == emission == len(self._rows) - 1
+        return is_last_number and self._rows[emission][2][:1] in tuple("0123456789.")
 
     def _constant(self, emission: int) -> Constant:
-        span = self._spans[emission]
+        gate, _, word, span = self._rows[emission]
         first = self._first[emission]
-        if self._gates[emission] is None:
-            return Constant(self._words[emission], (), span, self._fixed.get(emission))
+        if gate is None:
+            return Constant(word, (), span, self._fixed.get(emission))
         return Constant("", tuple(self._inner(e, first) for e in range(first, emission + 1)), span)
 
     def _inner(self, emission: int, first: int) -> Node:
-        gate, span = self._gates[emission], self._spans[emission]
+        gate, operands, _, span = self._rows[emission]
         if gate is None:
             return Node(None, (self._constant(emission),), "", span)
-        return Node(gate, tuple(o - first for o in self._operands[emission]), "", span)
+        return Node(gate, tuple(o - first for o in operands), "", span)

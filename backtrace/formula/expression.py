@@ -49,6 +49,8 @@ class ExpressionReader:
         self.names = names
         self.defining = ""  # the gate whose definition this is
         self.stages: dict[str, int] = {}
+        self._known: dict[str, int] = {}  # emissions of names that have been read
+        self._plain = {sign: gates[INFIX[sign]] for sign in ("+", "-", "*", "/")}
         self.at = 0
         self.operands: list[Operand] = []
         self.operators: list[Operator | Bracket] = []
@@ -57,14 +59,31 @@ class ExpressionReader:
     def read(self) -> int:
         """The emission of the expression that begins here and ends with its statement."""
         due = True
+        tokens, operands, operators = self.tokens, self.operands, self.operators
+        known, plain = self._known, self._plain
         while True:
-            token = self.tokens[self.at]
+            token = tokens[self.at]
+            kind = token[0]
+            # an operand that is a variable or a stage, and + - * /, are nearly all there is
+            if due:
+                if kind == NAME and token[1] in known and tokens[self.at + 1][0] not in ("(", "="):
+                    operands.append(Operand(known[token[1]], token[2], token[3]))
+                    self.at += 1
+                    due = False
+                    continue
+            elif kind in plain:
+                gate = plain[kind]
+                self._reduce(gate.binding)
+                operators.append(Operator(gate, gate.binding, token, False))
+                self.at += 1
+                due = True
+                continue
             if token.kind == BREAK and token.text == "\n" and self.brackets:
                 self.at += 1  # inside brackets a formula may go over several lines
                 continue
             if due:
                 due = self._operand(token)
-            elif token.kind in (END, BREAK):
+            elif kind in (END, BREAK):
                 break
             else:
                 due = self._operator(token)
@@ -112,15 +131,18 @@ class ExpressionReader:
             self._keyword(token)
             return True
         if name in self.stages:
+            self._known[name] = self.stages[name]
             self._push(self.stages[name], token)
         elif name in self.names:
-            self._push(self.builder.input(name, span), token)
+            self._known[name] = self.builder.input(name, span)
+            self._push(self._known[name], token)
         elif name in NAMED_CONSTANTS:
             self._push(self.builder.number(name, span), token)
         elif slips.is_function(name, self.gates):
             raise slips.function_without_brackets(self.text, token, following)
         else:
-            self._push(self.builder.input(name, span), token)
+            self._known[name] = self.builder.input(name, span)
+            self._push(self._known[name], token)
         return False
 
     def _operator(self, token: Token) -> bool:
@@ -169,19 +191,31 @@ class ExpressionReader:
 
     def _reduce(self, binding: int) -> None:
         """Applies the pending operators that bind at least as tightly, back to the last bracket."""
-        while self.operators:
-            operator = self.operators[-1]
+        operators, operands = self.operators, self.operands
+        while operators:
+            operator = operators[-1]
             if isinstance(operator, Bracket) or operator.binding < binding:
                 break
-            self.operators.pop()
-            right = self.operands.pop()
-            if operator.is_prefix:
-                self._apply(operator.gate, [right], operator.token.start, right.end)
-            else:
-                left = self.operands.pop()
-                self._apply(operator.gate, [left, right], left.start, right.end)
+            operators.pop()
+            gate, _, token, is_prefix = operator
+            right = operands.pop()
+            if is_prefix:
+                self._apply(gate, [right], token.start, right.end)
+                continue
+            left = operands.pop()
+            if self.builder.has_comparisons:
+                self._refuse_stray_comparison(gate, [left, right])
+            emission = self.builder.gate(gate, (left[0], right[0]), (left[1], right[2]))
+            operands.append(Operand(emission, left[1], right[2]))
 
     def _apply(self, gate: Gate, operands: list[Operand], start: int, end: int) -> None:
+        if self.builder.has_comparisons or gate.name == "where":
+            self._refuse_stray_comparison(gate, operands)
+        emissions = tuple([operand[0] for operand in operands])
+        emission = self.builder.gate(gate, emissions, (start, end))
+        self.operands.append(Operand(emission, start, end))
+
+    def _refuse_stray_comparison(self, gate: Gate, operands: list[Operand]) -> None:
         for position, operand in enumerate(operands):
             is_condition = gate.name == "where" and position == 0
             if self.builder.is_comparison(operand.emission) is not is_condition:
@@ -191,9 +225,6 @@ class ExpressionReader:
                     else "a comparison can only be the condition of where()"
                 )
                 raise self.error(what, (operand.start, operand.end), "where(x > 0, a, b)")
-        emissions = tuple(operand.emission for operand in operands)
-        emission = self.builder.gate(gate, emissions, (start, end))
-        self.operands.append(Operand(emission, start, end))
 
     def _superscript(self, token: Token) -> None:
         self._refuse_unclear_power(token)

@@ -29,16 +29,19 @@ class Token(NamedTuple):
 
 _TOKEN = re.compile(
     rf"""
+    [ ]* (?:
       (?P<space>   (?:[^\S\n]|\#[^\n]*)+ )
     | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
     | (?P<name>    [A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}₀-₉]* )
     | (?P<symbol>  \*\* | == | != | <= | >= | [-+*/^@()\[\],=<>|.:'·×⋅−÷≤≥≠√] )
     | (?P<break>   [;\n] )
     | (?P<superscript> [⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+ )
+    )
     """,
     re.VERBOSE,
 )
 _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
+_GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
 _WHOLE_RUN = re.compile(r"[0-9a-fA-FxX._]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -47,34 +50,37 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def tokenize(text: str) -> list[Token]:
     """The tokens of a formula, ending with one of kind END. Raises FormulaError."""
     tokens: list[Token] = []
-    position, length = 0, len(text)
-    match_at = _TOKEN.match
-    while position < length:
-        match = match_at(text, position)
-        if match is None:
-            raise _unreadable(text, position)
-        kind, start, position = match.lastgroup, position, match.end()
-        spelled = match.group()
+    append, new = tokens.append, tuple.__new__
+    at = 0
+    for match in _TOKEN.finditer(text):
+        if match.start() != at:
+            break
+        kind = match.lastgroup or ""
+        start, end = match.span(kind)
+        spelled = match[kind]
+        at = end
         if kind == "space":
-            _refuse_controls(text, start, position)
+            _refuse_controls(text, start, end)
             continue
         if kind == "symbol":
-            spelled = SYMBOLS.get(spelled, spelled)
-            kind = spelled
-        elif kind == NUMBER:
-            _refuse_bad_number(text, spelled, start, position)
+            kind = spelled = SYMBOLS.get(spelled, spelled)
         elif kind == NAME:
-            spelled = _name(text, spelled, start, position)
+            if not spelled.isascii() or end - start > LONGEST_NAME:
+                spelled = _name(text, spelled, start, end)
+        elif kind == NUMBER:
+            if not spelled.isdecimal() or end - start > 15 or text[end : end + 1] in _GOES_ON:
+                _refuse_bad_number(text, spelled, start, end)
         elif kind == POWER:
-            spelled = _superscript(text, spelled, start, position)
-        tokens.append(Token(kind or "", spelled, start, position))
-        if len(tokens) > MOST_TOKENS:
-            raise FormulaError(
-                f"the formula has more than {MOST_TOKENS:,} tokens",
-                text=text,
-                span=(start, position),
-            )
-    tokens.append(Token(END, "", length, length))
+            spelled = _superscript(text, spelled, start, end)
+        append(new(Token, (kind, spelled, start, end)))
+    at = len(text) - len(text[at:].lstrip(" "))
+    if at != len(text):
+        raise _unreadable(text, at)
+    if len(tokens) > MOST_TOKENS:
+        _, _, start, end = tokens[MOST_TOKENS]
+        what = f"the formula has more than {MOST_TOKENS:,} tokens"
+        raise FormulaError(what, text=text, span=(start, end))
+    append(Token(END, "", at, at))
     return tokens
 
 
