@@ -210,7 +210,7 @@ class Record:
 
     __hash__ = None  # type: ignore[assignment]
 
-    @property
+    @cached_property
     def has_point(self) -> bool:
         """Whether there are numbers: a formula without a point is traced as formulas only."""
         return len(self.point) == len(self.graph.inputs)

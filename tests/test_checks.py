@@ -63,8 +63,25 @@ def test_what_is_too_much_for_sympy_is_skipped(formula: str, point: dict, reason
     assert reason in check.reason
 
 
-def test_a_spent_budget_is_said() -> None:
+def test_what_is_too_long_written_out_is_skipped_by_its_size() -> None:
     formula = "q0 = x; " + "; ".join(f"q{i} = sin(q{i - 1})*cos(q{i - 1})" for i in range(1, 60))
+    check = backtrace.trace(formula, {"x": 0.5}).checks["x"]
+    assert check.verdict == "agree"
+    assert "written out it is 2.88" in check.reason
+
+
+def test_a_network_of_many_layers_has_sympys_answer() -> None:
+    """evalf alone takes twice as long for every level of what is nested."""
+    formula = "x"
+    for _ in range(12):
+        formula = f"tanh(w*{formula} + b)"
+    check = backtrace.trace(formula, {"x": 0.5, "w": 1.1, "b": 0.2}).checks["w"]
+    assert check.verdict == "agree"
+    assert check.symbolic is not None
+
+
+def test_a_spent_budget_is_said() -> None:
+    formula = "*".join(f"sin(x + {k})" for k in range(150))
     began = time.monotonic()
     trace = backtrace.trace(formula, {"x": 0.5}, budget=Budget(symbolic_seconds=0.3))
     assert time.monotonic() - began < 5

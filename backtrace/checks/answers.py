@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+NATIVE = ("tanh",)
+"""Gates that are made of others here, and functions of SymPy's own."""
+
 
 class Answer(NamedTuple):
     """A value at the point and its formula; None, and the reason, where SymPy has no answer."""

@@ -3,15 +3,19 @@ are held against backprop."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from backtrace import aside
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks.answers import fetched
+from backtrace.checks.answers import NATIVE, fetched
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.subject import Budget, Subject
+from backtrace.gates import Gate
+from backtrace.graph import Graph
 from backtrace.notation import number
 from backtrace.record import KINK, SKIPPED, Check, Note
 
@@ -104,8 +108,34 @@ def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
             largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
             if largest > _LARGEST_FOR_ERF:
                 return f"SymPy needs too long for {gate.name} of {number(largest)}"
+    length = _written_out(graph)
+    if length > budget.symbolic_length:
+        shown = f"{length:,.0f}" if length < 1e9 else number(length)
+        return f"written out it is {shown} operations long"
     largest = large_exponent(subject)
     return f"the exponent {number(largest)} is too large" if largest else ""
+
+
+def _written_out(graph: Graph) -> float:
+    """How many operations the output has as a tree, without stages and with every gate that SymPy
+    does not have spelled out: what branches is there several times."""
+    lengths: list[float] = []
+    for node in graph.nodes:
+        gate, length = node.gate, 1.0
+        for parameter, operand in zip_longest(gate.parameters if gate else (), node.operands):
+            if type(operand) is int:
+                length += lengths[operand] * _times(gate, parameter)
+        lengths.append(min(length, 1e300))
+    return lengths[graph.output]
+
+
+def _times(gate: Gate | None, parameter: str | None) -> int:
+    """How often SymPy reads an operand."""
+    if gate is None or parameter is None or gate.name in NATIVE:
+        return 1
+    if gate.sympy or gate.operator or gate.variadic:
+        return 1
+    return max(1, len(re.findall(rf"\b{parameter}\b", gate.formula)))
 
 
 __all__ = ["Budget", "Findings", "Subject", "cross_check", "skip_all"]

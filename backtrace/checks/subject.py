@@ -16,11 +16,12 @@ Flow = Callable[..., Backward]
 
 
 class Budget(NamedTuple):
-    """SymPy's share in gates, edges and seconds; how many nodes and edges the measured slopes may
-    pass before they turn to random directions, and how many before they give up, and in how many
-    seconds; up to what size each local gradient is measured on its own, and for how many seconds a
-    wrong gate is looked for. Of arrays: up to how many entries and operations SymPy is asked, and
-    how many numbers may be computed to measure every entry's slope by itself."""
+    """SymPy's share in gates, edges, seconds, and operations of the formula written out; how many
+    nodes and edges the measured slopes may pass before they turn to random directions, and how many
+    before they give up, and in how many seconds; up to what size each local gradient is measured on
+    its own, and for how many seconds a wrong gate is looked for. Of arrays: up to how many entries
+    and operations SymPy is asked, and how many numbers may be computed to measure every entry's
+    slope by itself."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
@@ -28,6 +29,7 @@ class Budget(NamedTuple):
     direction_cost: int = 10_000_000
     slope_seconds: float = 10.0
     symbolic_edges: int = 600
+    symbolic_length: int = 4000
     alone_cost: int = 10_000
     symbolic_entries: int = 100
     symbolic_work: int = 30_000

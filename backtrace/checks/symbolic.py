@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,7 +20,7 @@ import sympy
 from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
 from sympy.printing.str import StrPrinter
 
-from backtrace.checks.answers import Answer
+from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import Respelled, respell
 from backtrace.gates import GATES, Gate
@@ -30,6 +31,7 @@ _LONGEST_NUMBER = 200
 _LONGEST = 2000  # characters of a derivative; the rest is left out
 _NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
 _SMALL_WHOLE = 1000
+_FOR_EVALF = 60  # nodes of an expression
 _COMPARISONS = {
     "c_eq": sympy.Eq,
     "c_ne": sympy.Ne,
@@ -183,11 +185,12 @@ class Reading:
         return found
 
     def value(self, expression: Any, point: Mapping[str, float]) -> float:
-        """An expression's value at the point, correct to 15 digits."""
-        return value_of(
-            expression,
-            {self._symbols[name]: x for name, x in point.items() if name in self._symbols},
-        )
+        """An expression's value at the point, correct to 15 digits. (evalf visits what is nested
+        twice a level: a long one is calculated on the way up.)"""
+        given = {self._symbols[name]: x for name, x in point.items() if name in self._symbols}
+        if _is_longer(expression, _FOR_EVALF):
+            return value_by_replacing(expression, given)
+        return value_of(expression, given)
 
     def text(self, expression: Any) -> str:
         """An expression in the formula language, with the user's names."""
@@ -247,6 +250,12 @@ def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
     return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
 
 
+def _is_longer(expression: Any, most: int) -> bool:
+    """Whether an expression has more than so many nodes, written out."""
+    nodes = sympy.preorder_traversal(expression)
+    return next(itertools.islice(nodes, most, None), None) is not None
+
+
 def _same(expression: Any) -> Any:
     return expression
 
@@ -302,8 +311,8 @@ def function_of(gate: Gate) -> Callable[..., Any]:
     special = {"where": _where, "floor": _Floor, "ceil": _Ceiling}
     if gate.name in special:
         return special[gate.name]
-    if gate.sympy:
-        primitive: Callable[..., Any] = getattr(sympy, gate.sympy)
+    if gate.sympy or gate.name in NATIVE:
+        primitive: Callable[..., Any] = getattr(sympy, gate.sympy or gate.name)
         return primitive
     return lambda *values, **keywords: _composite(gate, values, keywords)
 

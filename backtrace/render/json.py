@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
@@ -126,7 +127,7 @@ def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
     }
     if edge.local is None:
         described["rule"] = rule_of(record, edge)
-    if words := repeated(record, edge):
+    if record.has_arrays and (words := repeated(record, edge)):
         described["repeated"] = words
     return described
 
@@ -177,15 +178,15 @@ def _measured(value: Any) -> Any:
     return str(plain(value))
 
 
-def as_line(described: Any, store: Store | None = None) -> str:
-    """The object on one line; arrays as nested lists, or, if they are large, put into `store`."""
+def writer(store: Store | None = None) -> Callable[[Any], str]:
+    """Writes an object on one line; arrays as nested lists, or, large ones, put into `store`."""
 
     def written(array: Any) -> Any:
         if store is not None and array.size > _LARGE:
             return {"npz": store.key(array), "shape": list(array.shape)}
         return plain_list(array)
 
-    return json.dumps(described, ensure_ascii=False, allow_nan=False, default=written)
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=written).encode
 
 
 class Store:
@@ -204,15 +205,13 @@ class Store:
 
 def line(described: Any) -> str:
     """The object on one line, arrays as nested lists."""
-    return as_line(described)
+    return writer()(described)
 
 
 def _lines(described: dict[str, Any], store: Store | None = None) -> str:
     """Readable and fast: a line for every member of the large lists, and for every other key."""
 
-    def line(described: Any) -> str:
-        return as_line(described, store)
-
+    line = writer(store)
     rows = []
     for key, value in described.items():
         if isinstance(value, list) and value:
