@@ -81,13 +81,13 @@ def test_a_network_of_many_layers_has_sympys_answer() -> None:
 
 
 def test_a_spent_budget_is_said() -> None:
-    formula = "*".join(f"sin(x + {k})" for k in range(150))
+    formula = "*".join(f"sin(x*x + {k})" for k in range(70))
     began = time.monotonic()
-    trace = backtrace.trace(formula, {"x": 0.5}, budget=Budget(symbolic_seconds=0.3))
+    trace = backtrace.trace(formula, {"x": 0.5}, budget=Budget(symbolic_seconds=0.02))
     assert time.monotonic() - began < 5
     check = trace.checks["x"]
     assert check.verdict == "agree"
-    assert check.reason == "symbolic check skipped: SymPy needs more than 0.3 s"
+    assert check.reason == "symbolic check skipped: SymPy needs more than 0.02 s"
 
 
 def test_many_variables_are_covered_by_random_directions() -> None:
