@@ -19,10 +19,21 @@ if TYPE_CHECKING:
     from backtrace.homework.checking import check
     from backtrace.homework.exercise import exercise
     from backtrace.homework.grading import grade
+    from backtrace.many.run import vectorize
     from backtrace.tracer import Trace, trace
 
 __version__ = "0.1.0"
-__all__ = ["GATES", "BacktraceError", "Trace", "__version__", "check", "exercise", "grade", "trace"]
+__all__ = [
+    "GATES",
+    "BacktraceError",
+    "Trace",
+    "__version__",
+    "check",
+    "exercise",
+    "grade",
+    "trace",
+    "vectorize",
+]
 
 _HOMES = {
     "BacktraceError": "backtrace.errors",
@@ -32,6 +43,7 @@ _HOMES = {
     "exercise": "backtrace.homework.exercise",
     "grade": "backtrace.homework.grading",
     "trace": "backtrace.tracer",
+    "vectorize": "backtrace.many.run",
 }
 
 

@@ -27,7 +27,7 @@ FLOORS = [
     {"passes"},
     {"jacobians", "descent"},
     {"tracer"},
-    {"comparison", "homework"},
+    {"comparison", "homework", "many"},
     {"cli"},
     {"notebook"},
 ]

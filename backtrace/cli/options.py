@@ -76,6 +76,13 @@ class Destination(NamedTuple):
         say(str(text))
 
 
+class PointsAsked(NamedTuple):
+    """--points and --jobs."""
+
+    points: str | None
+    jobs: int
+
+
 class GranularityAsked(NamedTuple):
     """--fuse, --expand, --gates and --kink as they were typed."""
 
@@ -237,6 +244,20 @@ destination_options = _gathered(
     ),
 )
 """--format, --json and --output, handed on as one `destination`."""
+
+points_options = _gathered(
+    "points",
+    PointsAsked,
+    click.option(
+        "--points",
+        metavar="FILE",
+        help="At every row of a CSV, JSONL or NPZ (- is stdin): value and gradients, a line each.",
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Threads for --points."
+    ),
+)
+"""--points and --jobs, handed on as one `points`."""
 
 granularity_options = _gathered(
     "granularity",

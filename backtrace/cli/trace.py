@@ -13,6 +13,7 @@ from backtrace.cli.options import (
     DescentAsked,
     Destination,
     GranularityAsked,
+    PointsAsked,
     Task,
     arrays_options,
     beside_options,
@@ -21,6 +22,7 @@ from backtrace.cli.options import (
     granularity_options,
     look_options,
     names_in,
+    points_options,
     task_options,
 )
 from backtrace.cli.output import Look, complain, say
@@ -52,6 +54,7 @@ _SECTIONS = "table, tree, markdown or json"
 @granularity_options
 @arrays_options
 @descent_options
+@points_options
 @look_options
 def trace(
     words: tuple[str, ...],
@@ -61,6 +64,7 @@ def trace(
     granularity: GranularityAsked,
     arrays: ArraysAsked,
     descent: DescentAsked,
+    points: PointsAsked,
     look: Look,
 ) -> int:
     if task.json_schema:
@@ -72,6 +76,13 @@ def trace(
     from backtrace.request import Request
 
     formula, values = formula_and_values(words, task.file)
+    if points.points is not None:
+        from backtrace.cli.points import trace_points
+
+        _refuse_for_points(task, beside, arrays, descent)
+        wrt = names_in(task.wrt) if task.wrt is not None else None
+        made_of = granularity.granularity()
+        return trace_points(formula, values, points, destination, wrt, made_of, look.color)
     if task.open_page:
         destination = _paged(destination)
     format = destination.chosen()
@@ -118,9 +129,33 @@ def trace(
     return 0 if is_right else 1
 
 
+def _refuse_for_points(
+    task: Task, beside: Beside, arrays: ArraysAsked, descent: DescentAsked
+) -> None:
+    """Many points have values and gradients, and nothing else."""
+    asked = {
+        "--compare": task.compare,
+        "--blank": bool(task.blank),
+        "--open": task.open_page,
+        "--upstream": arrays.upstream is not None,
+        "--step": descent.step is not None,
+    }
+    asked |= _sections_asked(beside, arrays.jacobian)
+    option = next((name for name, is_asked in asked.items() if is_asked), None)
+    if option:
+        raise UsageError(f"{option} is for one point", hint="trace that row alone")
+
+
 def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
     """What is asked for must have a place in the format."""
-    asked = {
+    asked = _sections_asked(beside, jacobian)
+    option = next((name for name, is_asked in asked.items() if is_asked), None)
+    if option and format not in _SECTIONED:
+        raise UsageError(f"{option} has no place in {format}", hint=f"--format {_SECTIONS}")
+
+
+def _sections_asked(beside: Beside, jacobian: bool) -> dict[str, bool]:
+    return {
         "--exact": beside.exact,
         "--precision": beside.precision is not None,
         "--symbolic": beside.symbolic,
@@ -130,9 +165,6 @@ def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
         "--forward": bool(beside.forward),
         "--jacobian": jacobian,
     }
-    option = next((name for name, is_asked in asked.items() if is_asked), None)
-    if option and format not in _SECTIONED:
-        raise UsageError(f"{option} has no place in {format}", hint=f"--format {_SECTIONS}")
 
 
 def _paged(destination: Destination) -> Destination:

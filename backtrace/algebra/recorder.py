@@ -1,0 +1,205 @@
+"""The algebra that writes down what is to be done: a list of operations on whole columns.
+
+Every value is a number of the tape, or a float. What is said twice is done once; 1*x is x. The
+rules of the table are recorded as they are, and then run on a million rows at a time (`many`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtrace.algebra import Derived, Value
+from backtrace.algebra.arrays import ARRAYS, quiet
+
+_NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_COMMUTE = (np.add, np.multiply, np.maximum, np.minimum, np.equal, np.not_equal)
+_TESTS = (
+    *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
+    *(np.isfinite, np.logical_and, np.logical_or),
+)
+
+
+def choose(condition: Any, a: Any, b: Any, out: Any) -> None:
+    """where(), into an array that is none of the three."""
+    np.copyto(out, b)
+    np.copyto(out, a, where=condition)
+
+
+def erf(x: Any, out: Any) -> None:
+    np.copyto(out, ARRAYS.erf(x))
+
+
+def erfc(x: Any, out: Any) -> None:
+    np.copyto(out, ARRAYS.erfc(x))
+
+
+class Step(NamedTuple):
+    """`function(*operands, out=...)`; an operand is a column's number, or a float."""
+
+    function: Callable[..., Any]
+    operands: tuple[Column | float, ...]
+    is_test: bool
+
+
+class Column:
+    """The result of a step, or (of no step) an input."""
+
+    __slots__ = ("number", "tape")
+
+    def __init__(self, tape: Recorder, number: int) -> None:
+        self.tape = tape
+        self.number = number
+
+    def __add__(self, other: Value) -> Value:
+        return self.tape.record(np.add, self, other)
+
+    def __radd__(self, other: Value) -> Value:
+        return self.tape.record(np.add, other, self)
+
+    def __sub__(self, other: Value) -> Value:
+        return self.tape.record(np.subtract, self, other)
+
+    def __rsub__(self, other: Value) -> Value:
+        return self.tape.record(np.subtract, other, self)
+
+    def __mul__(self, other: Value) -> Value:
+        return self.tape.times(self, other)
+
+    def __rmul__(self, other: Value) -> Value:
+        return self.tape.times(other, self)
+
+    def __neg__(self) -> Value:
+        return self.tape.record(np.negative, self)
+
+
+class Recorder(Derived):
+    """`steps[k]` makes the column of number k; None for an input."""
+
+    of_arrays = True
+
+    def __init__(self) -> None:
+        self.steps: list[Step | None] = []
+        self._known: dict[Any, Column] = {}
+
+    def input(self) -> Column:
+        self.steps.append(None)
+        return Column(self, len(self.steps) - 1)
+
+    def record(self, function: Callable[..., Any], *operands: Value) -> Value:
+        """The column that `function` makes of these; of numbers alone the number."""
+        given = tuple([o if isinstance(o, Column) else float(o) for o in operands])
+        if not any(isinstance(o, Column) for o in given):
+            with quiet():
+                out = np.empty(())
+                function(*[np.float64(o) for o in given if not isinstance(o, Column)], out=out)
+                return float(out)
+        names: list[Any] = [o.number if isinstance(o, Column) else ("", repr(o)) for o in given]
+        if function in _COMMUTE:
+            names.sort(key=str)
+        key = (function, *names)
+        if key not in self._known:
+            self.steps.append(Step(function, given, function in _TESTS))
+            self._known[key] = Column(self, len(self.steps) - 1)
+        return self._known[key]
+
+    def times(self, a: Value, b: Value) -> Value:
+        for one, other in ((a, b), (b, a)):
+            if not isinstance(one, Column) and one == 1 and not self.is_test(other):
+                return other
+            if not isinstance(one, Column) and one == -1 and not self.is_test(other):
+                return self.record(np.negative, other)
+        return self.record(np.multiply, a, b)
+
+    def is_test(self, value: Value) -> bool:
+        """Whether it is a column of truths."""
+        step = self.steps[value.number] if isinstance(value, Column) else None
+        return step is not None and step.is_test
+
+    def number(self, text: str) -> float:
+        return _NAMED[text] if text in _NAMED else float(text)
+
+    def truth(self, condition: Value) -> bool:
+        """What depends on the row is not decided here."""
+        return False if isinstance(condition, Column) else bool(condition)
+
+    def real(self, x: Value) -> Value:
+        return x
+
+    def where(self, condition: Value, a: Value, b: Value) -> Value:
+        if not isinstance(condition, Column):
+            return a if condition else b
+        if type(a) is int and type(b) is int and (a, b) == (1, 0) and self.is_test(condition):
+            return condition
+        if not self.is_test(condition):
+            condition = self.record(np.not_equal, condition, 0)
+        return self.record(choose, condition, a, b)
+
+    def power(self, a: Value, b: Value) -> Value:
+        if not isinstance(b, Column) and b in (1, 2):
+            return a if b == 1 else self.record(np.square, a)
+        return self.record(np.power, a, b)
+
+    def hypot(self, *values: Value) -> Value:
+        return self._chained(np.hypot, self.record(np.absolute, values[0]), *values[1:])
+
+    def maximum(self, *values: Value) -> Value:
+        return self._chained(np.maximum, *values)
+
+    def minimum(self, *values: Value) -> Value:
+        return self._chained(np.minimum, *values)
+
+    def _chained(self, function: Callable[..., Any], result: Value, *values: Value) -> Value:
+        for value in values:
+            result = self.record(function, result, value)
+        return result
+
+    def logsumexp(self, *values: Value) -> Value:
+        peak = self.maximum(*values)
+        peak = self.where(self.record(np.isfinite, peak), peak, 0.0)
+        return peak + self.log(sum(self.exp(value - peak) for value in values))
+
+    def __getattr__(self, name: str) -> Callable[..., Value]:
+        function = _FUNCTIONS.get(name)
+        if function is None:
+            raise AttributeError(name)
+        return lambda *values: self.record(function, *values)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "divide": np.divide,
+    "square": np.square,
+    "abs": np.absolute,
+    "sign": np.sign,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "erf": erf,
+    "erfc": erfc,
+}

@@ -1,0 +1,94 @@
+"""backtrace FORMULA --points FILE: one formula at every row of a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from backtrace.cli.options import Destination, PointsAsked
+from backtrace.cli.output import complain
+from backtrace.cli.progress import reading
+from backtrace.errors import BacktraceError, UsageError
+from backtrace.record import Granularity
+
+_NOTABLE = 10  # bad rows that are shown
+
+
+def trace_points(
+    formula: str,
+    values: Sequence[str],
+    asked: PointsAsked,
+    destination: Destination,
+    wrt: Sequence[str] | None,
+    granularity: Granularity,
+    color: str,
+) -> int:
+    """Streams the results; the exit status. Bad rows are told of at the end, on standard error."""
+    from backtrace.formula.point import read_words
+    from backtrace.many.run import Tally, program, run
+
+    format = _format(destination)
+    fixed = {name: given.value for name, given in read_words(values).items()}
+    if any(getattr(value, "shape", ()) for value in fixed.values()):
+        raise UsageError("many points are for formulas of numbers, and here are arrays")
+    made, tally = program(formula, wrt, granularity), Tally()
+    with _opened(asked.points or "") as source, reading([asked.points or ""], "points") as count:
+        results = run(made, source, fixed, format, tally, asked.jobs, count)
+        if destination.output is not None:
+            from backtrace.files import write_pieces
+
+            write_pieces(destination.output, results)
+        else:
+            _to_stdout(results, format)
+    for line, what in tally.shown[:_NOTABLE]:
+        complain(BacktraceError(f"line {line:,} of the points: {what}"), color)
+    if tally.bad > len(tally.shown):
+        complain(BacktraceError(f"{tally.bad:,} of {tally.rows:,} rows cannot be read"), color)
+    if tally.not_finite:
+        has = "has" if tally.not_finite == 1 else "have"
+        rows = f"{tally.not_finite:,} of {tally.rows:,} rows {has} a result that is not finite"
+        hint = "trace that row alone to see which gate it is"
+        what = f"{rows}, the first in line {tally.first_not_finite:,}"
+        complain(BacktraceError(what, hint=hint), color)
+    return 1 if tally.bad or tally.not_finite else 0
+
+
+def _format(destination: Destination) -> str:
+    from backtrace.many.results import FORMATS
+
+    chosen = "json" if destination.as_json else destination.format
+    if chosen is None and destination.output is not None:
+        chosen = os.path.splitext(destination.output)[1].lstrip(".").lower()
+    chosen = {"json": "jsonl", "ndjson": "jsonl", None: "csv"}.get(chosen, chosen)
+    if chosen not in FORMATS:
+        what = f"many points have no format {chosen}" if chosen else "the file has no suffix"
+        raise UsageError(what, hint="csv, jsonl or npz: --format, or the suffix of -o")
+    if chosen == "npz" and destination.output is None and sys.stdout.isatty():
+        raise UsageError("npz is no text", hint="-o results.npz")
+    return chosen
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
+    """The file, and its suffix; of standard input none."""
+    if path == "-":
+        yield sys.stdin.buffer, ""
+        return
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
+    with file:
+        yield file, os.path.splitext(path)[1].lower()
+
+
+def _to_stdout(results: Iterator[bytes], format: str) -> None:
+    if format == "npz":
+        sys.stdout.buffer.write(b"".join(results))
+        return
+    for piece in results:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,211 @@
+"""Points, read in pieces: a CSV with names in its first line, JSONL, or the columns of an NPZ.
+
+A row that cannot be read is kept as an empty one, with its line and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from backtrace.errors import UsageError
+
+_PIECE = 1 << 22  # bytes that are read at once
+_LONGEST_LINE = 1 << 24
+_ROWS = 65_536  # of an NPZ, at once
+
+
+class Piece(NamedTuple):
+    """Some rows: a column for every name; the line of each row in its file; and what is wrong with
+    those that could not be read, whose numbers are nan."""
+
+    columns: dict[str, Any]
+    lines: Any
+    bad: list[tuple[int, str]]
+
+
+def pieces(
+    file: BinaryIO, suffix: str, names: Sequence[str], count: Callable[[int], None]
+) -> Iterator[Piece]:
+    """The points of a file, by its suffix (or, of a stream, its first character). `count` is told
+    how many bytes have been read. Raises UsageError where the whole is no table of these names."""
+    if suffix == ".npz":
+        yield from _of_npz(file, names)
+        return
+    head = file.readline(_LONGEST_LINE)
+    count(len(head))
+    if len(head) == _LONGEST_LINE:
+        raise UsageError(f"line 1 of the points is longer than {_LONGEST_LINE >> 20} MB")
+    if not head.strip():
+        raise UsageError("the points are empty", hint="the first line of a CSV names the variables")
+    is_json = suffix in (".jsonl", ".ndjson") or (suffix == "" and head.lstrip()[:1] == b"{")
+    if is_json:
+        yield from _of_lines(file, head, 1, names, _objects, count)
+        return
+    places = _places(_text(head), names)
+    yield from _of_lines(file, b"", 2, names, lambda *given: _cells(places, *given), count)
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("the points are not UTF-8 text") from None
+
+
+def _places(head: str, names: Sequence[str]) -> list[int]:
+    """Where the names stand in a CSV's first line."""
+    found = [cell.strip() for cell in next(csv.reader([head]), [])]
+    for name in names:
+        if found.count(name) != 1:
+            what = f"the points have no column '{name}'"
+            if found.count(name) > 1:
+                what = f"the points have {found.count(name)} columns '{name}'"
+            hint = f"the first line names {', '.join(filter(None, found[:20])) or 'nothing'}"
+            raise UsageError(what, hint=hint)
+    return [found.index(name) for name in names]
+
+
+_Reader = Callable[[list[bytes], Sequence[str]], tuple[Any, list[tuple[int, str]]]]
+
+
+def _of_lines(
+    file: BinaryIO,
+    first: bytes,
+    line: int,
+    names: Sequence[str],
+    read: _Reader,
+    count: Callable[[int], None],
+) -> Iterator[Piece]:
+    rest = [first.rstrip(b"\n")] if first else []
+    while True:
+        lines = rest + _whole_lines(file, line, count)
+        rest = []
+        if not lines:
+            return
+        numbers = np.arange(line, line + len(lines))
+        line += len(lines)
+        kept = [k for k, text in enumerate(lines) if text.strip()]
+        if len(kept) < len(lines):  # empty lines are no rows
+            lines, numbers = [lines[k] for k in kept], numbers[kept]
+        if not lines:
+            continue
+        table, bad = read(lines, names)
+        columns = {name: np.ascontiguousarray(table[:, k]) for k, name in enumerate(names)}
+        yield Piece(columns, numbers, [(int(numbers[k]), what) for k, what in bad])
+
+
+def _whole_lines(file: BinaryIO, line: int, count: Callable[[int], None]) -> list[bytes]:
+    """The next lines, some megabytes of them (of a pipe what is there). Raises UsageError."""
+    read = getattr(file, "read1", file.read) if not file.seekable() else file.read
+    data = read(_PIECE)
+    if not data:
+        return []
+    if not data.endswith(b"\n"):
+        rest = file.readline(_LONGEST_LINE)
+        if len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+            at = line + data.count(b"\n")
+            raise UsageError(f"line {at:,} of the points is longer than {_LONGEST_LINE >> 20} MB")
+        data += rest
+    count(len(data))
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _cells(
+    places: list[int], lines: list[bytes], names: Sequence[str]
+) -> tuple[Any, list[tuple[int, str]]]:
+    """Lines of a CSV as a table: all at once, or, where something is wrong, one by one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = np.loadtxt(
+                [line.decode() for line in lines],
+                delimiter=",",
+                usecols=places,
+                comments=None,
+                quotechar='"',
+                ndmin=2,
+            )
+        if len(table) == len(lines) and np.isfinite(table).all():
+            return table, []
+    except (ValueError, UnicodeDecodeError):
+        pass
+    table = np.full((len(lines), len(names)), math.nan)
+    bad = []
+    for k, line in enumerate(lines):
+        try:
+            cells = next(csv.reader([line.decode("utf-8")]), [])
+            for column, (place, name) in enumerate(zip(places, names, strict=True)):
+                cell = cells[place] if place < len(cells) else ""
+                table[k, column] = _number(cell.strip(), name)
+        except (ValueError, csv.Error) as error:
+            table[k] = math.nan
+            bad.append((k, str(error).split("\n")[0]))
+    return table, bad
+
+
+def _number(given: Any, name: str) -> float:
+    """A finite number. Raises ValueError, in words."""
+    if given in ("", None):
+        raise ValueError(f"{name} is missing")
+    try:
+        if isinstance(given, bool):
+            raise ValueError
+        value = float(given)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{name} is {str(given)[:40]!r}, which is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {given}, which is not finite")
+    return value
+
+
+def _objects(lines: list[bytes], names: Sequence[str]) -> tuple[Any, list[tuple[int, str]]]:
+    """Lines of JSON as a table."""
+    table = np.full((len(lines), len(names)), math.nan)
+    bad = []
+    for k, line in enumerate(lines):
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("this is no JSON object")
+            table[k] = [_number(row.get(name), name) for name in names]
+        except json.JSONDecodeError as error:
+            bad.append((k, f"this is no JSON: {error.msg}"))
+        except (ValueError, RecursionError) as error:
+            table[k] = math.nan
+            bad.append((k, str(error)))
+    return table, bad
+
+
+def _of_npz(file: BinaryIO, names: Sequence[str]) -> Iterator[Piece]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            missing = next((name for name in names if name not in arrays), None)
+            if missing is not None:
+                hint = f"it has {', '.join(list(arrays)[:20]) or 'nothing'}"
+                raise UsageError(f"the points have no column '{missing}'", hint=hint)
+            columns = {name: np.asarray(arrays[name], dtype=float).reshape(-1) for name in names}
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        raise UsageError(f"the points cannot be read: {error}") from None
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        raise UsageError("the columns of the points differ in length")
+    total = next(iter(lengths), 0)
+    for start in range(0, total, _ROWS):
+        part = {name: column[start : start + _ROWS] for name, column in columns.items()}
+        numbers = np.arange(start + 1, start + 1 + len(next(iter(part.values()))))
+        whole = np.all([np.isfinite(column) for column in part.values()], axis=0)
+        bad = [(int(numbers[k]), "a value is not finite") for k in np.flatnonzero(~whole)]
+        if bad:
+            part = {name: np.where(whole, column, math.nan) for name, column in part.items()}
+        yield Piece(part, numbers, bad)
+
+
+__all__ = ["Piece", "pieces"]

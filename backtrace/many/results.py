@@ -1,0 +1,74 @@
+"""Values and gradients of many points, written as CSV, JSONL or NPZ: a row for every row."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from backtrace.many.columns import Piece
+
+FORMATS = ("csv", "jsonl", "npz")
+SCHEMA = "backtrace.points/1"
+
+Row = tuple[Piece, dict[str, Any]]
+
+
+def written(rows: Iterable[Row], format: str, names: Sequence[str]) -> Iterator[bytes]:
+    """The results in a format, piece by piece (NPZ in one, at the end). A row that could not be
+    read has empty cells, an error, or nan."""
+    if format == "npz":
+        kept: dict[str, list[Any]] = {name: [] for name in names}
+        for _, results in rows:
+            for name in names:
+                kept[name].append(results[name].copy())
+        data = io.BytesIO()
+        whole: dict[str, Any] = {n: np.concatenate(c or [np.empty(0)]) for n, c in kept.items()}
+        np.savez(data, **whole)
+        yield data.getvalue()
+        return
+    if format == "csv":
+        yield (",".join(names) + "\n").encode()
+    for piece, results in rows:
+        columns = [results[name].tolist() for name in names]
+        yield (_csv(columns, piece) if format == "csv" else _jsonl(columns, piece, names)).encode()
+
+
+def _csv(columns: list[list[float]], piece: Piece) -> str:
+    lines = list(map(",".join, zip(*(map(repr, column) for column in columns), strict=True)))
+    for k in _places(piece):
+        lines[k] = "," * (len(columns) - 1)
+    return "\n".join(lines) + "\n"
+
+
+def _jsonl(columns: list[list[float]], piece: Piece, names: Sequence[str]) -> str:
+    """{"line": 2, "value": -12.0, "gradients": {"x": -4.0}}, numbers as in the trace's JSON."""
+    by = [json.dumps(name.partition("/d")[2], ensure_ascii=False) for name in names[1:]]
+    shown = [list(map(_number, column)) for column in columns]
+    wrong = dict(piece.bad)
+    lines = []
+    for line, value, *slopes in zip(piece.lines.tolist(), *shown, strict=True):
+        if line in wrong:
+            lines.append(json.dumps({"line": line, "error": wrong[line]}, ensure_ascii=False))
+            continue
+        gradients = ", ".join(map("{}: {}".format, by, slopes))
+        lines.append(f'{{"line": {line}, "value": {value}, "gradients": {{{gradients}}}}}')
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return repr(value)
+    return '"nan"' if math.isnan(value) else '"inf"' if value > 0 else '"-inf"'
+
+
+def _places(piece: Piece) -> list[int]:
+    """Which of a piece's rows could not be read."""
+    if not piece.bad:
+        return []
+    of_line = {int(line): k for k, line in enumerate(piece.lines)}
+    return [of_line[line] for line, _ in piece.bad]
