@@ -18,7 +18,7 @@ import backtrace
 from backtrace.errors import UsageError
 from backtrace.gates import CONVENTIONS, GATES, Gate
 from backtrace.many import columns as reading
-from backtrace.many.columns import pieces
+from backtrace.many.columns import Piece, opened
 from backtrace.many.program import BLOCK
 from tests.conftest import Command, points, published, usage
 
@@ -119,6 +119,11 @@ def test_what_no_result_needs_is_left_out() -> None:
 
 
 # files
+
+
+def read(file: io.BytesIO, names: list[str]) -> list[Piece]:
+    source = opened(file, ".csv", names, lambda _: None)
+    return list(map(source.read, source.chunks))
 
 
 @pytest.fixture
@@ -256,12 +261,12 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for head in (b"", b"x\n1\n"):
         file = io.BytesIO(head + b"9" * 5000)
         with pytest.raises(UsageError, match=r"line \d of the points is longer"):
-            list(pieces(file, ".csv", ["x"], lambda _: None))
+            read(file, ["x"])
 
 
 def test_pieces_break_where_lines_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_PIECE", 17)
     text = "x,y\n" + "".join(f"{k},{-k}.5\n" for k in range(100))
-    found = list(pieces(io.BytesIO(text.encode()), ".csv", ["y", "x"], lambda _: None))
+    found = read(io.BytesIO(text.encode()), ["y", "x"])
     assert np.concatenate([p.columns["x"] for p in found]).tolist() == list(range(100))
     assert np.concatenate([p.lines for p in found]).tolist() == list(range(2, 102))

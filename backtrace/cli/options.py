@@ -254,7 +254,7 @@ points_options = _gathered(
         help="At every row of a CSV, JSONL or NPZ (- is stdin): value and gradients, a line each.",
     ),
     click.option(
-        "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Threads for --points."
+        "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Processes for --points."
     ),
 )
 """--points and --jobs, handed on as one `points`."""

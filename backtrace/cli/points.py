@@ -28,21 +28,23 @@ def trace_points(
 ) -> int:
     """Streams the results; the exit status. Bad rows are told of at the end, on standard error."""
     from backtrace.formula.point import read_words
-    from backtrace.many.run import Tally, program, run
+    from backtrace.many.columns import opened
+    from backtrace.many.run import Run, program
 
     format = _format(destination)
     fixed = {name: given.value for name, given in read_words(values).items()}
     if any(getattr(value, "shape", ()) for value in fixed.values()):
         raise UsageError("many points are for formulas of numbers, and here are arrays")
-    made, tally = program(formula, wrt, granularity), Tally()
-    with _opened(asked.points or "") as source, reading([asked.points or ""], "points") as count:
-        results = run(made, source, fixed, format, tally, asked.jobs, count)
+    run = Run(program(formula, wrt, granularity), fixed, format)
+    with _opened(asked.points or "") as file, reading([asked.points or ""], "points") as count:
+        results = run.results(opened(*file, run.free, count), asked.jobs)
         if destination.output is not None:
             from backtrace.files import write_pieces
 
             write_pieces(destination.output, results)
         else:
             _to_stdout(results, format)
+    tally = run.tally
     for line, what in tally.shown[:_NOTABLE]:
         complain(BacktraceError(f"line {line:,} of the points: {what}"), color)
     if tally.bad > len(tally.shown):

@@ -6,6 +6,8 @@ A row that cannot be read is kept as an empty one, with its line and what is wro
 from __future__ import annotations
 
 import csv
+import functools
+import io
 import json
 import math
 import warnings
@@ -30,26 +32,32 @@ class Piece(NamedTuple):
     bad: list[tuple[int, str]]
 
 
-def pieces(
+class Source(NamedTuple):
+    """A file of points: its raw chunks, in order, and what makes a Piece of one. Chunks can be read
+    apart from one another, in other processes too."""
+
+    chunks: Iterator[Any]
+    read: Callable[[Any], Piece]
+
+
+def opened(
     file: BinaryIO, suffix: str, names: Sequence[str], count: Callable[[int], None]
-) -> Iterator[Piece]:
+) -> Source:
     """The points of a file, by its suffix (or, of a stream, its first character). `count` is told
     how many bytes have been read. Raises UsageError where the whole is no table of these names."""
     if suffix == ".npz":
-        yield from _of_npz(file, names)
-        return
+        return Source(_of_npz(file, names), lambda piece: piece)
     head = file.readline(_LONGEST_LINE)
     count(len(head))
     if len(head) == _LONGEST_LINE:
         raise UsageError(f"line 1 of the points is longer than {_LONGEST_LINE >> 20} MB")
     if not head.strip():
         raise UsageError("the points are empty", hint="the first line of a CSV names the variables")
-    is_json = suffix in (".jsonl", ".ndjson") or (suffix == "" and head.lstrip()[:1] == b"{")
-    if is_json:
-        yield from _of_lines(file, head, 1, names, _objects, count)
-        return
+    if suffix in (".jsonl", ".ndjson") or (suffix == "" and head.lstrip()[:1] == b"{"):
+        return Source(_chunks(file, head, 1, count), lambda chunk: _piece(chunk, names, _objects))
     places = _places(_text(head), names)
-    yield from _of_lines(file, b"", 2, names, lambda *given: _cells(places, *given), count)
+    reader = functools.partial(_cells, places)
+    return Source(_chunks(file, b"", 2, count), lambda chunk: _piece(chunk, names, reader))
 
 
 def _text(line: bytes) -> str:
@@ -72,61 +80,58 @@ def _places(head: str, names: Sequence[str]) -> list[int]:
     return [found.index(name) for name in names]
 
 
-_Reader = Callable[[list[bytes], Sequence[str]], tuple[Any, list[tuple[int, str]]]]
+_Chunk = tuple[int, bytes]
+"""The number of the first line, and whole lines."""
+
+_Reader = Callable[[bytes, list[bytes], Sequence[str]], tuple[Any, list[tuple[int, str]]]]
 
 
-def _of_lines(
-    file: BinaryIO,
-    first: bytes,
-    line: int,
-    names: Sequence[str],
-    read: _Reader,
-    count: Callable[[int], None],
-) -> Iterator[Piece]:
-    rest = [first.rstrip(b"\n")] if first else []
-    while True:
-        lines = rest + _whole_lines(file, line, count)
-        rest = []
-        if not lines:
-            return
-        numbers = np.arange(line, line + len(lines))
-        line += len(lines)
-        kept = [k for k, text in enumerate(lines) if text.strip()]
-        if len(kept) < len(lines):  # empty lines are no rows
-            lines, numbers = [lines[k] for k in kept], numbers[kept]
-        if not lines:
-            continue
-        table, bad = read(lines, names)
-        columns = {name: np.ascontiguousarray(table[:, k]) for k, name in enumerate(names)}
-        yield Piece(columns, numbers, [(int(numbers[k]), what) for k, what in bad])
-
-
-def _whole_lines(file: BinaryIO, line: int, count: Callable[[int], None]) -> list[bytes]:
-    """The next lines, some megabytes of them (of a pipe what is there). Raises UsageError."""
-    read = getattr(file, "read1", file.read) if not file.seekable() else file.read
-    data = read(_PIECE)
-    if not data:
-        return []
-    if not data.endswith(b"\n"):
-        rest = file.readline(_LONGEST_LINE)
-        if len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
-            at = line + data.count(b"\n")
-            raise UsageError(f"line {at:,} of the points is longer than {_LONGEST_LINE >> 20} MB")
-        data += rest
-    count(len(data))
+def _piece(chunk: _Chunk, names: Sequence[str], read: _Reader) -> Piece:
+    line, data = chunk
     lines = data.split(b"\n")
-    return lines if lines[-1] else lines[:-1]
+    if not lines[-1]:
+        lines.pop()
+    numbers = np.arange(line, line + len(lines))
+    kept = [k for k, text in enumerate(lines) if text.strip()]
+    if len(kept) < len(lines):  # empty lines are no rows
+        lines, numbers = [lines[k] for k in kept], numbers[kept]
+    table, bad = read(data, lines, names)
+    columns = {name: np.ascontiguousarray(table[:, k]) for k, name in enumerate(names)}
+    return Piece(columns, numbers, [(int(numbers[k]), what) for k, what in bad])
+
+
+def _chunks(
+    file: BinaryIO, data: bytes, line: int, count: Callable[[int], None]
+) -> Iterator[_Chunk]:
+    """Whole lines, some megabytes at once (of a pipe what is there). Raises UsageError."""
+    read = getattr(file, "read1", file.read) if not file.seekable() else file.read
+    while True:
+        if data.strip():
+            yield line, data
+        line += data.count(b"\n")
+        data = read(_PIECE)
+        if not data:
+            return
+        if not data.endswith(b"\n"):
+            rest = file.readline(_LONGEST_LINE)
+            if len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+                at = line + data.count(b"\n")
+                raise UsageError(
+                    f"line {at:,} of the points is longer than {_LONGEST_LINE >> 20} MB"
+                )
+            data += rest
+        count(len(data))
 
 
 def _cells(
-    places: list[int], lines: list[bytes], names: Sequence[str]
+    places: list[int], data: bytes, lines: list[bytes], names: Sequence[str]
 ) -> tuple[Any, list[tuple[int, str]]]:
     """Lines of a CSV as a table: all at once, or, where something is wrong, one by one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = np.loadtxt(
-                [line.decode() for line in lines],
+                io.StringIO(data.decode()),
                 delimiter=",",
                 usecols=places,
                 comments=None,
@@ -166,7 +171,9 @@ def _number(given: Any, name: str) -> float:
     return value
 
 
-def _objects(lines: list[bytes], names: Sequence[str]) -> tuple[Any, list[tuple[int, str]]]:
+def _objects(
+    _: bytes, lines: list[bytes], names: Sequence[str]
+) -> tuple[Any, list[tuple[int, str]]]:
     """Lines of JSON as a table."""
     table = np.full((len(lines), len(names)), math.nan)
     bad = []
@@ -208,4 +215,4 @@ def _of_npz(file: BinaryIO, names: Sequence[str]) -> Iterator[Piece]:
         yield Piece(part, numbers, bad)
 
 
-__all__ = ["Piece", "pieces"]
+__all__ = ["Piece", "Source", "opened"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,27 +15,30 @@ from backtrace.many.columns import Piece
 FORMATS = ("csv", "jsonl", "npz")
 SCHEMA = "backtrace.points/1"
 
-Row = tuple[Piece, dict[str, Any]]
+
+def head(format: str, names: Sequence[str]) -> bytes:
+    """What stands before the first row."""
+    return (",".join(names) + "\n").encode() if format == "csv" else b""
 
 
-def written(rows: Iterable[Row], format: str, names: Sequence[str]) -> Iterator[bytes]:
-    """The results in a format, piece by piece (NPZ in one, at the end). A row that could not be
-    read has empty cells, an error, or nan."""
-    if format == "npz":
-        kept: dict[str, list[Any]] = {name: [] for name in names}
-        for _, results in rows:
-            for name in names:
-                kept[name].append(results[name].copy())
-        data = io.BytesIO()
-        whole: dict[str, Any] = {n: np.concatenate(c or [np.empty(0)]) for n, c in kept.items()}
-        np.savez(data, **whole)
-        yield data.getvalue()
-        return
+def rows(piece: Piece, results: dict[str, Any], format: str) -> bytes:
+    """A piece's rows as text. One that could not be read has empty cells, or says why."""
+    columns = [column.tolist() for column in results.values()]
     if format == "csv":
-        yield (",".join(names) + "\n").encode()
-    for piece, results in rows:
-        columns = [results[name].tolist() for name in names]
-        yield (_csv(columns, piece) if format == "csv" else _jsonl(columns, piece, names)).encode()
+        return _csv(columns, piece).encode()
+    return _jsonl(columns, piece, list(results)).encode()
+
+
+def npz(parts: Iterable[dict[str, Any]], names: Sequence[str]) -> bytes:
+    """All results as columns; a row that could not be read is nan."""
+    kept: dict[str, list[Any]] = {name: [np.empty(0)] for name in names}
+    for part in parts:
+        for name in names:
+            kept[name].append(part[name])
+    data = io.BytesIO()
+    whole: dict[str, Any] = {name: np.concatenate(columns) for name, columns in kept.items()}
+    np.savez(data, **whole)
+    return data.getvalue()
 
 
 def _csv(columns: list[list[float]], piece: Piece) -> str:

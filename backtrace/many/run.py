@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from backtrace.errors import UsageError
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
-from backtrace.many.columns import pieces
+from backtrace.many.columns import Piece, Source
+from backtrace.many.processes import in_order
 from backtrace.many.program import Program
-from backtrace.many.results import Row, written
+from backtrace.many.results import head, npz, rows
 from backtrace.record import AS_WRITTEN, Granularity
 from backtrace.tracer import known_variables
 
+_SHOWN = 10  # rows that could not be read
 
-@dataclass
-class Tally:
-    """What a run has met: how many rows, which could not be read (the first few), and how many
-    have a result that is not finite, and the first of these."""
+
+class Tally(NamedTuple):
+    """What a run has met: how many rows, which could not be read (how many, and the first few), and
+    how many have a result that is not finite, and the first of these."""
 
     rows: int = 0
     bad: int = 0
-    shown: list[tuple[int, str]] = field(default_factory=list)
+    shown: tuple[tuple[int, str], ...] = ()
     not_finite: int = 0
     first_not_finite: int = 0
+
+    def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
+        return Tally(
+            self.rows + other.rows,
+            self.bad + other.bad,
+            (self.shown + other.shown)[:_SHOWN],
+            self.not_finite + other.not_finite,
+            self.first_not_finite or other.first_not_finite,
+        )
 
 
 def vectorize(
@@ -55,42 +66,48 @@ def program(
     return Program(graph, asked, granularity.kink)
 
 
-def run(
-    made: Program,
-    source: tuple[BinaryIO, str],
-    fixed: Mapping[str, float],
-    format: str,
-    tally: Tally,
-    jobs: int = 1,
-    count: Callable[[int], None] = lambda _: None,
-) -> Iterator[bytes]:
-    """The results of the points in `source` (a file and its suffix), piece by piece; `fixed` are
-    the values that are the same in every row. Fills `tally`. Raises UsageError."""
-    for name in fixed:
-        if name not in made.names:
-            raise UsageError(f"'{name}' does not occur in the formula")
-    free = [name for name in made.names if name not in fixed]
+class Run:
+    """The results of the points in `source`, piece by piece; `fixed` are the values that are the
+    same in every row. `tally` is filled on the way."""
 
-    def rows() -> Iterator[Row]:
-        for piece in pieces(*source, free, count):
-            results = made({**fixed, **piece.columns}, jobs, length=len(piece.lines))
-            _count(tally, piece.bad, piece.lines, results)
-            yield piece, results
+    def __init__(self, made: Program, fixed: Mapping[str, float], format: str) -> None:
+        for name in fixed:
+            if name not in made.names:
+                raise UsageError(f"'{name}' does not occur in the formula")
+        self.made = made
+        self.fixed = fixed
+        self.format = format
+        self.free = [name for name in made.names if name not in fixed]
+        self.tally = Tally()
 
-    return written(rows(), format, made.results)
+    def results(self, source: Source, jobs: int = 1) -> Iterator[bytes]:
+        """Raises UsageError, also on the way."""
+        if self.format == "npz":
+            yield npz((part for part in self._all(source, jobs)), self.made.results)
+            return
+        yield head(self.format, self.made.results)
+        yield from self._all(source, jobs)
+
+    def _all(self, source: Source, jobs: int) -> Iterator[Any]:
+        work = functools.partial(self._work, source.read)
+        for found, tally in in_order(work, source.chunks, jobs):
+            self.tally += tally
+            yield found
+
+    def _work(self, read: Callable[[Any], Piece], chunk: Any) -> tuple[Any, Tally]:
+        """What becomes of a chunk: text, or the columns themselves."""
+        piece = read(chunk)
+        found = self.made({**self.fixed, **piece.columns}, length=len(piece.lines))
+        tally = _tally(piece, found)
+        return (found if self.format == "npz" else rows(piece, found, self.format)), tally
 
 
-def _count(
-    tally: Tally, bad: list[tuple[int, str]], lines: Any, results: Mapping[str, Any]
-) -> None:
-    tally.rows += len(lines)
-    tally.bad += len(bad)
-    tally.shown += bad[: max(0, 10 - len(tally.shown))]
+def _tally(piece: Piece, results: Mapping[str, Any]) -> Tally:
     finite = np.all([np.isfinite(column) for column in results.values()], axis=0)
-    wrong = len(lines) - int(np.count_nonzero(finite)) - len(bad)
+    wrong = len(piece.lines) - int(np.count_nonzero(finite)) - len(piece.bad)
+    first = 0
     if wrong > 0:
-        unread = {line for line, _ in bad}
-        if not tally.not_finite:
-            found = lines[~finite].tolist()
-            tally.first_not_finite = next(line for line in found if line not in unread)
-        tally.not_finite += wrong
+        unread = {line for line, _ in piece.bad}
+        first = next(line for line in piece.lines[~finite].tolist() if line not in unread)
+    bad = piece.bad
+    return Tally(len(piece.lines), len(bad), tuple(bad[:_SHOWN]), max(wrong, 0), first)
