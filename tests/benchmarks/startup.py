@@ -5,12 +5,14 @@ python tests/benchmarks/startup.py [ROUNDS]
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
 
 POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands are measured as they are installed
 BACKTRACE = [sys.executable, "-m", "backtrace"]
 COMMANDS = {
     'python -c "import sympy"': [sys.executable, "-c", "import sympy"],

@@ -1,0 +1,46 @@
+"""Reading a formula, against `ast.parse` of the same text (Python's own parser, in C).
+
+python -m tests.benchmarks.parsing
+"""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import time
+from collections.abc import Callable
+
+from backtrace.formula.parser import parse
+from tests.benchmarks.scalars import chain, dag
+
+SIZES = (100, 1_000, 10_000, 100_000)
+
+
+def microseconds(work: Callable[[], object], gates: int) -> float | None:
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        try:
+            work()
+        except (RecursionError, MemoryError, SyntaxError):
+            return None
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) / gates * 1e6
+
+
+def main() -> None:
+    print("| microseconds a gate | gates | ast.parse | backtrace | ratio |\n|---|---|---|---|---|")
+    for kind in (chain, dag):
+        for size in SIZES:
+            text = kind(size)
+            python = text.replace("; ", "\n")
+            theirs = microseconds(lambda python=python: ast.parse(python), size)
+            ours = microseconds(lambda text=text: parse(text), size)
+            assert ours is not None
+            shown = "refused | " if theirs is None else f"{theirs:.1f} | "
+            ratio = "" if theirs is None else f"{ours / theirs:.1f}"
+            print(f"| {kind.__name__} | {size:,} | {shown}{ours:.1f} | {ratio} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The lecture's neuron at a million points: nanoseconds a point, and as ratios to NumPy by hand.
+
+    python -m tests.benchmarks.points
+
+By hand means: in blocks, into buffers that are used again, the sigmoid's slope as s*(1 - s). Peers
+that are not installed are skipped by name. Then files: CSV in and out, beside NumPy's own reading
+and writing of the same files.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import backtrace
+
+FORMULA = "1/(1+exp(-(w0*x0+w1*x1+w2)))"
+NAMES = ("w0", "x0", "w1", "x1", "w2")
+COUNT, BLOCK, ROUNDS = 1_000_000, 16_384, 9
+
+
+def by_hand(columns: dict[str, Any], out: dict[str, Any]) -> None:
+    a, b = np.empty(BLOCK), np.empty(BLOCK)
+    results = list(out.values())
+    for start in range(0, COUNT, BLOCK):
+        part = slice(start, min(COUNT, start + BLOCK))
+        w0, x0, w1, x1, w2 = (columns[name][part] for name in NAMES)
+        f, dw0, dx0, dw1, dx1, dw2 = (result[part] for result in results)
+        t, u = a[: len(f)], b[: len(f)]
+        np.multiply(w0, x0, out=t)
+        np.multiply(w1, x1, out=u)
+        np.add(t, u, out=t)
+        np.add(t, w2, out=t)
+        np.negative(t, out=t)
+        np.exp(t, out=t)
+        np.add(t, 1.0, out=t)
+        np.divide(1.0, t, out=f)
+        np.subtract(1.0, f, out=t)
+        np.multiply(t, f, out=dw2)
+        np.multiply(dw2, x0, out=dw0)
+        np.multiply(dw2, w0, out=dx0)
+        np.multiply(dw2, x1, out=dw1)
+        np.multiply(dw2, w1, out=dx1)
+
+
+def torch_peer(columns: dict[str, Any]) -> Callable[[], Any]:
+    import torch
+
+    torch.set_num_threads(1)
+    leaves = [torch.tensor(columns[name], requires_grad=True) for name in NAMES]
+
+    def work() -> Any:
+        w0, x0, w1, x1, w2 = leaves
+        f = 1 / (1 + torch.exp(-(w0 * x0 + w1 * x1 + w2)))
+        return torch.autograd.grad(f.sum(), leaves)
+
+    return work
+
+
+def jax_peer(columns: dict[str, Any]) -> Callable[[], Any]:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+    def neuron(w0: Any, x0: Any, w1: Any, x1: Any, w2: Any) -> Any:
+        return 1 / (1 + jax.numpy.exp(-(w0 * x0 + w1 * x1 + w2)))
+
+    both = jax.jit(jax.vmap(jax.value_and_grad(neuron, argnums=tuple(range(5)))))
+    given = [jax.numpy.asarray(columns[name]) for name in NAMES]
+    jax.block_until_ready(both(*given))  # without its compile
+    return lambda: jax.block_until_ready(both(*given))
+
+
+def sympy_peer(columns: dict[str, Any]) -> Callable[[], Any]:
+    import sympy
+
+    symbols = sympy.symbols(NAMES)
+    w0, x0, w1, x1, w2 = symbols
+    f = 1 / (1 + sympy.exp(-(w0 * x0 + w1 * x1 + w2)))
+    every = sympy.lambdify(symbols, [f, *(f.diff(s) for s in symbols)], "numpy", cse=True)
+    return lambda: every(*(columns[name] for name in NAMES))
+
+
+PEERS = {"torch, one thread": torch_peer, "jax, compiled": jax_peer, "SymPy lambdify": sympy_peer}
+
+
+def main() -> None:
+    chance = np.random.default_rng(0)
+    columns = {name: chance.uniform(-1, 1, COUNT) for name in NAMES}
+    made, fused = backtrace.vectorize(FORMULA), backtrace.vectorize(FORMULA, fuse=True)
+    out, theirs = ({name: np.empty(COUNT) for name in made.results} for _ in "ab")
+    work: dict[str, Callable[[], Any]] = {
+        "NumPy by hand": lambda: by_hand(columns, theirs),
+        "backtrace": lambda: made(columns, out=out),
+        "backtrace, --fuse": lambda: fused(columns, out=out),
+        "backtrace, two threads": lambda: made(columns, jobs=2, out=out),
+        "copying the columns": lambda: [np.copyto(out["f"], columns[name]) for name in NAMES],
+    }
+    for name, peer in PEERS.items():
+        try:
+            work[name] = peer(columns)
+        except ImportError:
+            print(f"{name}: not installed")
+    taken: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(ROUNDS):
+        for name, run in work.items():
+            began = time.perf_counter()
+            run()
+            taken[name].append(time.perf_counter() - began)
+    floor = taken["NumPy by hand"]
+    print("| a million points of the neuron | ns a point | against NumPy by hand |\n|---|---|---|")
+    for name, times in taken.items():
+        ratio = statistics.median(a / b for a, b in zip(times, floor, strict=True))
+        print(f"| {name} | {statistics.median(times) / COUNT * 1e9:.1f} | {ratio:.2f} |")
+    files(columns)
+
+
+def files(columns: dict[str, Any]) -> None:
+    """CSV to CSV as a whole command, and NumPy's own reading and writing."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = pathlib.Path(folder, "in.csv"), pathlib.Path(folder, "out.csv")
+        table = np.column_stack([columns[name] for name in NAMES])
+        began = time.perf_counter()
+        np.savetxt(source, table, delimiter=",", header=",".join(NAMES), comments="", fmt="%.17g")
+        print(f"np.savetxt of 5 columns: {time.perf_counter() - began:.1f} s")
+        began = time.perf_counter()
+        np.loadtxt(source, delimiter=",", skiprows=1)
+        print(f"np.loadtxt of 5 columns: {time.perf_counter() - began:.1f} s")
+        for jobs in (1, 2):
+            words = [sys.executable, "-m", "backtrace", FORMULA, "--points", str(source)]
+            began = time.perf_counter()
+            ended = os.spawnv(
+                os.P_WAIT, sys.executable, [*words, "-o", str(target), "--jobs", str(jobs)]
+            )
+            assert ended == 0
+            print(f"--points, --jobs {jobs}: {time.perf_counter() - began:.1f} s, 6 columns out")
+
+
+if __name__ == "__main__":
+    main()
