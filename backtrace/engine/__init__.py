@@ -86,7 +86,7 @@ class _Walk:
                 continue
             a, b = operands
             if type(a) is not int or type(b) is not int:
-                self._gate(index, nodes[index], gate)
+                self._beside_constant(index, operands, pair)
                 continue
             local = (values[b], values[a]) if pair == CROSSED else pair
             if upstream is None:
@@ -100,6 +100,23 @@ class _Walk:
             upstreams[a] = to_a if before is None else before + to_a
             before = upstreams[b]
             upstreams[b] = to_b if before is None else before + to_b
+
+    def _beside_constant(
+        self, index: int, operands: tuple[int | Constant, ...], pair: tuple[int, ...]
+    ) -> None:
+        """One of the same gates, of an input and a constant: x*2, 1 + x."""
+        a, b = operands
+        source, constant, k = (a, b, 0) if type(a) is int else (b, a, 1)
+        slope = constant.value(self.m) if pair == CROSSED else pair[k]  # type: ignore[union-attr]
+        upstream, upstreams = self.upstreams[index], self.upstreams
+        self.locals[index] = (slope,)
+        if upstream is None:
+            self.downstreams[index] = (self.nothing,)
+            return
+        downstream = upstream * slope
+        before = upstreams[source]  # type: ignore[index]
+        upstreams[source] = downstream if before is None else before + downstream  # type: ignore[index]
+        self.downstreams[index] = (downstream,)
 
     def _gate(self, index: int, node: Node, gate: Gate) -> None:
         """One gate of any kind, wherever it stands."""

@@ -1,0 +1,40 @@
+"""Many points on a cluster, with Dask (pip install "dask[distributed]"): the formula is compiled
+where the rows are, and only the sums come back.
+
+    python many_points_dask.py [MILLIONS OF ROWS]
+"""
+
+import sys
+import time
+
+import numpy as np
+from dask.distributed import Client, LocalCluster
+
+FORMULA = "(1/(1+exp(-(w*x + b))) - y)^2"
+
+
+def part(seed: int, rows: int) -> tuple[float, float]:
+    """The sums of the loss and of its gradient by w, over some rows."""
+    import backtrace
+
+    chance = np.random.default_rng(seed)
+    x = chance.normal(size=rows)
+    found = backtrace.vectorize(FORMULA, wrt=["w"])({"x": x, "y": x > 0, "w": 0.5, "b": 0.1})
+    return float(found["f"].sum()), float(found["df/dw"].sum())
+
+
+def main(millions: int) -> None:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with Client(cluster) as client:
+            client.gather(client.map(part, [0, 0], [1000, 1000], pure=False))  # loads everything
+            began = time.perf_counter()
+            sums = client.gather(client.map(part, range(millions), [1_000_000] * millions))
+            taken = time.perf_counter() - began
+    rows = millions * 1e6
+    loss, slope = (sum(column) / rows for column in zip(*sums, strict=True))
+    print(f"mean loss {loss:.6f}, its gradient by w {slope:.6f}")
+    print(f"{rows / taken / 1e6:.1f} million rows a second", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
