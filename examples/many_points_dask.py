@@ -24,12 +24,12 @@ def part(seed: int, rows: int) -> tuple[float, float]:
 
 
 def main(millions: int) -> None:
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with Client(cluster) as client:
-            client.gather(client.map(part, [0, 0], [1000, 1000], pure=False))  # loads everything
-            began = time.perf_counter()
-            sums = client.gather(client.map(part, range(millions), [1_000_000] * millions))
-            taken = time.perf_counter() - began
+    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**workers) as cluster, Client(cluster) as client:
+        client.gather(client.map(part, [0, 0], [1000, 1000], pure=False))  # loads everything
+        began = time.perf_counter()
+        sums = client.gather(client.map(part, range(millions), [1_000_000] * millions))
+        taken = time.perf_counter() - began
     rows = millions * 1e6
     loss, slope = (sum(column) / rows for column in zip(*sums, strict=True))
     print(f"mean loss {loss:.6f}, its gradient by w {slope:.6f}")

@@ -23,7 +23,7 @@ FLOORS = [
     {"formula", "record"},
     {"paths", "layout"},
     {"fusion", "checks", "render"},
-    {"faults", "notes", "catalogue", "saved", "wording", "request", "blanks"},
+    {"faults", "cures", "notes", "catalogue", "saved", "wording", "request", "blanks"},
     {"passes"},
     {"jacobians", "descent"},
     {"tracer"},

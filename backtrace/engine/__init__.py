@@ -159,8 +159,19 @@ def tangents(graph: Graph, locals_: Sequence[Sequence[Value]], start: int) -> li
 
 
 def decides(graph: Graph, index: int, gate: Gate, reached: Callable[[int], bool]) -> bool:
-    """Whether this is the condition of a where() that a gradient reached."""
-    return gate.is_comparison and any(reached(user) for user, _ in graph.consumers[index])
+    """Whether this is a condition on which something depends that a gradient reached: of a where()
+    itself, or of one inside its condition."""
+    if not gate.is_comparison:
+        return False
+    seen, waiting = {index}, [index]
+    while waiting:
+        for user, _ in graph.consumers[waiting.pop()]:
+            if reached(user):
+                return True
+            if user not in seen:
+                seen.add(user)
+                waiting.append(user)
+    return False
 
 
 def upstreams(
