@@ -4,6 +4,9 @@ import sys
 
 
 def main() -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to tidy up
     try:
         from backtrace import aside
 

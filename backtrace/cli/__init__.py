@@ -2,7 +2,7 @@
 
 `backtrace FORMULA ...` is `backtrace trace FORMULA ...`. Exit status: 0 right; 1 a number is wrong;
 2 the command, the formula, a value or a file could not be used; 130 after Ctrl-C; 141 when the
-reader of a pipe has gone.
+reader of a pipe has gone; 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -24,7 +25,7 @@ from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
 from backtrace.errors import BacktraceError, UsageError
 
-_PIPE_CLOSED, _INTERRUPTED = 141, 130
+_PIPE_CLOSED, _INTERRUPTED, _TERMINATED = 141, 130, 143
 _GLOBAL = ("--help", "-h", "--version")
 _COMMANDS = {
     "check": "answers held against the trace",
@@ -142,6 +143,8 @@ def run(words: Sequence[str]) -> int:
         complain(_as_ours(error), color)
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
+    except _Terminated:
+        return _TERMINATED
     except BrokenPipeError:
         _forget_stdout()
         return _PIPE_CLOSED
@@ -182,8 +185,18 @@ def _forget_stdout() -> None:
     os.dup2(null, sys.stdout.fileno())
 
 
+class _Terminated(BaseException):
+    """SIGTERM: as Ctrl-C, so that what is half written is taken away."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
 def main() -> None:
     """The entry point of the `backtrace` command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it: `>&-`
             setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 - for the whole process
