@@ -4,10 +4,10 @@ import sys
 
 
 def main() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to tidy up
     try:
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load, nothing is half done
         from backtrace import aside
 
         aside.start(sys.argv[1:], "backtrace.checks.symbolic")

@@ -575,3 +575,18 @@ def test_a_loss_near_zero_raises_no_alarm() -> None:
     trace = backtrace.trace("h = relu(W1@x+b1); p = softmax(W2@h+b2); L = -log(p[0])", point)
     assert abs(trace.value) < 1e-8
     assert trace.ok
+
+
+def test_a_transposed_array_in_memory_is_the_same_array() -> None:
+    """Found by chance: what is written through a view of a transposed array was lost."""
+    A = [[0.6, 0.3, 0.2], [0.2, 0.7, 0.1]]
+    for gate in ("logsumexp", "sum", "max", "norm", "mean", "prod", "var"):
+        whole, turned = (backtrace.trace(f"{gate}({a})", {"A": A}) for a in ("A", "A.T"))
+        assert turned.ok, gate
+        assert turned.value == pytest.approx(whole.value, rel=1e-14), gate
+    for gate in ("softmax", "log_softmax"):
+        trace = backtrace.trace(f"sum({gate}(A.T, axis=0)*A.T)", {"A": A})
+        assert trace.ok
+        assert trace.value == pytest.approx(
+            backtrace.trace(f"sum({gate}(A, axis=1)*A)", {"A": A}).value, rel=1e-14
+        )

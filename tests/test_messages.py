@@ -551,7 +551,7 @@ hint: keep the argument above 0, or add a small constant to it
 error: backward: exp(1000) overflowed, so its local gradient is inf: 0 x inf = nan
   1/(1+exp(-x))
        ^^^^^^^
-hint: exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not
+hint: --fuse makes sigmoid of it: then it is 0, and all gradients finite
 """,
     ),
     (

@@ -219,7 +219,7 @@ class Arrays(Derived):
         """ln of the sum of e^shifted, whose largest entry is 0: ln(1 + the others), so that nothing
         is lost where these are tiny."""
         real = cls.real(shifted)
-        rest = np.array(cls.exp(shifted))
+        rest = np.array(cls.exp(shifted), order="C")  # so that it can be written to as a vector
         if axis is None:
             place = np.argmax(real)
             rest.reshape(-1)[place] = 0.0

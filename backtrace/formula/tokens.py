@@ -7,6 +7,7 @@ spelling. One regular expression reads them all; what it cannot read is refused 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from backtrace.errors import FormulaError
@@ -52,7 +53,7 @@ def tokenize(text: str) -> list[Token]:
     tokens: list[Token] = []
     append, new = tokens.append, tuple.__new__
     at = 0
-    for match in _TOKEN.finditer(text):
+    for match in islice(_TOKEN.finditer(text), 2 * MOST_TOKENS + 2):  # spaces are matches too
         if match.start() != at:
             break
         kind = match.lastgroup or ""
@@ -73,13 +74,13 @@ def tokenize(text: str) -> list[Token]:
         elif kind == POWER:
             spelled = _superscript(text, spelled, start, end)
         append(new(Token, (kind, spelled, start, end)))
-    at = len(text) - len(text[at:].lstrip(" "))
-    if at != len(text):
-        raise _unreadable(text, at)
     if len(tokens) > MOST_TOKENS:
         _, _, start, end = tokens[MOST_TOKENS]
         what = f"the formula has more than {MOST_TOKENS:,} tokens"
         raise FormulaError(what, text=text, span=(start, end))
+    at = len(text) - len(text[at:].lstrip(" "))
+    if at != len(text):
+        raise _unreadable(text, at)
     append(Token(END, "", at, at))
     return tokens
 

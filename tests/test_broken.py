@@ -1,0 +1,157 @@
+"""When the world breaks: signals at any moment, streams and places that fail, odd terminals and
+inputs. Outputs are whole or absent; every end is one of the exit statuses that are promised."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PYTHON = [sys.executable, "-m", "backtrace"]
+POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
+INTERRUPTED = """
+import os, signal, sys
+count, at, number = 0, int(sys.argv.pop(1)), int(sys.argv.pop(1))
+from backtrace.__main__ import main
+
+def called(*_):
+    global count
+    count += 1
+    if count == at:
+        sys.setprofile(None)
+        os.kill(os.getpid(), number)
+
+sys.setprofile(called)
+main()
+"""
+
+
+def interrupted(at: int, number: int, words: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """The command, which gets a signal at its `at`-th call of a function."""
+    script = [sys.executable, "-c", INTERRUPTED, str(at), str(int(number))]
+    return subprocess.run([*script, *words], capture_output=True, timeout=60)
+
+
+def moments() -> list[int]:
+    """Close together at first, and out to where the command has ended."""
+    return [3, 5, 10, *[int(20 * 1.6**k) for k in range(26)]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment(number: int, tmp_path: pathlib.Path) -> None:
+    """Quiet, with its own exit status, and a file that is whole or not there."""
+    whole = subprocess.run([*PYTHON, *POINT, "--json"], capture_output=True, check=True).stdout
+    path = tmp_path / "out.json"
+    seen = set()
+    for at in moments():
+        ended = interrupted(at, number, [*POINT, "-o", str(path)])
+        assert ended.stderr == b"", (at, ended.stderr)
+        assert ended.returncode in (0, 128 + number, -number), at
+        seen.add(ended.returncode)
+        assert [p.name for p in tmp_path.iterdir()] in ([], ["out.json"]), at
+        if path.exists():
+            assert path.read_bytes() == whole
+            path.unlink()
+    assert 0 in seen
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ([*POINT, "-o", "/dev/full"], 2),
+        ([*POINT, "-o", "/nowhere/at/all.json"], 2),
+        ([*POINT, "-o", "/proc/version.json"], 2),
+        (["--file", "/dev/zero"], 2),
+        (["x", "--points", "/dev/zero"], 2),
+        (["--file", "/"], 2),
+        ([f"{'a' * 1000} + 1"], 2),
+        (["x*y", f"{'a' * 1000}=1"], 2),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_places_that_fail(words: list[str], status: int) -> None:
+    began = time.monotonic()
+    ended = subprocess.run([*PYTHON, *words], capture_output=True, timeout=60)
+    assert ended.returncode == status
+    assert ended.stderr.startswith(b"error: ")
+    assert b"Traceback" not in ended.stderr
+    assert time.monotonic() - began < 20
+
+
+def test_no_file_is_left_where_the_disk_is_full(tmp_path: pathlib.Path) -> None:
+    """The limit on a file's size stands in for the disk's."""
+    words = [*PYTHON, "+".join(["x"] * 400), "x=1", "--no-check", "-o", str(tmp_path / "o.json")]
+    limited = f"trap '' XFSZ; ulimit -f 1; exec {' '.join(map(repr, words))}"
+    ended = subprocess.run(["bash", "-c", limited], capture_output=True, timeout=60)
+    assert ended.returncode == 2
+    assert b"cannot write" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "dumb"},
+        {"TERM": ""},
+        {"COLUMNS": "20"},
+        {"COLUMNS": "0"},
+        {"COLUMNS": "many"},
+        {"LC_ALL": "C", "LANG": "C"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "utf-16"},
+        {"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/proc"},
+        {"TMPDIR": "/nonexistent"},
+        {"NO_COLOR": "1", "FORCE_COLOR": "1"},
+        {"PYTHONUTF8": "0", "LC_ALL": "POSIX"},
+    ],
+    ids=str,
+)
+def test_any_environment(environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [*PYTHON, *POINT], capture_output=True, env={**os.environ, **environment}, timeout=60
+    )
+    assert ended.returncode == 0
+    assert ended.stderr == b""
+    assert b"-12" in ended.stdout.replace(b"\x00", b"")
+
+
+@pytest.mark.parametrize("width", range(20, 100, 7))
+def test_no_line_of_numbers_is_cut(width: int) -> None:
+    for format in ("table", "tree", "wires"):
+        words = [*PYTHON, *POINT, "--no-check", "--format", format, "--width", str(width)]
+        ended = subprocess.run(words, capture_output=True, check=True, text=True)
+        assert all(len(line) <= width for line in ended.stdout.splitlines()), format
+        assert "-12" in ended.stdout
+
+
+@pytest.mark.parametrize("word", [b"\xff\xfe", b"x=\xff", b"x*\xc3("])
+def test_arguments_that_are_no_text(word: bytes) -> None:
+    ended = subprocess.run([*map(os.fsencode, PYTHON), word], capture_output=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"error: ")
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_fifty_megabytes_of_formula(tmp_path: pathlib.Path) -> None:
+    """Refused for its tokens, soon; and without them, read."""
+    (tmp_path / "long.txt").write_text("x" + "+x" * 25_000_000)
+    (tmp_path / "wide.txt").write_text("x " + "# " + "y" * 50_000_000 + "\n")
+    began = time.monotonic()
+    ended = subprocess.run(
+        [*PYTHON, "--file", str(tmp_path / "long.txt"), "x=1"], capture_output=True, timeout=300
+    )
+    assert ended.returncode == 2
+    assert b"tokens" in ended.stderr
+    assert time.monotonic() - began < 40
+    ended = subprocess.run(
+        [*PYTHON, "--file", str(tmp_path / "wide.txt"), "x=1", "--json"], capture_output=True
+    )
+    assert ended.returncode == 0
