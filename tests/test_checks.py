@@ -279,3 +279,33 @@ def test_thousands_of_kinks_are_no_hang() -> None:
 def test_measuring_each_gate_alone_may_run_out_of_time() -> None:
     trace = backtrace.trace("x*y + x", {"x": 1, "y": 2}, budget=Budget(culprit_seconds=-1))
     assert trace.ok
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "words"),
+    [
+        ("abs(z)*3", {"z": 0}, "∂f/∂z: measured from the left -3, from the right 3"),
+        ("max(x, y)", {"x": 2, "y": 2}, "∂f/∂x: measured from the left 0, from the right 1"),
+        ("max(x, x)*x", {"x": 2}, "∂f/∂x: measured from the left 4, from the right 4"),
+        (
+            "where(x > 1, x, 5)",
+            {"x": 1},
+            "∂f/∂x: measured from the left 0, from the right it jumps",
+        ),
+        ("floor(x)*x", {"x": 2}, "∂f/∂x: measured from the left it jumps, from the right 2"),
+        ("abs(x)*1e-12", {"x": 0}, "∂f/∂x: measured from the left -1e-12, from the right 1e-12"),
+    ],
+)
+def test_one_sided_slopes_are_measured_at_a_kink(formula: str, point: dict, words: str) -> None:
+    trace = backtrace.trace(formula, point)
+    assert words in {note.text for note in trace.notes}
+
+
+@pytest.mark.parametrize("distance", [1e-8, 1e-15, 1e-25, 1e-100, 1e-300])
+def test_near_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
+    """The step is 1e-30 of where it stands, so that nothing is crossed."""
+    for x, slope in ((distance, 1.0), (-distance, -1.0)):
+        check = backtrace.trace("abs(x)", {"x": x}).checks["x"]
+        assert (check.verdict, check.numeric) == ("agree", slope)
+    check = backtrace.trace("max(x, 1)", {"x": 1 + max(distance, 3e-16)}).checks["x"]
+    assert (check.verdict, check.numeric) == ("agree", 1.0)

@@ -3,6 +3,7 @@ are held against backprop."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -20,6 +21,7 @@ from backtrace.notation import number
 from backtrace.record import KINK, SKIPPED, Check, Note
 
 _LARGEST_FOR_ERF = 1000.0
+_MOST_SIDES, _MOST_GATES_OF_SIDES = 6, 2000
 
 
 class Findings(NamedTuple):
@@ -60,6 +62,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
             checks[name] = judge.verdict(
                 name, answers[name]._replace(backprop=gradient, numeric=slope)
             )
+    judge.notes += _side_notes(subject, list(at_kink)[:_MOST_SIDES])
     if at_kink:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
@@ -67,6 +70,20 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)
+
+
+def _side_notes(subject: Subject, names: Sequence[str]) -> list[Note]:
+    """What a slope measured on one side at a time is, where there is no derivative."""
+    from backtrace.checks.numeric import sides
+
+    if subject.graph.gate_count > _MOST_GATES_OF_SIDES or not names:
+        return []
+    output, notes = subject.graph.output_name, []
+    for name, both in sides(subject, names).items():
+        words = ["it jumps" if math.isinf(s) else number(s) for s in both]
+        said = f"measured from the left {words[0]}, from the right {words[1]}"
+        notes.append(Note("sides", f"∂{output}/∂{name}: {said}", subject.graph.inputs[name]))
+    return notes
 
 
 def _symbolic_answers(

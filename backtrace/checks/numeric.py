@@ -28,6 +28,7 @@ _STEP = -30  # the step is 1e-30 of what is moved
 _GUARD = 40  # digits beyond what the step and the smallest gradient need
 _MOST_DIGITS = 1500
 _MARGIN = 1000  # above the first-order estimate of rounding
+_JUMP = 1e20  # a slope above it is a jump
 _SUSPICIOUS = 1e-12
 _CAREFUL_NODES = 1000
 _DIRECTIONS = 2
@@ -79,6 +80,12 @@ def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     return Measured({}, words, covers_all=True)
 
 
+def sides(subject: Subject, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The slopes from the left and from the right by each of these variables."""
+    probe = _Probe(subject)
+    return {name: probe.sides(name) for name in names}
+
+
 class _Probe:
     """Measures slopes of the whole graph at the subject's point, with digits enough for them all:
     from the largest value on the way down to the smallest gradient times the smallest step."""
@@ -99,13 +106,29 @@ class _Probe:
         h = step(self.m, self._scale(scale))
 
         def output(t: Value) -> Value:
-            moved = {name: self.m.from_float(x) for name, x in self.point.items()}
-            for name, d in direction.items():
-                moved[name] += t * self.m.from_float(d)
-            return self.graph.evaluate(self.m, moved)[self.graph.output]
+            return self._output(direction, t)
 
         careful = len(self.graph.nodes) <= _CAREFUL_NODES
         return central_difference(self.m, output, h, self.wobble, careful)
+
+    def sides(self, name: str) -> tuple[float, float]:
+        """The slopes from the left and from the right; inf where the output jumps, or has no value
+        on that side."""
+        h = step(self.m, self._scale(abs(self.point[name])))
+        found = [self._output({name: 1.0}, t) for t in (-h, self.m.from_float(0.0), h)]
+        return self._one_sided(found[1] - found[0], h), self._one_sided(found[2] - found[1], h)
+
+    def _one_sided(self, difference: Value, h: Value) -> float:
+        if not self.m.context.isfinite(difference) or abs(difference) > h * _JUMP:
+            return math.inf
+        size = self.m.from_float(self.wobble) * self.m.context.eps * _MARGIN
+        return 0.0 if abs(difference) <= size else float(f"{float(difference / h):.15g}")
+
+    def _output(self, direction: Mapping[str, float], t: Value) -> Value:
+        moved = {name: self.m.from_float(x) for name, x in self.point.items()}
+        for name, d in direction.items():
+            moved[name] += t * self.m.from_float(d)
+        return self.graph.evaluate(self.m, moved)[self.graph.output]
 
     def _scale(self, size: float) -> float:
         """What a step is small against: the variable, or where that is 0 the smallest value; 1 at
