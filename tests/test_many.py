@@ -206,6 +206,7 @@ def test_a_stream_is_answered_as_it_comes() -> None:
         ("a,b\n1,2\n", "no column 'x'"),
         ("x,x\n1,2\n", "2 columns 'x'"),
         (b"\xff\xfe\n1\n", "not UTF-8"),
+        ("id,\rx,y\n1,2,3\n", "no CSV"),
     ],
 )
 def test_files_that_are_no_table(

@@ -69,7 +69,10 @@ def _text(line: bytes) -> str:
 
 def _places(head: str, names: Sequence[str]) -> list[int]:
     """Where the names stand in a CSV's first line."""
-    found = [cell.strip() for cell in next(csv.reader([head]), [])]
+    try:
+        found = [cell.strip() for cell in next(csv.reader([head]), [])]
+    except csv.Error as error:
+        raise UsageError(f"the first line of the points is no CSV: {error}") from None
     for name in names:
         if found.count(name) != 1:
             what = f"the points have no column '{name}'"
