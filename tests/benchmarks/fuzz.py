@@ -7,7 +7,9 @@ answer file, points, or a saved trace; anything but a result or a BacktraceError
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
+import pkgutil
 import sys
 import time
 
@@ -17,6 +19,10 @@ with atheris.instrument_imports(include=["backtrace"]):
     import backtrace
     from backtrace.errors import BacktraceError
     from backtrace.many.columns import opened
+
+    for module in pkgutil.walk_packages(backtrace.__path__, "backtrace."):
+        if not module.name.endswith(("__main__", ".torch", ".png", ".notebook")):
+            importlib.import_module(module.name)  # all of it, so that all of it is seen
 
 _SLOW = 4.0  # seconds: this machine is instrumented and shared
 
