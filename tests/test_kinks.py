@@ -87,3 +87,25 @@ def test_a_distribution_over_classes_has_its_gradient_too() -> None:
     trace = backtrace.trace("cross_entropy(z, k)", {"z": z, "k": k})
     assert trace.ok
     assert trace.gradients["k"] == pytest.approx(-(z - np.log(np.exp(z).sum())))
+
+
+@pytest.mark.parametrize(
+    "gate", [g for g in WITH_KINKS if len(g.parameters) == 1 and not g.variadic]
+)
+def test_kinks_are_reported_where_they_are(gate: object) -> None:
+    """And nowhere else: where the two sides differ, or one of them jumps."""
+    formula = usage(gate)
+    (name,) = parse(formula).inputs
+    for x in (*CANDIDATES, -2.5, -0.5, 0.25, 0.5, 1.5, 4.0):
+        point = {name: x}
+        trace = backtrace.trace(formula, point, check=False)
+        left, right = measured(formula, point)[name]
+        is_one = math.isinf(left) or left != pytest.approx(right, abs=1e-9)
+        assert any(note.kind == "kink" for note in trace.notes) is is_one, (x, left, right)
+
+
+def test_a_class_has_no_gradient() -> None:
+    for z, k in (([1.0, 2.0, 0.5], 2), ([[1.0, 2.0], [0.5, 0.1]], [0, 1])):
+        trace = backtrace.trace("cross_entropy(z, k)", {"z": z, "k": k})
+        assert trace.ok
+        assert np.all(trace.gradients["k"] == 0)

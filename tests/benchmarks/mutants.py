@@ -26,6 +26,7 @@ SUITE = (
     "tests/test_array_gates.py",
     "tests/test_published.py",
     "tests/test_kinks.py",
+    "tests/test_arrays.py",
 )
 _SIGNS: dict[type, type] = {
     ast.Add: ast.Sub,
