@@ -506,3 +506,10 @@ def test_no_exercise_stands_at_a_kink() -> None:
     for seed in range(8):
         made = exercise(["abs", "min", "max"], 1, str(seed))
         assert not made.trace.notes
+
+
+@pytest.mark.parametrize("answer", ["exp(1000*z*z)", "log(x)", "1/(x+2)", "z*1e308*10"])
+def test_an_answer_that_is_no_finite_number_is_wrong_and_quiet(answer: str) -> None:
+    """Found by fuzzing: a warning of NumPy's stood on standard error."""
+    checked = check("(x+y)*z", {"x": -2, "y": 5, "z": -4}, {"dx": answer})
+    assert [verdict.verdict for verdict in checked.verdicts] == ["wrong"]

@@ -117,7 +117,7 @@ def _settled(record: Record, answer: Answer) -> Answer:
     [3] as 3."""
     if answer.formula is not None:
         value = evaluate(record, answer, record.values)
-        answer = replace(answer, value=value, units=0.0 * np.asarray(value)[()])
+        answer = replace(answer, value=value, units=np.zeros(np.shape(value))[()])
     shape = shape_of(exact_number(record, answer))
     own = np.shape(answer.value)
     if own != shape and _squeezed(own) == _squeezed(shape):
