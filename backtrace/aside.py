@@ -33,20 +33,20 @@ class _Helper:
     def fetch(self, seconds: float) -> Any:
         """The answer. Raises OSError or EOFError where there is none, TimeoutError where it takes
         too long."""
-        self._wait(_LOADING)
-        if not os.read(self.answers, 1):
+        if not self._has_answered(_LOADING) or not os.read(self.answers, 1):
             raise EOFError
-        self._wait(seconds + _GRACE)
+        if not self._has_answered(seconds + _GRACE):
+            raise TimeoutError
         import pickle
 
         with open(self.answers, "rb", closefd=False) as file:
             return pickle.load(file)
 
-    def _wait(self, seconds: float) -> None:
+    def _has_answered(self, seconds: float) -> bool:
+        """Whether something comes, or the helper ends, within so many seconds."""
         import select
 
-        if not select.select([self.answers], [], [], seconds)[0]:
-            raise TimeoutError
+        return bool(select.select([self.answers], [], [], seconds)[0])
 
 
 _helper: _Helper | None = None

@@ -113,16 +113,11 @@ def _with_names(text: str, names: Mapping[str, str]) -> str:
 @functools.cache
 def _pair(k: int) -> tuple[Gate, Gate]:
     written, instead = INSTEAD[k]
-    names = [name for name in ("a", "b", "c", "x") if _has(written, name)]
+    names = [name for name in ("a", "b", "c", "x") if re.search(rf"\b{name}\b", written)]
     head = f"({', '.join(names)}) = "
     text = f"written_{k}{head}{written}; instead_{k}{head}{instead}"
     gates = parse_definitions(text)
     return gates[f"written_{k}"], gates[f"instead_{k}"]
-
-
-def _has(formula: str, name: str) -> bool:
-    words = "".join(c if c.isalnum() else " " for c in formula).split()
-    return name in words
 
 
 def _result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from backtrace.cli.output import complain
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_words
 from backtrace.request import Request
@@ -18,12 +19,8 @@ def magic(line: str) -> Trace | None:
         formula, *words = shlex.split(line)
         return trace_given(formula, read_words(words), Request())
     except BacktraceError as error:
-        from backtrace.cli.output import complain
-
         complain(error, "never")
     except ValueError:
-        from backtrace.cli.output import complain
-
         complain(BacktraceError("a formula is due", hint="%backtrace (x+y)*z x=1 y=2 z=3"), "never")
     return None
 

@@ -223,6 +223,11 @@ class Record:
         )
 
     @property
+    def open_groups(self) -> tuple[Group, ...]:
+        """The groups whose gates all stand here, because they are not fused."""
+        return () if self.granularity.is_fused else self.groups
+
+    @property
     def value(self) -> Value:
         """The output."""
         return self.values[self.graph.output]

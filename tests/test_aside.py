@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from backtrace import aside
+from backtrace import aside, cli
 from backtrace.checks import symbolic
 
 QUESTION = ("x*y", ["x", "y"], {"x": 2.0, "y": 3.0}, ["x"], 5.0)
@@ -55,6 +55,17 @@ def test_a_helper_that_does_not_answer_in_time(
     question = aside.ask("time", "sleep", (60,), 0.2)
     with pytest.raises(TimeoutError):
         question()
+
+
+@pytest.mark.usefixtures("helper")
+def test_what_loads_too_slowly_there_is_loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That loading takes long says nothing of how long SymPy thinks about the formula."""
+    monkeypatch.setattr(aside, "_LOADING", 0.0)
+    assert asked() == symbolic.ask(*QUESTION)
+
+
+def test_it_knows_the_commands_that_have_no_need_of_it() -> None:
+    assert set(cli._COMMANDS) == aside._OTHERS
 
 
 @pytest.mark.parametrize(

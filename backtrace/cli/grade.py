@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -71,7 +70,6 @@ def grade(
     from backtrace.homework.grading import summary as summed
 
     format = format or _format_of(output)
-    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         text = read_file(assignment)
         asked = read_assignment(text)
@@ -104,10 +102,6 @@ def _format_of(output: str | None) -> str:
             f"no format of grades has the suffix of '{output}'", hint=f"--format, or {suffixes}"
         )
     return found[0]
-
-
-def _as_interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

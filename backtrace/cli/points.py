@@ -14,8 +14,6 @@ from backtrace.cli.progress import reading
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.record import Granularity
 
-_NOTABLE = 10  # bad rows that are shown
-
 
 def trace_points(
     formula: str,
@@ -45,7 +43,7 @@ def trace_points(
         else:
             _to_stdout(results, format)
     tally = run.tally
-    for line, what in tally.shown[:_NOTABLE]:
+    for line, what in tally.shown:
         complain(BacktraceError(f"line {line:,} of the points: {what}"), color)
     if tally.bad > len(tally.shown):
         complain(BacktraceError(f"{tally.bad:,} of {tally.rows:,} rows cannot be read"), color)

@@ -38,10 +38,6 @@ EXAMPLES = """\b
 """
 
 
-_SECTIONED = ("table", "tree", "markdown", "json", "jsonl")
-_SECTIONS = "table, tree, markdown or json"
-
-
 @click.command(
     "trace",
     help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
@@ -150,8 +146,14 @@ def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
     """What is asked for must have a place in the format."""
     asked = _sections_asked(beside, jacobian)
     option = next((name for name, is_asked in asked.items() if is_asked), None)
-    if option and format not in _SECTIONED:
-        raise UsageError(f"{option} has no place in {format}", hint=f"--format {_SECTIONS}")
+    if option is None:
+        return
+    from backtrace.render import PLAIN
+
+    if format not in PLAIN:
+        *most, last = PLAIN
+        hint = f"--format {', '.join(most)} or {last}"
+        raise UsageError(f"{option} has no place in {format}", hint=hint)
 
 
 def _sections_asked(beside: Beside, jacobian: bool) -> dict[str, bool]:

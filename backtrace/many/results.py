@@ -13,7 +13,6 @@ import numpy as np
 from backtrace.many.columns import Piece
 
 FORMATS = ("csv", "jsonl", "npz")
-SCHEMA = "backtrace.points/1"
 
 
 def head(format: str, names: Sequence[str]) -> bytes:

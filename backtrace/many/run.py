@@ -67,7 +67,7 @@ def program(
 
 
 class Run:
-    """The results of the points in `source`, piece by piece; `fixed` are the values that are the
+    """A formula at every point of a source, piece by piece; `fixed` are the values that are the
     same in every row. `tally` is filled on the way."""
 
     def __init__(self, made: Program, fixed: Mapping[str, float], format: str) -> None:
@@ -83,7 +83,7 @@ class Run:
     def results(self, source: Source, jobs: int = 1) -> Iterator[bytes]:
         """Raises UsageError, also on the way."""
         if self.format == "npz":
-            yield npz((part for part in self._all(source, jobs)), self.made.results)
+            yield npz(self._all(source, jobs), self.made.results)
             return
         yield head(self.format, self.made.results)
         yield from self._all(source, jobs)

@@ -22,16 +22,13 @@ from backtrace.suggestions import near_misses
 @functools.cache
 def formats() -> tuple[str, ...]:
     """The names of all formats, in alphabetical order."""
-    return tuple(_names())
+    names = (m.name for m in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
 
 
 def load(format: str) -> None:
     """Loads what a format needs: while SymPy loads beside, that costs nothing."""
     _module(format)
-
-
-def _names() -> list[str]:
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def draw(record: Record, format: str, view: View) -> str:

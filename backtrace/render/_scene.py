@@ -116,7 +116,7 @@ def scene(record: Record, view: View, has_title: bool = True) -> Scene:
     is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
-    for group in () if record.granularity.is_fused else record.groups:
+    for group in record.open_groups:
         for member in group.members:
             framed = _tall(len(graph.inputs_of[member])) + 2 * (_ABOVE + NUMBER_SIZE / 2)
             sizes[member] = max(sizes[member], framed)
@@ -143,8 +143,7 @@ class _Drawing:
         self.view = view
         self.layout = layout
         self._texts = expressions(record.graph)
-        is_framed = not record.granularity.is_fused
-        self._closing = {max(group.members) for group in record.groups if is_framed}
+        self._closing = {max(group.members) for group in record.open_groups}
         self._shown = [self._numbers(index) for index in range(len(record.graph.nodes))]
         self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
         self._middle, self._half, self._end = self._columns()
@@ -162,8 +161,9 @@ class _Drawing:
         lowest = max((y + self._half_height(k) for k, y in enumerate(self.layout.y)), default=0.0)
         low = lowest + self._top + _MARGIN
         gates = self.record.graph.gate_count
-        can_fuse = self.record.groups and not self.record.granularity.is_fused
-        smaller = "--fuse makes" if can_fuse else "gates of your own (g(x) = ...) make"
+        smaller = (
+            "--fuse makes" if self.record.open_groups else "gates of your own (g(x) = ...) make"
+        )
         note = f"{gates:,} gates: made to be panned over; {smaller} it smaller"
         has_note = gates > MANY_GATES
         return Scene(
@@ -348,9 +348,7 @@ class _Drawing:
 
     def _frames(self, signs: tuple[Sign, ...]) -> Iterator[Frame]:
         """Round the groups that could be fused, where nothing else stands inside."""
-        if self.record.granularity.is_fused:
-            return
-        for group in self.record.groups:
+        for group in self.record.open_groups:
             inside = set(group.members)
             left = min(signs[m].x - signs[m].width / 2 for m in inside) - _FRAME
             right = max(signs[m].x + signs[m].width / 2 for m in inside) + _FRAME

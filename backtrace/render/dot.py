@@ -51,7 +51,7 @@ def _title(record: Record, view: View) -> str:
 def _nodes(record: Record, view: View) -> Iterator[str]:
     """Gates and wires; those of a group that could be fused in a dashed box."""
     graph = record.graph
-    groups = () if record.granularity.is_fused else record.groups
+    groups = record.open_groups
     home = {member: k for k, group in enumerate(groups) for member in group.members}
     inside: list[list[str]] = [[] for _ in groups]
     for index in range(len(graph.nodes)):

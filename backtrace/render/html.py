@@ -20,7 +20,7 @@ from backtrace.render._rules import local_text, rule_with_shapes
 from backtrace.render._scene import scene
 from backtrace.render._terminal import group_remarks, partial, remarks, verdict
 from backtrace.render._view import View
-from backtrace.render._words import number_text, symbol, title_of
+from backtrace.render._words import EMPTY, gradient_words, number_text, symbol, title_of
 from backtrace.render.svg import description, draw, name_of
 
 SUFFIX = ".html"
@@ -98,8 +98,7 @@ def _point(record: Record, view: View) -> str:
 
 def _number(value: Value, view: View, kind: str) -> str:
     """A number in its colour."""
-    text = number_text(value, view)
-    return f'<span class="{kind}">{escape(text if text is not None else "____")}</span>'
+    return f'<span class="{kind}">{escape(gradient_words(value, view))}</span>'
 
 
 class _Steps:
@@ -185,7 +184,7 @@ class _Steps:
         node = record.graph.nodes[edge.gate]
         if isinstance(edge.local, Blank):  # whoever fills it in finds it
             upstream = _number(edge.upstream, view, "r")
-            return f"upstream {upstream} × local ____ = downstream {downstream}{to}"
+            return f"upstream {upstream} × local {EMPTY} = downstream {downstream}{to}"
         formula = local_formula(record, node, edge, self._names)
         local = local_text(edge, view)
         shown = f"{escape(view.text(formula))} = " if formula not in ("", local) else ""
@@ -276,7 +275,7 @@ def _cell(value: Value, view: View, kind: str, what: str) -> str:
         )
         return f'<td class="n {kind}">{escape(text)}</td>'
     if value.shape or value.answer is None:
-        return '<td class="n">____</td>'
+        return f'<td class="n">{EMPTY}</td>'
     about = escape(view.text(what), quote=True)
     return (
         f'<td class="n"><input inputmode="decimal" autocomplete="off" aria-label="{about}" '

@@ -40,14 +40,14 @@ def render(record: Record, view: View) -> str:
         "  classDef in stroke:none,font-style:italic",
         "  classDef out fill:none,stroke:none",
     ]
-    groups = () if record.granularity.is_fused else record.groups
+    groups = record.open_groups
     look = f"fill:none,stroke:{LIGHT.frame},stroke-dasharray:6 4,color:{LIGHT.frame}"
     lines += [f"  style g{k} {look}" for k in range(len(groups))]
     return "\n".join(lines) + "\n"
 
 
 def _nodes(record: Record, view: View) -> Iterator[str]:
-    groups = () if record.granularity.is_fused else record.groups
+    groups = record.open_groups
     home = {member: k for k, group in enumerate(groups) for member in group.members}
     for index in range(len(record.graph.nodes)):
         if index not in home:

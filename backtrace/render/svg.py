@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from html import escape
 
@@ -26,12 +25,12 @@ from backtrace.render._scene import (
     text_width,
 )
 from backtrace.render._view import View
+from backtrace.render._words import subscript
 
 SUFFIX = ".svg"
 
 _MARGIN = 24.0
 _LONGEST_DESCRIPTION = 40  # nodes
-_SUBSCRIPT = re.compile(r"([^\W\d]+?)_?(\d+)")
 
 
 def render(record: Record, view: View) -> str:
@@ -241,8 +240,8 @@ def _shape(sign: Sign, name: str) -> str:
 
 def _subscripted(text: str) -> str:
     """w0 as w with a subscript."""
-    found = _SUBSCRIPT.fullmatch(text)
-    if found is None:
-        return escape(text)
+    name, below = subscript(text)
+    if not below:
+        return escape(name)
     small = number(NAME_SIZE * 0.7)
-    return f'{escape(found[1])}<tspan dy="5" font-size="{small}">{found[2]}</tspan>'
+    return f'{escape(name)}<tspan dy="5" font-size="{small}">{below}</tspan>'

@@ -18,8 +18,16 @@ from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
 from backtrace.render._routing import from_the_top, tracks_of, whole_rows
 from backtrace.render._rules import shown_products
 from backtrace.render._scene import COMMUTE
-from backtrace.render._terminal import fork_sums, gradient_lines, heading, node_name, paint, remarks
-from backtrace.render._view import View, products_are_rounded
+from backtrace.render._terminal import (
+    fork_sums,
+    gradient_lines,
+    heading,
+    node_name,
+    paint,
+    remarks,
+    rounding_remark,
+)
+from backtrace.render._view import View
 from backtrace.render._words import symbol
 
 SUFFIX = ".wires"
@@ -44,9 +52,7 @@ def render(record: Record, view: View) -> str:
         parts += [Text(), *gradient_lines(record, view)]
     closing = [*remarks(record, view)]
     shown = [p for edge in record.edges for p in shown_products(edge, view)]
-    if products_are_rounded(shown):
-        words = "numbers are rounded, so printed factors may not multiply exactly"
-        closing.append(Text(words, style="quiet"))
+    closing += rounding_remark(view, shown)
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)
