@@ -1,27 +1,18 @@
-"""What a careful teacher would say beside the numbers: ties at kinks, infinities that healed,
-digits that cancelled."""
+"""What a careful teacher would say beside the numbers: ties at kinks, infinities that healed."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backtrace.algebra import Algebra
-from backtrace.algebra.floats import FLOATS
 from backtrace.engine import Backward
 from backtrace.entries import all_at, at, first_bad, is_finite, place_text, shape_of, size_of
 from backtrace.formula.printer import application, label
-from backtrace.gates import Role
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.notation import number
 from backtrace.record import Note
-
-SHOWN = 4  # digits that are printed unasked
-_MOST_COMPARED = 2000  # gates
-_MANY, _DOUBLE = 30, 16.0
-_TINY = 1e-290
 
 
 def kink_notes(
@@ -86,50 +77,3 @@ def seed_note(graph: Graph, values: Sequence[Any]) -> Iterator[Note]:
         text = f"the output has shape {say(shape)}: with an upstream of 1 for every entry the "
         text += "gradients are those of its sum (--upstream gives another)"
         yield Note("upstream", text, graph.output)
-
-
-def accuracy_notes(
-    graph: Graph, point: Mapping[str, float], values: Sequence[float], digits: int = SHOWN
-) -> Iterator[Note]:
-    """Where cancellation has spoilt printed digits of the output: the gate that lost most of them,
-    found by the same pass with 30 digits from the same floats."""
-    from backtrace.algebra.digits import Digits  # with mpmath, which a check has loaded
-
-    if graph.gate_count > _MOST_COMPARED:
-        return
-    m = Digits(_MANY)
-    exact = graph.evaluate(m, {name: m.from_float(value) for name, value in point.items()})
-    lost = [_lost(value, true) for value, true in zip(values, exact, strict=True)]
-    output = graph.output
-    if _DOUBLE - lost[output] >= digits:
-        return
-    here, gate = output, graph.nodes[output].gate
-    while True:  # up to the gate whose inputs are still good
-        worst = max(graph.inputs_of[here], key=lost.__getitem__, default=None)
-        if worst is None or lost[worst] < lost[here] / 2:
-            break
-        here = worst
-    node = graph.nodes[here]
-    gate = node.gate
-    if gate is None:
-        return
-    applied = application(gate, [number(v, 17) for v in node.operand_values(values, m=FLOATS)])
-    how = "cancels" if gate.role is Role.DISTRIBUTOR else "magnifies what its input has lost"
-    right = max(0, math.floor(_DOUBLE - lost[output]))
-    whole = f"{right} right digit{'s' * (right != 1)}" if right else "no right digit"
-    true = number(float(exact[output]), digits + 2)
-    yield Note(
-        "accuracy",
-        f"{label(node)} #{here} loses {min(lost[here], _DOUBLE):.0f} of 16 digits: {applied} "
-        f"{how}; {graph.output_name} has {whole} (with {_MANY} digits it is {true})",
-        here,
-    )
-
-
-def _lost(value: float, true: Any) -> float:
-    """How many of a float's 16 digits are not right. (What underflows has no digits to lose.)"""
-    if not math.isfinite(value) or value == true or max(abs(value), abs(true)) < _TINY:
-        return 0.0
-    error = abs(true - value)
-    scale = abs(true) or error
-    return float(max(0.0, _DOUBLE + math.log10(float(error / scale) or 1e-300)))

@@ -170,10 +170,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
     fault = faults.forward_fault(graph, values, m)
     fault = fault or faults.backward_fault(graph, values, flow, asked, m)
     if fault is not None and m is FLOATS:
-        from backtrace import cures
-
-        tried = cures.cure(graph, point, asked, granularity.kink)
-        fault = fault._replace(cure=tried or fault.cure)
+        fault = _cured(fault, graph, point, asked, granularity.kink)
     subject = Subject(
         m,
         _readable(formula, granularity),
@@ -192,11 +189,6 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         remarks += notes.seed_note(graph, values)
     if fault is None:
         remarks += notes.healed_notes(graph, values, m)
-        if request.check and m is FLOATS:
-            remarks += notes.accuracy_notes(graph, point, values)
-    told = {note.kind for note in remarks}
-    if found and "accuracy" in told:  # it has said so of the output, and where
-        found.notes[:] = [n for n in found.notes if not n.text.startswith("the output loses")]
     wordings, words = _wordings(graph, given, request, [*values, *flow.upstreams], asked)
     remarks += [Note("exact", text) for text in words]
     return Trace(
@@ -219,6 +211,15 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         jacobians=_jacobians(graph, passed, request, asked),
         descent=_descent(graph, point, request, asked, values),
     )
+
+
+def _cured(
+    fault: Fault, graph: Graph, point: Mapping[str, Any], asked: Sequence[str], kink: str
+) -> Fault:
+    """The fault, with what was tried and helps."""
+    from backtrace import cures
+
+    return fault._replace(cure=cures.cure(graph, point, asked, kink) or fault.cure)
 
 
 def _jacobians(

@@ -45,6 +45,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
 
         return Findings(*cross_check_arrays(subject, budget), [])
     from backtrace.checks import numeric  # with mpmath, which only a check needs
+    from backtrace.checks.accuracy import accuracy_notes
     from backtrace.checks.judge import Judge
 
     at_kink = at_kinks(subject)
@@ -67,6 +68,8 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
         output = judge.verdict("", answers[""]._replace(backprop=subject.value))
+    if output.symbolic is None:  # nobody has looked at the output's digits
+        judge.notes += accuracy_notes(subject, budget.slope_seconds)
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     return Findings(checks, output, judge.notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from backtrace.checks import culprit
+from backtrace.checks.accuracy import accuracy_notes
 from backtrace.checks.numeric import TOLERANCE, Measured
 from backtrace.checks.rounding import uncertainty
 from backtrace.checks.subject import Budget, Subject
@@ -89,6 +90,10 @@ class Judge:
         return check._replace(verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
     def _note_rounding(self, name: str, backprop: float, witness: float) -> None:
+        found = [] if name else accuracy_notes(self.subject, self.budget.slope_seconds)
+        if found:  # they say of the output what was lost, and where
+            self.notes += found
+            return
         what = f"the gradient of {name}" if name else "the output"
         self.notes.append(
             Note(
