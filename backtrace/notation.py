@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 DIGITS = 4
@@ -101,3 +103,17 @@ def plain(value: float) -> float | int | str | None:
             return None
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
+
+
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def json_text(
+    value: Any, indent: int | None = None, default: Callable[[Any], Any] | None = None
+) -> str:
+    """`value` as JSON, letters as they are; what a terminal would obey is written as an escape, so
+    that nothing is lost and nothing is hidden."""
+    import json  # where it is used: most commands do not write it
+
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=default)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -144,7 +144,7 @@ def test_published_cases(theirs: Any) -> None:
 @pytest.mark.parametrize("theirs", [torch_gradients, jax_gradients])
 def test_random_formulas(theirs: Any) -> None:
     chance, compared = random.Random(1), 0
-    for k in range(_RANDOM if theirs is torch_gradients else _RANDOM // 10):
+    for k in range(_RANDOM):
         formula = f"{random_formula(chance, 4)} + 0*x*y*z"
         point = {name: chance.uniform(-2, 2) for name in "xyz"}
         compared += agree(formula, point, theirs)

@@ -1,21 +1,20 @@
 """Noise of every kind goes in; a result or one clear error comes out, soon, with no traceback and
-no control character. The short run is seeded; `pytest -m slow` looks for longer."""
+no control character. The short run is seeded; `pytest -m slow` looks for longer, and
+`python -m tests.benchmarks.fuzz` for as long as it is let, led by what it has seen."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import backtrace
-from backtrace.cli import run
-from backtrace.errors import BacktraceError
-from backtrace.many.columns import opened
+from tests import fuzzing
 from tests.conftest import DATA
+from tests.fuzzing import BETWEEN
 
 WORDS = (
     *("x", "y", "w0", "e", "pi", "α", "max", "exp", "log", "where", "sum", "softmax", "norm", "T"),
@@ -68,72 +67,37 @@ OPTIONS = st.sampled_from(
         *("--compare", "--paths", "--forward", "--step", "0.1", "--steps", "3", "--", "-", "-o"),
     ]
 )
-CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f‪-‮⁦-⁩]")
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
 SHORT = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=QUIET)
 LONG = settings(max_examples=4000, deadline=None, suppress_health_check=QUIET)
 
 
-def calm(error: BacktraceError) -> None:
-    assert not CONTROLS.search(str(error))
-
-
-def trace_of(formula: str, values: list[str]) -> None:
-    point = dict(zip(("x", "y", "w0"), values, strict=False))
-    began = time.perf_counter()
-    try:
-        trace = backtrace.trace(formula, point, check=False)
-        text = trace.show("table") + trace.to_json()
-        assert backtrace.Trace.from_json(trace.to_json()).to_json() == trace.to_json()
-    except BacktraceError as error:
-        text = str(error)
-    assert time.perf_counter() - began < 5
-    assert not CONTROLS.search(text.replace("\t", " "))
-
-
-def command(formula: str, words: list[str], values: list[str], capsys: object) -> None:
-    assume(formula != "-")  # it would wait for standard input
-    names = [f"{name}={value}" for name, value in zip("xy", values, strict=False)]
-    status = run([formula, *names, *[w for w in words if w != "-"]])
-    shown = capsys.readouterr()
-    assert status in (0, 1, 2)
-    assert "Traceback" not in shown.err
-    assert not CONTROLS.search(shown.err.replace("\r", ""))
-    assert (status == 2) == shown.err.startswith("error: ") or status == 1
+def joined(*parts: object) -> str:
+    """As tests/fuzzing.py takes the parts of a text."""
+    return BETWEEN.join(map(str, parts))
 
 
 @SHORT
 @given(FORMULAS, st.lists(VALUES, max_size=3))
 def test_formulas_and_values(formula: str, values: list[str]) -> None:
-    trace_of(formula, values)
+    fuzzing.formula(joined(formula, *values))
 
 
 @SHORT
-@given(formula=FORMULAS, words=st.lists(OPTIONS, max_size=4), values=st.lists(VALUES, max_size=2))
-def test_command_lines(
-    formula: str,
-    words: list[str],
-    values: list[str],
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path_factory.mktemp("fuzz"))
-    command(formula, ["--no-check", *words], values, capsys)
+@given(FORMULAS, st.lists(OPTIONS, max_size=4), st.lists(VALUES, max_size=2))
+def test_command_lines(formula: str, options: list[str], values: list[str]) -> None:
+    command(formula, options, values)
+
+
+def command(formula: str, options: list[str], values: list[str]) -> None:
+    given = [f"{name}={value}" for name, value in zip("xy", values, strict=False)]
+    fuzzing.command(joined(formula, *given, *options))
 
 
 @SHORT
 @given(st.binary(max_size=300) | st.text("0123456789,.x\n\"' e-+nan", max_size=200).map(str.encode))
 def test_points(data: bytes) -> None:
-    import io
-
-    for head, suffix in ((b"x,y\n", ".csv"), (b"", ".jsonl"), (b"", ".npz"), (b"", "")):
-        try:
-            source = opened(io.BytesIO(head + data), suffix, ["x", "y"], lambda _: None)
-            for piece in map(source.read, source.chunks):
-                assert len(piece.columns["x"]) == len(piece.lines)
-        except BacktraceError as error:
-            calm(error)
+    fuzzing.points_of(data)
 
 
 def saved() -> str:
@@ -161,46 +125,47 @@ JUNK = st.sampled_from(
 @SHORT
 @given(st.integers(0, 10_000), JUNK)
 def test_saved_traces(place: int, put: object) -> None:
-    try:
-        trace = backtrace.Trace.from_json(changed(saved(), place, put))
-        for format in ("table", "tree", "svg", "html", "latex"):
-            trace.show(format)
-    except BacktraceError as error:
-        calm(error)
+    fuzzing.saved(changed(saved(), place, put))
 
 
 @SHORT
-@given(FORMULAS, FORMULAS)
-def test_answers(formula: str, answer: str) -> None:
-    try:
-        backtrace.check("(x+y)*z", {"x": -2, "y": 5, "z": -4}, {"dx": answer, "dy": formula})
-    except BacktraceError as error:
-        calm(error)
+@given(st.lists(FORMULAS, max_size=4))
+def test_answers(answers: list[str]) -> None:
+    fuzzing.answers(joined(*answers))
 
 
 @pytest.mark.slow
 @LONG
 @given(FORMULAS, st.lists(VALUES, max_size=3))
 def test_formulas_and_values_for_longer(formula: str, values: list[str]) -> None:
-    trace_of(formula, values)
+    fuzzing.formula(joined(formula, *values))
 
 
 @pytest.mark.slow
 @LONG
-@given(formula=FORMULAS, words=st.lists(OPTIONS, max_size=5), values=st.lists(VALUES, max_size=2))
-def test_command_lines_for_longer(
-    formula: str,
-    words: list[str],
-    values: list[str],
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path_factory.mktemp("fuzz"))
-    command(formula, ["--no-check", *words], values, capsys)
+@given(FORMULAS, st.lists(OPTIONS, max_size=5), st.lists(VALUES, max_size=2))
+def test_command_lines_for_longer(formula: str, options: list[str], values: list[str]) -> None:
+    command(formula, options, values)
 
 
-def test_what_fuzzing_has_found() -> None:
-    """A small corpus of what once went wrong."""
-    for case in json.loads((DATA / "fuzz.json").read_text("utf-8")):
-        trace_of(case["formula"], case["values"])
+def test_the_corpus() -> None:
+    """What coverage-guided fuzzing kept: the short texts that between them see most of the code."""
+    corpus = json.loads((DATA / "fuzz.json").read_text("utf-8"))
+    assert {door for door, _ in corpus} == set(fuzzing.DOORS)
+    for door, text in corpus:
+        began = time.process_time()
+        fuzzing.DOORS[door](text)
+        assert time.process_time() - began < 5, (door, text)
+
+
+def test_a_door_lets_no_fault_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doors can fail: a traceback, a control character, an exit status that is none."""
+    monkeypatch.setattr(fuzzing, "run", lambda words: print("\x9b") or 0)
+    with pytest.raises(AssertionError):
+        fuzzing.command("x")
+    monkeypatch.setattr(fuzzing, "run", lambda words: 7)
+    with pytest.raises(AssertionError):
+        fuzzing.command("x")
+    monkeypatch.setattr(backtrace.Trace, "show", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        fuzzing.formula(joined("x", 1))

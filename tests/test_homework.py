@@ -513,3 +513,13 @@ def test_an_answer_that_is_no_finite_number_is_wrong_and_quiet(answer: str) -> N
     """Found by fuzzing: a warning of NumPy's stood on standard error."""
     checked = check("(x+y)*z", {"x": -2, "y": 5, "z": -4}, {"dx": answer})
     assert [verdict.verdict for verdict in checked.verdicts] == ["wrong"]
+
+
+def test_json_hides_nothing_and_loses_nothing(backtrace_command: Command) -> None:
+    """A seed with a control character and one that turns the direction of writing: escapes in the
+    JSON, and itself again when it is read. (Found by fuzzing.)"""
+    seed = "a\x7f\x9b\u202eé"
+    shown = backtrace_command("exercise", "--seed", seed, "--format", "json")
+    assert shown.status == 0
+    assert '"a\\u007f\\u009b\\u202eé"' in shown.out
+    assert json.loads(shown.out)["seed"] == seed

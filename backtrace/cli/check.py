@@ -126,14 +126,13 @@ def _text(report: Report, format: str, view: View, level: int) -> str:
 
 
 def _suggested(formula: str, given: Any, seed: int, format: str) -> str:
-    import json
-
     from backtrace.formula.point import shapes
     from backtrace.homework import points
+    from backtrace.notation import json_text
 
     found, own = points.suggest(formula, shapes(given), seed, given)
     if format == "json":
-        return json.dumps(points.as_object(formula, found, own), ensure_ascii=False) + "\n"
+        return json_text(points.as_object(formula, found, own)) + "\n"
     return "\n".join(points.sentences(found, own)) + "\n"
 
 

@@ -6,7 +6,6 @@ The same seed gives the same exercise, so a student's name can be the seed.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.gates import GATES, Gate
 from backtrace.homework.points import suggest, words
-from backtrace.notation import number, plain
+from backtrace.notation import json_text, number, plain
 from backtrace.render import View, draw
 from backtrace.suggestions import near_misses
 from backtrace.tracer import Trace, trace
@@ -183,7 +182,7 @@ def sheet(made: Exercise, format: str, view: View, with_key: bool) -> str:
     """The exercise as text: the trace with blanks and how to check what is written there, or (with
     the key) the trace itself. `toml` is the problem for an assignment."""
     if format == "json":
-        return json.dumps(as_object(made), ensure_ascii=False, indent=2) + "\n"
+        return json_text(as_object(made), indent=2) + "\n"
     if format == "toml":
         return _as_problem(made)
     shown = made.trace if with_key else blanked(made.trace, "all")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ from rich.cells import cell_len, set_cell_size
 from backtrace.errors import UsageError
 from backtrace.homework.assignment import Assignment
 from backtrace.homework.grading import Mark, Part, Row, Slip
-from backtrace.notation import number, plain
+from backtrace.notation import json_text, number, plain
 from backtrace.render import View
 
 SCHEMA = "backtrace.grade/1"
@@ -143,10 +142,10 @@ def _is_number(text: str) -> bool:
 def as_json(assignment: Assignment, rows: Iterable[Row], _: View) -> Iterator[str]:
     """One object; a row to a line."""
     head = {"schema": SCHEMA, "title": assignment.title, "worth": plain(assignment.worth)}
-    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "submissions": ['
+    yield json_text(head)[:-1] + ', "submissions": ['
     separator = "\n"
     for row in rows:
-        yield separator + json.dumps(row_object(row), ensure_ascii=False)
+        yield separator + json_text(row_object(row))
         separator = ",\n"
     yield "\n]}\n"
 
@@ -209,7 +208,7 @@ def results(score: Any, said: list[str], tests: list[dict[str, Any]]) -> str:
         "visibility": "visible",
         "tests": tests,
     }
-    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+    return json_text(found, indent=2) + "\n"
 
 
 def _gradescope_test(part: Part, mark: Mark, place: str) -> dict[str, Any]:
@@ -243,7 +242,7 @@ def summary_text(
     """Which slip, how often, where: `14x fork-lost at y`."""
     students, points, slips = found
     if format == "json":
-        return json.dumps(_summary_object(assignment, found), ensure_ascii=False, indent=2) + "\n"
+        return json_text(_summary_object(assignment, found), indent=2) + "\n"
     if format == "csv":
         lines = [["count", "problem", "at", "mistake"]]
         lines += [[str(s.count), s.problem, s.at, s.code] for s in slips]

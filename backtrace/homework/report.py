@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.table import Table
@@ -18,7 +17,7 @@ from backtrace.gates.shapes import say as say_shape
 from backtrace.homework.checking import Report
 from backtrace.homework.diagnosis import SHOWN, sentence
 from backtrace.homework.verdicts import OK, ROUNDED, SIGN, WRONG, Verdict
-from backtrace.notation import plain, plain_list
+from backtrace.notation import json_text, plain, plain_list
 from backtrace.record import Edge
 from backtrace.render import View
 from backtrace.render._rules import product_text, rule_of
@@ -167,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 
 def as_json(report: Report, level: int) -> str:
-    return json.dumps(as_object(report, level), ensure_ascii=False, indent=2) + "\n"
+    return json_text(as_object(report, level), indent=2) + "\n"
 
 
 def markdown(report: Report, view: View, level: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.many.columns import Piece
+from backtrace.notation import json_text
 
 FORMATS = ("csv", "jsonl", "npz")
 
@@ -49,13 +49,13 @@ def _csv(columns: list[list[float]], piece: Piece) -> str:
 
 def _jsonl(columns: list[list[float]], piece: Piece, names: Sequence[str]) -> str:
     """{"line": 2, "value": -12.0, "gradients": {"x": -4.0}}, numbers as in the trace's JSON."""
-    by = [json.dumps(name.partition("/d")[2], ensure_ascii=False) for name in names[1:]]
+    by = [json_text(name.partition("/d")[2]) for name in names[1:]]
     shown = [list(map(_number, column)) for column in columns]
     wrong = dict(piece.bad)
     lines = []
     for line, value, *slopes in zip(piece.lines.tolist(), *shown, strict=True):
         if line in wrong:
-            lines.append(json.dumps({"line": line, "error": wrong[line]}, ensure_ascii=False))
+            lines.append(json_text({"line": line, "error": wrong[line]}))
             continue
         gradients = ", ".join(map("{}: {}".format, by, slopes))
         lines.append(f'{{"line": {line}, "value": {value}, "gradients": {{{gradients}}}}}')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from html import escape
@@ -13,7 +12,7 @@ from typing import Any
 
 from backtrace.entries import Value, shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import Blank
+from backtrace.notation import Blank, json_text
 from backtrace.record import Edge, Record
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
 from backtrace.render._rules import local_text, rule_with_shapes
@@ -51,7 +50,7 @@ def render(record: Record, view: View) -> str:
     styles = [style, *re.findall(r"<style>(.*?)</style>", picture, re.DOTALL)]
     title = escape(title_of(record, view))
     has_steps = record.has_point and record.graph.gate_count > 0
-    data = json.dumps(steps.data(), ensure_ascii=False).replace("<", "\\u003c")
+    data = json_text(steps.data()).replace("<", "\\u003c")
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.entries import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import Blank, plain, plain_list
+from backtrace.notation import Blank, json_text, plain, plain_list
 from backtrace.record import Check, Edge, Fault, Record
 from backtrace.render._rules import repeated, rule_of
 from backtrace.render._sections import objects
@@ -186,7 +186,7 @@ def writer(store: Store | None = None) -> Callable[[Any], str]:
             return {"npz": store.key(array), "shape": list(array.shape)}
         return plain_list(array)
 
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=written).encode
+    return functools.partial(json_text, default=written)
 
 
 class Store:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from html import escape
 
 from backtrace.entries import Value
 from backtrace.formula.printer import label
+from backtrace.notation import json_text
 from backtrace.record import Record
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
@@ -29,7 +29,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def render(record: Record, view: View) -> str:
     lines = [
         "---",
-        f"title: {json.dumps(_title(record, view), ensure_ascii=False)}",
+        f"title: {json_text(_title(record, view))}",
         "config:",
         "  themeVariables:",
         f'    edgeLabelBackground: "{LIGHT.ground}"',
