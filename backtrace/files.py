@@ -1,13 +1,62 @@
-"""Writing a file whole or not at all."""
+"""Files: read as one moment left them, written whole or not at all."""
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from backtrace.errors import UsageError
+
+
+class Changed(OSError):
+    """A file was written to while it was read: what was read may be of neither state."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "it changed while it was read; run this again")
+
+
+class InputFile(io.BufferedReader):
+    """A file's bytes. Every read raises Changed once the file is no longer as it was when it was
+    opened (its size, its time); pipes and devices have no such state. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._watched = _Watched(path)
+        super().__init__(self._watched, _BUFFER)
+
+    def check(self) -> None:
+        """For what is read behind Python's back, as NumPy does. Raises Changed."""
+        self._watched.check()
+
+
+_BUFFER = 1 << 17
+
+
+class _Watched(io.FileIO):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._before = self._state()
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = super().readinto(buffer)
+        self.check()
+        return count
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        self.check()
+        return data
+
+    def check(self) -> None:
+        if self._state() != self._before:
+            raise Changed
+
+    def _state(self) -> tuple[int, int] | None:
+        status = os.fstat(self.fileno())
+        return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def write(path: str, text: str | bytes) -> None:
@@ -36,6 +85,8 @@ def write_pieces(path: str, pieces: Iterable[str | bytes]) -> None:
         except BaseException:
             os.unlink(beside)
             raise
+    except Changed:  # what the pieces are made from
+        raise
     except OSError as error:
         raise UsageError(f"cannot write '{path}': {error.strerror or error}") from None
 

@@ -3,6 +3,7 @@ inputs. Outputs are whole or absent; every end is one of the exit statuses that 
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
@@ -10,7 +11,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+
+import backtrace
+from backtrace.errors import BacktraceError
+from backtrace.files import Changed, InputFile, _Watched, write_pieces
+from backtrace.homework.submissions import read_submissions
 
 PYTHON = [sys.executable, "-m", "backtrace"]
 POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
@@ -155,3 +162,71 @@ def test_fifty_megabytes_of_formula(tmp_path: pathlib.Path) -> None:
         [*PYTHON, "--file", str(tmp_path / "wide.txt"), "x=1", "--json"], capture_output=True
     )
     assert ended.returncode == 0
+
+
+def test_an_input_that_grows_while_it_is_read(tmp_path: pathlib.Path) -> None:
+    """The results appended to the points they are made of would never end."""
+    path = tmp_path / "points.csv"
+    path.write_text("x,y\n" + "1,2\n" * 400_000)
+    with path.open("ab") as end:
+        words = ["x*y", "--points", str(path), "--format", "csv"]
+        ended = subprocess.run([*PYTHON, *words], stdout=end, stderr=subprocess.PIPE, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.decode() == (
+        f"error: cannot read '{path}': it changed while it was read; run this again\n"
+    )
+
+
+def test_no_result_of_an_input_that_changes(tmp_path: pathlib.Path) -> None:
+    """Neither shorter nor longer nor other: what was written beside the output is taken away."""
+    for change in (b"", b"1\n" * 400_000, b"2\n" * 300_000):
+        source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+        source.write_bytes(b"1\n" * 300_000)
+        os.utime(source, (1, 1))
+        with InputFile(str(source)) as file:
+            pieces = iter(lambda: file.read(1000), b"")
+            next(pieces)
+            source.write_bytes(change)
+            with pytest.raises(Changed):
+                write_pieces(str(target), pieces)
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.csv", "x.json"])
+def test_a_value_from_a_file_that_changes(
+    name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    rows = np.arange(60_000.0).reshape(20_000, 3)
+    if name == "x.npy":
+        np.save(path, rows)
+    elif name == "x.csv":
+        np.savetxt(path, rows, delimiter=",")
+    else:
+        path.write_text(json.dumps(rows.tolist()))
+    assert backtrace.trace("sum(x)", {"x": f"@{path}"}, check=False).value == rows.sum()
+    states = iter(range(10**6))
+    monkeypatch.setattr(_Watched, "_state", lambda _: next(states))  # never twice the same
+    with pytest.raises(BacktraceError, match="it changed while it was read; run this again"):
+        backtrace.trace("sum(x)", {"x": f"@{path}"}, check=False)
+
+
+def test_submissions_that_change(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No grade is given for what nobody may have written."""
+    answers = tmp_path / "class.csv"
+    answers.write_text("student,problem,answers\nada,p,dx=3 dy=2\n")
+    assert list(read_submissions([str(answers)]))[0].student == "ada"
+    states = iter(range(10**6))
+    monkeypatch.setattr(_Watched, "_state", lambda _: next(states))
+    with pytest.raises(BacktraceError, match="class.csv': it changed while it was read"):
+        list(read_submissions([str(answers)]))
+
+
+def test_a_pipe_has_no_state_to_change() -> None:
+    ended = subprocess.run(
+        [*PYTHON, "x*y", "--points", "/dev/stdin", "--format", "csv"],
+        input=b"x,y\n2,3\n",
+        capture_output=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout.splitlines()[1]) == (0, b"6.0,3.0,2.0")

@@ -12,6 +12,7 @@ from backtrace.cli.options import Destination, PointsAsked
 from backtrace.cli.output import complain
 from backtrace.cli.progress import reading
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.files import Changed, InputFile, write_pieces
 from backtrace.record import Granularity
 
 
@@ -37,8 +38,6 @@ def trace_points(
     with _opened(asked.points or "") as file, reading([asked.points or ""], "points") as count:
         results = run.results(opened(*file, run.free, count), asked.jobs)
         if destination.output is not None:
-            from backtrace.files import write_pieces
-
             write_pieces(destination.output, results)
         else:
             _to_stdout(results, format)
@@ -78,11 +77,14 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
         yield sys.stdin.buffer, ""
         return
     try:
-        file = open(path, "rb")  # noqa: SIM115 - closed below
+        file = InputFile(path)
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
-    with file:
-        yield file, os.path.splitext(path)[1].lower()
+    try:
+        with file:
+            yield file, os.path.splitext(path)[1].lower()
+    except Changed as error:
+        raise UsageError(f"cannot read '{path}': {error.strerror}") from None
 
 
 def _to_stdout(results: Iterator[bytes], format: str) -> None:

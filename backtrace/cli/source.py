@@ -6,6 +6,7 @@ import sys
 from typing import BinaryIO
 
 from backtrace.errors import FormulaError, UsageError
+from backtrace.files import InputFile
 
 MOST_BYTES = 64 * 1024 * 1024
 
@@ -28,7 +29,7 @@ def read_file(path: str) -> str:
     if path == "-":
         return _decode(_read(sys.stdin.buffer), "standard input")
     try:
-        with open(path, "rb") as file:
+        with InputFile(path) as file:
             return _decode(_read(file), path)
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None

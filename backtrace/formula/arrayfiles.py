@@ -7,6 +7,7 @@ number of axes; pickled objects in it are refused, because loading them would ru
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import stat
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.errors import BacktraceError
+from backtrace.files import InputFile
 from backtrace.gates.shapes import MOST_AXES
 
 
@@ -43,7 +45,8 @@ def read_array(path: str) -> Any:
         if status.st_size > _MOST_BYTES:
             hint = "numpy.save makes a .npy, which is read as it is"
             raise Unreadable(f"'{path}' is larger than {_MOST_BYTES >> 20} MB", hint=hint)
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with InputFile(path) as data:
+            file = io.TextIOWrapper(data, encoding="utf-8-sig", newline="")
             if suffix == ".json":
                 return as_array(_from_json(file.read(), path), f"'{path}'")
             rows = csv.reader(file) if suffix == ".csv" else (line.split() for line in file)
@@ -87,11 +90,14 @@ def as_array(value: Any, what: str) -> Any:
 
 
 def _from_npy(path: str) -> Any:
-    with open(path, "rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise Unreadable(f"'{path}' is no .npy file", hint="numpy.save makes one")
     try:
-        loaded = np.load(path, allow_pickle=False)
+        with InputFile(path) as file:
+            if file.peek(6)[:6] != b"\x93NUMPY":
+                raise Unreadable(f"'{path}' is no .npy file", hint="numpy.save makes one")
+            loaded = np.load(file, allow_pickle=False)
+            file.check()  # NumPy reads the numbers behind Python's back
+    except (OSError, Unreadable):
+        raise
     except MemoryError:
         raise Unreadable(f"'{path}' does not fit in memory") from None
     except Exception as error:  # a damaged header raises whatever Python's parser does

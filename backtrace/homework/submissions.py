@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backtrace.errors import UsageError, visible
+from backtrace.files import Changed, InputFile
 from backtrace.homework.answers import once
 
 LONGEST_LINE = 1_000_000
@@ -83,6 +84,8 @@ def read_submissions(
                 yield from _grouped(_csv_rows(path, tick))
             else:
                 yield from _json_file(path, tick)
+        except Changed as error:  # whose answers these are can no longer be told
+            raise UsageError(f"cannot read '{path}': {error.strerror}") from None
         except OSError as error:
             yield Submission(_stem(path), path, reasons=(f"unreadable: {error.strerror or error}",))
 
@@ -92,7 +95,7 @@ def _stem(path: str) -> str:
 
 
 def _json_file(path: str, tick: Callable[[int], None]) -> Iterator[Submission]:
-    with open(path, "rb") as file:
+    with InputFile(path) as file:
         data = file.read(LARGEST_FILE + 1)
     tick(len(data))
     try:
@@ -169,7 +172,7 @@ def _name(student: Any, default: str) -> str:
 
 def _lines(path: str, tick: Callable[[int], None]) -> Iterator[tuple[str, str, str]]:
     """(where, the line, what is wrong with it) for every line that is not empty."""
-    with open(path, "rb") as file:
+    with InputFile(path) as file:
         number = 0
         while data := file.readline(LONGEST_LINE):
             number += 1

@@ -1,14 +1,14 @@
 """Mutation testing: rules, precedence, both loops and the algebras are altered in turn, and it is
 seen whether the runtime cross-check says so.
 
-    python -m tests.benchmarks.mutants [HOW MANY] [SEED]    all, or so many drawn
-
-With --suite the tests are run on those of which the check says nothing.
+    python -m tests.benchmarks.mutants [HOW MANY] [SEED]            all, or so many drawn
+    python -m tests.benchmarks.mutants --suite [HOW MANY] [SEED]    and then the tests
 
 Every mutant has a process of its own, forked where NumPy and SymPy are loaded and backtrace is not.
 It traces some 1,600 formulas without a check. Where no number changes (in a message, at a kink, in
-a rule that is not reached) the check has nothing to find. Where one does, some of these formulas are
-traced with the check: an error, a fault or a disagreement is a catch; what is missed is printed.
+a rule that is not reached) the check has nothing to find. Where one does, some of these formulas
+are traced with the check: an error, a fault or a disagreement is a catch; what is missed is
+printed. With --suite the tests are run on those of which the check says nothing.
 """
 
 from __future__ import annotations
