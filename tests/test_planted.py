@@ -82,6 +82,36 @@ def test_a_wrong_forward_is_caught(gate: Gate, monkeypatch: pytest.MonkeyPatch) 
     assert not _traced(gate, points(gate, count=1)[0]).ok
 
 
+NOT_TAKEN, BESIDE = "where(t < 0, {}, t)", "1e12 + {}"
+
+
+@pytest.mark.parametrize(
+    ("gate", "around"),
+    [
+        *((g, BESIDE) for g in GATES.values() if not g.is_of_arrays),
+        *(
+            (g, NOT_TAKEN)
+            for g in GATES.values()
+            if not g.is_of_arrays and g.name not in ("where", "less")
+        ),
+    ],
+)
+def test_a_wrong_value_that_nothing_hears_of_is_caught(
+    gate: Gate, around: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a branch that is not taken, or beside a number a million million times as large: it
+    changes neither the output nor a gradient, and is printed."""
+    point = points(gate, count=1)[0] | ({"t": 1.0} if around == NOT_TAKEN else {})
+    formula = around.format(usage(gate))
+    assert backtrace.trace(formula, point).ok
+    wrong = replace(gate, forward=lambda m, *x: 1 - gate.forward(m, *x))
+    monkeypatch.setitem(GATES, gate.name, wrong)
+    trace = backtrace.trace(formula, point)
+    assert not trace.ok
+    guilty = {c.gate for c in trace.disagreements.values()}
+    assert {trace.graph.nodes[index].gate.name for index in guilty} == {gate.name}
+
+
 @pytest.mark.parametrize(
     ("operator", "binding", "formula"),
     [

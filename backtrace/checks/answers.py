@@ -24,4 +24,9 @@ def fetched(
     try:
         return fetch()
     except TimeoutError:
-        return dict.fromkeys(("", *names), Answer(reason=f"SymPy needs more than {seconds:g} s"))
+        return unanswered(names, seconds)
+
+
+def unanswered(names: Sequence[str], seconds: float) -> dict[str, Answer]:
+    """What SymPy has said when it did not come to an end."""
+    return dict.fromkeys(("", *names), Answer(reason=f"SymPy needs more than {seconds:g} s"))

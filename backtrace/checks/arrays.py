@@ -13,11 +13,11 @@ import numpy as np
 from backtrace import aside
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.checks.answers import fetched
-from backtrace.checks.arrayslopes import MARGIN, TOLERANCE, ULP, Measured, Prober, wrong_gate
+from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.standin import describe, stand_in
-from backtrace.checks.subject import Budget, Subject
+from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.engine.arrays import flow
 from backtrace.formula.printer import label
 from backtrace.gates import Gate

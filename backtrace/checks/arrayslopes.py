@@ -19,11 +19,10 @@ from backtrace.algebra.arrays import ARRAYS
 from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.checks import numeric
-from backtrace.checks.subject import Budget, Subject
+from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
 
-TOLERANCE = 1e-9
 ULP = 2.0**-52
 MARGIN = 64.0
 _DIRECTIONS = 2

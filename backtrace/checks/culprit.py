@@ -6,8 +6,8 @@ import math
 import time
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks import numeric
-from backtrace.checks.subject import Subject
+from backtrace.checks import alone, numeric
+from backtrace.checks.subject import TOLERANCE, Subject
 from backtrace.gates import Gate
 
 _ULP = 2.0**-52
@@ -60,31 +60,20 @@ def _reach(gate: Gate, k: int, value: float, operands: list[float]) -> float:
 
 
 def wrong_value(subject: Subject, seconds: float) -> int | None:
-    """The first gate whose value is not what SymPy makes of its formula; None when each is.
-    Raises NotFound."""
+    """The first gate whose value is not what its formula gives; None when each is. Raises
+    NotFound."""
     end = time.monotonic() + seconds
     for index, node, gate in subject.graph.gates():
-        if gate.is_comparison or gate.name == "where" or gate.is_own:
-            continue  # conditions are no numbers to SymPy; an own gate's inner gates are not here
+        if gate.is_own:
+            continue  # its inner gates are not here
         if time.monotonic() > end:
             raise NotFound
-        operands = node.operand_values(subject.values, FLOATS)
-        expected = _by_formula(gate, operands, seconds)
-        value = subject.values[index]
-        if expected is not None and _differ(expected, value, _MARGIN * _ULP):
+        applied = alone.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
+        [expected] = alone.values([applied], seconds)
+        if alone.differs(subject.values[index], expected):
             return index
     return None
 
 
-def _by_formula(gate: Gate, operands: list[float], seconds: float) -> float | None:
-    from backtrace.checks.symbolic import ask
-
-    names = [f"x{k}" for k in range(len(operands))] if gate.variadic else list(gate.parameters)
-    text = f"{gate.name}({', '.join(names)})" if gate.variadic else gate.formula
-    answers = ask(text, names, dict(zip(names, operands, strict=True)), (), seconds)
-    value: float | None = answers[""].value
-    return value
-
-
 def _differ(a: float, b: float, reach: float) -> bool:
-    return not abs(a - b) <= max(numeric.TOLERANCE * max(abs(a), abs(b)), reach)
+    return not abs(a - b) <= max(TOLERANCE * max(abs(a), abs(b)), reach)

@@ -17,12 +17,9 @@ from dataclasses import dataclass
 from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import Budget, Subject
+from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
 from backtrace.notation import number
-
-TOLERANCE = 1e-9
-"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
 
 _STEP = -30  # the step is 1e-30 of what is moved
 _GUARD = 40  # digits beyond what the step and the smallest gradient need

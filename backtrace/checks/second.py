@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from backtrace.algebra import Value
 from backtrace.checks import numeric
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import Budget, Subject
+from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.checks.symbolic import second_derivatives
 from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, SecondDerivative
 
 MOST_VARIABLES = 12
-_TOLERANCE = 1e-9
 
 
 def hessian(subject: Subject, budget: Budget) -> list[SecondDerivative]:
@@ -44,7 +43,7 @@ def _entry(
     formula, symbolic = found
     verdict = SKIPPED
     if symbolic is not None and slope is not None:
-        close = abs(symbolic - slope) <= _TOLERANCE * max(abs(symbolic), abs(slope), 1e-12)
+        close = abs(symbolic - slope) <= TOLERANCE * max(abs(symbolic), abs(slope), 1e-12)
         verdict = AGREE if close else DISAGREE
     return SecondDerivative(*pair, formula, symbolic, slope, verdict)
 

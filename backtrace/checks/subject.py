@@ -11,6 +11,9 @@ from backtrace.algebra import Algebra
 from backtrace.engine import Backward
 from backtrace.graph import Graph
 
+TOLERANCE = 1e-9
+"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
+
 Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
 
@@ -19,9 +22,9 @@ class Budget(NamedTuple):
     """SymPy's share in gates, edges, seconds, and operations of the formula written out; how many
     nodes and edges the measured slopes may pass before they turn to random directions, and how many
     before they give up, and in how many seconds; up to what size each local gradient is measured on
-    its own, and for how many seconds a wrong gate is looked for. Of arrays: up to how many entries
-    and operations SymPy is asked, and how many numbers may be computed to measure every entry's
-    slope by itself."""
+    its own, for how many seconds a wrong gate is looked for, and for how many SymPy is asked about
+    gates alone. Of arrays: up to how many entries and operations SymPy is asked, and how many
+    numbers may be computed to measure every entry's slope by itself."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 2.0
@@ -35,6 +38,7 @@ class Budget(NamedTuple):
     symbolic_work: int = 30_000
     entry_work: int = 30_000
     culprit_seconds: float = 2.0
+    alone_seconds: float = 1.0
 
 
 @dataclass(frozen=True)

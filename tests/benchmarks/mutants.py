@@ -203,9 +203,24 @@ def cases(_: object) -> list[Case]:
         for fuse in (False, True):
             with contextlib.suppress(backtrace.BacktraceError):
                 trace = backtrace.trace(formula, point, check=False, fuse=fuse)
-                if trace.fault is None and not any(note.kind == "kink" for note in trace.notes):
+                if trace.fault is None and not _is_at_kink(trace):
                     found.append(Case(formula, point, fuse, numbers(trace)))
     return found
+
+
+def _is_at_kink(trace: Any) -> bool:
+    """Also where no gradient reaches it."""
+    from backtrace.algebra.floats import FLOATS
+
+    if any(note.kind == "kink" for note in trace.notes):
+        return True
+    if any(np.ndim(value) for value in trace.values):
+        return False
+    return any(
+        gate.kink
+        and gate.kink.at(FLOATS, trace.values[index], *node.operand_values(trace.values, FLOATS))
+        for index, node, gate in trace.graph.gates()
+    )
 
 
 _CASES: list[Case] = []
@@ -284,6 +299,8 @@ def main(count: int | None, seed: int, with_suite: bool) -> None:
             told[outcome.kind] += 1
             if outcome.kind.startswith("missed"):
                 print(f"{outcome.kind:<16}{outcome.words}   {outcome.example}", flush=True)
+            if sum(told.values()) % 100 == 0:
+                print(f"... {dict(told)}", flush=True)
             if outcome.kind not in ("loud", "caught"):
                 silent.append(outcome)
     print(dict(told))
