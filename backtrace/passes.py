@@ -10,8 +10,9 @@ from backtrace import engine
 from backtrace.algebra import Algebra
 from backtrace.algebra.floats import FLOATS
 from backtrace.engine import Backward
-from backtrace.entries import shape_of
-from backtrace.errors import UsageError
+from backtrace.entries import at, first_bad, is_finite, shape_of
+from backtrace.errors import UsageError, ValueGivenError
+from backtrace.formula.printer import spell_constant
 from backtrace.formula.shapes import is_of_numbers, with_shapes
 from backtrace.formula.values import memory
 from backtrace.gates.shapes import Shape, say, size
@@ -58,6 +59,21 @@ def constant_value(constant: Constant) -> Any:
 
     with quiet():
         return constant.value(ARRAYS)
+
+
+def refuse_bad_constants(graph: Graph) -> None:
+    """A constant that is not finite (9**9**9, 1/0) is a fault of the text, not of the point."""
+    for node in graph.nodes:
+        for constant in node.constants:
+            value = constant_value(constant)
+            if not is_finite(value):
+                bad = at(value, first_bad(value) or ())
+                raise ValueGivenError(
+                    f"the constant {spell_constant(constant).text} is {bad}",
+                    text=graph.text,
+                    span=constant.span,
+                    hint="it overflows a 64-bit float, divides by 0, or is not a real number",
+                )
 
 
 def _seed(upstream: Any, output: Shape) -> Any:

@@ -100,6 +100,10 @@ class Granularity(NamedTuple):
     gates: str = ""
     kink: str = CONVENTIONS[0]
 
+    def with_definitions(self, formula: str) -> str:
+        """The formula, after the definitions it may use."""
+        return f"{self.gates}\n{formula}" if self.gates else formula
+
 
 AS_WRITTEN = Granularity()
 

@@ -14,28 +14,23 @@ from typing import Any
 
 from backtrace import engine, faults, notes, passes, render
 from backtrace.algebra.floats import FLOATS
+from backtrace.besides import Besides
 from backtrace.checks.crosscheck import Budget, Findings, Subject, cross_check, skip_all
-from backtrace.entries import at, first_bad, is_finite, kept
+from backtrace.entries import is_finite, kept
 from backtrace.errors import UsageError, ValueGivenError
-from backtrace.formula.point import Given, match_point, read_mapping, shapes
-from backtrace.formula.printer import spell_constant
+from backtrace.formula.point import Given, known_variables, match_point, read_mapping, shapes
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 from backtrace.record import (
-    Descent,
     Fault,
     Granularity,
     Group,
-    Jacobian,
     Note,
     Record,
-    SecondDerivative,
-    Wording,
 )
 from backtrace.render import View
 from backtrace.request import Request
-from backtrace.suggestions import near_misses
 
 _MOST_DRAWN = 300  # nodes, in a notebook
 
@@ -163,7 +158,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         return _without_point(formula, graph, groups, request)
     point = match_point(graph, given)
     asked = _asked(graph, request.wrt)
-    _refuse_bad_constants(graph)
+    passes.refuse_bad_constants(graph)
 
     passed = passes.run(graph, point, request)
     m, values, flow = passed.m, passed.values, passed.flow
@@ -173,7 +168,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         fault = _cured(fault, graph, point, asked, granularity.kink)
     subject = Subject(
         m,
-        _readable(formula, granularity),
+        granularity.with_definitions(formula),
         graph,
         point,
         values,
@@ -189,7 +184,8 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         remarks += notes.seed_note(graph, values)
     if fault is None:
         remarks += notes.healed_notes(graph, values, m)
-    wordings, words = _wordings(graph, given, request, [*values, *flow.upstreams], asked)
+    beside = Besides(graph, given, request, asked)
+    wordings, words = beside.wordings([*values, *flow.upstreams])
     remarks += [Note("exact", text) for text in words]
     return Trace(
         formula=formula,
@@ -207,9 +203,9 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         granularity=granularity,
         groups=groups,
         wordings=tuple(wordings),
-        seconds=_seconds(subject, request) if fault is None else (),
-        jacobians=_jacobians(graph, passed, request, asked),
-        descent=_descent(graph, point, request, asked, values),
+        seconds=beside.seconds(subject) if fault is None else (),
+        jacobians=beside.jacobians(passed),
+        descent=beside.descent(point, values[graph.output]),
     )
 
 
@@ -220,35 +216,6 @@ def _cured(
     from backtrace import cures
 
     return fault._replace(cure=cures.cure(graph, point, asked, kink) or fault.cure)
-
-
-def _jacobians(
-    graph: Graph, passed: passes.Passes, request: Request, asked: Sequence[str]
-) -> tuple[Jacobian, ...]:
-    if not request.jacobian:
-        return ()
-    from backtrace.jacobians import jacobians  # with NumPy
-
-    return tuple(jacobians(graph, passed, asked))
-
-
-def _descent(
-    graph: Graph,
-    point: Mapping[str, Any],
-    request: Request,
-    asked: Sequence[str],
-    values: Sequence[Any],
-) -> Descent | None:
-    if request.rate is None:
-        return None
-    from backtrace.descent import descend
-
-    return descend(graph, point, asked, request, values[graph.output], request.tick)
-
-
-def _readable(formula: str, granularity: Granularity) -> str:
-    """What SymPy has to read: the formula, after the definitions it uses."""
-    return f"{granularity.gates}\n{formula}" if granularity.gates else formula
 
 
 def _without_point(
@@ -269,7 +236,8 @@ def _without_point(
         name = next(iter(graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
     asked = _asked(graph, request.wrt)
-    text = _readable(formula, request.granularity)
+    text = request.granularity.with_definitions(formula)
+    beside = Besides(graph, {}, request, asked)
     nothing = (math.nan,) * len(graph.nodes)
     edges = tuple((math.nan,) * len(sources) for sources in graph.inputs_of)
     return Trace(
@@ -287,96 +255,15 @@ def _without_point(
         fault=None,
         granularity=request.granularity,
         groups=groups,
-        wordings=(_as_formulas(graph, {}, request, asked),),
-        seconds=_seconds(
-            Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward),
-            request,
+        wordings=(beside.as_formulas(),),
+        seconds=beside.seconds(
+            Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward)
         ),
     )
 
 
-def _wordings(
-    graph: Graph,
-    given: Mapping[str, Given],
-    request: Request,
-    floats: Sequence[float],
-    asked: Sequence[str],
-) -> tuple[list[Wording], list[str]]:
-    """The trace in the other words that were asked for; and what is to be said of that."""
-    if not (request.symbolic or request.exact or request.precision is not None):
-        return [], []
-    from backtrace import wording
-
-    written = {name: value.written for name, value in given.items()}
-    kink = request.granularity.kink
-    found: list[Wording] = []
-    remarks: list[str] = []
-    if request.symbolic:
-        found.append(_as_formulas(graph, given, request, asked))
-    if request.exact:
-        exact, words = wording.exactly(graph, written, floats, kink)
-        found += [exact] if exact else []
-        remarks.append(words)
-    if request.precision is not None:
-        found.append(wording.with_digits(graph, written, request.precision, kink))
-    return found, remarks
-
-
-def _seconds(subject: Subject, request: Request) -> tuple[SecondDerivative, ...]:
-    if request.order == 1:
-        return ()
-    from backtrace.checks.second import hessian
-
-    return tuple(hessian(subject, request.budget))
-
-
-def _as_formulas(
-    graph: Graph, given: Mapping[str, Given], request: Request, asked: Sequence[str]
-) -> Wording:
-    from backtrace import wording
-
-    formulas = wording.as_formulas(graph, request.granularity.kink)
-    if not request.check or graph.gate_count > request.budget.symbolic_gates:
-        return formulas
-    seconds = request.budget.symbolic_seconds
-    text = _readable(graph.text, request.granularity)
-    simpler = wording.simplified(text, given.keys(), asked, seconds)
-    return formulas._replace(simplified=tuple(simpler.items()))
-
-
 def _asked(graph: Graph, wrt: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(graph.inputs) if wrt is None else known_variables(graph, wrt)
-
-
-def known_variables(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
-    """The names, each once, if all are variables of the graph. Raises UsageError."""
-    for name in names:
-        if name not in graph.inputs:
-            if not isinstance(name, str) or not name:
-                raise UsageError("a variable's name is missing", hint="x or x,y")
-            near = near_misses(name, list(graph.inputs))
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
-            raise UsageError(f"the formula has no variable '{name}'", hint=hint)
-    return tuple(dict.fromkeys(names))
-
-
-def _refuse_bad_constants(graph: Graph) -> None:
-    """A constant that is not finite (9**9**9, 1/0) is a fault of the text, not of the point."""
-    for node in graph.nodes:
-        for constant in node.constants:
-            value = passes.constant_value(constant)
-            if not is_finite(value):
-                raise ValueGivenError(
-                    f"the constant {spell_constant(constant).text} is {_bad_entry(value)}",
-                    text=graph.text,
-                    span=constant.span,
-                    hint="it overflows a 64-bit float, divides by 0, or is not a real number",
-                )
-
-
-def _bad_entry(value: Any) -> float:
-    """What is not finite in a constant."""
-    return at(value, first_bad(value) or ())
 
 
 def _check(subject: Subject, fault: Fault | None, budget: Budget) -> Findings:

@@ -26,6 +26,7 @@ FLOORS = [
     {"faults", "cures", "notes", "catalogue", "saved", "wording", "request", "blanks"},
     {"passes"},
     {"jacobians", "descent"},
+    {"besides"},
     {"tracer"},
     {"comparison", "homework", "many"},
     {"cli"},

@@ -218,7 +218,8 @@ def _traced(
 ) -> tuple[str | bytes, Any, bool]:
     """The text, the trace it is of, and whether that is right."""
     from backtrace import render
-    from backtrace.tracer import known_variables, trace_given
+    from backtrace.formula.point import known_variables
+    from backtrace.tracer import trace_given
 
     traced = trace_given(formula, given, request)
     if traced.has_arrays and (beside.paths or beside.forward):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backtrace.errors import FormulaError, Span, ValueGivenError
+from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError
 from backtrace.formula.tokens import NAME, tokenize
 from backtrace.formula.values import from_python, read_value
 from backtrace.gates.shapes import Shape
@@ -156,3 +156,15 @@ def _as_product(name: str, known: set[str]) -> str:
         if name[:cut] in known and name[cut:] in known:
             return f"{name[:cut]}*{name[cut:]}"
     return ""
+
+
+def known_variables(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each once, if all are variables of the graph. Raises UsageError."""
+    for name in names:
+        if name not in graph.inputs:
+            if not isinstance(name, str) or not name:
+                raise UsageError("a variable's name is missing", hint="x or x,y")
+            near = near_misses(name, list(graph.inputs))
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
+            raise UsageError(f"the formula has no variable '{name}'", hint=hint)
+    return tuple(dict.fromkeys(names))

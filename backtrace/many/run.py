@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backtrace.errors import UsageError
+from backtrace.formula.point import known_variables
 from backtrace.fusion import graph_of
 from backtrace.gates import CONVENTIONS
 from backtrace.many.columns import Piece, Source
@@ -16,7 +17,6 @@ from backtrace.many.processes import in_order
 from backtrace.many.program import Program
 from backtrace.many.results import head, npz, rows
 from backtrace.record import AS_WRITTEN, Granularity
-from backtrace.tracer import known_variables
 
 _SHOWN = 10  # rows that could not be read
 
