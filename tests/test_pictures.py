@@ -327,7 +327,7 @@ def test_the_picture_of_the_readme_is_today_s() -> None:
     assert picture.read_text("utf-8") == draw(backtrace.trace(*NEURON, check=False), "svg", View())
 
 
-def test_ids_heed_the_digits_that_are_drawn_alone() -> None:
+def test_ids_heed_what_is_written_and_no_last_digit() -> None:
     """Python 3.12 sums floats more exactly: the same picture has the same bytes there."""
     drawn = scene(backtrace.trace(*NEURON, check=False), View(), has_title=False)
     nudged = replace(drawn, width=math.nextafter(drawn.width, 1e9))

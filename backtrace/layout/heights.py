@@ -11,10 +11,10 @@ from itertools import pairwise
 
 from backtrace.layout.layers import Layered
 
-_ROUNDS, _FEW_ROUNDS = 80, 24
-_MANY = 400  # places
+_ROUNDS, _FEW_ROUNDS, _FEWEST_ROUNDS = 80, 24, 10
+_MANY, _TOO_MANY = 400, 3000  # places; from the first on fewer rounds, from the second ever fewer
 _BOTH_SIDES_FROM = 8
-_STRAIGHTEN = 12
+_STRAIGHTEN, _STRAIGHTEN_LEAST = 12, 4
 _TIGHT = 0.6  # of the gap, between wires that pass
 
 Offset = Callable[[int, int], float]
@@ -70,13 +70,14 @@ class Heights:
         for column in self._columns:
             self._stack(column)
         places = len(self._graph.column)
-        rounds = _ROUNDS if places < _MANY else _FEW_ROUNDS
+        share = min(1.0, _TOO_MANY / max(1, places))
+        rounds = _ROUNDS if places < _MANY else max(_FEWEST_ROUNDS, int(_FEW_ROUNDS * share))
         for turn in range(rounds):
             indices = range(len(self._columns))
             for index in indices if turn % 2 == 0 else reversed(indices):
                 self._settle(self._columns[index], turn)
         runs = sorted(self._runs(), key=len, reverse=True)
-        for _ in range(_STRAIGHTEN):
+        for _ in range(max(_STRAIGHTEN_LEAST, int(_STRAIGHTEN * share))):
             for run in runs:
                 self._straighten(run)
         return self.y

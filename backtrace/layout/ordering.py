@@ -19,8 +19,8 @@ _Ends = tuple[list[float], list[float]]
 _SWEEPS = 8
 _STARTS = 6
 _MANY = 800  # places; then one start
-_TOO_MANY = 3000  # then single places are moved at the end only
-_WINDOW = 40  # how far a place is moved at once
+_TOO_MANY = 3000  # then single places are moved at the end only, and less far the more there are
+_WINDOW, _NARROW = 40, 6  # how far a place is moved at once
 
 
 def ordered(graph: Layered) -> Columns:
@@ -31,12 +31,13 @@ def ordered(graph: Layered) -> Columns:
         return best
     chance = random.Random(1)
     places = len(graph.column)
+    window = max(_NARROW, min(_WINDOW, _WINDOW * _TOO_MANY // max(1, places)))
     for start in range(_STARTS if places < _MANY else 1):
         columns = _begin(start, first, best, chance)
         for sweep in range(_SWEEPS):
             _sweep(columns, graph, sweep, is_forward=sweep % 2 == start % 2)
             if places < _TOO_MANY or sweep >= _SWEEPS - 2:
-                _move_single(columns, graph)
+                _move_single(columns, graph, window)
             count = crossings(columns, graph)
             if count < fewest:
                 best, fewest = [list(column) for column in columns], count
@@ -124,8 +125,8 @@ def _sweep(columns: Columns, graph: Layered, sweep: int, is_forward: bool) -> No
         columns[index].sort(key=lambda place: (wanted[place], here[place]))
 
 
-def _move_single(columns: Columns, graph: Layered) -> None:
-    """Every place to where it crosses least, its neighbours standing still."""
+def _move_single(columns: Columns, graph: Layered, window: int) -> None:
+    """Every place to where it crosses least, so far away at most, its neighbours standing still."""
     position = {place: k for column in columns for k, place in enumerate(column)}
     ends: list[_Ends] = [
         (
@@ -137,7 +138,7 @@ def _move_single(columns: Columns, graph: Layered) -> None:
     for column in columns:
         for place in list(column):
             here = column.index(place)
-            there = _best_position(column, here, ends)
+            there = _best_position(column, here, ends, window)
             if there != here:
                 column.insert(there, column.pop(here))
         for k, place in enumerate(column):
@@ -149,16 +150,16 @@ def _move_single(columns: Columns, graph: Layered) -> None:
                 ends[user][0][:] = [float(position[p]) for p in graph.before[user]]
 
 
-def _best_position(column: list[int], here: int, ends: list[_Ends]) -> int:
+def _best_position(column: list[int], here: int, ends: list[_Ends], window: int) -> int:
     place = column[here]
     best = least = cost = 0
     best = here
-    for k in range(here - 1, max(-1, here - _WINDOW), -1):
+    for k in range(here - 1, max(-1, here - window), -1):
         cost += _gain(ends[place], ends[column[k]])
         if cost < least:
             least, best = cost, k
     cost = 0
-    for k in range(here + 1, min(len(column), here + _WINDOW)):
+    for k in range(here + 1, min(len(column), here + window)):
         cost -= _gain(ends[place], ends[column[k]])
         if cost < least:
             least, best = cost, k

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from html import escape
 
@@ -40,10 +39,13 @@ def render(record: Record, view: View) -> str:
 
 
 def name_of(drawn: Scene) -> str:
-    """What ids and classes of a picture begin with, so that two pictures share a page. Of its
-    numbers the digits that are drawn count: the last ones differ with Python's version."""
-    drawn_text = re.sub(r"\d+\.\d+", lambda found: number(float(found[0])), repr(drawn))
-    return "b" + hashlib.sha256(drawn_text.encode()).hexdigest()[:6]
+    """What ids and classes of a picture begin with, so that two pictures share a page: from what is
+    written in it, and its size. (The last digits of the places differ with Python's version.)"""
+    signs = [(s.kind, s.label, s.value, s.gradient, s.name, s.shape, s.title) for s in drawn.signs]
+    lines = [(line.source, line.gate, line.gradient) for line in drawn.lines]
+    size = (number(drawn.width), number(drawn.height))
+    written = repr((drawn.title, drawn.note, size, signs, lines, [f.label for f in drawn.frames]))
+    return "b" + hashlib.sha256(written.encode()).hexdigest()[:6]
 
 
 def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
