@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import backtrace
@@ -110,6 +112,23 @@ def test_a_wrong_value_that_nothing_hears_of_is_caught(
     assert not trace.ok
     guilty = {c.gate for c in trace.disagreements.values()}
     assert {trace.graph.nodes[index].gate.name for index in guilty} == {gate.name}
+
+
+@pytest.mark.parametrize("shape", [(3,), (60, 50)])
+def test_a_wrong_entry_that_nothing_hears_of_is_caught(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In small arrays, and in those of which SymPy is asked the first entries only."""
+    x = np.linspace(1, 2, math.prod(shape)).reshape(shape)
+    formula = "sum(where(x < 0, exp(x), x))"
+    assert backtrace.trace(formula, {"x": x}).ok
+    row = GATES["exp"]
+    monkeypatch.setitem(GATES, "exp", replace(row, forward=lambda m, x: row.forward(m, x) * 1.001))
+    trace = backtrace.trace(formula, {"x": x})
+    assert not trace.ok
+    assert trace.output_check is not None
+    assert trace.graph.nodes[trace.output_check.gate].gate.name == "exp"
+    assert f"exp (#2) at {[0] * len(shape)} is 2.7" in trace.output_check.reason
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,23 @@ flat relu, beside numbers a million times as large. They are printed too.
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from backtrace.algebra.floats import FLOATS
+from backtrace import aside
+from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import TOLERANCE, Subject
+from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.entries import Place, Value, at, place_text, shape_of
+from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
+from backtrace.notation import number
+from backtrace.record import DISAGREE, Check
 
 _AUDIBLE = 1e-6  # of the output: a gate that adds so little could be wrong by a thousandth unheard
-_MOST_OF_A_KIND = 5
+_MOST_OF_A_KIND, _MOST_OF_A_GATE = 5, 2
 _COMPARED = {
     "less": operator.lt,
     "less_equal": operator.le,
@@ -35,19 +41,125 @@ class Applied(NamedTuple):
     operands: tuple[float, ...]
 
 
-def unheard(subject: Subject) -> dict[int, Applied]:
-    """The gates whose value hardly moves the output at this point: a few of each kind."""
-    enough = _AUDIBLE * abs(subject.value)
-    found: dict[int, Applied] = {}
+class Unheard(NamedTuple):
+    """An entry of a gate's value that hardly moves the output (of a number the place is ())."""
+
+    node: int
+    place: Place
+    applied: Applied
+
+
+class Contradicted(NamedTuple):
+    """A gate whose value is not what its formula gives; and that in words."""
+
+    gate: int
+    words: str
+
+
+class Silence(NamedTuple):
+    """What nothing hears of at a point."""
+
+    subject: Subject
+    entries: list[Unheard]
+
+
+def unheard(subject: Subject) -> Silence:
+    """A few entries of each kind of gate. Gates that are only of
+    arrays are left out: their formula is no formula of numbers."""
+    graph = subject.graph
+    enough = _AUDIBLE * _largest(subject.value)
+    found: list[Unheard] = []
     count: dict[str, int] = {}
-    for index, node, gate in subject.graph.gates():
-        heard = abs(subject.upstreams[index] * (subject.values[index] or 1.0))
-        if heard > enough or gate.is_own or count.get(gate.name, 0) >= _MOST_OF_A_KIND:
+    for index, node, gate in graph.gates():
+        room = _MOST_OF_A_KIND - count.get(gate.name, 0)
+        if gate.is_own or gate.is_of_arrays or room <= 0:
             continue
-        count[gate.name] = count.get(gate.name, 0) + 1
-        operands = node.operand_values(subject.values, FLOATS)
-        found[index] = Applied(gate.name, tuple(operands))
-    return found
+        value, upstream = subject.values[index], subject.upstreams[index]
+        places = _quiet_places(value, upstream, enough)[:room]
+        operands = node.operand_values(subject.values, subject.m) if places else []
+        for place in places:
+            numbers = [_entry(operand, shape_of(value), place) for operand in operands]
+            found.append(Unheard(index, place, Applied(gate.name, tuple(numbers))))
+        count[gate.name] = count.get(gate.name, 0) + len(places)
+    return Silence(subject, found)
+
+
+def _largest(value: Value) -> float:
+    return float(abs(value).max()) if shape_of(value) else abs(value)
+
+
+def _quiet_places(value: Value, upstream: Value, enough: float) -> list[Place]:
+    if not shape_of(value):
+        return [()] if abs(upstream * (value or 1.0)) <= enough else []
+    import numpy as np
+
+    heard = np.abs(upstream * np.where(value == 0, 1.0, value))
+    first = np.flatnonzero(np.broadcast_to(heard <= enough, value.shape))[:_MOST_OF_A_GATE]
+    return [tuple(map(int, np.unravel_index(k, value.shape))) for k in first]
+
+
+def _entry(operand: Value, shape: tuple[int, ...], place: Place) -> float:
+    """The entry of an operand, repeated to this shape, at a place."""
+    if not shape_of(operand):
+        return float(operand)
+    import numpy as np
+
+    return float(np.broadcast_to(operand, shape)[place])
+
+
+def ask(
+    module: str,
+    question: tuple[Any, ...] | None,
+    names: Sequence[str],
+    silence: Silence,
+    budget: Budget,
+) -> Callable[[], tuple[dict[str, Answer], Contradicted | None]]:
+    """Asks SymPy, beside this process, `module`.ask(*question) of the whole formula and these
+    variables, if there is a question; and for the values that nothing hears of. What is returned
+    fetches the answers, and what they contradict."""
+    if question is None and not silence.entries:
+        return lambda: ({}, None)
+    applied = [entry.applied for entry in silence.entries]
+    seconds = budget.symbolic_seconds + budget.alone_seconds
+    arguments = (module, question, applied, budget.alone_seconds)
+    fetch = aside.ask(__name__, "testify", arguments, seconds)
+
+    def answers() -> tuple[dict[str, Answer], Contradicted | None]:
+        try:
+            found, alone = fetch()
+        except TimeoutError:
+            return unanswered(names, budget.symbolic_seconds), None
+        return found, _contradicted(silence, alone)
+
+    return answers
+
+
+def testify(
+    module: str, question: tuple[Any, ...] | None, applied: Sequence[Applied], seconds: float
+) -> tuple[dict[str, Answer], list[float | None]]:
+    """The answers to both."""
+    alone = values(applied, seconds) if applied else []
+    answers = importlib.import_module(module).ask(*question) if question else {}
+    return answers, alone
+
+
+def judged(check: Check, contradicted: Contradicted | None) -> Check:
+    """The output's check, with what was found."""
+    if contradicted is None or check.verdict == DISAGREE:
+        return check
+    gate, words = contradicted
+    return check._replace(verdict=DISAGREE, reason=words, gate=gate)
+
+
+def _contradicted(silence: Silence, expected: Sequence[float | None]) -> Contradicted | None:
+    subject = silence.subject
+    for (node, place, _), value in zip(silence.entries, expected, strict=True):
+        found = at(subject.values[node], place)
+        if value is not None and differs(found, value):
+            where = f"{label(subject.graph.nodes[node])} (#{node}){place_text(place)}"
+            words = f"is {number(found, 10)}, and by its formula {number(value, 10)}"
+            return Contradicted(node, f"the gate {where} {words}")
+    return None
 
 
 def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
@@ -70,16 +182,6 @@ def differs(value: float, expected: float | None) -> bool:
     if expected is None:
         return False
     return not abs(value - expected) <= TOLERANCE * max(abs(value), abs(expected))
-
-
-def testify(
-    question: tuple[Any, ...] | None, applied: Sequence[Applied], seconds: float
-) -> tuple[dict[str, Any], list[float | None]]:
-    """What SymPy says of the whole formula (`symbolic.ask`), and of gates alone."""
-    from backtrace.checks.symbolic import ask
-
-    alone = values(applied, seconds) if applied else []
-    return (ask(*question) if question else {}), alone
 
 
 def _value(gate: Gate, operands: Sequence[float]) -> float | None:

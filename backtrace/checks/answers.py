@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 NATIVE = ("tanh",)
@@ -15,16 +15,6 @@ class Answer(NamedTuple):
     value: Any = None
     formula: Any = None
     reason: str = ""
-
-
-def fetched(
-    fetch: Callable[[], dict[str, Answer]], names: Sequence[str], seconds: float
-) -> dict[str, Answer]:
-    """SymPy's answers; where it does not come to an end, that as the reason."""
-    try:
-        return fetch()
-    except TimeoutError:
-        return unanswered(names, seconds)
 
 
 def unanswered(names: Sequence[str], seconds: float) -> dict[str, Answer]:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backtrace import aside
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.checks.answers import fetched
+from backtrace.checks import alone
 from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
@@ -25,6 +24,7 @@ from backtrace.graph import leaf_value
 from backtrace.notation import number
 from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check
 
+_SYMPY = "backtrace.checks.symbolicarrays"
 _RUNS = 8
 _SMALLEST = 5e-324
 
@@ -35,9 +35,10 @@ def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Chec
         judge, prober = _Judge(subject, budget), Prober(subject, budget)
         kinks = at_kinks(subject)
         free = [name for name in subject.wrt if name not in kinks]
-        answers = _symbolic(subject, free, budget)
+        silence = alone.unheard(subject)
+        answers, contradicted = _symbolic(subject, free, silence, budget)
         if any(answer.symbolic is None for answer in answers.values()):
-            judge.small_verdicts(free)
+            contradicted = judge.small_verdicts(free, silence)
         checks: dict[str, Check] = {}
         for name, gradient in subject.gradients.items():
             if name in kinks:
@@ -48,27 +49,25 @@ def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Chec
             output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
         else:
             output = judge.verdict("", answers[""], Measured())
-        return checks, judge.gates_alone(output)
+        return checks, alone.judged(judge.gates_alone(output), contradicted)
 
 
-def _symbolic(subject: Subject, free: Sequence[str], budget: Budget) -> dict[str, Check]:
-    """SymPy's part of each check; the output's under ""."""
+def _symbolic(
+    subject: Subject, free: Sequence[str], silence: alone.Silence, budget: Budget
+) -> tuple[dict[str, Check], alone.Contradicted | None]:
+    """SymPy's part of each check, the output's under ""; and a value that contradicts its gate's
+    formula, if SymPy is asked anything."""
     reason = _too_much_for_sympy(subject, free, budget)
     if reason:
-        return dict.fromkeys(("", *free), Check(0.0, reason=reason))
+        return dict.fromkeys(("", *free), Check(0.0, reason=reason)), None
     seconds, seed = budget.symbolic_seconds, subject.upstreams[subject.graph.output]
     question = (subject.text, dict(subject.point), seed, list(free), seconds)
-    fetch = aside.ask("backtrace.checks.symbolicarrays", "ask", question, seconds)
-    found = fetched(fetch, free, seconds)
-    return {
-        name: Check(
-            0.0,
-            symbolic=answer.value,
-            derivative=answer.formula,
-            reason=answer.reason,
-        )
-        for name, answer in found.items()
+    answers, contradicted = alone.ask(_SYMPY, question, free, silence, budget)()
+    checks = {
+        name: Check(0.0, symbolic=answer.value, derivative=answer.formula, reason=answer.reason)
+        for name, answer in answers.items()
     }
+    return checks, contradicted
 
 
 def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -> str:
@@ -137,12 +136,15 @@ class _Judge:
                 return self._disagreement(check, _worst(backprop, witness, reach, who))
         return check._replace(verdict=AGREE, reason="to within the rounding of 64-bit floats")
 
-    def small_verdicts(self, free: Sequence[str]) -> None:
-        """Asks SymPy about the first few entries of arrays that are too large for it."""
+    def small_verdicts(
+        self, free: Sequence[str], silence: alone.Silence
+    ) -> alone.Contradicted | None:
+        """Asks SymPy about the first few entries of arrays that are too large for it, and about
+        what nothing hears of in the whole ones."""
         small = stand_in(self.subject)
-        if small is None:
-            return
-        answers = _symbolic(small, free, self.budget)
+        if small is None or _too_much_for_sympy(small, free, self.budget):
+            return alone.ask(_SYMPY, None, free, silence, self.budget)()[1]
+        answers, contradicted = _symbolic(small, free, silence, self.budget)
         for name in ("", *free):
             witness = answers[name].symbolic
             backprop = small.gradients[name] if name else small.value
@@ -153,6 +155,7 @@ class _Judge:
             else:
                 words = _worst(backprop, witness, 0.0, "SymPy")
                 self.wrong[name] = f"on the first entries ({describe(small)}) {words}"
+        return contradicted
 
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own gradient was measured."""

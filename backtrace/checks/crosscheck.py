@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from backtrace import aside
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import alone
-from backtrace.checks.answers import NATIVE, Answer, unanswered
+from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.subject import Budget, Subject
@@ -51,10 +50,14 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
 
     at_kink = at_kinks(subject)
     free = [name for name in subject.wrt if name not in at_kink]
-    unheard = alone.unheard(subject)
-    fetch = _asked_of_sympy(subject, free, tuple(unheard.values()), budget)
+    reason, point = _too_much_for_sympy(subject, budget), dict(subject.point)
+    question = (subject.text, list(point), point, free, budget.symbolic_seconds)
+    silence = alone.unheard(subject)
+    asked = None if reason else question
+    fetch = alone.ask("backtrace.checks.symbolic", asked, free, silence, budget)
     measured = numeric.measure(subject, free, budget)
-    answers, values_alone = fetch()
+    answered, contradicted = fetch()
+    answers = _symbolic_parts(answered, free, reason)
     judge = Judge(subject, measured, budget)
     checks: dict[str, Check] = {}
     for name, gradient in subject.gradients.items():
@@ -74,7 +77,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         judge.notes += accuracy_notes(subject, budget.slope_seconds)
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
-    output = judge.unheard_values(output, dict(zip(unheard, values_alone, strict=False)))
+    output = alone.judged(output, contradicted)
     return Findings(checks, output, judge.notes)
 
 
@@ -92,43 +95,21 @@ def _side_notes(subject: Subject, names: Sequence[str]) -> list[Note]:
     return notes
 
 
-def _asked_of_sympy(
-    subject: Subject, free: Sequence[str], unheard: Sequence[alone.Applied], budget: Budget
-) -> Callable[[], tuple[dict[str, Check], list[float | None]]]:
-    """SymPy's part of each check, the output's under "", and the values that nothing hears of by
-    their gates' formulas: asked now, and fetched later."""
-    reason = _too_much_for_sympy(subject, budget)
-    seconds = budget.symbolic_seconds
-    point = dict(subject.point)
-    question = (subject.text, list(point), point, list(free), seconds) if not reason else None
-    if question is None and not unheard:
-        return lambda: (_unasked(reason, free), [])
-    whole = (question, unheard, budget.alone_seconds)
-    fetch = aside.ask("backtrace.checks.alone", "testify", whole, seconds + budget.alone_seconds)
-
-    def answers() -> tuple[dict[str, Check], list[float | None]]:
-        try:
-            found, values = fetch()
-        except TimeoutError:
-            found, values = unanswered(free, seconds), []
-        if reason:
-            return _unasked(reason, free), values
-        return {name: _symbolic_part(answer) for name, answer in found.items()}, values
-
-    return answers
-
-
-def _unasked(reason: str, free: Sequence[str]) -> dict[str, Check]:
-    return dict.fromkeys(("", *free), Check(0.0, reason=f"symbolic check skipped: {reason}"))
-
-
-def _symbolic_part(answer: Answer) -> Check:
-    return Check(
-        0.0,
-        symbolic=answer.value,
-        derivative=answer.formula,
-        reason=answer.reason and f"symbolic check skipped: {answer.reason}",
-    )
+def _symbolic_parts(
+    answers: dict[str, Answer], names: Sequence[str], reason: str
+) -> dict[str, Check]:
+    """SymPy's part of each check, the output's under ""."""
+    if reason:
+        answers = dict.fromkeys(("", *names), Answer(reason=reason))
+    return {
+        name: Check(
+            0.0,
+            symbolic=answer.value,
+            derivative=answer.formula,
+            reason=answer.reason and f"symbolic check skipped: {answer.reason}",
+        )
+        for name, answer in answers.items()
+    }
 
 
 def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
-from backtrace.checks import alone, culprit
+from backtrace.checks import culprit
 from backtrace.checks.accuracy import accuracy_notes
 from backtrace.checks.numeric import Measured
 from backtrace.checks.rounding import uncertainty
@@ -62,21 +61,6 @@ class Judge:
         if check.verdict == DISAGREE or is_right:
             return check
         return self._disagreement(check, "a local gradient is not the slope of its gate")
-
-    def unheard_values(self, check: Check, expected: Mapping[int, float | None]) -> Check:
-        """The output's check, after values that it does not depend on were held against what their
-        gates' formulas give: they are numbers of the trace too."""
-        if check.verdict == DISAGREE:
-            return check
-        for index, value in expected.items():
-            found = self.subject.values[index]
-            if value is not None and alone.differs(found, value):
-                name = f"{label(self.subject.graph.nodes[index])} (#{index})"
-                words = (
-                    f"the gate {name} is {number(found, 10)}, by its formula {number(value, 10)}"
-                )
-                return check._replace(verdict=DISAGREE, reason=words, gate=index)
-        return check
 
     @cached_property
     def _uncertainty(self) -> dict[str, float]:

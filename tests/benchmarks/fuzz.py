@@ -1,8 +1,7 @@
 """Coverage-guided fuzzing with atheris (pip install atheris) of every door in tests/fuzzing.py:
 
     python -m tests.benchmarks.fuzz FOLDER [-max_total_time=600]    finds go to FOLDER
-    python -m tests.benchmarks.fuzz SMALL FOLDER -merge=1           what of them sees more
-    python -m tests.benchmarks.fuzz --keep SMALL                    into tests/data
+    python -m tests.benchmarks.fuzz --keep FOLDER                   what sees more, into tests/data
 
 The first byte chooses the door. tests/data/fuzz.json is where a run begins, and the suite reads it.
 """
@@ -11,10 +10,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import os
 import pathlib
 import pkgutil
 import sys
 import time
+from typing import Any
 
 import atheris
 
@@ -30,18 +32,18 @@ with atheris.instrument_imports(include=["backtrace"]):
             importlib.import_module(module.name)  # all of it, so that all of it is seen
 
 _SLOW = 6.0  # seconds of this process: what is instrumented takes three times as long
-_MOST = 400  # texts that are kept, of at most so many bytes:
-_LONGEST = 1500
+_LONGEST = 1500  # bytes of a text that is kept
 _CORPUS = pathlib.Path(__file__).parent.parent / "data" / "fuzz.json"
 _NAMES = list(DOORS)
+values.memory = lambda: _MEMORY
 
 
-def one(data: bytes) -> None:
+def one(data: bytes, slow: float = _SLOW) -> None:
     if not data:
         return
     began = time.process_time()
     DOORS[_NAMES[data[0] % len(_NAMES)]](data[1:].decode("utf-8", "replace"))
-    if time.process_time() - began > _SLOW:
+    if time.process_time() - began > slow:
         raise RuntimeError("too slow")
 
 
@@ -53,20 +55,52 @@ def plant(folder: pathlib.Path) -> None:
 
 
 def keep(folder: pathlib.Path) -> None:
-    """Of a folder (made smaller by -merge=1), the short ones, as the suite reads them."""
+    """Of the folder's short texts, the smallest first, those that go from some line to another as
+    none before them did."""
+    seen: set[tuple[object, int, int]] = set()
     kept = []
-    for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_size)[:_MOST]:
+    for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_size):
         data = path.read_bytes()
-        if 1 < len(data) <= _LONGEST:
+        if not 1 < len(data) <= _LONGEST:
+            continue
+        steps = _steps(data)
+        if steps - seen:
+            seen |= steps
             kept.append([_NAMES[data[0] % len(_NAMES)], data[1:].decode("utf-8", "replace")])
     _CORPUS.write_text(json.dumps(sorted(kept), indent=0) + "\n", "utf-8")
+    print(f"{len(kept)} texts, {len(seen):,} steps")
+
+
+def _steps(data: bytes) -> set[tuple[object, int, int]]:
+    """From which line of backtrace's to which it goes."""
+    found: set[tuple[object, int, int]] = set()
+
+    def called(frame: Any, *_: object) -> Any:
+        if f"{os.sep}backtrace{os.sep}" not in frame.f_code.co_filename:
+            return None
+        before = 0
+
+        def line(frame: Any, event: str, _: object) -> Any:
+            nonlocal before
+            if event == "line":
+                found.add((frame.f_code, before, frame.f_lineno))
+                before = frame.f_lineno
+            return line
+
+        return line
+
+    sys.settrace(called)
+    try:
+        one(data, math.inf)
+    finally:
+        sys.settrace(None)
+    return found
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--keep":
         keep(pathlib.Path(sys.argv[2]))
     else:
-        values.memory = lambda: _MEMORY
         plant(pathlib.Path(sys.argv[1]))
         atheris.Setup(sys.argv, one)
         atheris.Fuzz()
