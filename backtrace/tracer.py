@@ -172,9 +172,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         graph,
         point,
         values,
-        flow.upstreams,
-        flow.locals,
-        flow.kinks,
+        flow,
         asked,
         passed.backward,
     )
@@ -257,7 +255,7 @@ def _without_point(
         groups=groups,
         wordings=(beside.as_formulas(),),
         seconds=beside.seconds(
-            Subject(FLOATS, text, graph, {}, (), (), (), (), asked, engine.backward)
+            Subject(FLOATS, text, graph, {}, (), engine.NOTHING, asked, engine.backward)
         ),
     )
 

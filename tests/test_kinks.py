@@ -36,7 +36,7 @@ def measured(formula: str, point: dict[str, float]) -> dict[str, tuple[float, fl
     values = graph.evaluate(FLOATS, point)
     flow = backward(graph, values, FLOATS)
     names = tuple(graph.inputs)
-    rest = (flow.upstreams, flow.locals, flow.kinks, names, backward)
+    rest = (flow, names, backward)
     return sides(Subject(FLOATS, formula, graph, point, values, *rest), names)
 
 

@@ -184,6 +184,33 @@ def test_a_lost_fork_is_caught(formula: str, monkeypatch: pytest.MonkeyPatch) ->
     assert not trace.ok
 
 
+@pytest.mark.parametrize("x", [3.0, [3.0, 1.0]])
+@pytest.mark.parametrize("what", ["upstreams", "downstreams"])
+def test_a_table_that_does_not_add_up_is_caught(
+    what: str, x: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number at one inner gate, by a millionth; the gradients are as they should be."""
+    original = engine.backward
+
+    def wrong(graph: Any, *rest: Any, **options: Any) -> engine.Backward:
+        flow = original(graph, *rest, **options)
+        inner = graph.inputs_of[graph.output][0]
+        if what == "upstreams":
+            flow.upstreams[inner] = flow.upstreams[inner] * 1.000001
+        else:
+            flow.downstreams[inner] = tuple(d * 1.000001 for d in flow.downstreams[inner])
+        return flow
+
+    formula = "sum(exp(sin(x)))" if isinstance(x, list) else "exp(sin(x))"
+    assert backtrace.trace(formula, {"x": x}).ok
+    monkeypatch.setattr(engine, "backward", wrong)
+    trace = backtrace.trace(formula, {"x": x})
+    assert not trace.ok
+    assert trace.output_check is not None
+    assert re.search("is not (its upstream times|the sum)", trace.output_check.reason)
+    assert trace.checks["x"].verdict == "agree"
+
+
 def test_a_wrong_rule_among_many_variables_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where slopes along random directions speak for all variables."""
     formula = "+".join(f"sin(x{i})*x{i}" for i in range(400))

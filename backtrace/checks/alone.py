@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 from backtrace import aside
 from backtrace.checks.answers import Answer, unanswered
+from backtrace.checks.contradiction import Contradicted
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.subject import TOLERANCE, Budget, Subject
-from backtrace.entries import Place, Value, at, place_text, shape_of
+from backtrace.entries import Place, Value, all_at, at, place_text, shape_of
 from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
 from backtrace.notation import number
-from backtrace.record import DISAGREE, Check
 
 _AUDIBLE = 1e-6  # of the output: a gate that adds so little could be wrong by a thousandth unheard
 _MOST_OF_A_KIND, _MOST_OF_A_GATE = 5, 2
@@ -49,13 +49,6 @@ class Unheard(NamedTuple):
     applied: Applied
 
 
-class Contradicted(NamedTuple):
-    """A gate whose value is not what its formula gives; and that in words."""
-
-    gate: int
-    words: str
-
-
 class Silence(NamedTuple):
     """What nothing hears of at a point."""
 
@@ -78,8 +71,8 @@ def unheard(subject: Subject) -> Silence:
         places = _quiet_places(value, upstream, enough)[:room]
         operands = node.operand_values(subject.values, subject.m) if places else []
         for place in places:
-            numbers = [_entry(operand, shape_of(value), place) for operand in operands]
-            found.append(Unheard(index, place, Applied(gate.name, tuple(numbers))))
+            applied = Applied(gate.name, tuple(all_at(operands, place)))
+            found.append(Unheard(index, place, applied))
         count[gate.name] = count.get(gate.name, 0) + len(places)
     return Silence(subject, found)
 
@@ -96,15 +89,6 @@ def _quiet_places(value: Value, upstream: Value, enough: float) -> list[Place]:
     heard = np.abs(upstream * np.where(value == 0, 1.0, value))
     first = np.flatnonzero(np.broadcast_to(heard <= enough, value.shape))[:_MOST_OF_A_GATE]
     return [tuple(map(int, np.unravel_index(k, value.shape))) for k in first]
-
-
-def _entry(operand: Value, shape: tuple[int, ...], place: Place) -> float:
-    """The entry of an operand, repeated to this shape, at a place."""
-    if not shape_of(operand):
-        return float(operand)
-    import numpy as np
-
-    return float(np.broadcast_to(operand, shape)[place])
 
 
 def ask(
@@ -141,14 +125,6 @@ def testify(
     alone = values(applied, seconds) if applied else []
     answers = importlib.import_module(module).ask(*question) if question else {}
     return answers, alone
-
-
-def judged(check: Check, contradicted: Contradicted | None) -> Check:
-    """The output's check, with what was found."""
-    if contradicted is None or check.verdict == DISAGREE:
-        return check
-    gate, words = contradicted
-    return check._replace(verdict=DISAGREE, reason=words, gate=gate)
 
 
 def _contradicted(silence: Silence, expected: Sequence[float | None]) -> Contradicted | None:

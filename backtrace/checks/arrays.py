@@ -13,8 +13,10 @@ import numpy as np
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.checks import alone
 from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
+from backtrace.checks.contradiction import Contradicted, judged
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
+from backtrace.checks.ledger import audit
 from backtrace.checks.standin import describe, stand_in
 from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.engine.arrays import flow
@@ -49,12 +51,12 @@ def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Chec
             output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
         else:
             output = judge.verdict("", answers[""], Measured())
-        return checks, alone.judged(judge.gates_alone(output), contradicted)
+        return checks, judged(judge.gates_alone(output), contradicted, audit(subject))
 
 
 def _symbolic(
     subject: Subject, free: Sequence[str], silence: alone.Silence, budget: Budget
-) -> tuple[dict[str, Check], alone.Contradicted | None]:
+) -> tuple[dict[str, Check], Contradicted | None]:
     """SymPy's part of each check, the output's under ""; and a value that contradicts its gate's
     formula, if SymPy is asked anything."""
     reason = _too_much_for_sympy(subject, free, budget)
@@ -136,9 +138,7 @@ class _Judge:
                 return self._disagreement(check, _worst(backprop, witness, reach, who))
         return check._replace(verdict=AGREE, reason="to within the rounding of 64-bit floats")
 
-    def small_verdicts(
-        self, free: Sequence[str], silence: alone.Silence
-    ) -> alone.Contradicted | None:
+    def small_verdicts(self, free: Sequence[str], silence: alone.Silence) -> Contradicted | None:
         """Asks SymPy about the first few entries of arrays that are too large for it, and about
         what nothing hears of in the whole ones."""
         small = stand_in(self.subject)

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import alone
 from backtrace.checks.answers import NATIVE, Answer
+from backtrace.checks.contradiction import judged
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
+from backtrace.checks.ledger import audit
 from backtrace.checks.subject import Budget, Subject
 from backtrace.gates import Gate
 from backtrace.graph import Graph
@@ -77,7 +79,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
         judge.notes += accuracy_notes(subject, budget.slope_seconds)
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
-    output = alone.judged(output, contradicted)
+    output = judged(output, contradicted, audit(subject))
     return Findings(checks, output, judge.notes)
 
 

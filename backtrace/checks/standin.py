@@ -34,15 +34,7 @@ def stand_in(subject: Subject) -> Subject | None:
         return None
     values = graph.evaluate(ARRAYS, point)
     flow = subject.flow_of(graph, values, ARRAYS, seed=1.0)
-    small = replace(
-        subject,
-        graph=graph,
-        point=point,
-        values=values,
-        upstreams=flow.upstreams,
-        locals=flow.locals,
-        kinks=flow.kinks,
-    )
+    small = replace(subject, graph=graph, point=point, values=values, flow=flow)
     usable = all(map(is_finite, values)) and all(map(is_finite, small.gradients.values()))
     return small if usable and not flow.kinks else None
 

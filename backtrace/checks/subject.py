@@ -47,7 +47,7 @@ class Subject:
 
     m         the algebra the trace was made in
     text      the formula, with the definitions it uses: what SymPy reads
-    kinks     the gates that stand at a kink
+    flow      what the backward pass found
     flow_of   the backward pass itself, to be asked again for nudged values
     """
 
@@ -56,11 +56,21 @@ class Subject:
     graph: Graph
     point: Mapping[str, Any]
     values: Sequence[Any]
-    upstreams: Sequence[Any]
-    locals: Sequence[Sequence[Any]]
-    kinks: Sequence[int]
+    flow: Backward
     wrt: Sequence[str]
     flow_of: Flow
+
+    @property
+    def upstreams(self) -> Sequence[Any]:
+        return self.flow.upstreams
+
+    @property
+    def locals(self) -> Sequence[Sequence[Any]]:
+        return self.flow.locals
+
+    @property
+    def kinks(self) -> Sequence[int]:
+        return self.flow.kinks
 
     @property
     def value(self) -> Any:

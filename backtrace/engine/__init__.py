@@ -27,6 +27,10 @@ class Backward(NamedTuple):
     kinks: list[int]
 
 
+NOTHING = Backward([], [], [], [])
+"""Where there is no point to go back from."""
+
+
 def backward(
     graph: Graph,
     values: Sequence[Value],
