@@ -8,6 +8,7 @@ The first byte chooses the door. tests/data/fuzz.json is where a run begins, and
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import math
@@ -22,7 +23,9 @@ import atheris
 
 _MEMORY = 1e9  # so that an array that a large machine would make is refused
 
-with atheris.instrument_imports(include=["backtrace"]):
+_KEEPS = "--keep" in sys.argv  # then nothing is guided, and instruments would only be slow
+
+with contextlib.nullcontext() if _KEEPS else atheris.instrument_imports(include=["backtrace"]):
     import backtrace
     from backtrace.formula import values
     from tests.fuzzing import DOORS
@@ -98,7 +101,7 @@ def _steps(data: bytes) -> set[tuple[object, int, int]]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--keep":
+    if _KEEPS:
         keep(pathlib.Path(sys.argv[2]))
     else:
         plant(pathlib.Path(sys.argv[1]))
