@@ -86,7 +86,7 @@ def exactly(
     """Every number exactly, or none; and in words how `floats`, every node's value and then every
     node's gradient, agree with it, or why there is no exact trace."""
     from backtrace.algebra.exact import EXACT, TooLarge
-    from backtrace.checks.symbolic import exact_text
+    from backtrace.checks.reading import exact_text
 
     def work() -> tuple[Wording, str]:
         flow, values = _walk(graph, written, EXACT, convention)

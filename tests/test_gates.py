@@ -10,7 +10,7 @@ import pytest
 from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import numeric
-from backtrace.checks.symbolic import Reading
+from backtrace.checks.reading import Reading
 from backtrace.formula.parser import parse
 from backtrace.gates import FAMILIES, GATES, Gate, Role
 from tests.conftest import ROWS, points, usage

@@ -179,6 +179,6 @@ def _value(gate: Gate, operands: Sequence[float]) -> float | None:
 
 @functools.cache
 def _reading(text: str, names: tuple[str, ...]) -> Any:
-    from backtrace.checks.symbolic import Reading
+    from backtrace.checks.reading import Reading
 
     return Reading(text, names)

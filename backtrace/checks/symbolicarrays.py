@@ -17,8 +17,9 @@ import sympy
 from backtrace.algebra.arrays import quiet
 from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.reading import exact, read, text_of, value_by_replacing
 from backtrace.checks.respell import respell
-from backtrace.checks.symbolic import exact, read, text_of, value_by_replacing, words
+from backtrace.checks.symbolic import words
 from backtrace.gates.shapes import Shape
 
 _LONGEST = 200  # characters of an entry's derivative

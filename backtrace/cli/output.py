@@ -13,6 +13,7 @@ from backtrace.errors import BacktraceError
 
 if TYPE_CHECKING:
     from backtrace.render import View
+    from backtrace.tracer import Trace
 
 _STYLED = {"error:": "red", "hint:": "cyan"}
 
@@ -74,3 +75,28 @@ def complain(error: BacktraceError, color: str) -> None:
         if coloured and word in _STYLED:
             line = click.style(word, fg=_STYLED[word], bold=True) + line[len(word) :]
         click.echo(line, err=True, color=coloured)
+
+
+def problem_of(traced: Trace) -> BacktraceError | None:
+    """What is wrong with the numbers, for standard error; None when nothing is."""
+    graph = traced.graph
+    if traced.fault is not None:
+        span = graph.nodes[traced.fault.node].span
+        what = f"{traced.fault.direction}: {traced.fault.what}"
+        return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.cure)
+    for name, check in traced.disagreements.items():
+        what = f"the gradient of {name}" if name else "the output"
+        place = graph.nodes[check.gate].span if check.gate is not None else None
+        what = f"the cross-check disagrees about {what}: {check.reason}"
+        return BacktraceError(what, text=traced.formula, span=place)
+    if traced.descent is not None and not traced.ok:
+        name = graph.nodes[graph.output].name or "the output"
+        what = f"after {len(traced.descent.outputs) - 1:,} steps {name} is not finite"
+        return BacktraceError(what, hint="a smaller --step, or fewer --steps")
+    for entry in traced.seconds:
+        if entry.verdict == "disagree":
+            pair = f"{entry.first}, {entry.second}"
+            return BacktraceError(
+                f"the cross-check disagrees about the second derivative by {pair}"
+            )
+    return None

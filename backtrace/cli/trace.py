@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -25,10 +26,16 @@ from backtrace.cli.options import (
     points_options,
     task_options,
 )
-from backtrace.cli.output import Look, complain, say
+from backtrace.cli.output import Look, complain, problem_of, say
 from backtrace.cli.progress import ticking
 from backtrace.cli.source import formula_and_values
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from backtrace.formula.point import Given
+    from backtrace.render import View
+    from backtrace.request import Request
+    from backtrace.tracer import Trace
 
 EXAMPLES = """\b
   backtrace "(x+y)*z" x=-2 y=5 z=-4
@@ -52,101 +59,134 @@ EXAMPLES = """\b
 @descent_options
 @points_options
 @look_options
-def trace(
-    words: tuple[str, ...],
-    task: Task,
-    destination: Destination,
-    beside: Beside,
-    granularity: GranularityAsked,
-    arrays: ArraysAsked,
-    descent: DescentAsked,
-    points: PointsAsked,
-    look: Look,
-) -> int:
-    if task.json_schema:
+def trace(words: tuple[str, ...], **groups: Any) -> int:
+    asked = Asked(**groups)
+    if asked.task.json_schema:
         from importlib import resources
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
-    from backtrace.formula.point import read_words
-    from backtrace.request import Request
-
-    formula, values = formula_and_values(words, task.file)
-    if points.points is not None:
+    formula, values = formula_and_values(words, asked.task.file)
+    if asked.points.points is not None:
         from backtrace.cli.points import trace_points
 
-        _refuse_for_points(task, beside, arrays, descent)
-        wrt = names_in(task.wrt) if task.wrt is not None else None
-        made_of = granularity.granularity()
-        return trace_points(formula, values, points, destination, wrt, made_of, look.color)
-    if task.open_page:
-        destination = _paged(destination)
-    format = destination.chosen()
-    steps = descent.steps or 1
-    request = Request(
-        granularity=granularity.granularity(),
-        wrt=names_in(task.wrt) if task.wrt is not None else None,
-        symbolic=beside.symbolic,
-        exact=beside.exact,
-        precision=beside.precision,
-        order=beside.order,
-        upstream=arrays.seed_gradient(),
-        jacobian=arrays.jacobian,
-        rate=descent.rate(),
-        steps=steps,
-        check=not task.no_check and not task.blank,
-    )
-    view = look.view(to_file=destination.output is not None)._replace(full=beside.full)
-    beside_file = arrays.beside(destination.output, format)
-    if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
-        raise UsageError(
-            "a worksheet has blanks only", hint="leave --compare, --explain, --paths, --forward out"
+        _refuse_for_points(asked)
+        made_of = asked.granularity.granularity()
+        color = asked.look.color
+        wrt = asked.wrt
+        return trace_points(formula, values, asked.points, asked.destination, wrt, made_of, color)
+    return _at_a_point(formula, values, asked)
+
+
+class Asked(NamedTuple):
+    """All that the options say, group by group."""
+
+    task: Task
+    destination: Destination
+    beside: Beside
+    granularity: GranularityAsked
+    arrays: ArraysAsked
+    descent: DescentAsked
+    points: PointsAsked
+    look: Look
+
+    @property
+    def wrt(self) -> list[str] | None:
+        return names_in(self.task.wrt) if self.task.wrt is not None else None
+
+    def request(self) -> Request:
+        """What is asked of the trace. Raises UsageError."""
+        from backtrace.request import Request
+
+        return Request(
+            granularity=self.granularity.granularity(),
+            wrt=self.wrt,
+            symbolic=self.beside.symbolic,
+            exact=self.beside.exact,
+            precision=self.beside.precision,
+            order=self.beside.order,
+            upstream=self.arrays.seed_gradient(),
+            jacobian=self.arrays.jacobian,
+            rate=self.descent.rate(),
+            steps=self.descent.steps or 1,
+            check=not self.task.no_check and not self.task.blank,
         )
-    _refuse_unseen(format, beside, arrays.jacobian)
+
+    def section(self) -> str:
+        """The first option that asks for a section beside the numbers; "" where none does."""
+        sections = {
+            "--exact": self.beside.exact,
+            "--precision": self.beside.precision is not None,
+            "--symbolic": self.beside.symbolic,
+            "--order 2": self.beside.order == 2,
+            "--explain": self.beside.explain,
+            "--paths": self.beside.paths,
+            "--forward": self.beside.forward,
+            "--jacobian": self.arrays.jacobian,
+        }
+        return next((option for option, is_asked in sections.items() if is_asked), "")
+
+
+class Showing(NamedTuple):
+    """How the trace is to be shown, and which file its large arrays go to ("": none)."""
+
+    format: str
+    view: View
+    asked: Asked
+    arrays_file: str
+
+
+def _at_a_point(formula: str, values: Sequence[str], asked: Asked) -> int:
+    """The usual command: one trace, shown; the exit status."""
+    from backtrace.formula.point import read_words
+
+    destination = _paged(asked.destination) if asked.task.open_page else asked.destination
+    format = destination.chosen()
+    request = asked.request()
+    view = asked.look.view(to_file=destination.output is not None)._replace(full=asked.beside.full)
+    arrays_file = asked.arrays.beside(destination.output, format)
+    _refuse_unseen(format, asked)
     if aside.is_running():
         from backtrace import render
 
         render.load(format)
-    run = _compared if task.compare else _traced
-    with ticking(steps if request.rate else 0, "descending") as tick:
-        given = read_words(values, arrays.seed)
-        request = request._replace(tick=tick)
-        if task.blank:
-            result = _blanked(formula, given, request, format, view, task.blank)
-        else:
-            result = run(formula, given, request, format, view, beside, beside_file)
-    text, outcome, is_right = result
+    run = _blanked if asked.task.blank else _compared if asked.task.compare else _traced
+    showing = Showing(format, view, asked, arrays_file)
+    with ticking(request.steps if request.rate else 0, "descending") as tick:
+        given = read_words(values, asked.arrays.seed)
+        text, traced, is_right = run(formula, given, request._replace(tick=tick), showing)
     destination.write(text, format)
-    if task.open_page:
+    if asked.task.open_page:
         _open(destination.output or "")
-    problem = _problem(outcome)
+    problem = problem_of(traced)
     if problem is not None:
-        complain(problem, look.color)
+        complain(problem, asked.look.color)
     return 0 if is_right else 1
 
 
-def _refuse_for_points(
-    task: Task, beside: Beside, arrays: ArraysAsked, descent: DescentAsked
-) -> None:
+def _refuse_for_points(asked: Asked) -> None:
     """Many points have values and gradients, and nothing else."""
-    asked = {
-        "--compare": task.compare,
-        "--blank": bool(task.blank),
-        "--open": task.open_page,
-        "--upstream": arrays.upstream is not None,
-        "--step": descent.step is not None,
+    options = {
+        "--compare": asked.task.compare,
+        "--blank": asked.task.blank,
+        "--open": asked.task.open_page,
+        "--upstream": asked.arrays.upstream is not None,
+        "--step": asked.descent.step is not None,
     }
-    asked |= _sections_asked(beside, arrays.jacobian)
-    option = next((name for name, is_asked in asked.items() if is_asked), None)
+    first = next((option for option, is_asked in options.items() if is_asked), "")
+    option = first or asked.section()
     if option:
         raise UsageError(f"{option} is for one point", hint="trace that row alone")
 
 
-def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
+def _refuse_unseen(format: str, asked: Asked) -> None:
     """What is asked for must have a place in the format."""
-    asked = _sections_asked(beside, jacobian)
-    option = next((name for name, is_asked in asked.items() if is_asked), None)
-    if option is None:
+    task, beside = asked.task, asked.beside
+    if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
+        hint = "leave --compare, --explain, --paths, --forward out"
+        raise UsageError("a worksheet has blanks only", hint=hint)
+    option = asked.section()
+    if not option:
         return
     from backtrace.render import PLAIN
 
@@ -154,19 +194,6 @@ def _refuse_unseen(format: str, beside: Beside, jacobian: bool) -> None:
         *most, last = PLAIN
         hint = f"--format {', '.join(most)} or {last}"
         raise UsageError(f"{option} has no place in {format}", hint=hint)
-
-
-def _sections_asked(beside: Beside, jacobian: bool) -> dict[str, bool]:
-    return {
-        "--exact": beside.exact,
-        "--precision": beside.precision is not None,
-        "--symbolic": beside.symbolic,
-        "--order 2": beside.order == 2,
-        "--explain": beside.explain,
-        "--paths": bool(beside.paths),
-        "--forward": bool(beside.forward),
-        "--jacobian": jacobian,
-    }
 
 
 def _paged(destination: Destination) -> Destination:
@@ -190,7 +217,7 @@ def _open(path: str) -> None:
         say(f"{uri}\n")  # there is no browser here
 
 
-def _without_arrays(traced: Any, view: Any, arrays_file: str) -> str:
+def _without_arrays(traced: Trace, view: View, arrays_file: str) -> str:
     """The JSON, its large arrays written to a file of their own."""
     import io
     import os
@@ -207,85 +234,56 @@ def _without_arrays(traced: Any, view: Any, arrays_file: str) -> str:
     return text
 
 
-def _traced(
-    formula: str,
-    given: Any,
-    request: Any,
-    format: str,
-    view: Any,
-    beside: Beside,
-    arrays_file: str,
-) -> tuple[str | bytes, Any, bool]:
-    """The text, the trace it is of, and whether that is right."""
+Shown = tuple[str | bytes, "Trace", bool]
+"""The text, the trace it is of, and whether that is right."""
+
+
+def _traced(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:
     from backtrace import render
     from backtrace.formula.point import known_variables
     from backtrace.tracer import trace_given
 
+    beside = showing.asked.beside
     traced = trace_given(formula, given, request)
     if traced.has_arrays and (beside.paths or beside.forward):
         option = "--paths" if beside.paths else "--forward"
         what = f"{option} is for formulas of numbers, and here are arrays"
         raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
-    view = view._replace(
+    view = showing.view._replace(
         explain=beside.explain,
         paths=known_variables(traced.graph, names_in(beside.paths)),
         forward=known_variables(traced.graph, names_in(beside.forward)),
     )
-    if arrays_file:
-        return _without_arrays(traced, view, arrays_file), traced, traced.ok
-    return render.data(traced, format, view), traced, traced.ok
+    if showing.arrays_file:
+        return _without_arrays(traced, view, showing.arrays_file), traced, traced.ok
+    return render.data(traced, showing.format, view), traced, traced.ok
 
 
-def _blanked(
-    formula: str, given: Any, request: Any, format: str, view: Any, kind: str
-) -> tuple[str | bytes, Any, bool]:
+def _blanked(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:
     """--blank: the same without its numbers."""
     from backtrace import render
     from backtrace.blanks import blanked
     from backtrace.tracer import trace_given
 
     traced = trace_given(formula, given, request)
-    return render.data(blanked(traced, kind), format, view), traced, traced.ok
+    sheet = blanked(traced, showing.asked.task.blank or "")
+    return render.data(sheet, showing.format, showing.view), traced, traced.ok
 
 
 def _compared(
-    formula: str, given: Any, request: Any, format: str, view: Any, _: Beside, arrays_file: str
-) -> tuple[str | bytes, Any, bool]:
+    formula: str, given: Mapping[str, Given], request: Request, showing: Showing
+) -> Shown:
     """--compare: one table, or one JSON object."""
     from backtrace import comparison
 
-    if arrays_file:
+    if showing.arrays_file:
         raise UsageError("--compare keeps its arrays in the JSON", hint="leave --arrays out")
-    if format not in ("table", "json"):
-        raise UsageError(f"--compare has no format {format}", hint="--compare --json, or neither")
+    if showing.format not in ("table", "json"):
+        what = f"--compare has no format {showing.format}"
+        raise UsageError(what, hint="--compare --json, or neither")
     found = comparison.compare(formula, given, request)
-    if format == "json":
+    if showing.format == "json":
         from backtrace.render.json import line
 
         return line(comparison.as_object(found)) + "\n", found.fused, found.ok
-    return comparison.show(found, view), found.fused, found.ok
-
-
-def _problem(traced: Any) -> BacktraceError | None:
-    """What is wrong with the numbers, for standard error; None when nothing is."""
-    graph = traced.graph
-    if traced.fault is not None:
-        span = graph.nodes[traced.fault.node].span
-        what = f"{traced.fault.direction}: {traced.fault.what}"
-        return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.cure)
-    for name, check in traced.disagreements.items():
-        what = f"the gradient of {name}" if name else "the output"
-        span = graph.nodes[check.gate].span if check.gate is not None else None
-        what = f"the cross-check disagrees about {what}: {check.reason}"
-        return BacktraceError(what, text=traced.formula, span=span)
-    if traced.descent is not None and not traced.ok:
-        name = graph.nodes[graph.output].name or "the output"
-        what = f"after {len(traced.descent.outputs) - 1:,} steps {name} is not finite"
-        return BacktraceError(what, hint="a smaller --step, or fewer --steps")
-    for entry in traced.seconds:
-        if entry.verdict == "disagree":
-            pair = f"{entry.first}, {entry.second}"
-            return BacktraceError(
-                f"the cross-check disagrees about the second derivative by {pair}"
-            )
-    return None
+    return comparison.show(found, showing.view), found.fused, found.ok

@@ -1,0 +1,267 @@
+"""What SymPy reads: the text a second time, its derivatives, their values, and all of it as text.
+
+It is given only text that `respell` wrote, and names bound to SymPy's own functions or, for a gate
+that SymPy does not have (sigmoid), to SymPy's reading of the gate's formula. Symbols are real;
+numbers are exact (0.1 is 1/10); values are good to 15 digits. Only to be asked about points where
+the float trace is finite and no gate stands at a kink.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import sympy
+from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
+from sympy.printing.str import StrPrinter
+
+from backtrace.checks.answers import NATIVE
+from backtrace.checks.respell import Respelled, respell
+from backtrace.gates import GATES, Gate
+
+_VALUE_DIGITS = (20, 60, 400)
+_SAME = 1e-13
+_LONGEST_NUMBER = 200
+_LONGEST = 2000  # characters of a derivative; the rest is left out
+_NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
+_SMALL_WHOLE = 1000
+_FOR_EVALF = 60  # nodes of an expression
+_COMPARISONS = {
+    "c_eq": sympy.Eq,
+    "c_ne": sympy.Ne,
+    "c_lt": sympy.Lt,
+    "c_le": sympy.Le,
+    "c_gt": sympy.Gt,
+    "c_ge": sympy.Ge,
+}
+_PI = sympy.Symbol("pi", positive=True)  # stands for the float that the trace used
+_CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI}
+
+
+class Unanswered(Exception):
+    """SymPy has no usable answer; the message says why."""
+
+
+class _Floor(sympy.floor):  # type: ignore[misc]
+    """floor, with the derivative 0 that it has between its jumps."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
+        return sympy.Integer(0)
+
+
+class _Ceiling(sympy.ceiling):  # type: ignore[misc]
+    """ceiling, with the derivative 0 that it has between its jumps."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
+        return sympy.Integer(0)
+
+
+class Reading:
+    """SymPy's expression for a whole formula, its derivatives and their values."""
+
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        respelled = respell(text, names)
+        self._symbols = {
+            name: sympy.Symbol(v, real=True) for name, v in respelled.variables.items()
+        }
+        self._names = {v: name for name, v in respelled.variables.items()}
+        self.expression = read(respelled, self._symbols)
+
+    def derivative(self, *variables: str) -> Any:
+        """The derivative by one variable, or by one after the other, without the spikes that jumps
+        have at their kinks."""
+        found = self.expression
+        for variable in variables:
+            if variable not in self._symbols:
+                return sympy.Integer(0)
+            found = found.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
+        return found
+
+    def value(self, expression: Any, point: Mapping[str, float]) -> float:
+        """An expression's value at the point, correct to 15 digits. (evalf visits what is nested
+        twice a level: a long one is calculated on the way up.)"""
+        given = {self._symbols[name]: x for name, x in point.items() if name in self._symbols}
+        if _is_longer(expression, _FOR_EVALF):
+            return value_by_replacing(expression, given)
+        return value_of(expression, given)
+
+    def text(self, expression: Any) -> str:
+        """An expression in the formula language, with the user's names."""
+        return text_of(expression, self._names)
+
+
+def value_of(expression: Any, point: Mapping[Any, float]) -> float:
+    """An expression's value where its symbols have these, correct to 15 digits.
+
+    It is found with more and more digits until two agree: evalf is not always as good as it was
+    asked to be (ln(1 + exp(-100)) with 20 digits is 0).
+    """
+    given = {symbol: exact(value) for symbol, value in point.items()}
+    given[_PI] = sympy.Float(math.pi, max(_VALUE_DIGITS))
+    before = None
+    for digits in _VALUE_DIGITS:
+        value = _evaluate(expression, given, digits)
+        same = before is not None and abs(value - before) <= _SAME * abs(value)
+        if same and value:  # a zero may be what cancellation has left
+            break
+        before = value
+    return value
+
+
+def value_by_replacing(expression: Any, point: Mapping[Any, float]) -> float:
+    """The same, a hundred times faster where there are many symbols: they are replaced by numbers
+    of so many digits, and everything is calculated on the way up."""
+    before = None
+    for digits in _VALUE_DIGITS[1:]:
+        given = {symbol: sympy.Float(value, digits) for symbol, value in point.items()}
+        given[_PI] = sympy.Float(math.pi, digits)
+        value = _evaluate(expression.xreplace(given), {}, digits)
+        if before is not None and abs(value - before) <= _SAME * abs(value) and value:
+            break
+        before = value
+    return value
+
+
+def text_of(expression: Any, names: Mapping[str, str]) -> str:
+    """An expression in the formula language, with the user's names for the symbols'."""
+    text: str = _Printer(names).doprint(expression).replace("**", "^")
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def exact(value: float) -> Any:
+    """The float itself. (Not as a fraction: SymPy would take roots of its numerator exactly.)"""
+    if value == int(value) and abs(value) <= _SMALL_WHOLE:
+        return sympy.Integer(int(value))
+    return sympy.Float(value, max(_VALUE_DIGITS))
+
+
+def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
+    result = expression.evalf(digits, subs=given)
+    if not (result.is_Float or result.is_Rational) or not result.is_finite:
+        raise Unanswered("SymPy finds no real number here")
+    # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
+    return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
+
+
+def _is_longer(expression: Any, most: int) -> bool:
+    """Whether an expression has more than so many nodes, written out."""
+    nodes = sympy.preorder_traversal(expression)
+    return next(itertools.islice(nodes, most, None), None) is not None
+
+
+def _zero(*_: Any) -> Any:
+    return sympy.Integer(0)
+
+
+def read(
+    respelled: Respelled,
+    symbols: Mapping[str, Any],
+    lift: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda name, function: function,
+) -> Any:
+    """What SymPy makes of the text, with `symbols` for the variables; `lift` is handed every
+    function by its name, and can make it one of arrays."""
+    functions = {f"f_{name}": function_of(GATES[name]) for name in respelled.functions}
+    known: dict[str, Any] = dict(_CONSTANTS)
+    known |= {name: lift(name, function) for name, function in _COMPARISONS.items()}
+    known |= {name: lift(name, function) for name, function in functions.items()}
+    known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}
+    for gate, parameters, text in respelled.definitions:
+        known[gate] = _own_function(parameters, text, dict(known))
+    result = None
+    for stage, text in respelled.statements:
+        result = _expression(text, known)
+        if stage:
+            known[stage] = result
+    return result
+
+
+def _expression(text: str, known: dict[str, Any]) -> Any:
+    return parse_expr(
+        text,
+        local_dict=known,
+        global_dict={**_NUMBERS, "__builtins__": {}},
+        transformations=(auto_number, rationalize),
+    )
+
+
+def _own_function(parameters: list[str], text: str, known: dict[str, Any]) -> Callable[..., Any]:
+    """A gate that the formula defines: its text, read with the arguments for its parameters."""
+
+    def function(*values: Any, **keywords: Any) -> Any:
+        named = {name.removeprefix("p_"): value for name, value in keywords.items()}
+        given = dict(zip(parameters, values, strict=False))
+        return _expression(text, {**known, **named, **given})
+
+    return function
+
+
+def function_of(gate: Gate) -> Callable[..., Any]:
+    """What a call of this gate means to SymPy."""
+    special = {"where": _where, "floor": _Floor, "ceil": _Ceiling}
+    if gate.name in special:
+        return special[gate.name]
+    if gate.sympy or gate.name in NATIVE:
+        primitive: Callable[..., Any] = getattr(sympy, gate.sympy or gate.name)
+        return primitive
+    return lambda *values, **keywords: _composite(gate, values, keywords)
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    return sympy.Piecewise((a, condition), (b, True))
+
+
+def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+    """The gate's formula, read by SymPy, with the arguments in the parameters' places."""
+    parameters = gate.parameters
+    if gate.variadic:
+        parameters = tuple(f"x{k}" for k in range(len(values)))
+    reading = respell(gate.formula_for(len(values)), parameters)
+    symbols = {name: sympy.Symbol(v, real=True) for name, v in reading.variables.items()}
+    given: dict[str, Any] = {name: sympy.Rational(text) for name, text in gate.defaults.items()}
+    given |= dict(zip(parameters, values, strict=False))
+    given |= {name.removeprefix("p_"): value for name, value in keywords.items()}
+    body = read(reading, symbols)
+    return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)
+
+
+def exact_text(value: Any) -> str:
+    """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
+    text: str = _Printer({}).doprint(sympy.Integer(0) + value).replace("**", "^")
+    return text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER] + "…"
+
+
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """Expressions in the formula language: max, abs, where, and the user's names."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def _print_Symbol(self, symbol: Any) -> str:
+        name: str = symbol.name
+        return self._names.get(name, name)
+
+    def _print_Exp1(self, _: Any) -> str:
+        return "e"
+
+    def _print_Function(self, expression: Any) -> str:
+        name = re.sub("^_", "", expression.func.__name__).lower()
+        name = {"ceiling": "ceil"}.get(name, name)
+        return f"{name}({self.stringify(expression.args, ', ')})"
+
+    def _print_Heaviside(self, expression: Any) -> str:
+        return f"where({self._print(expression.args[0])} > 0, 1, 0)"
+
+    def _print_Piecewise(self, expression: Any) -> str:
+        *cases, (last, _) = [(pair.expr, pair.cond) for pair in expression.args]
+        text: str = self._print(last)
+        for value, condition in reversed(cases):
+            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+        return text
+
+    _print_LatticeOp = _print_Function
+    _print_Max = _print_Function
+    _print_Min = _print_Function
