@@ -172,7 +172,9 @@ def import_altered(mutant: Mutant, tree: ast.Module) -> None:
 def numbers(trace: Any) -> tuple[list[str], Any, int]:
     """The gates of a trace, all that it prints in one vector, and how much of that is results."""
     results = _vector([trace.value, *trace.gradients.values()])
-    rest = [*trace.values, *trace.upstreams, *(s for slopes in trace.locals for s in slopes)]
+    rest = [*trace.values, *trace.upstreams]
+    for value, slopes in zip(trace.values, trace.locals, strict=True):
+        rest += [np.broadcast_to(slope, np.shape(value)) for slope in slopes if slope is not None]
     gates = [gate.name for _, _, gate in trace.graph.gates()]
     return gates, np.concatenate([results, _vector(rest)]), len(results)
 
