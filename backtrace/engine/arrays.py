@@ -34,23 +34,50 @@ def flow(
     """Upstreams, local gradients, downstreams and kinks, as in engine.Backward. A local gradient is
     None where the gate has a pullback; `seed` has the shape of the output. `touch` may change every
     downstream on its way: to see how far rounding reaches."""
-    nodes = graph.nodes
-    upstreams: list[Value] = [None] * len(nodes)
-    masks: list[Mask] = [None] * len(nodes)
-    locals_: list[tuple[Value, ...]] = [()] * len(nodes)
-    downstreams: list[tuple[Value, ...]] = [()] * len(nodes)
-    kinks: list[int] = []
-    upstreams[graph.output] = np.broadcast_to(seed, np.shape(values[graph.output]))[()]
-    for index in range(len(nodes) - 1, -1, -1):
-        node = nodes[index]
-        gate = node.gate
-        if gate is None:
-            continue
-        upstream, mask = upstreams[index], masks[index]
-        operands = node.operand_values(values, m)
+    walk = _Walk(graph, values, m, convention, touch)
+    walk.upstreams[graph.output] = np.broadcast_to(seed, np.shape(values[graph.output]))[()]
+    for index in range(len(graph.nodes) - 1, -1, -1):
+        gate = graph.nodes[index].gate
+        if gate is not None:
+            walk.gate(index, graph.nodes[index], gate)
+    walk.kinks.reverse()
+    upstreams = [
+        zeros(value) if upstream is None else upstream
+        for upstream, value in zip(walk.upstreams, values, strict=True)
+    ]
+    return upstreams, walk.locals, walk.downstreams, walk.kinks
+
+
+class _Walk:
+    """The backward loop on arrays. An upstream is None until something arrives; its mask says at
+    which entries something has (None: at all)."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        values: Sequence[Value],
+        m: Any,
+        convention: str,
+        touch: Callable[[Value], Value] | None,
+    ) -> None:
+        self.graph = graph
+        self.values = values
+        self.m = m
+        self.convention = convention
+        self.touch = touch
+        count = len(graph.nodes)
+        self.upstreams: list[Value] = [None] * count
+        self.masks: list[Mask] = [None] * count
+        self.locals: list[tuple[Value, ...]] = [()] * count
+        self.downstreams: list[tuple[Value, ...]] = [()] * count
+        self.kinks: list[int] = []
+
+    def gate(self, index: int, node: Node, gate: Gate) -> None:
+        m, output, upstream = self.m, self.values[index], self.upstreams[index]
+        operands = node.operand_values(self.values, m)
         at = False
         if gate.kink is not None and gate.pullback is None:
-            at = gate.kink.at(m, values[index], *operands)
+            at = gate.kink.at(m, output, *operands)
         slopes: list[Value] = []
         carried: list[Value] = []
         for k, source in enumerate(node.operands):
@@ -58,39 +85,35 @@ def flow(
                 continue
             slope = None
             if gate.pullback is None:
-                slope = _slope(gate, node, k, values[index], operands, m, at, convention)
-            given = (upstream, mask, slope, values[index], operands)
-            downstream, reached = _carry(gate, k, *given, m, convention)
-            if touch is not None and downstream is not None:
-                downstream = touch(downstream)
+                slope = _slope(gate, node, k, output, operands, m, at, self.convention)
+            given = (upstream, self.masks[index], slope, output, operands)
+            downstream, reached = _carry(gate, k, *given, m, self.convention)
+            if self.touch is not None and downstream is not None:
+                downstream = self.touch(downstream)
             slopes.append(slope)
-            if downstream is None:
-                carried.append(zeros(operands[k]))
-                continue
-            carried.append(downstream)
-            if upstreams[source] is None:
-                upstreams[source], masks[source] = downstream, reached
-            else:
-                upstreams[source] = upstreams[source] + downstream
-                both = masks[source] is not None and reached is not None
-                masks[source] = (
-                    np.logical_or(_formed(masks[source]), _formed(reached)) if both else None
-                )
+            carried.append(zeros(operands[k]) if downstream is None else downstream)
+            if downstream is not None:
+                self._add(source, downstream, reached)
         if gate.kink is not None and gate.pullback is not None and upstream is not None:
-            at = gate.kink.at(m, values[index], *operands)  # of an own gate: what it has just found
-        counts = upstream is not None or decides(
-            graph, index, gate, lambda user: upstreams[user] is not None
-        )
+            at = gate.kink.at(m, output, *operands)  # of an own gate: what it has just found
+        counts = upstream is not None or decides(self.graph, index, gate, self._is_reached)
         if m.truth(at) and counts:
-            kinks.append(index)
-        locals_[index] = tuple(slopes)
-        downstreams[index] = tuple(carried)
-    kinks.reverse()
-    filled = [
-        zeros(value) if upstream is None else upstream
-        for upstream, value in zip(upstreams, values, strict=True)
-    ]
-    return filled, locals_, downstreams, kinks
+            self.kinks.append(index)
+        self.locals[index] = tuple(slopes)
+        self.downstreams[index] = tuple(carried)
+
+    def _add(self, source: int, downstream: Value, reached: Mask) -> None:
+        """What comes down to a node is added to what has come."""
+        if self.upstreams[source] is None:
+            self.upstreams[source], self.masks[source] = downstream, reached
+            return
+        self.upstreams[source] = self.upstreams[source] + downstream
+        before = self.masks[source]
+        both = before is not None and reached is not None
+        self.masks[source] = np.logical_or(_formed(before), _formed(reached)) if both else None
+
+    def _is_reached(self, index: int) -> bool:
+        return self.upstreams[index] is not None
 
 
 def zeros(like: Value) -> Value:
