@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from backtrace.render import formats
 from tests.conftest import Command
 
 NEURON = ("1/(1+exp(-(w0*x0+w1*x1+w2)))", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3")
@@ -117,6 +119,14 @@ def test_help_and_version(backtrace_command: Command) -> None:
     assert backtrace_command("-h").out == ended.out
     assert backtrace_command("--version").out == "backtrace 0.1.0\n"
     assert "NAME" in backtrace_command("gates", "--help").out
+
+
+@pytest.mark.parametrize("command", ["trace", "render"])
+def test_the_help_names_every_format(command: str, backtrace_command: Command) -> None:
+    shown = " ".join(backtrace_command(command, "--help").out.split())
+    named = re.search(r"table \(default\), ([a-z, ]+) or ([a-z]+)\.", shown)
+    assert named is not None
+    assert {"table", *named[1].split(", "), named[2]} == set(formats())
 
 
 @pytest.mark.small

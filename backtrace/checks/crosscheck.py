@@ -13,6 +13,7 @@ from backtrace.algebra.floats import FLOATS
 from backtrace.checks import alone
 from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.contradiction import judged
+from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.ledger import audit
@@ -70,7 +71,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
             checks[name] = judge.verdict(
                 name, answers[name]._replace(backprop=gradient, numeric=slope)
             )
-    judge.notes += _side_notes(subject, list(at_kink)[:_MOST_SIDES])
+    judge.notes += _side_notes(subject, list(at_kink)[:_MOST_SIDES], budget.slope_seconds)
     if at_kink:
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
     else:
@@ -83,14 +84,19 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     return Findings(checks, output, judge.notes)
 
 
-def _side_notes(subject: Subject, names: Sequence[str]) -> list[Note]:
-    """What a slope measured on one side at a time is, where there is no derivative."""
+def _side_notes(subject: Subject, names: Sequence[str], seconds: float) -> list[Note]:
+    """What a slope measured on one side at a time is, where there is no derivative; nothing where
+    that takes too long."""
     from backtrace.checks.numeric import sides
 
     if subject.graph.gate_count > _MOST_GATES_OF_SIDES or not names:
         return []
     output, notes = subject.graph.output_name, []
-    for name, both in sides(subject, names).items():
+    try:
+        measured = within(seconds, lambda: sides(subject, names))
+    except OutOfTime:
+        return []
+    for name, both in measured.items():
         words = ["it jumps" if math.isinf(s) else number(s) for s in both]
         said = f"measured from the left {words[0]}, from the right {words[1]}"
         notes.append(Note("sides", f"∂{output}/∂{name}: {said}", subject.graph.inputs[name]))

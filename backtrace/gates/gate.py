@@ -39,6 +39,7 @@ CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
 """What a gate may be asked to do at a kink; the first is what it does unasked."""
 
 CROSSED = ()
+"""The slopes of a gate by each of its two inputs are the other input, as those of x*y are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
