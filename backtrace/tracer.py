@@ -79,11 +79,15 @@ class Trace(Record):
 
     def _repr_html_(self) -> str:
         """The picture; and the page that steps forward and backward, to be opened below it."""
-        return render.framed(self.show("svg"), self.show("html"))
+        from backtrace.render._notebook import framed
+
+        return framed(self.show("svg"), self.show("html"))
 
     def _repr_latex_(self) -> str:
         """The gradients, each with its formula's value."""
-        return render.gradients_in_latex(self, View())
+        from backtrace.render._notebook import gradients_in_latex
+
+        return gradients_in_latex(self, View())
 
 
 def trace(

@@ -83,24 +83,6 @@ def _module(format: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{known(format)}")
 
 
-def framed(picture: str, page: str) -> str:
-    """A picture, and the page to step through in a frame of its own, for a notebook."""
-    from html import escape
-
-    return (
-        f"<div>{picture}<details><summary>step by step</summary>"
-        f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
-        'style="width:100%;height:44rem;border:0" title="backtrace"></iframe></details></div>'
-    )
-
-
-def gradients_in_latex(record: Record, view: View) -> str:
-    """$$ df/dx = -4 $$ for every variable."""
-    rows = list(_module("latex").gradient_rows(record, view))
-    body = " \\\\ ".join(rows)
-    return f"$\\displaystyle \\begin{{aligned}} {body} \\end{{aligned}}$"
-
-
 PLAIN = ("json", "jsonl", "markdown", "table", "tree")
 """The formats that show every record: those that say what is in it, not how it looks."""
 
