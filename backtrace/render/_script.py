@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Iterator
 from typing import Any
 
-from backtrace.algebra.code import Code, Coded, coded
+from backtrace.algebra.code import Code
+from backtrace.algebra.coded import Coded, coded
 from backtrace.entries import shape_of, size_of
 from backtrace.errors import UsageError
 from backtrace.formula.printer import expressions, label
