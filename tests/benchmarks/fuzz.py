@@ -35,7 +35,7 @@ with contextlib.nullcontext() if _KEEPS else atheris.instrument_imports(include=
             importlib.import_module(module.name)  # all of it, so that all of it is seen
 
 _SLOW = 6.0  # seconds of this process: what is instrumented takes three times as long
-_LONGEST = 1500  # bytes of a text that is kept
+_LONGEST, _QUICK = 1500, 0.2  # bytes and seconds of a text that is kept
 _CORPUS = pathlib.Path(__file__).parent.parent / "data" / "fuzz.json"
 _NAMES = list(DOORS)
 values.memory = lambda: _MEMORY
@@ -58,13 +58,17 @@ def plant(folder: pathlib.Path) -> None:
 
 
 def keep(folder: pathlib.Path) -> None:
-    """Of the folder's short texts, the smallest first, those that go from some line to another as
-    none before them did."""
+    """Of the folder's short and quick texts, the smallest first, those that go from some line to
+    another as none before them did."""
     seen: set[tuple[object, int, int]] = set()
     kept = []
     for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_size):
         data = path.read_bytes()
         if not 1 < len(data) <= _LONGEST:
+            continue
+        began = time.process_time()
+        one(data)
+        if time.process_time() - began > _QUICK:
             continue
         steps = _steps(data)
         if steps - seen:
