@@ -309,3 +309,12 @@ def test_wrong_local_gradients_of_arrays_are_caught(
         assert not trace.ok, formula
         guilty = {trace.graph.nodes[c.gate].gate.name for c in trace.disagreements.values()}
         assert guilty == {name}
+
+
+@pytest.mark.parametrize("x", [-38.0, -300.0, 2.0, -math.inf])
+def test_logsumexp_loses_nothing_beside_a_tiny_peak(x: float) -> None:
+    """Entry by entry as of numbers: ln(1 + e^-38), not 0."""
+    expected = FLOATS.logsumexp(x, 1e-300, x)
+    with quiet():
+        found = ARRAYS.logsumexp(np.array([x]), 1e-300, np.array([x]))
+    assert found[0] == pytest.approx(expected, rel=1e-14, abs=0)

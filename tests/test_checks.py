@@ -13,6 +13,7 @@ from backtrace.checks.crosscheck import Budget
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
 from backtrace.checks.symbolic import ask
+from tests.conftest import PATIENT
 
 
 def test_three_witnesses() -> None:
@@ -309,3 +310,26 @@ def test_near_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
         assert (check.verdict, check.numeric) == ("agree", slope)
     check = backtrace.trace("max(x, 1)", {"x": 1 + max(distance, 3e-16)}).checks["x"]
     assert (check.verdict, check.numeric) == ("agree", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("formula", "point"),
+    [
+        ("cosh(sinh(y)/where(0.1 >= 1e10, -1, y))", {"y": 6.34e-05}),  # a constant condition stays
+        ("atan2(0, 0) + x", {"x": 3.5}),  # no number to SymPy
+        ("mish(x - 1)", {"x": -700}),  # 1 + 1e-304 on the way
+        ("mish(x)", {"x": 700}),
+        ("(3*sinh(x))^3", {"x": 1e-107}),  # below the smallest normal float
+        ("atan(mish(y)) + 1", {"y": 1e160}),
+        ("x + where(atan2(x, y) <= 3^0.5, 1, tan(x - 3))", {"x": 1.7, "y": 5e-324}),
+        ("floor(mish(x)) + y", {"x": -700, "y": 0.6}),
+        ("sin(where(x >= c, 2, 3))", {"x": [0.0, 1.0], "c": [[1e-160], [1.5]]}),
+        ("q = sum(2/s); -1 - 1e-8 + x", {"x": [1.0, 2.0], "s": 0}),  # an inf that nothing needs
+        ("sum(silu(x))", {"x": [-745.0, 2.0]}),
+        ("sum(logsumexp(x, y))", {"x": [-38.0, 1.0], "y": 1e-300}),
+    ],
+)
+def test_no_false_alarm_at_the_ends_of_the_floats(formula: str, point: dict) -> None:
+    trace = backtrace.trace(formula, point, budget=PATIENT)
+    assert trace.ok, [(name, c.reason) for name, c in trace.disagreements.items()]
+    assert set(trace.checks) == set(point)

@@ -130,10 +130,16 @@ class Arrays(Derived):
 
     @classmethod
     def logsumexp(cls, *values: Value) -> Value:
-        """ln(e^x + e^y + ...), entry by entry, with the largest taken out."""
+        """ln(e^x + e^y + ...), entry by entry, with the largest taken out: ln(1 + the others), so
+        that nothing is lost where these are tiny."""
         peak = cls.maximum(*values)
-        peak = np.where(np.isfinite(peak), peak, 0.0)
-        return peak + np.log(sum(np.exp(value - peak) for value in values))
+        rest: Value = 0.0
+        is_out: Value = False
+        for value in values:
+            is_peak = np.logical_and(value == peak, np.logical_not(is_out))
+            rest = rest + np.where(is_peak, 0.0, np.exp(value - peak))
+            is_out = np.logical_or(is_out, is_peak)
+        return np.where(np.isfinite(peak), peak + np.log1p(rest), peak)
 
     # what moves entries about, or makes one of many
 

@@ -16,7 +16,7 @@ from backtrace import aside
 from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.contradiction import Contradicted
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.entries import Place, Value, all_at, at, place_text, shape_of
 from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
@@ -157,7 +157,8 @@ def differs(value: float, expected: float | None) -> bool:
     """Whether a gate's value is not what its formula gives; False where that is not known."""
     if expected is None:
         return False
-    return not abs(value - expected) <= TOLERANCE * max(abs(value), abs(expected))
+    reach = TOLERANCE * max(abs(value), abs(expected)) + UNDERFLOW
+    return not abs(value - expected) <= reach
 
 
 def _value(gate: Gate, operands: Sequence[float]) -> float | None:

@@ -18,11 +18,11 @@ from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks
 from backtrace.checks.ledger import audit
 from backtrace.checks.standin import describe, stand_in
-from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.engine.arrays import flow
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
-from backtrace.graph import leaf_value
+from backtrace.graph import Constant, Node, leaf_value
 from backtrace.notation import number
 from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check
 
@@ -188,7 +188,7 @@ class _Judge:
 def _near(a: Any, b: Any, reach: Any) -> Any:
     """Where two agree; what could not be measured (nan) contradicts nothing."""
     larger = np.maximum(np.abs(a), np.abs(b))
-    return ~(np.abs(a - b) > np.maximum(TOLERANCE * larger, reach))
+    return ~(np.abs(a - b) > np.maximum(TOLERANCE * larger + UNDERFLOW, reach))
 
 
 def _error(a: Any, b: Any) -> float:
@@ -215,6 +215,12 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
         sign = chance.choice((-1.0, 1.0), np.shape(value))
         return np.where(value == 0, value, value * (1 + sign * ULP) + sign * _SMALLEST)
 
+    def begin(leaf: Node | Constant) -> Any:
+        value = leaf_value(leaf, ARRAYS, subject.point)
+        if isinstance(leaf, Constant) and isinstance(value, float | np.ndarray):
+            return np.where(value == np.floor(value), value, nudge(value))[()]  # 0.1 is no tenth
+        return value
+
     def apply(gate: Gate, operands: list[Any]) -> Any:
         if gate.is_of_arrays:  # a sum of products rounds every one of them
             operands = [nudge(o) if isinstance(o, float | np.ndarray) else o for o in operands]
@@ -224,7 +230,7 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
     graph, runs = subject.graph, []
     seed = subject.upstreams[graph.output]
     for _ in range(_RUNS):
-        values = graph.run(lambda leaf: leaf_value(leaf, ARRAYS, subject.point), apply)
+        values = graph.run(begin, apply)
         upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
         found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})

@@ -179,10 +179,11 @@ def wrong_gate(subject: Subject, budget: Budget) -> int | None:
     None when each is right on its own, or when the time is up. What stands at a kink is left out.
     """
     end = time.monotonic() + budget.culprit_seconds
+    needed = subject.graph.ancestors(subject.graph.output)
     for index, node, gate in subject.graph.gates():
         if time.monotonic() > end:
             return None
-        if _is_wrong(subject, index, node, gate):
+        if index in needed and _is_wrong(subject, index, node, gate):
             return index
     return None
 
@@ -190,6 +191,8 @@ def wrong_gate(subject: Subject, budget: Budget) -> int | None:
 def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
     chance = np.random.default_rng(0)
     value = subject.values[index]
+    if gate.is_comparison:  # level but for jumps, however near these are
+        return any(np.any(slope) for slope in subject.locals[index])
     operands = node.operand_values(subject.values, ARRAYS)
     upstream = chance.uniform(0.5, 1, np.shape(value))
     if gate.kink is not None:

@@ -7,7 +7,7 @@ import time
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import alone, numeric
-from backtrace.checks.subject import TOLERANCE, Subject
+from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Subject
 from backtrace.gates import Gate
 
 _ULP = 2.0**-52
@@ -76,4 +76,4 @@ def wrong_value(subject: Subject, seconds: float) -> int | None:
 
 
 def _differ(a: float, b: float, reach: float) -> bool:
-    return not abs(a - b) <= max(TOLERANCE * max(abs(a), abs(b)), reach)
+    return not abs(a - b) <= max(TOLERANCE * max(abs(a), abs(b)), reach, UNDERFLOW)

@@ -8,7 +8,7 @@ from backtrace.checks import culprit
 from backtrace.checks.accuracy import accuracy_notes
 from backtrace.checks.numeric import Measured
 from backtrace.checks.rounding import uncertainty
-from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.notation import number
 from backtrace.record import AGREE, DISAGREE, SKIPPED, Check, Note
@@ -111,4 +111,4 @@ def _heard(check: Check) -> list[tuple[str, float]]:
 
 
 def _relative_error(a: float, b: float) -> float:
-    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b))
+    return 0.0 if abs(a - b) <= UNDERFLOW else abs(a - b) / max(abs(a), abs(b))

@@ -74,6 +74,8 @@ class Reading:
         """The derivative by one variable, or by one after the other, without the spikes that jumps
         have at their kinks."""
         found = self.expression
+        if found is sympy.nan:  # atan2(0, 0), say
+            raise Unanswered("SymPy finds no real number here")
         for variable in variables:
             if variable not in self._symbols:
                 return sympy.Integer(0)
@@ -104,11 +106,18 @@ def value_of(expression: Any, point: Mapping[Any, float]) -> float:
     before = None
     for digits in _VALUE_DIGITS:
         value = _evaluate(expression, given, digits)
-        same = before is not None and abs(value - before) <= _SAME * abs(value)
-        if same and value:  # a zero may be what cancellation has left
+        if _is_settled(value, before, digits):
             break
         before = value
     return value
+
+
+def _is_settled(value: float, before: float | None, digits: int) -> bool:
+    """Whether it is what it was with fewer digits. Not a zero, which may be what cancellation has
+    left, nor what is smaller than those digits beside 1: ln(1 + 1e-300) may be 0 on the way."""
+    if before is None or abs(value - before) > _SAME * abs(value):
+        return False
+    return abs(value) > 10.0 ** (20 - digits)
 
 
 def value_by_replacing(expression: Any, point: Mapping[Any, float]) -> float:
@@ -119,7 +128,7 @@ def value_by_replacing(expression: Any, point: Mapping[Any, float]) -> float:
         given = {symbol: sympy.Float(value, digits) for symbol, value in point.items()}
         given[_PI] = sympy.Float(math.pi, digits)
         value = _evaluate(expression.xreplace(given), {}, digits)
-        if before is not None and abs(value - before) <= _SAME * abs(value) and value:
+        if _is_settled(value, before, digits):
             break
         before = value
     return value

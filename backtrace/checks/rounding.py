@@ -63,8 +63,10 @@ def _nudged_values(nodes: Sequence[Node], subject: Subject | None, nudge: _Nudge
         if node.gate is None:
             given = subject.point[node.name] if subject and node.is_input else operands[0]
             values.append(given)
-        elif node.gate.is_comparison and subject:
-            values.append(subject.values[index])
+        elif node.gate.is_comparison:
+            values.append(
+                subject.values[index] if subject else node.gate.forward(FLOATS, *operands)
+            )
         else:
             values.append(nudge(node.gate.forward(FLOATS, *operands)))
     return values

@@ -14,6 +14,9 @@ from backtrace.graph import Graph
 TOLERANCE = 1e-9
 """Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
 
+UNDERFLOW = 2.0**-1022
+"""Absolute: below it floats lose digits, and then everything."""
+
 Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
 
