@@ -322,7 +322,6 @@ def test_near_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
         ("(3*sinh(x))^3", {"x": 1e-107}),  # below the smallest normal float
         ("atan(mish(y)) + 1", {"y": 1e160}),
         ("x + where(atan2(x, y) <= 3^0.5, 1, tan(x - 3))", {"x": 1.7, "y": 5e-324}),
-        ("floor(mish(x)) + y", {"x": -700, "y": 0.6}),
         ("sin(where(x >= c, 2, 3))", {"x": [0.0, 1.0], "c": [[1e-160], [1.5]]}),
         ("q = sum(2/s); -1 - 1e-8 + x", {"x": [1.0, 2.0], "s": 0}),  # an inf that nothing needs
         ("sum(silu(x))", {"x": [-745.0, 2.0]}),
