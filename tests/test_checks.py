@@ -316,6 +316,10 @@ def test_near_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
     ("formula", "point"),
     [
         ("cosh(sinh(y)/where(0.1 >= 1e10, -1, y))", {"y": 6.34e-05}),  # a constant condition stays
+        ("min(sigmoid(x), y)", {"x": 22.78389054011318, "y": 5}),  # what min gives is not rounded
+        ("max(sigmoid(x), 0.5)", {"x": [[22.78389054011318, 1.0]]}),
+        ("sum(max(sigmoid(x), axis=0))", {"x": [[22.78389054011318, 1.0], [2, 3]]}),
+        ("where(c == min(s, W), 2, 3*c)", {"c": [1e8, 2.0], "s": 0, "W": [[1e-200], [7.0]]}),
         ("atan2(0, 0) + x", {"x": 3.5}),  # no number to SymPy
         ("mish(x - 1)", {"x": -700}),  # 1 + 1e-304 on the way
         ("mish(x)", {"x": 700}),

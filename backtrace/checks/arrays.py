@@ -222,10 +222,11 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
         return value
 
     def apply(gate: Gate, operands: list[Any]) -> Any:
+        if gate.blocks:  # a choice is not rounded: max is one of its inputs
+            return gate.forward(ARRAYS, *operands)
         if gate.is_of_arrays:  # a sum of products rounds every one of them
             operands = [nudge(o) if isinstance(o, float | np.ndarray) else o for o in operands]
-        value = gate.forward(ARRAYS, *operands)
-        return value if gate.is_comparison else nudge(value)
+        return nudge(gate.forward(ARRAYS, *operands))
 
     graph, runs = subject.graph, []
     seed = subject.upstreams[graph.output]

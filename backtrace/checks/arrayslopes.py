@@ -199,9 +199,10 @@ def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
         at_kink = gate.kink.at(ARRAYS, value, *operands)
         upstream = np.where(np.broadcast_to(at_kink, np.shape(value)), 0.0, upstream)
     slots = [k for k, operand in enumerate(node.operands) if not isinstance(operand, Constant)]
+    least = _least(operands)
     for slot, k in enumerate(slots):
         at = np.asarray(operands[k], dtype=float)
-        scale = np.where(np.abs(at) < _SMALLEST, np.where(at == 0, 1.0, 0.0), np.abs(at))
+        scale = np.where(np.abs(at) < _SMALLEST, np.where(at == 0, least, 0.0), np.abs(at))
         direction = chance.uniform(0.5, 1, at.shape) * np.minimum(scale, 1e100)
 
         def difference(
@@ -222,6 +223,12 @@ def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
         if abs(gap) > _by_rounding(gate, operands, value, k, difference):
             return True
     return False
+
+
+def _least(operands: list[Any]) -> float:
+    """What a step from 0 is small against: the smallest number there is, and 1 at most."""
+    sizes = [np.abs(o) for o in operands if isinstance(o, float | np.ndarray)]
+    return min([1.0, *(float(np.min(s, where=s > _SMALLEST, initial=1.0)) for s in sizes)])
 
 
 def _slope(gate: Gate, k: int, operands: list[Any], upstream: Any, direction: Any) -> float:

@@ -4,7 +4,7 @@ At x = 40 sigmoid(x) is 1 in floats, so s*(1-s) is 0 where the true slope is 4e-
 wrong rule. Nudging what every gate gives, and every local gradient, by its last bit, at random,
 shows how much the result may owe to rounding and underflow (stochastic arithmetic; Vignes, "A
 stochastic arithmetic for reliable scientific computation", 1993). Comparisons are not nudged: a
-choice stays.
+choice stays. Nor is what a choice gives, which is one of its inputs as it was.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def _nudged_values(nodes: Sequence[Node], subject: Subject | None, nudge: _Nudge
         if node.gate is None:
             given = subject.point[node.name] if subject and node.is_input else operands[0]
             values.append(given)
-        elif node.gate.is_comparison:
-            values.append(
-                subject.values[index] if subject else node.gate.forward(FLOATS, *operands)
-            )
+        elif node.gate.is_comparison and subject:
+            values.append(subject.values[index])
+        elif node.gate.blocks:  # a choice is not rounded: max is one of its inputs
+            values.append(node.gate.forward(FLOATS, *operands))
         else:
             values.append(nudge(node.gate.forward(FLOATS, *operands)))
     return values
