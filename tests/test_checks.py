@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import time
 
@@ -14,6 +15,7 @@ from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.respell import respell
 from backtrace.checks.symbolic import ask
 from tests.conftest import PATIENT
+from tests.test_agreement import random_formula
 
 
 def test_three_witnesses() -> None:
@@ -336,3 +338,23 @@ def test_no_false_alarm_at_the_ends_of_the_floats(formula: str, point: dict) -> 
     trace = backtrace.trace(formula, point, budget=PATIENT)
     assert trace.ok, [(name, c.reason) for name, c in trace.disagreements.items()]
     assert set(trace.checks) == set(point)
+
+
+@pytest.mark.slow
+def test_no_false_alarm_where_functions_saturate() -> None:
+    """sigmoid(22.8), tanh(-40), exp(30), ties of whole numbers: random formulas of them."""
+    chance, compared = random.Random(3), 0
+    while compared < 600:
+        formula = f"{random_formula(chance, 4)} + 0*x*y*z"
+        point = {
+            name: chance.choice(
+                [chance.uniform(-2, 2), chance.uniform(-45, 45), float(chance.randint(-3, 30))]
+            )
+            for name in "xyz"
+        }
+        try:
+            trace = backtrace.trace(formula, point)
+        except backtrace.BacktraceError:  # a constant that is not finite
+            continue
+        assert trace.fault is not None or trace.ok, (formula, point)
+        compared += 1
