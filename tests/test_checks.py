@@ -323,6 +323,14 @@ def test_near_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
         ("sum(max(sigmoid(x), axis=0))", {"x": [[22.78389054011318, 1.0], [2, 3]]}),
         ("where(c == min(s, W), 2, 3*c)", {"c": [1e8, 2.0], "s": 0, "W": [[1e-200], [7.0]]}),
         ("atan2(0, 0) + x", {"x": 3.5}),  # no number to SymPy
+        ("x + logsumexp(ln(p), ln(1 - p))", {"x": 1, "p": 0.1}),  # 0 but for rounding
+        ("x + sum(logsumexp(ln(p), ln(1 - p)))", {"x": 1, "p": [0.1, 0.3]}),
+        ("where(x <= 0.1, x^2, y)", {"x": 0.1, "y": 3}),  # 0.1 is no tenth
+        ("sum(where(k == 0.3, x, y))", {"k": [0.3, 1], "x": 1, "y": 2}),
+        ("1e8*x", {"x": 1e300}),
+        ("x + 1e-7*atan2(z, y)", {"x": 3.1, "y": -2, "z": -0.0}),
+        ("x*cos(1/1e-8)", {"x": 2}),
+        ("sum(sin(x))", {"x": [1e32] * 400}),
         ("mish(x - 1)", {"x": -700}),  # 1 + 1e-304 on the way
         ("mish(x)", {"x": 700}),
         ("(3*sinh(x))^3", {"x": 1e-107}),  # below the smallest normal float

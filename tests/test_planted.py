@@ -84,7 +84,7 @@ def test_a_wrong_forward_is_caught(gate: Gate, monkeypatch: pytest.MonkeyPatch) 
     assert not _traced(gate, points(gate, count=1)[0]).ok
 
 
-NOT_TAKEN, BESIDE = "where(t < 0, {}, t)", "1e12 + {}"
+NOT_TAKEN, BESIDE = "where(t < 0, {}, t)", "1e13 - ({})"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_wrong_value_that_nothing_hears_of_is_caught(
     point = points(gate, count=1)[0] | ({"t": 1.0} if around == NOT_TAKEN else {})
     formula = around.format(usage(gate))
     assert backtrace.trace(formula, point).ok
-    wrong = replace(gate, forward=lambda m, *x: 1 - gate.forward(m, *x))
+    wrong = replace(gate, forward=lambda m, *x: gate.forward(m, *x) + 0.5)
     monkeypatch.setitem(GATES, gate.name, wrong)
     trace = backtrace.trace(formula, point)
     assert not trace.ok

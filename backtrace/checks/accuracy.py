@@ -34,8 +34,6 @@ def accuracy_notes(subject: Subject, seconds: float) -> list[Note]:
 
 
 def _notes(graph: Graph, point: Mapping[str, float], values: Sequence[float]) -> Iterator[Note]:
-    """Where cancellation has spoilt printed digits of the output: the gate that lost most of them,
-    found by the same pass with 30 digits from the same floats."""
     m = Digits(_MANY)
     exact = graph.evaluate(m, {name: m.from_float(value) for name, value in point.items()})
     lost = [_lost(value, true) for value, true in zip(values, exact, strict=True)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from backtrace.notation import number
 
 _AUDIBLE = 1e-6  # of the output: a gate that adds so little could be wrong by a thousandth unheard
 _MOST_OF_A_KIND, _MOST_OF_A_GATE = 5, 2
+_MARGIN, _ULP = 64.0, 2.0**-52
 _COMPARED = {
     "less": operator.lt,
     "less_equal": operator.le,
@@ -131,11 +133,20 @@ def _contradicted(silence: Silence, expected: Sequence[float | None]) -> Contrad
     subject = silence.subject
     for (node, place, _), value in zip(silence.entries, expected, strict=True):
         found = at(subject.values[node], place)
-        if value is not None and differs(found, value):
+        if value is not None and differs(found, value, _reach(subject, node, place)):
             where = f"{label(subject.graph.nodes[node])} (#{node}){place_text(place)}"
             words = f"is {number(found, 10)}, and by its formula {number(value, 10)}"
             return Contradicted(node, f"the gate {where} {words}")
     return None
+
+
+def _reach(subject: Subject, index: int, place: Place) -> float:
+    """How far the last bits of what a gate is handed move its value: ln(0.1 + 0.9) is 0 but for
+    those."""
+    inputs = all_at([subject.values[i] for i in subject.graph.inputs_of[index]], place)
+    slopes = all_at(subject.locals[index], place)
+    parts = [abs(x * slope) for x, slope in zip(inputs, slopes, strict=True)]
+    return _MARGIN * _ULP * sum(part for part in parts if math.isfinite(part))
 
 
 def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
@@ -153,11 +164,11 @@ def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
     return found
 
 
-def differs(value: float, expected: float | None) -> bool:
+def differs(value: float, expected: float | None, reach: float = 0.0) -> bool:
     """Whether a gate's value is not what its formula gives; False where that is not known."""
     if expected is None:
         return False
-    reach = TOLERANCE * max(abs(value), abs(expected)) + UNDERFLOW
+    reach += TOLERANCE * max(abs(value), abs(expected)) + UNDERFLOW
     return not abs(value - expected) <= reach
 
 
@@ -166,6 +177,8 @@ def _value(gate: Gate, operands: Sequence[float]) -> float | None:
         return float(_COMPARED[gate.name](*operands))
     if gate.name == "where":
         return operands[1] if operands[0] else operands[2]
+    if any(x == 0 and math.copysign(1.0, x) < 0 for x in operands):
+        return None  # SymPy has one zero; atan2 tells them apart
     names, text = gate.parameters, gate.formula
     if gate.variadic:
         names = tuple(f"x{k}" for k in range(len(operands)))

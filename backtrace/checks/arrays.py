@@ -40,7 +40,9 @@ def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Chec
         silence = alone.unheard(subject)
         answers, contradicted = _symbolic(subject, free, silence, budget)
         if any(answer.symbolic is None for answer in answers.values()):
-            contradicted = judge.small_verdicts(free, silence)
+            if not _too_much_for_sympy(subject, free, budget):  # it has been asked about silence
+                silence = silence._replace(entries=[])
+            contradicted = contradicted or judge.small_verdicts(free, silence)
         checks: dict[str, Check] = {}
         for name, gradient in subject.gradients.items():
             if name in kinks:

@@ -20,6 +20,7 @@ from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.checks import numeric
 from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.entries import is_finite
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
 
@@ -83,6 +84,7 @@ class Prober:
                 value = np.asarray(self.subject.point[name], dtype=float)
                 tiny = np.abs(value) < _SMALLEST
                 size = np.where(tiny, np.where(value == 0, 1.0, 0.0), np.abs(value))
+                size = np.minimum(size, 1e20)  # the step is 1e-30 of it: sin is not straight for 1
                 directions[name] = chance.uniform(-1, 1, value.shape) * (size if by_size else 1.0)
             terms = {n: self.subject.gradients[n] * d for n, d in directions.items()}
             slope, noise = self._along(directions)
@@ -179,11 +181,10 @@ def wrong_gate(subject: Subject, budget: Budget) -> int | None:
     None when each is right on its own, or when the time is up. What stands at a kink is left out.
     """
     end = time.monotonic() + budget.culprit_seconds
-    needed = subject.graph.ancestors(subject.graph.output)
     for index, node, gate in subject.graph.gates():
         if time.monotonic() > end:
             return None
-        if index in needed and _is_wrong(subject, index, node, gate):
+        if _is_wrong(subject, index, node, gate):
             return index
     return None
 
@@ -194,6 +195,8 @@ def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
     if gate.is_comparison:  # level but for jumps, however near these are
         return any(np.any(slope) for slope in subject.locals[index])
     operands = node.operand_values(subject.values, ARRAYS)
+    if not all(is_finite(o) for o in (value, *operands) if isinstance(o, float | np.ndarray)):
+        return False  # in a stage that nothing needs
     upstream = chance.uniform(0.5, 1, np.shape(value))
     if gate.kink is not None:
         at_kink = gate.kink.at(ARRAYS, value, *operands)
@@ -203,7 +206,9 @@ def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
     for slot, k in enumerate(slots):
         at = np.asarray(operands[k], dtype=float)
         scale = np.where(np.abs(at) < _SMALLEST, np.where(at == 0, least, 0.0), np.abs(at))
-        direction = chance.uniform(0.5, 1, at.shape) * np.minimum(scale, 1e100)
+        direction = chance.uniform(0.5, 1, at.shape) * np.minimum(
+            scale, 1.0
+        )  # sin is no straighter at 1e22
 
         def difference(
             given: list[Any], value: Any, local: Any, k: int = k, direction: Any = direction

@@ -22,13 +22,12 @@ def wrong_local(subject: Subject, seconds: float) -> int | None:
     """The first gate whose local gradient is not the measured slope of its own forward; None when
     each is right on its own. Gates at a kink have no slope to measure. Raises NotFound."""
     graph = subject.graph
-    needed = graph.ancestors(graph.output)
     end = time.monotonic() + seconds
     for index, node, gate in graph.gates():
         operands = node.operand_values(subject.values, FLOATS)
         value = subject.values[index]
         at_kink = gate.kink is not None and gate.kink.at(FLOATS, value, *operands)
-        if at_kink or index not in needed:
+        if at_kink or not all(map(math.isfinite, (value, *operands))):
             continue
         if time.monotonic() > end:
             raise NotFound

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from backtrace.algebra.floats import FLOATS
 from backtrace.checks.subject import Subject
 from backtrace.formula.printer import label
+from backtrace.graph import Constant
+
+_FINEST = 2.0**20
+
+
+def _is_rounded(constant: Constant) -> bool:
+    """Whether its float is likely not what is written: 0.1, 1/3, pi; not 0.5 or 2."""
+    if constant.holds_arrays:
+        return True
+    value: float = constant.value(FLOATS) * _FINEST
+    return not value.is_integer()
 
 
 def at_kinks(subject: Subject) -> dict[str, str]:
@@ -11,10 +23,12 @@ def at_kinks(subject: Subject) -> dict[str, str]:
     graph = subject.graph
     needed = graph.ancestors(graph.output)
     at_kink = set(subject.kinks) & needed
-    for index in subject.kinks:  # a tie of computed numbers may be none with more digits
-        computed = any(graph.nodes[i].gate for i in graph.inputs_of[index])
-        gate = graph.nodes[index].gate
-        if gate is not None and gate.is_comparison and computed:
+    for index in subject.kinks:  # a tie of rounded numbers may be none with more digits
+        node, gate = graph.nodes[index], graph.nodes[index].gate
+        rounded = any(graph.nodes[i].gate for i in node.inputs) or any(
+            map(_is_rounded, node.constants)
+        )
+        if gate is not None and gate.is_comparison and rounded:
             at_kink.update(user for user, _ in graph.consumers[index])
     passed: dict[int, int] = {}  # for each node the kink its gradient came by
     for index in range(graph.output, -1, -1):

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
+from backtrace.algebra.floats import FLOATS
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.subject import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
@@ -65,10 +67,10 @@ def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     for _ in range(_DIRECTIONS):
         direction = {name: chance.uniform(-1, 1) * (abs(point[name]) or 1.0) for name in free}
         terms = [subject.gradients[name] * direction[name] for name in free]
-        expected, measured = math.fsum(terms), probe.slope(direction)
+        expected, measured = _total(terms), probe.slope(direction)
         if measured is None:
             return Measured({}, "no slope can be measured at the edge of a domain")
-        if abs(expected - measured) > TOLERANCE * math.fsum(map(abs, terms)):
+        if abs(expected - measured) > TOLERANCE * _total(map(abs, terms)):
             words = (
                 f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
             )
@@ -180,7 +182,15 @@ def _wobble(subject: Subject) -> float:
     """The sum of |value| |upstream|: first-order error analysis."""
     pairs = zip(subject.values, subject.upstreams, strict=True)
     products = (abs(value * upstream) for value, upstream in pairs)
-    return math.fsum(product for product in products if product < math.inf)
+    return _total(product for product in products if product < math.inf)
+
+
+def _total(terms: Iterable[float]) -> float:
+    """The exact sum, or the largest float where that is larger."""
+    try:
+        return math.fsum(terms)
+    except OverflowError:
+        return sys.float_info.max
 
 
 def local_slopes(
@@ -196,7 +206,7 @@ def local_slopes(
     smallest = min([1.0, *(abs(local) for local in locals_ if local)])
     m = algebra_for(max([abs(values[index]), *sizes, 1e-300]), smallest, [least])
     operands = [
-        m.from_float(values[o]) if isinstance(o, int) else o.value(m) for o in node.operands
+        m.from_float(values[o] if isinstance(o, int) else o.value(FLOATS)) for o in node.operands
     ]
 
     def moved(k: int) -> Callable[[Value], Value]:
