@@ -17,7 +17,8 @@ from backtrace.request import Request
 
 @dataclass(frozen=True)
 class Besides:
-    """`wrt` are the variables whose gradients are asked for."""
+    """What may be asked for, each a method that gives nothing where it is not; `wrt` are the
+    variables whose gradients are asked for."""
 
     graph: Graph
     given: Mapping[str, Given]

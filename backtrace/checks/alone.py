@@ -7,17 +7,14 @@ flat relu, beside numbers a million times as large. They are printed too.
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from backtrace import aside
-from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.contradiction import Contradicted
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Budget, Subject
+from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Subject
 from backtrace.entries import Place, Value, all_at, at, place_text, shape_of
 from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
@@ -59,8 +56,8 @@ class Silence(NamedTuple):
 
 
 def unheard(subject: Subject) -> Silence:
-    """A few entries of each kind of gate. Gates that are only of
-    arrays are left out: their formula is no formula of numbers."""
+    """A few entries of each kind of gate. Gates that are only of arrays are left out: their formula
+    is no formula of numbers."""
     graph = subject.graph
     enough = _AUDIBLE * _largest(subject.value)
     found: list[Unheard] = []
@@ -84,6 +81,7 @@ def _largest(value: Value) -> float:
 
 
 def _quiet_places(value: Value, upstream: Value, enough: float) -> list[Place]:
+    """The first of them. (An infinite value that nothing needs is none: inf * 0 is not below.)"""
     if not shape_of(value):
         return [()] if abs(upstream * (value or 1.0)) <= enough else []
     import numpy as np
@@ -93,43 +91,8 @@ def _quiet_places(value: Value, upstream: Value, enough: float) -> list[Place]:
     return [tuple(map(int, np.unravel_index(k, value.shape))) for k in first]
 
 
-def ask(
-    module: str,
-    question: tuple[Any, ...] | None,
-    names: Sequence[str],
-    silence: Silence,
-    budget: Budget,
-) -> Callable[[], tuple[dict[str, Answer], Contradicted | None]]:
-    """Asks SymPy, beside this process, `module`.ask(*question) of the whole formula and these
-    variables, if there is a question; and for the values that nothing hears of. What is returned
-    fetches the answers, and what they contradict."""
-    if question is None and not silence.entries:
-        return lambda: ({}, None)
-    applied = [entry.applied for entry in silence.entries]
-    seconds = budget.symbolic_seconds + budget.alone_seconds
-    arguments = (module, question, applied, budget.alone_seconds)
-    fetch = aside.ask(__name__, "testify", arguments, seconds)
-
-    def answers() -> tuple[dict[str, Answer], Contradicted | None]:
-        try:
-            found, alone = fetch()
-        except TimeoutError:
-            return unanswered(names, budget.symbolic_seconds), None
-        return found, _contradicted(silence, alone)
-
-    return answers
-
-
-def testify(
-    module: str, question: tuple[Any, ...] | None, applied: Sequence[Applied], seconds: float
-) -> tuple[dict[str, Answer], list[float | None]]:
-    """The answers to both."""
-    alone = values(applied, seconds) if applied else []
-    answers = importlib.import_module(module).ask(*question) if question else {}
-    return answers, alone
-
-
-def _contradicted(silence: Silence, expected: Sequence[float | None]) -> Contradicted | None:
+def contradicted(silence: Silence, expected: Sequence[float | None]) -> Contradicted | None:
+    """The first entry that is not what its gate's formula gives, where that is known."""
     subject = silence.subject
     for (node, place, _), value in zip(silence.entries, expected, strict=True):
         found = at(subject.values[node], place)
@@ -164,10 +127,8 @@ def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
     return found
 
 
-def differs(value: float, expected: float | None, reach: float = 0.0) -> bool:
-    """Whether a gate's value is not what its formula gives; False where that is not known."""
-    if expected is None:
-        return False
+def differs(value: float, expected: float, reach: float = 0.0) -> bool:
+    """Whether a gate's value is not what its formula gives."""
     reach += TOLERANCE * max(abs(value), abs(expected)) + UNDERFLOW
     return not abs(value - expected) <= reach
 

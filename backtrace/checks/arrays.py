@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.checks import alone
+from backtrace.checks import alone, questions
 from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.contradiction import Contradicted, judged
 from backtrace.checks.exponents import large_exponent
@@ -66,7 +66,7 @@ def _symbolic(
         return dict.fromkeys(("", *free), Check(0.0, reason=reason)), None
     seconds, seed = budget.symbolic_seconds, subject.upstreams[subject.graph.output]
     question = (subject.text, dict(subject.point), seed, list(free), seconds)
-    answers, contradicted = alone.ask(_SYMPY, question, free, silence, budget)()
+    answers, contradicted = questions.ask(_SYMPY, question, free, silence, budget)()
     checks = {
         name: Check(0.0, symbolic=answer.value, derivative=answer.formula, reason=answer.reason)
         for name, answer in answers.items()
@@ -145,7 +145,7 @@ class _Judge:
         what nothing hears of in the whole ones."""
         small = stand_in(self.subject)
         if small is None or _too_much_for_sympy(small, free, self.budget):
-            return alone.ask(_SYMPY, None, free, silence, self.budget)()[1]
+            return questions.ask(_SYMPY, None, free, silence, self.budget)()[1]
         answers, contradicted = _symbolic(small, free, silence, self.budget)
         for name in ("", *free):
             witness = answers[name].symbolic

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks import alone
+from backtrace.checks import alone, questions
 from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.contradiction import judged
 from backtrace.checks.deadline import OutOfTime, within
@@ -57,7 +57,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     question = (subject.text, list(point), point, free, budget.symbolic_seconds)
     silence = alone.unheard(subject)
     asked = None if reason else question
-    fetch = alone.ask("backtrace.checks.symbolic", asked, free, silence, budget)
+    fetch = questions.ask("backtrace.checks.symbolic", asked, free, silence, budget)
     measured = numeric.measure(subject, free, budget)
     answered, contradicted = fetch()
     answers = _symbolic_parts(answered, free, reason)
@@ -77,7 +77,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     else:
         output = judge.verdict("", answers[""]._replace(backprop=subject.value))
     if output.symbolic is None:  # nobody has looked at the output's digits
-        judge.notes += accuracy_notes(subject, budget.slope_seconds)
+        judge.notes += accuracy_notes(subject, budget.culprit_seconds)
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     output = judged(output, contradicted, audit(subject))

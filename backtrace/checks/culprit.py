@@ -69,7 +69,7 @@ def wrong_value(subject: Subject, seconds: float) -> int | None:
             raise NotFound
         applied = alone.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
         [expected] = alone.values([applied], seconds)
-        if alone.differs(subject.values[index], expected):
+        if expected is not None and alone.differs(subject.values[index], expected):
             return index
     return None
 

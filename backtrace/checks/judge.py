@@ -90,7 +90,7 @@ class Judge:
         return check._replace(verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
     def _note_rounding(self, name: str, backprop: float, witness: float) -> None:
-        found = [] if name else accuracy_notes(self.subject, self.budget.slope_seconds)
+        found = [] if name else accuracy_notes(self.subject, self.budget.culprit_seconds)
         if found:  # they say of the output what was lost, and where
             self.notes += found
             return

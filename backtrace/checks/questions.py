@@ -1,0 +1,49 @@
+"""What SymPy is asked, in one question beside this process: the whole formula, and gates alone."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from backtrace import aside
+from backtrace.checks.alone import Applied, Silence, contradicted, values
+from backtrace.checks.answers import Answer, unanswered
+from backtrace.checks.contradiction import Contradicted
+from backtrace.checks.subject import Budget
+
+
+def ask(
+    module: str,
+    question: tuple[Any, ...] | None,
+    names: Sequence[str],
+    silence: Silence,
+    budget: Budget,
+) -> Callable[[], tuple[dict[str, Answer], Contradicted | None]]:
+    """Asks SymPy, beside this process, `module`.ask(*question) of the whole formula and these
+    variables, if there is a question; and for the values that nothing hears of. What is returned
+    fetches the answers, and what they contradict."""
+    if question is None and not silence.entries:
+        return lambda: ({}, None)
+    applied = [entry.applied for entry in silence.entries]
+    seconds = budget.symbolic_seconds + budget.alone_seconds
+    arguments = (module, question, applied, budget.alone_seconds)
+    fetch = aside.ask(__name__, "testify", arguments, seconds)
+
+    def answers() -> tuple[dict[str, Answer], Contradicted | None]:
+        try:
+            found, alone = fetch()
+        except TimeoutError:
+            return unanswered(names, budget.symbolic_seconds), None
+        return found, contradicted(silence, alone)
+
+    return answers
+
+
+def testify(
+    module: str, question: tuple[Any, ...] | None, applied: Sequence[Applied], seconds: float
+) -> tuple[dict[str, Answer], list[float | None]]:
+    """The answers to both."""
+    alone = values(applied, seconds) if applied else []
+    answers = importlib.import_module(module).ask(*question) if question else {}
+    return answers, alone
