@@ -14,15 +14,16 @@ TYPE_CHECKING = False  # typing itself takes longer to load than this
 if TYPE_CHECKING:
     from typing import Any
 
+    from backtrace.batch.run import vectorize
     from backtrace.errors import BacktraceError
     from backtrace.gates import GATES
     from backtrace.homework.checking import check
     from backtrace.homework.exercise import exercise
     from backtrace.homework.grading import grade
-    from backtrace.many.run import vectorize
-    from backtrace.tracer import Trace, trace
+    from backtrace.tracing.trace import Trace
+    from backtrace.tracing.tracer import trace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "GATES",
     "BacktraceError",
@@ -38,12 +39,12 @@ __all__ = [
 _HOMES = {
     "BacktraceError": "backtrace.errors",
     "GATES": "backtrace.gates",
-    "Trace": "backtrace.tracer",
+    "Trace": "backtrace.tracing.tracer",
     "check": "backtrace.homework.checking",
     "exercise": "backtrace.homework.exercise",
     "grade": "backtrace.homework.grading",
-    "trace": "backtrace.tracer",
-    "vectorize": "backtrace.many.run",
+    "trace": "backtrace.tracing.tracer",
+    "vectorize": "backtrace.batch.run",
 }
 
 
@@ -57,7 +58,7 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext backtrace`."""
-    from backtrace.notebook import register
+    from backtrace.cli.notebook import register
 
     register(ipython)
 

@@ -12,10 +12,12 @@ Raised by the library, printed only by the command (`backtrace.cli`).
 
 from __future__ import annotations
 
+import os
 import unicodedata
 
 Span = tuple[int, int]
 
+_LONGEST_REPORT = 200  # characters of what went wrong inside
 _LONGEST_LINE = 74  # characters of a quoted line; two more are the indent
 
 
@@ -54,6 +56,16 @@ class ValueGivenError(BacktraceError):
 
 class UsageError(BacktraceError):
     """The command line, an option or a file cannot be used."""
+
+
+def our_error(error: Exception) -> str:
+    """An error of ours in one line, for a report: which, where in our files, and what to send."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    what = visible(f"{type(error).__name__}{place}: {error}"[:_LONGEST_REPORT])
+    return f"an error in backtrace ({what}); please report this line and the input"
 
 
 def visible(text: str) -> str:
@@ -104,3 +116,11 @@ def quote(text: str, span: Span) -> list[str]:
 def _cells(text: str) -> int:
     """How many terminal cells `text` takes: wide characters take two."""
     return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def near_misses(name: str, known: list[str]) -> list[str]:
+    """Known names that `name` is probably a misspelling of, the nearest first."""
+    import difflib  # only a mistake needs it
+
+    same_but_case = [k for k in known if k.lower() == name.lower()]
+    return same_but_case or difflib.get_close_matches(name, known, n=2, cutoff=0.66)

@@ -7,9 +7,12 @@ import json
 import os
 import pathlib
 import random
+import re
 from collections.abc import Callable
+from importlib import resources
 from typing import NamedTuple
 
+import jsonschema
 import pytest
 from hypothesis import settings
 
@@ -26,6 +29,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
 PATIENT = Budget(symbolic_seconds=30.0)
 """For tests that ask for SymPy's answer: a busy machine may take its time."""
+
+SCHEMAS = {
+    schema["title"]: jsonschema.Draft202012Validator(schema)
+    for schema in (
+        json.loads(file.read_text("utf-8"))
+        for file in resources.files("backtrace.schemas").iterdir()
+        if file.name.endswith(".json")
+    )
+}
+_SCHEMA = re.compile(r'\s*\{\s*"schema":\s*"([^"]+)"')
 
 Command = Callable[..., "Ended"]
 
@@ -47,9 +60,18 @@ def backtrace_command(capsys: pytest.CaptureFixture[str]) -> Command:
     def command(*words: str) -> Ended:
         status = run(words)
         captured = capsys.readouterr()
+        hold_schema(captured.out)
         return Ended(status, captured.out, captured.err)
 
     return command
+
+
+def hold_schema(text: str) -> None:
+    """Whatever a command prints as JSON follows its schema, in whichever test it is printed."""
+    found = _SCHEMA.match(text)
+    schema = SCHEMAS.get(found[1]) if found else None
+    if schema is not None:
+        schema.validate(json.loads(text))
 
 
 def published() -> list[dict]:

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 import backtrace
+from backtrace.batch.columns import opened
 from backtrace.cli import run
 from backtrace.errors import BacktraceError
-from backtrace.many.columns import opened
 
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f‪-‮⁦-⁩]")
 FORMATS = ("table", "tree", "wires", "markdown", "latex", "svg", "html", "mermaid", "dot")

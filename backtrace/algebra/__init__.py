@@ -26,6 +26,7 @@ class Derived:
     """Functions that an algebra of numbers gets for free, in forms that do not overflow."""
 
     of_arrays = False
+    as_written = False
 
     def truth(self, condition: Value) -> bool:
         return bool(condition)
@@ -38,6 +39,12 @@ class Derived:
         z = self.exp(-self.abs(x))
         return self.divide(self.where(self.greater_equal(x, 0), 1, z), 1 + z)
 
+    def logistic_pdf(self: Algebra, x: Value) -> Value:
+        """The standard logistic density e^-|x|/(1 + e^-|x|)^2: the slope of sigmoid, and a quarter
+        of that of tanh(x/2). Unlike s*(1 - s) it loses nothing where s is 1 in floats."""
+        z = self.exp(-self.abs(x))
+        return self.divide(z, self.square(1 + z))
+
     def softplus(self: Algebra, x: Value) -> Value:
         """ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)."""
         return self.maximum(x, 0) + self.log1p(self.exp(-self.abs(x)))
@@ -49,19 +56,63 @@ class Derived:
         rest.pop(next((k for k, v in enumerate(rest) if self.truth(self.equal(v, peak))), 0))
         return peak + self.log1p(sum(self.exp(value - peak) for value in rest))
 
+    def silu(self: Algebra, x: Value) -> Value:
+        return x * self.sigmoid(x)
+
+    def silu_slope(self: Algebra, x: Value) -> Value:
+        return self.sigmoid(x) + x * self.logistic_pdf(x)
+
+    def mish(self: Algebra, x: Value) -> Value:
+        return x * self.tanh(self.softplus(x))
+
+    def mish_slope(self: Algebra, x: Value) -> Value:
+        """tanh(y) + x*tanh'(y)*y' at y = softplus(x)."""
+        y = self.softplus(x)
+        return self.tanh(y) + x * (4 * self.logistic_pdf(2 * y)) * self.sigmoid(x)
+
+    def gelu(self: Algebra, x: Value) -> Value:
+        return x * self.normal_cdf(x)
+
+    def gelu_slope(self: Algebra, x: Value) -> Value:
+        return self.normal_cdf(x) + x * self.normal_pdf(x)
+
+    def pi(self: Algebra) -> Value:
+        return self.number("pi")
+
+    def times_exp(self: Algebra, a: Value, y: Value) -> Value:
+        """a*e^y"""
+        return a * self.exp(y)
+
+    def difference_exp(self: Algebra, a: Value, b: Value) -> Value:
+        """e^(a - b)"""
+        return self.exp(a - b)
+
+    def gaussian(self: Algebra, x: Value, scale: Value) -> Value:
+        """e^(-scale*x^2)"""
+        return self.exp(-scale * self.square(x))
+
+    def tanh_cdf(self: Algebra, x: Value) -> Value:
+        """(1 + tanh(u))/2 of u = sqrt(2/pi)*(x + 0.044715*x^3): nearly the normal distribution
+        function (Hendrycks and Gimpel 2016)."""
+        cubic = x + self.number("0.044715") * x * x * x
+        return self.sigmoid(2 * (self.sqrt(self.divide(2, self.pi())) * cubic))
+
     def normal_cdf(self: Algebra, x: Value) -> Value:
         """The standard normal distribution function."""
         return self.divide(self.erfc(self.divide(-x, self.sqrt(self.number("2")))), 2)
 
     def normal_pdf(self: Algebra, x: Value) -> Value:
         """The standard normal density."""
-        return self.divide(self.exp(self.divide(-x * x, 2)), self.sqrt(2 * self.number("pi")))
+        return self.divide(self.exp(self.divide(-x * x, 2)), self.sqrt(2 * self.pi()))
 
 
 class Algebra(Protocol):
     """What a rule may ask for. Angles are in radians; `log` is the natural logarithm."""
 
     of_arrays: bool  # whether its values can be arrays
+    as_written: (
+        bool  # whether rules are to be followed as the table shows them: text, exact numbers
+    )
 
     def number(self, text: str) -> Value: ...  # "0.01", "-2", "pi", "e", "tau"
     def divide(self, a: Value, b: Value) -> Value: ...
@@ -105,7 +156,19 @@ class Algebra(Protocol):
     def tanh(self, x: Value) -> Value: ...
     def square(self, x: Value) -> Value: ...
     def sigmoid(self, x: Value) -> Value: ...
+    def logistic_pdf(self, x: Value) -> Value: ...
     def softplus(self, x: Value) -> Value: ...
+    def silu(self, x: Value) -> Value: ...
+    def silu_slope(self, x: Value) -> Value: ...
+    def mish(self, x: Value) -> Value: ...
+    def mish_slope(self, x: Value) -> Value: ...
+    def gelu(self, x: Value) -> Value: ...
+    def gelu_slope(self, x: Value) -> Value: ...
+    def pi(self) -> Value: ...
     def logsumexp(self, *values: Value) -> Value: ...
+    def times_exp(self, a: Value, y: Value) -> Value: ...
+    def difference_exp(self, a: Value, b: Value) -> Value: ...
+    def gaussian(self, x: Value, scale: Value) -> Value: ...
+    def tanh_cdf(self, x: Value) -> Value: ...
     def normal_cdf(self, x: Value) -> Value: ...
     def normal_pdf(self, x: Value) -> Value: ...

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.algebra import Derived, Value
+from backtrace.algebra import Value
+from backtrace.algebra.rounded import Rounded
 
 Axis = int | None
 Index = tuple[Any, ...]
@@ -40,7 +41,7 @@ def _elementwise(function: Any) -> Any:
     return staticmethod(everywhere)
 
 
-class Arrays(Derived):
+class Arrays(Rounded):
     """The algebra of arrays of 64-bit floats."""
 
     of_arrays = True
@@ -173,7 +174,7 @@ class Arrays(Derived):
     @staticmethod
     def put(u: Value, index: Index, shape: tuple[int, ...]) -> Value:
         """Zeros of `shape`, with `u` at [index]."""
-        result = np.zeros(shape, np.result_type(u))
+        result = np.zeros(shape, np.asarray(u).dtype)  # of objects too: N digits
         result[_numpy_index(index)] = u
         return result
 
@@ -302,7 +303,9 @@ def is_finite(value: Value) -> bool:
 
 def _is_finite(value: Value) -> bool:
     if not isinstance(value, np.ndarray):
-        return math.isfinite(value)
+        return bool(value - value == 0)  # of a number with a larger exponent than floats have, too
+    if value.dtype == object:
+        return bool(np.all(value - value == 0))
     if value.ndim and not any(value.strides):  # one number, repeated
         return bool(np.isfinite(value.flat[0]))
     return bool(np.isfinite(np.add.reduce(value, None))) or bool(np.isfinite(value).all())

@@ -36,6 +36,7 @@ class Code(Derived):
     """`library` is what functions are called of; `helpers` what the lines need to be defined."""
 
     of_arrays = True
+    as_written = True
 
     def __init__(self, library: str = "np") -> None:
         self.library = library

@@ -69,6 +69,10 @@ class Digits(Derived):
             return -self.number(text[1:])
         return self.context.mpf(text if self.decimal else FLOATS.number(text))
 
+    def pi(self) -> Value:
+        """As a gate's own rule means it; the `pi` of a formula is a literal, read as any other."""
+        return +self.context.pi
+
     def from_float(self, value: float) -> Value:
         """The float itself, exactly."""
         return self.context.mpf(value)

@@ -24,6 +24,8 @@ class TooLarge(ArithmeticError):
 class Exact(Derived):
     """The algebra of SymPy's exact real numbers."""
 
+    as_written = True
+
     def number(self, text: str) -> Value:
         if text.startswith("-"):
             return -self.number(text[1:])

@@ -9,7 +9,8 @@ import math
 import operator
 from collections.abc import Callable
 
-from backtrace.algebra import Derived, Value
+from backtrace.algebra import Value
+from backtrace.algebra.rounded import Rounded
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
@@ -44,7 +45,7 @@ def _indicator(compare: Callable[[float, float], bool]) -> Value:
     return staticmethod(lambda a, b: 1.0 if compare(a, b) else 0.0)
 
 
-class Floats(Derived):
+class Floats(Rounded):
     """The algebra of 64-bit floats."""
 
     @staticmethod

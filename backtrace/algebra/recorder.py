@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtrace.algebra import Derived, Value
+from backtrace.algebra import Value
 from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.algebra.rounded import Rounded
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
 _COMMUTE = (np.add, np.multiply, np.maximum, np.minimum, np.equal, np.not_equal)
@@ -76,7 +77,7 @@ class Column:
         return self.tape.record(np.negative, self)
 
 
-class Recorder(Derived):
+class Recorder(Rounded):
     """`steps[k]` makes the column of number k; None for an input."""
 
     of_arrays = True
@@ -158,9 +159,16 @@ class Recorder(Derived):
         return result
 
     def logsumexp(self, *values: Value) -> Value:
+        """ln(1 + the others) above the largest; which that is differs from row to row."""
         peak = self.maximum(*values)
-        peak = self.where(self.record(np.isfinite, peak), peak, 0.0)
-        return peak + self.log(sum(self.exp(value - peak) for value in values))
+        rest: Value = 0.0
+        is_out: Value = 0.0  # whether the largest has been taken out
+        for value in values:
+            is_peak = self.greater(self.equal(value, peak), is_out)
+            rest = rest + self.where(is_peak, 0.0, self.exp(value - peak))
+            is_out = self.maximum(is_out, is_peak)
+        is_finite = self.record(np.isfinite, peak)
+        return self.where(is_finite, peak + self.log1p(rest), peak)
 
     def __getattr__(self, name: str) -> Callable[..., Value]:
         function = _FUNCTIONS.get(name)

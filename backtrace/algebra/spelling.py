@@ -100,6 +100,8 @@ def _comparison(symbol: str) -> Callable[..., Spelled]:
 class Spelling:
     """The algebra of text. Functions that are not of the formula language keep their usual name."""
 
+    as_written = True
+
     def number(self, text: str) -> Spelled:
         return literal(text)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
-from backtrace.algebra import Value
+from backtrace.algebra import Derived, Value
 from backtrace.algebra.spelling import Binding, Spelled, call, infix
 
 LONGEST = 1000  # characters; what grows longer is left out, so that long chains stay linear
@@ -158,6 +158,7 @@ class Symbols:
     """The algebra of formulas; functions keep the name they have in rules."""
 
     of_arrays = False
+    as_written = True
 
     def number(self, text: str) -> Term:
         if text.startswith("-"):
@@ -217,6 +218,12 @@ class Symbols:
         return self.divide(
             self.exp(-self.divide(self.square(x), 2)), self.sqrt(2 * self.number("pi"))
         )
+
+    silu = Derived.silu
+    mish = Derived.mish
+    gelu = Derived.gelu
+    tanh_cdf = Derived.tanh_cdf
+    pi = Derived.pi
 
     less = staticmethod(_comparison("<", lambda a, b: a < b))
     less_equal = staticmethod(_comparison("<=", lambda a, b: a <= b))

@@ -1,72 +1,101 @@
-"""Where cancellation has spoilt printed digits of the output: a pass with 30 digits from the same
-floats shows which gate lost most of them."""
+"""Which gate lost the digits of a number: from where they are missing back to where they were still
+there, in a trace held against the same one with many digits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backtrace.algebra.digits import Digits
-from backtrace.algebra.floats import FLOATS
-from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import Subject
+from backtrace.algebra.values import shape_of
+from backtrace.checks.precise import Precise
+from backtrace.checks.traced import Subject
 from backtrace.formula.printer import application, label
 from backtrace.gates import Role
-from backtrace.graph import Graph
-from backtrace.notation import number
-from backtrace.record import Note
+from backtrace.numbers import number
 
-_SHOWN = 4  # digits that are printed unasked
-_MOST_COMPARED = 2000  # gates
-_MANY, _DOUBLE = 30, 16.0
+_DOUBLE = 16.0
 _TINY = 1e-290
 
 
-def accuracy_notes(subject: Subject, seconds: float) -> list[Note]:
-    """The note, if there is one to give and it is found in time."""
-    if subject.graph.gate_count > _MOST_COMPARED:
-        return []
-    try:
-        return within(seconds, lambda: list(_notes(subject.graph, subject.point, subject.values)))
-    except OutOfTime:
-        return []
+class Losses:
+    """What a subject's numbers have lost, and where."""
+
+    def __init__(self, subject: Subject, precise: Precise) -> None:
+        self.subject = subject
+        self.precise = precise
+
+    def of_value(self, node: int) -> tuple[int, str]:
+        """The gate that lost the digits of a value; and that in words."""
+        graph, values = self.subject.graph, self.subject.values
+        lost = [_lost(a, b) for a, b in zip(values, self.precise.values, strict=True)]
+        here = node
+        while True:  # up to the gate whose inputs are still good
+            worst = max(graph.inputs_of[here], key=lost.__getitem__, default=None)
+            if worst is None or not lost[here] or lost[worst] < lost[here] / 2:
+                break
+            here = worst
+        return here, self._words(here, min(lost[here], _DOUBLE))
+
+    def _words(self, index: int, digits: float) -> str:
+        node = self.subject.graph.nodes[index]
+        gate = node.gate
+        if gate is None or not digits:
+            return "on the way to it a number underflows"
+        operands = node.operand_values(self.subject.values, self.subject.m)
+        said = f"{label(node)} #{index} loses {digits:.0f} of 16 digits"
+        if any(map(shape_of, operands)) or gate.is_of_arrays:
+            return said
+        applied = application(gate, [number(float(v), 17) for v in operands])
+        how = "cancels" if gate.role is Role.DISTRIBUTOR else "magnifies what its input has lost"
+        return f"{said}: {applied} {how}"
+
+    def of_gradient(self, node: int) -> tuple[int, str]:
+        """The same of a node's gradient, up along the edges that carried it."""
+        graph, flow, right = self.subject.graph, self.subject.flow, self.precise
+        while True:
+            here = _lost(flow.upstreams[node], right.upstreams[node])
+            losses = [
+                (_lost(flow.downstreams[g][k], right.downstreams[g][k]), g, k)
+                for g, k in graph.consumers[node]
+            ]
+            digits, gate, slot = max(losses, default=(0.0, node, 0))
+            if digits < max(here / 2, 1.0):
+                name = graph.nodes[node].name or f"#{node}"
+                return node, f"the gradients that add up at {name} cancel"
+            if _lost(flow.upstreams[gate], right.upstreams[gate]) < digits / 2:
+                return self._of_local(gate, slot, digits)
+            node = gate
+
+    def _of_local(self, gate: int, slot: int, digits: float) -> tuple[int, str]:
+        """Who lost the digits of a local gradient: what the gate was handed, what it gave, or its
+        own rule."""
+        graph, values = self.subject.graph, self.subject.values
+        near = (*graph.inputs_of[gate], gate)
+        losses = {k: _lost(values[k], self.precise.values[k]) for k in near}
+        worst = max(losses, key=losses.__getitem__)
+        if losses[worst] >= digits / 2:
+            return self.of_value(worst)
+        node, row = graph.nodes[gate], graph.nodes[gate].gate
+        assert row is not None
+        name = f"{label(node)} #{gate}"
+        if row.is_own:
+            return gate, f"inside {name} digits cancel"
+        operand = [k for k, o in enumerate(node.operands) if type(o) is int][slot]
+        return gate, f"the rule of {name}, {row.local_rule(operand)}, loses them"
 
 
-def _notes(graph: Graph, point: Mapping[str, float], values: Sequence[float]) -> Iterator[Note]:
-    m = Digits(_MANY)
-    exact = graph.evaluate(m, {name: m.from_float(value) for name, value in point.items()})
-    lost = [_lost(value, true) for value, true in zip(values, exact, strict=True)]
-    output = graph.output
-    if _DOUBLE - lost[output] >= _SHOWN:
-        return
-    here = output
-    while True:  # up to the gate whose inputs are still good
-        worst = max(graph.inputs_of[here], key=lost.__getitem__, default=None)
-        if worst is None or lost[worst] < lost[here] / 2:
-            break
-        here = worst
-    node = graph.nodes[here]
-    gate = node.gate
-    if gate is None:
-        return
-    applied = application(gate, [number(v, 17) for v in node.operand_values(values, m=FLOATS)])
-    how = "cancels" if gate.role is Role.DISTRIBUTOR else "magnifies what its input has lost"
-    right = max(0, math.floor(_DOUBLE - lost[output]))
-    whole = f"{right} right digit{'s' * (right != 1)}" if right else "no right digit"
-    true = number(float(exact[output]), _SHOWN + 2)
-    yield Note(
-        "accuracy",
-        f"{label(node)} #{here} loses {min(lost[here], _DOUBLE):.0f} of 16 digits: {applied} "
-        f"{how}; {graph.output_name} has {whole} (with {_MANY} digits it is {true})",
-        here,
-    )
-
-
-def _lost(value: float, true: Any) -> float:
-    """How many of a float's 16 digits are not right. (What underflows has no digits to lose.)"""
-    if not math.isfinite(value) or value == true or max(abs(value), abs(true)) < _TINY:
+def _lost(value: Any, true: Any) -> float:
+    """How many of a float's 16 digits are not right; of an array, at the worst entry. (What
+    underflows has no digits to lose, and 0 none but what cancelled.)"""
+    if value is None or true is None:
         return 0.0
-    error = abs(true - value)
-    scale = abs(true) or error
-    return float(max(0.0, _DOUBLE + math.log10(float(error / scale) or 1e-300)))
+    if shape_of(value) or shape_of(true):
+        import numpy as np
+
+        both = np.broadcast_arrays(value, true)
+        return max(map(_lost, *(array.ravel().tolist() for array in both)), default=0.0)
+    value, true = float(value), float(true)
+    if not math.isfinite(value - true) or value == true or max(abs(value), abs(true)) < _TINY:
+        return 0.0
+    scale = abs(true) or abs(value)
+    return max(0.0, _DOUBLE + math.log10(abs(true - value) / scale or 1e-300))

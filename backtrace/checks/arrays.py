@@ -3,7 +3,7 @@ of each; measured slopes always; and the verdict on them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,53 +11,94 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.checks import alone, questions
+from backtrace.algebra.values import Place, at, place_text
+from backtrace.checks import gate_values, questions
+from backtrace.checks.accuracy import Losses
+from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
 from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
 from backtrace.checks.contradiction import Contradicted, judged
 from backtrace.checks.exponents import large_exponent
-from backtrace.checks.kinks import at_kinks
+from backtrace.checks.kinks import (
+    at_kinks,
+    derivative,
+    gates_at_kinks,
+    not_finite,
+    side_text,
+    stands,
+)
 from backtrace.checks.ledger import audit
-from backtrace.checks.standin import describe, stand_in
-from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Budget, Subject
-from backtrace.engine.arrays import flow
+from backtrace.checks.precise import LOST as DIGITS_LOST
+from backtrace.checks.precise import ZERO, Precise, compared_entries, precisely
+from backtrace.checks.small_copy import describe, stand_in
+from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
-from backtrace.graph import Constant, Node, leaf_value
-from backtrace.notation import number
-from backtrace.record import AGREE, DISAGREE, KINK, SKIPPED, Check
+from backtrace.graph import Constant, Node, leaf_value, run
+from backtrace.graph.backprop_arrays import flow
+from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK, Check, Note
+from backtrace.numbers import number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
 _RUNS = 8
+_MOST_NOTES = 6
 _SMALLEST = 5e-324
 
 
-def cross_check_arrays(subject: Subject, budget: Budget) -> tuple[dict[str, Check], Check]:
-    """Every variable's verdict, and the output's. All values must be finite."""
+def cross_check_arrays(
+    subject: Subject, budget: Budget
+) -> tuple[dict[str, Check], Check, list[Note]]:
+    """Every variable's verdict, the output's, and notes. The output must be finite."""
     with quiet():
-        judge, prober = _Judge(subject, budget), Prober(subject, budget)
-        kinks = at_kinks(subject)
-        free = [name for name in subject.wrt if name not in kinks]
-        silence = alone.unheard(subject)
+        bad = not_finite(subject)
+        kinks = {name: gate for name, gate in at_kinks(subject).items() if name not in bad}
+        reached = entries_at_kinks(subject, gates_at_kinks(subject)) if kinks else {}
+        judge, prober = _Judge(subject, budget), Prober(subject, budget, reached)
+        free = [name for name in subject.wrt if name not in kinks and name not in bad]
+        silence = gate_values.unheard(subject)
         answers, contradicted = _symbolic(subject, free, silence, budget)
         if any(answer.symbolic is None for answer in answers.values()):
             if not _too_much_for_sympy(subject, free, budget):  # it has been asked about silence
                 silence = silence._replace(entries=[])
             contradicted = contradicted or judge.small_verdicts(free, silence)
         checks: dict[str, Check] = {}
+        notes: list[Note] = []
+        are_exact = not kinks or are_kinks(subject)
         for name, gradient in subject.gradients.items():
-            if name in kinks:
-                checks[name] = Check(gradient, verdict=KINK, reason=kinks[name])
+            if name in bad:
+                checks[name] = Check(gradient, verdict=SKIPPED, reason=bad[name])
+            elif name in kinks:
+                count = int(np.count_nonzero(reached[name]))
+                sides = prober.sides(name) if are_exact else None
+                measured = prober.measure(name)
+                checks[name], said = judge.at_kink(name, kinks[name], count, measured, sides)
+                notes += said
             else:
                 checks[name] = judge.verdict(name, answers[name], prober.measure(name))
-        if kinks:
+        output = judge.verdict("", answers[""], Measured())
+        if kinks and output.verdict != AGREE:  # with more digits it may be on one side of a jump
             output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
-        else:
-            output = judge.verdict("", answers[""], Measured())
-        return checks, judged(judge.gates_alone(output), contradicted, audit(subject))
+        output = judged(judge.gates_alone(output), contradicted, audit(subject))
+        return checks, output, notes[:_MOST_NOTES]
+
+
+def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:
+    """The verdicts on the variables that pass a kink alone, without SymPy."""
+    with quiet():
+        kinks = at_kinks(subject)
+        if not kinks or not are_kinks(subject):
+            return {}
+        reached = entries_at_kinks(subject, gates_at_kinks(subject))
+        judge, prober = _Judge(subject, budget), Prober(subject, budget, reached)
+        return {
+            name: judge.at_kink(
+                name, gate, int(np.count_nonzero(reached[name])), Measured(), prober.sides(name)
+            )[0]
+            for name, gate in kinks.items()
+        }
 
 
 def _symbolic(
-    subject: Subject, free: Sequence[str], silence: alone.Silence, budget: Budget
+    subject: Subject, free: Sequence[str], silence: gate_values.Silence, budget: Budget
 ) -> tuple[dict[str, Check], Contradicted | None]:
     """SymPy's part of each check, the output's under ""; and a value that contradicts its gate's
     formula, if SymPy is asked anything."""
@@ -84,12 +125,12 @@ def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -
     if largest := large_exponent(subject):
         return f"the exponent {number(largest)} is too large for SymPy"
     by = sum(int(np.size(subject.point[name])) for name in free)
-    if by * _written_out(subject) > budget.symbolic_work:
+    if by * _operations_by_entry(subject) > budget.symbolic_work:
         return "written out entry by entry, it is too long for SymPy"
     return ""
 
 
-def _written_out(subject: Subject) -> float:
+def _operations_by_entry(subject: Subject) -> float:
     """How many operations the output is, when every entry of every array is written out."""
     lengths: list[float] = []  # of one entry of each node
     for index, sources in enumerate(subject.graph.inputs_of):
@@ -130,17 +171,168 @@ class _Judge:
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
         if not witnesses:
             heard = measured.directions or name in self.small
-            return check._replace(verdict=AGREE if heard else SKIPPED)
+            return self._unwitnessed(name, check._replace(verdict=AGREE if heard else SKIPPED))
         check = check._replace(relative_error=max(_error(backprop, w) for w in witnesses))
         if all(np.all(_near(backprop, w, 0.0)) for w in witnesses):
             return check._replace(verdict=AGREE)
+        if self._rules_are_right(name, witnesses):
+            return self._rounded(name, check, check.reason)
         reach = self._uncertainty[name]
         for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
             if witness is not None and not np.all(_near(backprop, witness, reach)):
                 return self._disagreement(check, _worst(backprop, witness, reach, who))
-        return check._replace(verdict=AGREE, reason="to within the rounding of 64-bit floats")
+        return self._rounded(name, check, "to within the rounding of 64-bit floats")
 
-    def small_verdicts(self, free: Sequence[str], silence: alone.Silence) -> Contradicted | None:
+    def at_kink(
+        self,
+        name: str,
+        gate: int,
+        reached: int,
+        measured: Measured,
+        sides: Mapping[Place, tuple[float, float]] | None,
+    ) -> tuple[Check, list[Note]]:
+        """The check of a variable so many of whose entries a kink reaches; and what is to be said.
+        The others are held against what was `measured`; these against the slopes on their two
+        sides, where these were measured and are one. (None: more digits see no kink.)"""
+        place = stands(self.subject, gate)
+        rest = self.verdict(name, Check(0.0), measured)
+        if rest.verdict in (DISAGREE, LOST):
+            return rest, []
+        no_derivative = f"{place}: no derivative to compare"
+        if sides is None:
+            return rest._replace(verdict=KINK, reason=no_derivative), []
+        slopes = {where: derivative(*both) for where, both in sides.items()}
+        check = rest._replace(numeric=self._with_slopes(name, rest.numeric, slopes))
+        missed = {where: self._is_missed(name, where, slope) for where, slope in slopes.items()}
+        if wrong := [where for where, is_wrong in missed.items() if is_wrong]:
+            return self._wrong_at_kink(name, check, gate, wrong), []
+        none = [where for where, slope in slopes.items() if slope is None]
+        if not none and len(sides) == reached and None not in missed.values():
+            words = f"{place}, and yet both sides have this slope"
+            return check._replace(verdict=AGREE, reason=words), []
+        notes = []
+        if none:
+            left, right = map(side_text, sides[none[0]])
+            words = f"{place_text(none[0])}: measured from the left {left}, from the right {right}"
+            more = f" ({len(none):,} entries have two slopes)" if len(none) > 1 else ""
+            notes.append(self._side_note(name, words + more))
+        if len(sides) < reached:
+            words = f": a kink reaches {reached:,} entries, too many to measure both sides of all"
+            notes.append(self._side_note(name, words))
+        return check._replace(verdict=KINK, reason=no_derivative), notes
+
+    def _side_note(self, name: str, words: str) -> Note:
+        graph = self.subject.graph
+        return Note("sides", f"∂{graph.output_name}/∂{name}{words}", graph.inputs[name])
+
+    def _with_slopes(self, name: str, numeric: Any, slopes: Mapping[Place, float | None]) -> Any:
+        """What was measured of the other entries, with the derivatives among these."""
+        whole = np.full(np.shape(self.subject.gradients[name]), np.nan)
+        if numeric is not None:
+            whole[...] = numeric
+        for where, slope in slopes.items():
+            whole[where] = np.nan if slope is None else slope
+        return whole if whole.shape else float(whole)
+
+    def _is_missed(self, name: str, where: Place, slope: float | None) -> bool | None:
+        """Whether there is a derivative, and backprop's number is another, also with many
+        digits. None where these are not known."""
+        if slope is None or np.all(_near(at(self.subject.gradients[name], where), slope, 0.0)):
+            return False
+        if self.precise is None or np.isnan(right := at(self._right(name), where)):
+            return None
+        return not np.all(_near(right, slope, 0.0))
+
+    def _wrong_at_kink(self, name: str, check: Check, gate: int, wrong: Sequence[Place]) -> Check:
+        gradient = self.subject.gradients[name]
+        right = np.array(gradient, dtype=float)
+        for where in wrong:
+            right[where] = at(check.numeric, where)
+        first = wrong[0]
+        pair = [number(at(v, first), self.subject.digits) for v in (right, gradient)]
+        words = f"the derivative is {pair[0]}{place_text(first)}, measured on both sides of the "
+        words += f"kink at {label(self.subject.graph.nodes[gate])} (#{gate}); gate by gate "
+        words += f"backprop gives {pair[1]}"
+        words += f" ({len(wrong):,} entries)" if len(wrong) > 1 else ""
+        return check._replace(
+            verdict=WRONG_AT_KINK,
+            reason=words,
+            gate=gate,
+            right=right if right.shape else float(right),
+            relative_error=_error(gradient, check.numeric),
+        )
+
+    def _rounded(self, name: str, check: Check, words: str) -> Check:
+        """Of a value that rounding alone moves so far: whether the digits that are shown are still
+        right, entry by entry; `words` where they are."""
+        precise = self.precise
+        witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
+        right = self._right(name) if precise is not None else witnesses[0] if witnesses else None
+        if right is None:
+            return check._replace(verdict=AGREE, reason=words)
+        node = self._node(name)
+
+        def noise() -> Any:
+            return 0.0 if precise is None else precise.noise(node, bool(name))
+
+        found, place = compared_entries(
+            check.backprop, right, noise, self._scale, self.subject.digits
+        )
+        if found == DIGITS_LOST:
+            return self._lost(name, check, right, place)
+        return check._replace(verdict=AGREE, reason="0 to rounding" if found == ZERO else words)
+
+    def _unwitnessed(self, name: str, check: Check) -> Check:
+        """The check of a value that nobody has looked at: held against many digits."""
+        if self.precise is None:
+            return check
+        judged_ = self._rounded(name, check, check.reason)
+        return judged_ if judged_.verdict == LOST else check
+
+    def _lost(self, name: str, check: Check, right: Any, place: Place) -> Check:
+        floats, exact = at(check.backprop, place), at(right, place)
+        where = place_text(place)
+        both = [number(value, self.subject.digits) for value in (floats, exact)]
+        words = f"{both[0]}{where} in 64-bit floats, {both[1]} is right"
+        gate = None
+        if self.precise is not None:
+            losses, node = Losses(self.subject, self.precise), self._node(name)
+            gate, origin = losses.of_gradient(node) if name else losses.of_value(node)
+            words += f"; {origin}"
+        return check._replace(verdict=LOST, reason=words, gate=gate, right=right)
+
+    def _rules_are_right(self, name: str, witnesses: Sequence[Any]) -> bool:
+        """Whether the same rules with many digits give what the witnesses have. (Asked where there
+        are gates of the user's own, whose inside no nudging reaches.)"""
+        own = any(gate.is_own for _, _, gate in self.subject.graph.gates())
+        if not own or self.precise is None:
+            return False
+        return all(np.all(_near(self._right(name), w, 0.0)) for w in witnesses)
+
+    def _node(self, name: str) -> int:
+        return self.subject.graph.inputs[name] if name else self.subject.graph.output
+
+    def _right(self, name: str) -> Any:
+        assert self.precise is not None
+        return (self.precise.upstreams if name else self.precise.values)[self._node(name)]
+
+    @cached_property
+    def precise(self) -> Precise | None:
+        subject = self.subject
+        seconds = self.budget.culprit_seconds
+        return precisely(
+            subject.graph, subject.point, subject.values, subject.flow_of, seconds, True
+        )
+
+    @cached_property
+    def _scale(self) -> float:
+        """The largest of the results."""
+        results = (self.subject.value, *self.subject.gradients.values())
+        return max(float(np.max(np.abs(result), initial=0.0)) for result in results)
+
+    def small_verdicts(
+        self, free: Sequence[str], silence: gate_values.Silence
+    ) -> Contradicted | None:
         """Asks SymPy about the first few entries of arrays that are too large for it, and about
         what nothing hears of in the whole ones."""
         small = stand_in(self.subject)
@@ -233,7 +425,7 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
     graph, runs = subject.graph, []
     seed = subject.upstreams[graph.output]
     for _ in range(_RUNS):
-        values = graph.run(begin, apply)
+        values = run(graph.nodes, begin, apply)
         upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
         found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})

@@ -8,7 +8,7 @@ would have to be orthogonal to it. Each gate is measured by itself in the same t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,9 +18,9 @@ import numpy as np
 from backtrace.algebra.arrays import ARRAYS
 from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
+from backtrace.algebra.values import Place, is_finite
 from backtrace.checks import numeric
-from backtrace.checks.subject import TOLERANCE, Budget, Subject
-from backtrace.entries import is_finite
+from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
 
@@ -47,11 +47,15 @@ class Measured:
 
 
 class Prober:
-    """Measures one subject's slopes, and gives up when its seconds are spent."""
+    """Measures one subject's slopes, and gives up when its seconds are spent. `at_kinks` are the
+    entries, by variable, that a kink reaches: they have no slope to measure but on two sides."""
 
-    def __init__(self, subject: Subject, budget: Budget) -> None:
+    def __init__(
+        self, subject: Subject, budget: Budget, at_kinks: Mapping[str, Any] | None = None
+    ) -> None:
         self.subject = subject
         self.budget = budget
+        self.at_kinks = at_kinks or {}
         self.end = time.monotonic() + budget.slope_seconds
         self.work = _work(subject)
 
@@ -85,7 +89,8 @@ class Prober:
                 tiny = np.abs(value) < _SMALLEST
                 size = np.where(tiny, np.where(value == 0, 1.0, 0.0), np.abs(value))
                 size = np.minimum(size, 1e20)  # the step is 1e-30 of it: sin is not straight for 1
-                directions[name] = chance.uniform(-1, 1, value.shape) * (size if by_size else 1.0)
+                along = chance.uniform(-1, 1, value.shape) * (size if by_size else 1.0)
+                directions[name] = np.where(self.at_kinks.get(name, False), 0.0, along)
             terms = {n: self.subject.gradients[n] * d for n, d in directions.items()}
             slope, noise = self._along(directions)
             lengths = [float(ARRAYS.norm(t, None)) for t in terms.values()]
@@ -99,30 +104,34 @@ class Prober:
 
     def _entries(self, name: str, value: Any) -> Any:
         """Central differences with many digits, one entry after the other."""
-        subject = self.subject
-        sizes = [abs(v) for values in subject.values for v in np.ravel(values).tolist() if v]
-        finite = [size for size in sizes if np.isfinite(size)]
-        least = min(finite, default=1.0)
-        gradients = [abs(g) for g in np.ravel(subject.gradients[name]).tolist() if g]
-        steps = [min(abs(x) or least, 1.0) for x in np.ravel(value).tolist()]
-        m = numeric.algebra_for(max(finite, default=1.0), min(gradients, default=1.0), steps)
-        many = lifted(m)
-        point = {n: convert(m, x) for n, x in subject.point.items()}
-        seed = convert(m, subject.upstreams[subject.graph.output])
-        wobble = _wobble(subject)
-        slopes = np.empty(value.shape)
-        for place, scale in zip(np.ndindex(value.shape), steps, strict=True):
-
-            def output(t: Any, place: tuple[int, ...] = place) -> Any:
-                moved = np.array(point[name], dtype=object)
-                moved[place] = moved[place] + t
-                given = {**point, name: moved if moved.shape else moved[()]}
-                values = subject.graph.evaluate(many, given)
-                return np.sum(seed * values[subject.graph.output])
-
-            slope = numeric.central_difference(m, output, numeric.step(m, scale), wobble)
+        probe = _EntryProbe(self.subject, name)
+        left_out = np.broadcast_to(self.at_kinks.get(name, False), value.shape)
+        slopes = np.full(value.shape, np.nan)
+        for place in np.ndindex(value.shape):
+            if left_out[place]:
+                continue
+            slope = numeric.central_difference(
+                probe.m, probe.output(place), probe.step(place), probe.wobble
+            )
             slopes[place] = np.nan if slope is None else slope
         return slopes if slopes.shape else float(slopes)
+
+    def sides(self, name: str) -> dict[Place, tuple[float, float]]:
+        """The slopes on both sides by the entries that a kink reaches: by the first of them, where
+        these are too many."""
+        places: list[Place] = [tuple(map(int, p)) for p in np.argwhere(self.at_kinks[name])]
+        places = places[: self.budget.entry_work // self.work]
+        if time.monotonic() > self.end:
+            return {}
+        probe, found = _EntryProbe(self.subject, name), {}
+        for place in places:
+            output, h = probe.output(place), probe.step(place)
+            here = output(probe.m.from_float(0.0))
+            left, right = (
+                numeric.one_sided(probe.m, output, here, t, probe.wobble) for t in (-h, h)
+            )
+            found[place] = (left, right)
+        return found
 
     def _along(self, directions: dict[str, Any]) -> tuple[float, float]:
         """The slope along a direction of some variables; and how far rounding can have moved it: by
@@ -136,11 +145,45 @@ class Prober:
         seed = subject.upstreams[graph.output]
         slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP
         moved = sum(
-            float(np.sum(np.abs(np.imag(value) * upstream)))
+            float(np.sum(np.abs(np.imag(value) * upstream), where=np.isfinite(value)))
             for value, upstream in zip(values, subject.upstreams, strict=True)
             if np.iscomplexobj(value)
         )
         return slope, MARGIN * ULP * (moved + _inside(graph, values, subject.upstreams)) / STEP
+
+
+class _EntryProbe:
+    """Moves one entry of a variable, with digits enough for the slopes by them all."""
+
+    def __init__(self, subject: Subject, name: str) -> None:
+        self.subject, self.name = subject, name
+        value = np.asarray(subject.point[name], dtype=float)
+        sizes = [abs(v) for values in subject.values for v in np.ravel(values).tolist() if v]
+        finite = [size for size in sizes if np.isfinite(size)]
+        least = min(finite, default=1.0)
+        gradients = [abs(g) for g in np.ravel(subject.gradients[name]).tolist() if g]
+        self.scales = np.minimum(np.where(value == 0, least, np.abs(value)), 1.0)
+        steps = np.ravel(self.scales).tolist()
+        self.m = numeric.algebra_for(max(finite, default=1.0), min(gradients, default=1.0), steps)
+        self.many = lifted(self.m)
+        self.point = {n: convert(self.m, x) for n, x in subject.point.items()}
+        self.seed = convert(self.m, subject.upstreams[subject.graph.output])
+        self.wobble = _wobble(subject)
+
+    def step(self, place: Place) -> Any:
+        return numeric.step(self.m, float(self.scales[place]))
+
+    def output(self, place: Place) -> Callable[[Any], Any]:
+        """The sum of the output, as it is weighed, where the entry is moved by so much."""
+        graph = self.subject.graph
+
+        def output(t: Any) -> Any:
+            moved = np.array(self.point[self.name], dtype=object)
+            moved[place] = moved[place] + t
+            given = {**self.point, self.name: moved if moved.shape else moved[()]}
+            return np.sum(self.seed * graph.evaluate(self.many, given)[graph.output])
+
+        return output
 
 
 def _inside(graph: Graph, values: Sequence[Any], upstreams: Sequence[Any]) -> float:

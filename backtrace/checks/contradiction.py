@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from backtrace.record import DISAGREE, Check
+from backtrace.graph.record import DISAGREE, Check
 
 
 class Contradicted(NamedTuple):

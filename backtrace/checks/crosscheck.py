@@ -3,28 +3,30 @@ are held against backprop."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks import alone, questions
+from backtrace.algebra.values import is_finite
+from backtrace.checks import gate_values, questions
 from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.contradiction import judged
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.exponents import large_exponent
-from backtrace.checks.kinks import at_kinks
+from backtrace.checks.kinks import at_kinks, not_finite, side_text
 from backtrace.checks.ledger import audit
-from backtrace.checks.subject import Budget, Subject
+from backtrace.checks.traced import Budget, Subject
 from backtrace.gates import Gate
 from backtrace.graph import Graph
-from backtrace.notation import number
-from backtrace.record import KINK, SKIPPED, Check, Note
+from backtrace.graph.record import AGREE, KINK, SKIPPED, Check, Note
+from backtrace.numbers import number
 
 _LARGEST_FOR_ERF = 1000.0
 _MOST_SIDES, _MOST_GATES_OF_SIDES = 6, 2000
+_PASSES = 6  # it takes for the slopes on two sides
 
 
 class Findings(NamedTuple):
@@ -42,20 +44,38 @@ def skip_all(subject: Subject, reason: str) -> Findings:
 
 
 def cross_check(subject: Subject, budget: Budget) -> Findings:
-    """Every variable's verdict. The subject's values must all be finite."""
+    """Every variable's verdict. What a number that is not finite concerns is skipped, and no more:
+    all, if that is the output."""
+    skipped = skip_all(subject, "not checked: a value is not finite")
+    sound = sound_part(subject)
+    if not is_finite(subject.value) or (subject.wrt and not sound.wrt):
+        return skipped
+    found = _cross_check(sound, budget)
+    return found._replace(checks={**skipped.checks, **found.checks})
+
+
+def sound_part(subject: Subject) -> Subject:
+    """The subject with the variables alone whose gradients are finite."""
+    finite = [name for name, gradient in subject.gradients.items() if is_finite(gradient)]
+    return subject if len(finite) == len(subject.wrt) else replace(subject, wrt=finite)
+
+
+def _cross_check(subject: Subject, budget: Budget) -> Findings:
+    """Every variable's verdict; the output and the gradients are finite. Variables that reach the
+    output by a value that is not are skipped."""
     if subject.m.of_arrays:
         from backtrace.checks.arrays import cross_check_arrays
 
-        return Findings(*cross_check_arrays(subject, budget), [])
+        return Findings(*cross_check_arrays(subject, budget))
     from backtrace.checks import numeric  # with mpmath, which only a check needs
-    from backtrace.checks.accuracy import accuracy_notes
     from backtrace.checks.judge import Judge
 
-    at_kink = at_kinks(subject)
-    free = [name for name in subject.wrt if name not in at_kink]
+    bad = not_finite(subject)
+    at_kink = {name: gate for name, gate in at_kinks(subject).items() if name not in bad}
+    free = [name for name in subject.wrt if name not in at_kink and name not in bad]
     reason, point = _too_much_for_sympy(subject, budget), dict(subject.point)
     question = (subject.text, list(point), point, free, budget.symbolic_seconds)
-    silence = alone.unheard(subject)
+    silence = gate_values.unheard(subject)
     asked = None if reason else question
     fetch = questions.ask("backtrace.checks.symbolic", asked, free, silence, budget)
     measured = numeric.measure(subject, free, budget)
@@ -63,42 +83,67 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     answers = _symbolic_parts(answered, free, reason)
     judge = Judge(subject, measured, budget)
     checks: dict[str, Check] = {}
+    sides = _measured_sides(subject, at_kink, budget)
     for name, gradient in subject.gradients.items():
         if name in at_kink:
-            checks[name] = Check(gradient, verdict=KINK, reason=at_kink[name])
+            checks[name] = judge.at_kink(name, at_kink[name], sides.get(name))
+        elif name in bad:
+            checks[name] = Check(gradient, verdict=SKIPPED, reason=bad[name])
         else:
             slope = measured.slopes.get(name)
             checks[name] = judge.verdict(
                 name, answers[name]._replace(backprop=gradient, numeric=slope)
             )
-    judge.notes += _side_notes(subject, list(at_kink)[:_MOST_SIDES], budget.slope_seconds)
-    if at_kink:
+    notes = _side_notes(subject, sides)
+    output = judge.verdict("", answers[""]._replace(backprop=subject.value))
+    if at_kink and output.verdict != AGREE:  # with more digits it may be on one side of a jump
         output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
-    else:
-        output = judge.verdict("", answers[""]._replace(backprop=subject.value))
-    if output.symbolic is None:  # nobody has looked at the output's digits
-        judge.notes += accuracy_notes(subject, budget.culprit_seconds)
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     output = judged(output, contradicted, audit(subject))
-    return Findings(checks, output, judge.notes)
+    return Findings(checks, output, notes)
 
 
-def _side_notes(subject: Subject, names: Sequence[str], seconds: float) -> list[Note]:
-    """What a slope measured on one side at a time is, where there is no derivative; nothing where
-    that takes too long."""
-    from backtrace.checks.numeric import sides
+def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:
+    """The verdicts on the variables that pass a kink alone, without SymPy."""
+    if subject.m.of_arrays:
+        from backtrace.checks import arrays
 
-    if subject.graph.gate_count > _MOST_GATES_OF_SIDES or not names:
-        return []
-    output, notes = subject.graph.output_name, []
+        return arrays.checks_at_kinks(subject, budget)
+    from backtrace.checks.judge import Judge
+    from backtrace.checks.numeric import Measured
+
+    at_kink = at_kinks(subject)
+    judge, sides = Judge(subject, Measured({}), budget), _measured_sides(subject, at_kink, budget)
+    return {name: judge.at_kink(name, gate, sides.get(name)) for name, gate in at_kink.items()}
+
+
+def _measured_sides(
+    subject: Subject, at_kink: Mapping[str, int], budget: Budget
+) -> dict[str, tuple[float, float]]:
+    """The slopes on both sides by the variables that pass a kink, as many as there is time for;
+    of none where more digits see no kink."""
+    from backtrace.checks.numeric import are_kinks, sides
+
+    cost = _PASSES * (len(subject.graph.nodes) + subject.graph.edge_count)
+    names = list(at_kink)[: budget.slope_cost // cost]
+    if not names or subject.graph.gate_count > _MOST_GATES_OF_SIDES:
+        return {}
     try:
-        measured = within(seconds, lambda: sides(subject, names))
+        return within(
+            budget.slope_seconds, lambda: sides(subject, names) if are_kinks(subject) else {}
+        )
     except OutOfTime:
-        return []
-    for name, both in measured.items():
-        words = ["it jumps" if math.isinf(s) else number(s) for s in both]
-        said = f"measured from the left {words[0]}, from the right {words[1]}"
+        return {}
+
+
+def _side_notes(subject: Subject, sides: Mapping[str, tuple[float, float]]) -> list[Note]:
+    """What the slopes on the two sides are."""
+    output = subject.graph.output_name
+    notes: list[Note] = []
+    for name, both in list(sides.items())[:_MOST_SIDES]:
+        left, right = map(side_text, both)
+        said = f"measured from the left {left}, from the right {right}"
         notes.append(Note("sides", f"∂{output}/∂{name}: {said}", subject.graph.inputs[name]))
     return notes
 
@@ -132,7 +177,7 @@ def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
             largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
             if largest > _LARGEST_FOR_ERF:
                 return f"SymPy needs too long for {gate.name} of {number(largest)}"
-    length = _written_out(graph)
+    length = _operations_written_out(graph)
     if length > budget.symbolic_length:
         shown = f"{length:,.0f}" if length < 1e9 else number(length)
         return f"written out it is {shown} operations long"
@@ -140,7 +185,7 @@ def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
     return f"the exponent {number(largest)} is too large" if largest else ""
 
 
-def _written_out(graph: Graph) -> float:
+def _operations_written_out(graph: Graph) -> float:
     """How many operations the output has as a tree, without stages and with every gate that SymPy
     does not have spelled out: what branches is there several times."""
     lengths: list[float] = []

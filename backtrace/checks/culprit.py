@@ -6,8 +6,8 @@ import math
 import time
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks import alone, numeric
-from backtrace.checks.subject import TOLERANCE, UNDERFLOW, Subject
+from backtrace.checks import gate_values, numeric
+from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Subject
 from backtrace.gates import Gate
 
 _ULP = 2.0**-52
@@ -38,6 +38,8 @@ def wrong_local(subject: Subject, seconds: float) -> int | None:
                 continue
             local, slope = next(locals_), next(slopes)
             if slope is not None and _differ(local, slope, _reach(gate, k, value, operands)):
+                if gate.is_own and not _differ(_precise_slope(gate, k, operands), slope, 0.0):
+                    continue  # its rule is right, and digits cancel inside it
                 return index
     return None
 
@@ -58,6 +60,13 @@ def _reach(gate: Gate, k: int, value: float, operands: list[float]) -> float:
     return _MARGIN * reach
 
 
+def _precise_slope(gate: Gate, k: int, operands: list[float]) -> float:
+    """An own gate's local gradient by its own rule, with many digits."""
+    m = numeric.algebra_for(max(1.0, *map(abs, operands)), 1.0, [1.0])
+    given = [m.from_float(operand) for operand in operands]
+    return float(gate.slope(m, k, gate.forward(m, *given), given))
+
+
 def wrong_value(subject: Subject, seconds: float) -> int | None:
     """The first gate whose value is not what its formula gives; None when each is. Raises
     NotFound."""
@@ -67,9 +76,9 @@ def wrong_value(subject: Subject, seconds: float) -> int | None:
             continue  # its inner gates are not here
         if time.monotonic() > end:
             raise NotFound
-        applied = alone.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
-        [expected] = alone.values([applied], seconds)
-        if expected is not None and alone.differs(subject.values[index], expected):
+        applied = gate_values.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
+        [expected] = gate_values.values([applied], seconds)
+        if expected is not None and gate_values.differs(subject.values[index], expected):
             return index
     return None
 

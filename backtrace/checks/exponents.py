@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backtrace.algebra import Algebra
-from backtrace.checks.subject import Subject
+from backtrace.checks.traced import Subject
 from backtrace.graph import Node
 
 LARGEST = 10_000

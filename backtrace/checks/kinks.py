@@ -1,11 +1,16 @@
-"""Which variables have no derivative to compare, because a gate on the way stands at a kink."""
+"""Which variables pass a gate that stands at a kink; and whether there is a derivative all the
+same, because both sides have one slope: relu(x) - relu(-x) at 0."""
 
 from __future__ import annotations
 
+import math
+
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks.subject import Subject
+from backtrace.algebra.values import is_finite
+from backtrace.checks.traced import TOLERANCE, Subject
 from backtrace.formula.printer import label
 from backtrace.graph import Constant
+from backtrace.numbers import number
 
 _FINEST = 2.0**20
 
@@ -18,8 +23,8 @@ def _is_rounded(constant: Constant) -> bool:
     return not value.is_integer()
 
 
-def at_kinks(subject: Subject) -> dict[str, str]:
-    """The variables whose gradient passes a gate at a kink, and which gate that is."""
+def gates_at_kinks(subject: Subject) -> set[int]:
+    """The gates that stand at a kink, or take the branch that one has decided on."""
     graph = subject.graph
     needed = graph.ancestors(graph.output)
     at_kink = set(subject.kinks) & needed
@@ -30,15 +35,60 @@ def at_kinks(subject: Subject) -> dict[str, str]:
         )
         if gate is not None and gate.is_comparison and rounded:
             at_kink.update(user for user, _ in graph.consumers[index])
-    passed: dict[int, int] = {}  # for each node the kink its gradient came by
-    for index in range(graph.output, -1, -1):
-        kink = index if index in at_kink else passed.get(index)
-        if kink is not None and index in needed:
-            for source in graph.inputs_of[index]:
-                passed.setdefault(source, kink)
+    return at_kink & needed
+
+
+def at_kinks(subject: Subject) -> dict[str, int]:
+    """The variables whose way to the output passes a gate at a kink, and which gate that is."""
+    graph = subject.graph
+    needed = graph.ancestors(graph.output)
+    at_kink = gates_at_kinks(subject)
+    return _reached(subject, needed, at_kink)
+
+
+def not_finite(subject: Subject) -> dict[str, str]:
+    """The variables whose way to the output passes a value that is not finite, in a branch that is
+    not taken; and which gate that is, in words."""
+    graph = subject.graph
+    needed = graph.ancestors(graph.output)
+    bad = {index for index in needed if not is_finite(subject.values[index])}
     return {
-        name: f"{label(graph.nodes[passed[index]])} (#{passed[index]}) is at a kink: "
-        "no derivative to compare"
+        name: f"not checked: {label(graph.nodes[gate])} (#{gate}) is not finite"
+        for name, gate in _reached(subject, needed, bad).items()
+    }
+
+
+def _reached(subject: Subject, needed: set[int], gates: set[int]) -> dict[str, int]:
+    """The variables with a way to the output through one of these gates, and which gate that is."""
+    graph = subject.graph
+    passed: dict[int, int] = {}  # for each node the gate its gradient came by
+    for index in range(graph.output, -1, -1) if gates else ():
+        gate = index if index in gates else passed.get(index)
+        if gate is not None and index in needed:
+            for source in graph.inputs_of[index]:
+                passed.setdefault(source, gate)
+    return {
+        name: passed[index]
         for name, index in graph.inputs.items()
         if index in passed and name in subject.wrt
     }
+
+
+def stands(subject: Subject, gate: int) -> str:
+    """Which gate stands at a kink."""
+    return f"{label(subject.graph.nodes[gate])} (#{gate}) is at a kink"
+
+
+def derivative(left: float, right: float) -> float | None:
+    """The slope that both sides have; None where they differ, or where one has none."""
+    if not (math.isfinite(left) and math.isfinite(right)):
+        return None
+    is_one = abs(left - right) <= TOLERANCE * max(abs(left), abs(right))
+    return left if is_one else None
+
+
+def side_text(slope: float) -> str:
+    """The slope on one side, as `numeric.one_sided` has it."""
+    if math.isinf(slope):
+        return "it jumps"
+    return "it has none" if math.isnan(slope) else number(slope)

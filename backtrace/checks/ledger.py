@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from backtrace.algebra.values import shape_of
 from backtrace.checks.contradiction import Contradicted
-from backtrace.checks.subject import TOLERANCE, Subject
-from backtrace.entries import shape_of
+from backtrace.checks.traced import TOLERANCE, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
-from backtrace.notation import number
+from backtrace.numbers import number
 
 
 def audit(subject: Subject) -> Contradicted | None:

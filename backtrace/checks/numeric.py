@@ -19,9 +19,9 @@ from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.subject import TOLERANCE, Budget, Subject
+from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
-from backtrace.notation import number
+from backtrace.numbers import number
 
 _STEP = -30  # the step is 1e-30 of what is moved
 _GUARD = 40  # digits beyond what the step and the smallest gradient need
@@ -79,10 +79,15 @@ def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     return Measured({}, words, covers_all=True)
 
 
-def sides(subject: Subject, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+def sides(subject: Subject, names: Iterable[str]) -> dict[str, tuple[float, float]]:
     """The slopes from the left and from the right by each of these variables."""
     probe = _Probe(subject)
     return {name: probe.sides(name) for name in names}
+
+
+def are_kinks(subject: Subject) -> bool:
+    """Whether the gates that stand at a kink in floats do so with many digits too."""
+    return _Probe(subject).stands_at(subject.kinks)
 
 
 class _Probe:
@@ -111,17 +116,27 @@ class _Probe:
         return central_difference(self.m, output, h, self.wobble, careful)
 
     def sides(self, name: str) -> tuple[float, float]:
-        """The slopes from the left and from the right; inf where the output jumps, or has no value
-        on that side."""
+        """The slopes from the left and from the right, as `one_sided` has them."""
         h = step(self.m, self._scale(abs(self.point[name])))
-        found = [self._output({name: 1.0}, t) for t in (-h, self.m.from_float(0.0), h)]
-        return self._one_sided(found[1] - found[0], h), self._one_sided(found[2] - found[1], h)
 
-    def _one_sided(self, difference: Value, h: Value) -> float:
-        if not self.m.context.isfinite(difference) or abs(difference) > h * _JUMP:
-            return math.inf
-        size = self.m.from_float(self.wobble) * self.m.context.eps * _MARGIN
-        return 0.0 if abs(difference) <= size else float(f"{float(difference / h):.15g}")
+        def output(t: Value) -> Value:
+            return self._output({name: 1.0}, t)
+
+        here = output(self.m.from_float(0.0))
+        left, right = (one_sided(self.m, output, here, t, self.wobble) for t in (-h, h))
+        return left, right
+
+    def stands_at(self, kinks: Iterable[int]) -> bool:
+        moved = {name: self.m.from_float(x) for name, x in self.point.items()}
+        values = self.graph.evaluate(self.m, moved)
+        return all(self._stands_at(values, index) for index in kinks)
+
+    def _stands_at(self, values: Sequence[Value], index: int) -> bool:
+        node = self.graph.nodes[index]
+        if node.gate is None or node.gate.kink is None:
+            return False
+        operands = node.operand_values(values, self.m)
+        return self.m.truth(node.gate.kink.at(self.m, values[index], *operands))
 
     def _output(self, direction: Mapping[str, float], t: Value) -> Value:
         moved = {name: self.m.from_float(x) for name, x in self.point.items()}
@@ -176,6 +191,28 @@ def central_difference(
             return 0.0 if is_tiny else None  # x^3 at 0; x^1e32, which no step is small for
     result = float(slope)
     return result if math.isfinite(result) else None
+
+
+def one_sided(
+    m: Digits, function: Callable[[Value], Value], here: Value, h: Value, wobble: float
+) -> float:
+    """The slope of `function` on one side of 0, where it is `here`; `h` has the side's sign. inf
+    where it jumps or has no value on that side, nan where half the step gives another slope: that
+    of sqrt at 0 has no bound. What shrinks with the step is 0: that of x^2."""
+
+    def slope(h: Value) -> float:
+        difference = function(h) - here
+        if not m.context.isfinite(difference) or abs(difference) > abs(h) * _JUMP:
+            return math.inf
+        size = (m.from_float(wobble) + abs(here)) * m.context.eps * _MARGIN
+        return 0.0 if abs(difference) <= size else float(f"{float(difference / h):.15g}")
+
+    found, closer = slope(h), slope(h / 2)
+    if math.isinf(found) or math.isinf(closer):
+        return math.inf
+    if abs(found - closer) <= abs(found) / 1000:
+        return found
+    return 0.0 if abs(found) < _SUSPICIOUS else math.nan
 
 
 def _wobble(subject: Subject) -> float:

@@ -6,11 +6,11 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backtrace import aside
-from backtrace.checks.alone import Applied, Silence, contradicted, values
+from backtrace.checks import sympy_process
 from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.contradiction import Contradicted
-from backtrace.checks.subject import Budget
+from backtrace.checks.gate_values import Applied, Silence, contradicted, values
+from backtrace.checks.traced import Budget
 
 
 def ask(
@@ -28,7 +28,7 @@ def ask(
     applied = [entry.applied for entry in silence.entries]
     seconds = budget.symbolic_seconds + budget.alone_seconds
     arguments = (module, question, applied, budget.alone_seconds)
-    fetch = aside.ask(__name__, "testify", arguments, seconds)
+    fetch = sympy_process.ask(__name__, "testify", arguments, seconds)
 
     def answers() -> tuple[dict[str, Answer], Contradicted | None]:
         try:

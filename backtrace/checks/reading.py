@@ -12,6 +12,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import sympy
@@ -38,7 +39,7 @@ _COMPARISONS = {
     "c_ge": sympy.Ge,
 }
 _PI = sympy.Symbol("pi", positive=True)  # stands for the float that the trace used
-_CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI}
+_CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI, "c_norm": sympy.Abs}
 
 
 class Unanswered(Exception):
@@ -169,11 +170,12 @@ def read(
     respelled: Respelled,
     symbols: Mapping[str, Any],
     lift: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda name, function: function,
+    signs: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """What SymPy makes of the text, with `symbols` for the variables; `lift` is handed every
-    function by its name, and can make it one of arrays."""
+    function by its name, and can make it one of arrays. `signs` are what else the text names."""
     functions = {f"f_{name}": function_of(GATES[name]) for name in respelled.functions}
-    known: dict[str, Any] = dict(_CONSTANTS)
+    known: dict[str, Any] = {**_CONSTANTS, **signs}
     known |= {name: lift(name, function) for name, function in _COMPARISONS.items()}
     known |= {name: lift(name, function) for name, function in functions.items()}
     known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}

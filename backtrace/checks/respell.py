@@ -5,19 +5,23 @@
 Not one character of the user's goes through: numbers and operators are written anew, every
 variable is v0, v1, ..., every function f_ and its name in the table. Products that were written
 without a sign get one, |x| becomes a call, √ takes what stands next to it. What binds how is left
-to SymPy's parser, which is Python's.
+to SymPy's parser, which is Python's. Signs whose meaning depends on shapes keep their own where
+there are arrays: a·b is a*c_dot*b (`signs.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.indices import read_index
-from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token, tokenize
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SUBSCRIPT, Token
+from backtrace.formula.tokens import tokenize
 
-_WRITTEN = {"^": "**"}
+_OF_NUMBERS = {"^": "**", "·": "*", "×": "*", "": "*"}
+_OF_ARRAYS = {"^": "**c_pow**", "·": "*c_dot*", "×": "*", "": "*c_side*"}
+_NORMS = {"1": "c_norm1(", "inf": "f_max(f_abs(", "infty": "f_max(f_abs(", "∞": "f_max(f_abs("}
 # on symbols Python's own == asks for the same spelling, and arrays compare by other rules
 _COMPARISONS = {"==": "c_eq", "!=": "c_ne", "<": "c_lt", "<=": "c_le", ">": "c_gt", ">=": "c_ge"}
 
@@ -33,9 +37,9 @@ class Respelled:
     functions: set[str]
 
 
-def respell(text: str, names: Collection[str]) -> Respelled:
+def respell(text: str, names: Collection[str], of_arrays: bool = False) -> Respelled:
     """`text` must be a formula that the parser has accepted, `names` the variables it was told."""
-    reading = _Reading(tokenize(text), frozenset(names))
+    reading = _Reading(tokenize(text), frozenset(names), _OF_ARRAYS if of_arrays else _OF_NUMBERS)
     reading.all_statements()
     return Respelled(reading.statements, reading.definitions, reading.variables, reading.functions)
 
@@ -44,6 +48,7 @@ def respell(text: str, names: Collection[str]) -> Respelled:
 class _Reading:
     tokens: list[Token]
     names: frozenset[str]
+    signs: Mapping[str, str]
     at: int = 0
     variables: dict[str, str] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
@@ -73,7 +78,8 @@ class _Reading:
 
     def _definition(self, parameters: list[str]) -> None:
         name = self.tokens[self.at].text
-        inner = _Reading(self.tokens, frozenset(parameters), self.at + 2 * len(parameters) + 3)
+        begins = self.at + 2 * len(parameters) + 3
+        inner = _Reading(self.tokens, frozenset(parameters), self.signs, begins)
         inner.functions, inner.own = self.functions, dict(self.own)
         text = inner._spell()
         places = [inner.variables.setdefault(p, f"v{len(inner.variables)}") for p in parameters]
@@ -95,7 +101,7 @@ class _Reading:
     def _spell(self) -> str:
         """The expression from here to the end of its statement; a line's end inside brackets ends
         nothing."""
-        words = _Words()
+        words = _Words(self.signs[""])
         while True:
             token = self.tokens[self.at]
             if token.kind == END or (token.kind == BREAK and not words.open_brackets):
@@ -109,7 +115,7 @@ class _Reading:
         if kind == NUMBER:
             words.operand(token.text.lstrip("0") if token.text.isdigit() else token.text, "0")
         elif kind == POWER:
-            words.parts.append(f"**({token.text})")
+            words.parts.append(f"{self.signs['^']}({token.text})")
         elif kind == NAME and following == "(" and token.text in self.own:
             words.function(self.own[token.text])
         elif kind == NAME and following == "(":
@@ -119,6 +125,9 @@ class _Reading:
             words.parts.append(f"p_{token.text}=")
         elif kind == NAME:
             words.operand(self._name(token.text))
+        elif kind == "ᵀ" or (kind == "^" and self._is_transpose(self.tokens[self.at])):
+            self.at += kind == "^"
+            words.parts.append("**c_T")
         elif kind == "√":
             self.functions.add("sqrt")
             words.root()
@@ -126,7 +135,12 @@ class _Reading:
             words.open("(")
         elif kind == "|":
             self.functions.add("abs")
-            words.bar()
+            words.bar("|")
+        elif kind == "‖":
+            self.functions |= {"abs", "max"}
+            words.bar("‖")
+        elif kind == SUBSCRIPT:
+            words.subscript(_NORMS.get(token.text, "c_norm("))
         elif kind in (")", "]"):
             words.close()
         elif kind == "=":
@@ -143,7 +157,13 @@ class _Reading:
             self.at += 1
             words.parts.append(".T")
         else:
-            words.operator(_WRITTEN.get(kind, kind))
+            words.operator(self.signs.get(kind, kind))
+
+    def _is_transpose(self, token: Token) -> bool:
+        """Whether x^T is the transpose: T is no variable, where any has a value."""
+        is_name = token.kind == NAME and token.text == "T" and bool(self.names)
+        is_known = "T" in self.names or "T" in self.stages or "T" in self.variables
+        return token.kind == "⊤" or (is_name and not is_known)
 
     def _name(self, name: str) -> str:
         if name in self.stages:
@@ -161,8 +181,10 @@ class _Words:
     for it to close.
     """
 
+    product: str
     parts: list[str] = field(default_factory=list)
     due: bool = True
+    closed: int = 0  # where the function stands whose bracket was closed last
     open_brackets: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=lambda: [0])
     begins: list[int] = field(default_factory=lambda: [0])
@@ -184,21 +206,27 @@ class _Words:
 
     def open(self, closer: str) -> None:
         self._multiply()
-        self.parts.append({"|": "f_abs(", "[": "f_stack("}.get(closer, "("))
+        self.parts.append({"|": "f_abs(", "‖": "c_norm(", "[": "f_stack("}.get(closer, "("))
         self.open_brackets.append(closer)
         self.roots.append(0)
         self.begins.append(len(self.parts))
         self.comparisons.append(False)
         self.due = True
 
-    def bar(self) -> None:
-        if not self.due and self.open_brackets and self.open_brackets[-1] == "|":
+    def bar(self, sign: str) -> None:
+        if not self.due and self.open_brackets and self.open_brackets[-1] == sign:
             self.close()
         else:
-            self.open("|")
+            self.open(sign)
+
+    def subscript(self, function: str) -> None:
+        """Of the norm that was closed last."""
+        self.parts[self.closed] = function
+        self.parts.append(")" * (function.count("(") - 1))
 
     def close(self) -> None:
         self._end_comparison()
+        self.closed = self.begins[-1] - 1
         for stack in (self.open_brackets, self.roots, self.begins, self.comparisons):
             stack.pop()
         self.parts.append(")")
@@ -224,7 +252,7 @@ class _Words:
 
     def _multiply(self) -> None:
         if not self.due:
-            self.parts.append("*")
+            self.parts.append(self.product)
             self.due = True
 
     def _complete(self) -> None:

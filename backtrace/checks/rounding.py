@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 from backtrace.algebra import Value
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks.subject import Subject
-from backtrace.engine import Backward
+from backtrace.checks.traced import Subject
 from backtrace.graph import Constant, Graph, Node
+from backtrace.graph.backprop import Backward
 
 _RUNS = 8
 _ULP = 2.0**-52

@@ -19,9 +19,11 @@ from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.reading import exact, read, text_of, value_by_replacing
 from backtrace.checks.respell import respell
+from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
 from backtrace.checks.symbolic import words
 from backtrace.gates.shapes import Shape
 
+_OF_MATRICES = ("outer", "transpose", "affine", "relu_layer")
 _LONGEST = 200  # characters of an entry's derivative
 
 
@@ -71,19 +73,36 @@ class ArrayReading:
     """SymPy's expressions for the entries of a formula's output, and their derivatives."""
 
     def __init__(self, text: str, point: Mapping[str, Any]) -> None:
-        respelled = respell(text, point.keys())
+        respelled = respell(text, point.keys(), of_arrays=True)
         self._values: dict[Any, float] = {}
         self._names: dict[str, str] = {}
         self._symbols = {
             name: self._entries(v, name, np.asarray(point[name]))
             for name, v in respelled.variables.items()
         }
-        self.output = read(respelled, self._symbols, self._lift)
+        self.output = matrix_of(read(respelled, self._symbols, self._lift, SIGNS))
 
     def _lift(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as one of arrays. Of a power of a matrix, which has two readings, it takes
+        the entries where it sums or compares them."""
+        lifted = self._of_arrays(name, function)
+        if name.removeprefix("f_") in _OF_MATRICES:
+            return lambda *values, **keys: lifted(*map(matrix_of, values), **keys)
+        if name.removeprefix("f_") in _OF_ARRAYS:
+            return lambda *values, **keys: lifted(*map(entries_of, values), **keys)
+
+        def choose(*values: Any, **keys: Any) -> Any:
+            is_reduction = name in ("f_max", "f_min") and len(values) == 1
+            given = map(entries_of, values) if is_reduction else values
+            return on_both(lifted, *given, **keys)
+
+        return choose
+
+    def _of_arrays(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as one of arrays: its own meaning, or entry by entry."""
-        if name == "f_cross_entropy":
-            return functools.partial(_cross_entropy, self.value)
+        of_classes = _OF_CLASSES.get(name.removeprefix("f_"))
+        if of_classes is not None:
+            return functools.partial(of_classes, self.value)
         if name in ("f_max", "f_min"):
             best = max if name == "f_max" else min
             return _choice(
@@ -224,6 +243,28 @@ def _cross_entropy(value: Callable[[Any], float], z: Any, k: Any) -> Any:
     return sum(losses, sympy.Integer(0)) / len(losses)
 
 
+def _places(value: Callable[[Any], float], k: Any) -> Any:
+    """Whole numbers, which stand for their values."""
+    return np.frompyfunc(lambda entry: round(value(entry)), 1, 1)(np.asarray(k, dtype=object))
+
+
+def _take(value: Callable[[Any], float], x: Any, i: Any) -> Any:
+    return np.asarray(x)[np.asarray(_places(value, i), dtype=int)]
+
+
+def _pick(value: Callable[[Any], float], x: Any, k: Any) -> Any:
+    places = np.asarray(_places(value, k), dtype=int)
+    return x[places] if np.ndim(x) == 1 else np.asarray(x)[np.arange(len(x)), places]
+
+
+_OF_CLASSES: dict[str, Callable[..., Any]] = {
+    "cross_entropy": _cross_entropy,
+    "take": _take,
+    "pick": _pick,
+}
+"""Functions that are handed what an entry's value is: classes and indices are no quantities."""
+
+
 def _numbers(shape: Sequence[Any]) -> Shape:
     return tuple(int(n) for n in shape)
 
@@ -243,6 +284,8 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "outer": lambda _, x, y: np.outer(x, y),
     "transpose": lambda _, x: np.transpose(x),
     "reshape": lambda _, x, *shape: np.reshape(x, _numbers(shape)),
+    "expand_dims": lambda _, x, p_axis=0: np.expand_dims(x, int(p_axis)),
+    "squeeze": lambda _, x, p_axis=0: np.squeeze(x, int(p_axis)),
     "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
     "stack": lambda _, *x, p_axis=0: np.stack(
         [np.asarray(entry, dtype=object) for entry in x], int(p_axis)

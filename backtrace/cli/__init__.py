@@ -1,8 +1,9 @@
 """The command: the only place that prints or exits. One file per subcommand.
 
 `backtrace FORMULA ...` is `backtrace trace FORMULA ...`. Exit status: 0 right; 1 a number is wrong;
-2 the command, the formula, a value or a file could not be used; 130 after Ctrl-C; 141 when the
-reader of a pipe has gone; 143 after SIGTERM.
+2 the command, the formula, a value or a file could not be used; 3 an error in backtrace itself
+(BACKTRACE_DEBUG=1 shows where); 130 after Ctrl-C; 141 when the reader of a pipe has gone; 143 after
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from backtrace import aside
+from backtrace.checks import sympy_process
 from backtrace.cli.output import complain
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, our_error
 
-_PIPE_CLOSED, _INTERRUPTED, _TERMINATED = 141, 130, 143
+_OURS, _PIPE_CLOSED, _INTERRUPTED, _TERMINATED = 3, 141, 130, 143
 _GLOBAL = ("--help", "-h", "--version")
 _COMMANDS = {
     "check": "answers held against the trace",
@@ -151,6 +152,11 @@ def run(words: Sequence[str]) -> int:
     except OSError as error:
         _forget_stdout()
         complain(UsageError(f"cannot write the output: {error.strerror or error}"), color)
+    except Exception as error:
+        complain(BacktraceError(our_error(error)), color)
+        if "BACKTRACE_DEBUG" in os.environ:
+            raise
+        return _OURS
     return 2
 
 
@@ -201,8 +207,16 @@ def main() -> None:
         if getattr(sys, name) is None:  # the shell closed it: `>&-`
             setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 - for the whole process
     gc.disable()  # a short-lived process; collecting while SymPy loads is a third of the start-up
-    status = run(sys.argv[1:])
+    status = run([_as_utf_8(word) for word in sys.argv[1:]])
     _end(status)
+
+
+def _as_utf_8(word: str) -> str:
+    """A word as the bytes that were typed say it, also where the locale is C, and knows ASCII."""
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        return word
 
 
 def _end(status: int) -> NoReturn:
@@ -210,5 +224,5 @@ def _end(status: int) -> NoReturn:
     takes a third of a run. Everything is written and flushed by now, or has been complained of."""
     with contextlib.suppress(OSError):
         sys.stderr.flush()
-    aside.end()
+    sympy_process.end()
     os._exit(status)

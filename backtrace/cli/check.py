@@ -98,12 +98,12 @@ def _report(
     formula: str, given: Any, words: Sequence[str], file: str | None, tolerance: float
 ) -> Report:
     from backtrace.formula.point import read_mapping
+    from backtrace.graph.record import Granularity
     from backtrace.homework.answers import each_once, from_mapping, read_answers
     from backtrace.homework.answers import read_file as read_answer_file
     from backtrace.homework.checking import hold
     from backtrace.homework.points import suggest
     from backtrace.homework.problem import problem_of
-    from backtrace.record import Granularity
 
     if not given and words:
         given = read_mapping(suggest(formula, {})[0].point)  # formulas need no point of their own
@@ -128,7 +128,7 @@ def _text(report: Report, format: str, view: View, level: int) -> str:
 def _suggested(formula: str, given: Any, seed: int, format: str) -> str:
     from backtrace.formula.point import shapes
     from backtrace.homework import points
-    from backtrace.notation import json_text
+    from backtrace.numbers import json_text
 
     found, own = points.suggest(formula, shapes(given), seed, given)
     if format == "json":

@@ -7,6 +7,12 @@ import click
 from backtrace.cli.options import look_options
 from backtrace.cli.output import Look, say
 
+EXAMPLES = """\b
+  backtrace gates
+  backtrace gates sigmoid
+  backtrace gates cross_entropy --width 100
+"""
+
 
 def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     from backtrace.gates import GATES
@@ -14,11 +20,15 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[st
     return [name for name in GATES if name.startswith(incomplete)]
 
 
-@click.command("gates", help="List the gates a formula can be made of, or describe one.")
+@click.command(
+    "gates",
+    help="List the gates a formula can be made of, or describe one.",
+    epilog="Examples:\n\n" + EXAMPLES,
+)
 @click.argument("name", required=False, shell_complete=_complete)
 @look_options
 def gates(name: str | None, look: Look) -> int:
-    from backtrace import catalogue
+    from backtrace.cli import catalogue
 
     view = look.view(to_file=False)
     say(catalogue.describe(name, view) if name else catalogue.overview(view))

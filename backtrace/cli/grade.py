@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backtrace.cli.options import look_options
-from backtrace.cli.output import Look, say
+from backtrace.cli.output import Look, complain, note, say
 from backtrace.cli.progress import reading
 from backtrace.cli.source import read_file
 from backtrace.errors import BacktraceError, UsageError
@@ -26,11 +26,12 @@ EXAMPLES = """\b
 """
 _FORMATS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "gradescope": ""}
 _MOST_JOBS = 256
+_MOST_ERRORS = 5
 
 
 @click.command(
     "grade",
-    help="Grade submissions (.json, .jsonl, .csv, or a folder) to an assignment (.toml).",
+    help="Grade submissions (.json, .jsonl, .csv, .xlsx, or a folder) to an assignment (.toml).",
     epilog="Examples:\n\n" + EXAMPLES,
 )
 @click.argument("assignment", metavar="ASSIGNMENT")
@@ -73,14 +74,14 @@ def grade(
     try:
         text = read_file(assignment)
         asked = read_assignment(text)
-        full: list[bool] = []
+        seen = _Seen()
         view = look.view(to_file=output is not None)
         with _graded(asked, text, submissions, 3 if summary else hint_level, jobs) as rows:
-            noted = _noting(rows, full)
+            noted = _noting(rows, seen)
             if summary:
                 pieces = iter([gradebook.summary_text(asked, summed(asked, noted), format, view)])
             elif score:
-                pieces = (f"{gradebook.points_text(row.points)}\n" for row in noted)
+                pieces = (f"{gradebook.score_text(row)}\n" for row in noted)
             else:
                 pieces = gradebook.WRITERS[format](asked, noted, view)
             _write(pieces, output)
@@ -88,7 +89,22 @@ def grade(
         if format == "gradescope":  # it shows nothing at all without a results.json
             _write(iter([gradebook.results(0, [f"not graded: {error.what}"], [])]), output)
         raise
-    return 0 if all(full) else 1
+    for words in seen.notes:
+        note(words, look.color)
+    for words in seen.errors.values():
+        complain(BacktraceError(f"not graded: {words}"), look.color)
+    return 3 if seen.errors else 0 if seen.all_full else 1
+
+
+class _Seen:
+    """What the exit status depends on: whether all have full points, and a row's error of ours, by
+    its words (the same one is said once); and what is to be known of the files."""
+
+    def __init__(self) -> None:
+        self.all_full = True
+        self.errors: dict[str, str] = {}
+        self.notes: dict[str, None] = {}
+        self.refused = 0
 
 
 def _format_of(output: str | None) -> str:
@@ -109,23 +125,29 @@ def _graded(
     assignment: Assignment, text: str, paths: tuple[str, ...], hint_level: int | None, jobs: int
 ) -> Iterator[Iterator[Row]]:
     """The rows, with a progress bar over the bytes of the files."""
-    from backtrace.homework.grading import grade, grade_in_processes
+    from backtrace.homework.grading import grade
     from backtrace.homework.submissions import files_of, read_submissions
+    from backtrace.homework.workers import grade_in_processes
 
     files = files_of(paths)
     with reading(files, "grading") as tick:
-        submissions = read_submissions(files, tick)
+        submissions = read_submissions(files, tick, assignment)
         if jobs == 1:
             yield grade(assignment, submissions, hint_level)
         else:
             yield grade_in_processes(text, submissions, jobs, hint_level)
 
 
-def _noting(rows: Iterable[Row], full: list[bool]) -> Iterator[Row]:
-    """The rows as they are; whether each has full points goes to `full`, a change at a time."""
+def _noting(rows: Iterable[Row], seen: _Seen) -> Iterator[Row]:
+    """The rows as they are; what is to be known of them at the end goes to `seen`."""
     for row in rows:
-        if not full or full[-1] != row.is_full:
-            full.append(row.is_full)
+        seen.all_full = seen.all_full and row.is_full
+        if row.error and len(seen.errors) < _MOST_ERRORS:
+            seen.errors.setdefault(row.error, f"{row.student} ({row.source}): {row.error}")
+        seen.notes.update(dict.fromkeys(row.notes))
+        if row.is_refused and seen.refused < _MOST_ERRORS:
+            seen.refused += 1  # a row has no room for what the file has and what would do
+            seen.notes[f"{row.source}: {row.reasons[0]}"] = None
         yield row
 
 

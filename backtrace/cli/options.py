@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -15,7 +16,7 @@ from backtrace.cli.words import EVERYTHING
 from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from backtrace.record import Granularity
+    from backtrace.graph.record import Granularity
 
 _CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
 
@@ -37,6 +38,8 @@ class Task(NamedTuple):
     open_page: bool
     no_check: bool
     json_schema: bool
+    python: bool
+    of: str | None
 
 
 class Destination(NamedTuple):
@@ -56,12 +59,16 @@ class Destination(NamedTuple):
             return known(self.format or "json")
         return "table" if self.output is None else format_of(self.output)
 
-    def write(self, content: str | bytes, format: str) -> None:
-        """To the file, or to standard output. Raises UsageError for pixels on a terminal."""
-        from backtrace.files import write
+    def write(
+        self, content: str | bytes, format: str, beside: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        """To the file, `beside` to files of their own (all or none), or to standard output. Raises
+        UsageError for pixels on a terminal."""
+        from backtrace.files import write_together
 
         if self.output is not None:
-            write(self.output, content)
+            others = [(path, [data]) for path, data in beside.items()]
+            write_together([*others, (self.output, [content])])
             return
         text = content
         if isinstance(content, bytes):
@@ -92,7 +99,7 @@ class GranularityAsked(NamedTuple):
     kink: str
 
     def granularity(self) -> Granularity:
-        from backtrace.record import Granularity
+        from backtrace.graph.record import Granularity
 
         names = None
         if self.fuse not in (None, EVERYTHING):
@@ -211,6 +218,8 @@ task_options = _gathered(
     "task",
     Task,
     click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin)."),
+    click.option("--python", is_flag=True, help="What is read from - or FILE is Python code."),
+    click.option("--of", metavar="NAME", help="The result, of Python code (the last one)."),
     click.option("--wrt", metavar="x,y", help="Only the gradients by these variables."),
     click.option("--compare", is_flag=True, help="The formula as written beside it fused."),
     click.option(
@@ -225,7 +234,7 @@ task_options = _gathered(
     click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes."),
     click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop."),
 )
-"""--file, --wrt, --compare, --blank, --open, --no-check and --json-schema, as one `task`."""
+"""--file, --wrt, --compare and the others of `Task`, as one `task`."""
 
 destination_options = _gathered(
     "destination",

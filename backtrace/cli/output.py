@@ -13,7 +13,7 @@ from backtrace.errors import BacktraceError
 
 if TYPE_CHECKING:
     from backtrace.render import View
-    from backtrace.tracer import Trace
+    from backtrace.tracing.trace import Trace
 
 _STYLED = {"error:": "red", "hint:": "cyan"}
 
@@ -77,23 +77,43 @@ def complain(error: BacktraceError, color: str) -> None:
         click.echo(line, err=True, color=coloured)
 
 
+def note(text: str, color: str) -> None:
+    """What is to be known of the input, to standard error."""
+    coloured = _wants_color(color, sys.stderr.isatty())
+    word = click.style("note:", bold=True) if coloured else "note:"
+    click.echo(f"{word} {text}", err=True, color=coloured)
+
+
 def problem_of(traced: Trace) -> BacktraceError | None:
     """What is wrong with the numbers, for standard error; None when nothing is."""
     graph = traced.graph
     if traced.fault is not None:
         span = graph.nodes[traced.fault.node].span
         what = f"{traced.fault.direction}: {traced.fault.what}"
-        return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.cure)
+        return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.hint)
     for name, check in traced.disagreements.items():
         what = f"the gradient of {name}" if name else "the output"
         place = graph.nodes[check.gate].span if check.gate is not None else None
         what = f"the cross-check disagrees about {what}: {check.reason}"
         return BacktraceError(what, text=traced.formula, span=place)
-    if traced.descent is not None and not traced.ok:
+    for name, check in traced.lost.items():
+        what = f"the gradient of {name}" if name else "the output"
+        place = graph.nodes[check.gate].span if check.gate is not None else None
+        return BacktraceError(
+            f"{what} has lost digits: {check.reason}",
+            text=traced.formula,
+            span=place,
+            hint=next((note.text for note in traced.notes if note.kind == "cure"), ""),
+        )
+    for name, check in traced.wrong_at_kinks.items():
+        place = graph.nodes[check.gate].span if check.gate is not None else None
+        what = f"the gradient of {name} is not the derivative: {check.reason}"
+        return BacktraceError(what, text=traced.formula, span=place)
+    if traced.asked.descent is not None and not traced.ok:
         name = graph.nodes[graph.output].name or "the output"
-        what = f"after {len(traced.descent.outputs) - 1:,} steps {name} is not finite"
+        what = f"after {len(traced.asked.descent.outputs) - 1:,} steps {name} is not finite"
         return BacktraceError(what, hint="a smaller --step, or fewer --steps")
-    for entry in traced.seconds:
+    for entry in traced.asked.seconds:
         if entry.verdict == "disagree":
             pair = f"{entry.first}, {entry.second}"
             return BacktraceError(

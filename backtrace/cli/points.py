@@ -13,7 +13,7 @@ from backtrace.cli.output import complain
 from backtrace.cli.progress import reading
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.files import Changed, InputFile, write_pieces
-from backtrace.record import Granularity
+from backtrace.graph.record import Granularity
 
 
 def trace_points(
@@ -26,9 +26,9 @@ def trace_points(
     color: str,
 ) -> int:
     """Streams the results; the exit status. Bad rows are told of at the end, on standard error."""
+    from backtrace.batch.columns import opened
+    from backtrace.batch.run import Run, program
     from backtrace.formula.point import read_words
-    from backtrace.many.columns import opened
-    from backtrace.many.run import Run, program
 
     format = _format(destination)
     fixed = {name: given.value for name, given in read_words(values).items()}
@@ -56,7 +56,7 @@ def trace_points(
 
 
 def _format(destination: Destination) -> str:
-    from backtrace.many.results import FORMATS
+    from backtrace.batch.results import FORMATS
 
     chosen = "json" if destination.as_json else destination.format
     if chosen is None and destination.output is not None:

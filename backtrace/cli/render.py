@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
 import click
 
 from backtrace.cli.options import Destination, destination_options, look_options
 from backtrace.cli.output import Look
 from backtrace.cli.source import read_file
-from backtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from backtrace.files.numpyfiles import Archive
 
 EXAMPLES = """\b
   backtrace "(x+y)*z" x=-2 y=5 z=-4 -o trace.json
@@ -26,26 +31,20 @@ EXAMPLES = """\b
 @look_options
 def render(file: str, destination: Destination, look: Look) -> int:
     from backtrace.render import data
-    from backtrace.tracer import Trace
+    from backtrace.tracing.trace import Trace
 
     format = destination.chosen()
-    trace = Trace.from_json(read_file(file), _arrays_beside(file))
+    with contextlib.closing(_arrays_beside(file)) as arrays:
+        trace = Trace.from_json(read_file(file), arrays)
     view = look.view(to_file=destination.output is not None)
     destination.write(data(trace, format, view), format)
     return 0 if trace.ok else 1
 
 
-def _arrays_beside(file: str) -> dict[str, object]:
-    """The arrays that --arrays npz wrote beside the JSON, if there are any."""
-    import os
+def _arrays_beside(file: str) -> Archive:
+    """The arrays that --arrays npz wrote beside the JSON, to be read if it asks for them."""
+    from backtrace.files import InputFile
+    from backtrace.files.numpyfiles import Archive
 
     path = f"{file.removesuffix('.json')}.npz"
-    if file == "-" or not os.path.isfile(path):
-        return {}
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            return dict(found)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read '{path}': {error}") from None
+    return Archive(lambda: InputFile(path), f"'{path}'")

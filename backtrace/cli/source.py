@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from backtrace.errors import FormulaError, UsageError
 from backtrace.files import InputFile
 
+if TYPE_CHECKING:
+    from backtrace.cli.options import Task
+
+_CODE = (".py", ".ipynb")
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -23,6 +28,21 @@ def formula_and_values(words: tuple[str, ...], file: str | None) -> tuple[str, t
     _refuse_value_first(formula, values)
     _refuse_forgotten(formula, values)
     return formula, values
+
+
+def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ...]] | None:
+    """The file of Python code that is named, a function in it ("" for the whole), and the values;
+    None where it is a formula."""
+    if task.file is not None:
+        is_code = task.python or task.file.endswith(_CODE)
+        return (task.file, "", words) if is_code else None
+    first, rest = (words or ("",))[0], words[1:]
+    if first == "-" and task.python:
+        return "-", "", rest
+    path, colon, name = first.rpartition(":") if ":" in first else (first, "", "")
+    if colon and not name.isidentifier():
+        return None
+    return (path, name, rest) if path.endswith(_CODE) and os.path.isfile(path) else None
 
 
 def read_file(path: str) -> str:
@@ -74,4 +94,4 @@ def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
         )
 
 
-__all__ = ["formula_and_values", "read_file"]
+__all__ = ["code_in", "formula_and_values", "read_file"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from backtrace import aside
+from backtrace.checks import sympy_process
+from backtrace.cli.help import Sectioned
 from backtrace.cli.options import (
     ArraysAsked,
     Beside,
@@ -28,14 +30,15 @@ from backtrace.cli.options import (
 )
 from backtrace.cli.output import Look, complain, problem_of, say
 from backtrace.cli.progress import ticking
-from backtrace.cli.source import formula_and_values
-from backtrace.errors import UsageError
+from backtrace.cli.source import code_in, formula_and_values, read_file
+from backtrace.errors import BacktraceError, UsageError
+from backtrace.numbers import DIGITS
 
 if TYPE_CHECKING:
     from backtrace.formula.point import Given
     from backtrace.render import View
-    from backtrace.request import Request
-    from backtrace.tracer import Trace
+    from backtrace.tracing.request import Request
+    from backtrace.tracing.trace import Trace
 
 EXAMPLES = """\b
   backtrace "(x+y)*z" x=-2 y=5 z=-4
@@ -47,6 +50,7 @@ EXAMPLES = """\b
 
 @click.command(
     "trace",
+    cls=Sectioned,
     help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
     epilog="Examples:\n\n" + EXAMPLES,
 )
@@ -66,6 +70,9 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
+    source = code_in(words, asked.task)
+    if source is not None:
+        return _of_code(*source, asked)
     formula, values = formula_and_values(words, asked.task.file)
     if asked.points.points is not None:
         from backtrace.cli.points import trace_points
@@ -76,6 +83,22 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
         wrt = asked.wrt
         return trace_points(formula, values, asked.points, asked.destination, wrt, made_of, color)
     return _at_a_point(formula, values, asked)
+
+
+def _of_code(path: str, name: str, values: Sequence[str], asked: Asked) -> int:
+    """Python code: the formula that it is, at its own values and those that are given."""
+    from backtrace.code import placed, read_code
+    from backtrace.formula.point import read_words, shapes
+
+    given = read_words(values, asked.arrays.seed)
+    program = read_code(read_file(path), path, name, shapes(given), asked.task.of or "")
+    own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
+    words = [*values, *own]
+    asked = asked._replace(read_from=f"{path}:{name}" if name else path)
+    try:
+        return _at_a_point(program.formula, words, asked)
+    except BacktraceError as error:
+        raise placed(error, program) from None
 
 
 class Asked(NamedTuple):
@@ -89,28 +112,54 @@ class Asked(NamedTuple):
     descent: DescentAsked
     points: PointsAsked
     look: Look
+    read_from: str = ""
 
     @property
     def wrt(self) -> list[str] | None:
         return names_in(self.task.wrt) if self.task.wrt is not None else None
 
     def request(self) -> Request:
-        """What is asked of the trace. Raises UsageError."""
-        from backtrace.request import Request
+        """How the formula is to be traced. Raises UsageError."""
+        from backtrace.tracing.request import Request
 
+        if self.beside.order not in (1, 2):
+            raise UsageError(f"--order is 1 or 2, not {self.beside.order}")
         return Request(
             granularity=self.granularity.granularity(),
             wrt=self.wrt,
-            symbolic=self.beside.symbolic,
-            exact=self.beside.exact,
-            precision=self.beside.precision,
-            order=self.beside.order,
             upstream=self.arrays.seed_gradient(),
-            jacobian=self.arrays.jacobian,
-            rate=self.descent.rate(),
-            steps=self.descent.steps or 1,
             check=not self.task.no_check and not self.task.blank,
+            digits=max(self.look.digits, DIGITS),
         )
+
+    def answered(self, traced: Trace, tick: Callable[[], None]) -> Trace:
+        """The trace with all that is to be shown beside its numbers. Raises UsageError."""
+        from dataclasses import replace
+
+        from backtrace.graph.record import Note
+        from backtrace.tracing.other_numbers import NotExact
+
+        beside, rate = self.beside, self.descent.rate()
+        answers: list[Any] = []
+        if beside.symbolic and traced.has_point:  # without a point formulas are all there is
+            answers.append(traced.formulas())
+        if beside.exact:
+            try:
+                answers.append(traced.exactly())
+            except NotExact as error:
+                traced = replace(traced, notes=(*traced.notes, Note("exact", error.what)))
+        if beside.precision is not None:
+            answers.append(traced.to_digits(beside.precision))
+        if beside.order == 2:
+            answers.append(traced.hessian())
+        if self.arrays.jacobian:
+            answers.append(traced.jacobians())
+        if rate is not None:
+            answers.append(traced.descend(rate, self.descent.steps or 1, tick))
+        if self.read_from:
+            told = Note("reading", f"read from {self.read_from}")
+            traced = replace(traced, notes=(told, *traced.notes))
+        return traced.showing(*answers)
 
     def section(self) -> str:
         """The first option that asks for a section beside the numbers; "" where none does."""
@@ -134,6 +183,10 @@ class Showing(NamedTuple):
     view: View
     asked: Asked
     arrays_file: str
+    tick: Callable[[], None]
+
+    def answered(self, traced: Trace) -> Trace:
+        return self.asked.answered(traced, self.tick)
 
 
 def _at_a_point(formula: str, values: Sequence[str], asked: Asked) -> int:
@@ -146,22 +199,22 @@ def _at_a_point(formula: str, values: Sequence[str], asked: Asked) -> int:
     view = asked.look.view(to_file=destination.output is not None)._replace(full=asked.beside.full)
     arrays_file = asked.arrays.beside(destination.output, format)
     _refuse_unseen(format, asked)
-    if aside.is_running():
+    if sympy_process.is_running():
         from backtrace import render
 
         render.load(format)
     run = _blanked if asked.task.blank else _compared if asked.task.compare else _traced
-    showing = Showing(format, view, asked, arrays_file)
-    with ticking(request.steps if request.rate else 0, "descending") as tick:
+    steps = (asked.descent.steps or 1) if asked.descent.rate() else 0
+    with ticking(steps, "descending") as tick:
         given = read_words(values, asked.arrays.seed)
-        text, traced, is_right = run(formula, given, request._replace(tick=tick), showing)
-    destination.write(text, format)
+        shown = run(formula, given, request, Showing(format, view, asked, arrays_file, tick))
+    destination.write(shown.text, format, shown.beside)
     if asked.task.open_page:
         _open(destination.output or "")
-    problem = problem_of(traced)
+    problem = problem_of(shown.trace)
     if problem is not None:
         complain(problem, asked.look.color)
-    return 0 if is_right else 1
+    return 0 if shown.is_right else 1
 
 
 def _refuse_for_points(asked: Asked) -> None:
@@ -217,34 +270,37 @@ def _open(path: str) -> None:
         say(f"{uri}\n")  # there is no browser here
 
 
-def _without_arrays(traced: Trace, view: View, arrays_file: str) -> str:
-    """The JSON, its large arrays written to a file of their own."""
+class Shown(NamedTuple):
+    """The text, the trace it is of, whether that is right; and what is written beside it."""
+
+    text: str | bytes
+    trace: Trace
+    is_right: bool
+    beside: Mapping[str, bytes] = MappingProxyType({})
+
+
+def _without_arrays(traced: Trace, view: View, arrays_file: str) -> Shown:
+    """The JSON, its large arrays in a file of their own."""
     import io
     import os
 
     import numpy as np
 
-    from backtrace.files import write
     from backtrace.render.json import with_store
 
     text, arrays = with_store(traced, view, os.path.basename(arrays_file))
     data = io.BytesIO()
     np.savez(data, **arrays)
-    write(arrays_file, data.getvalue())
-    return text
-
-
-Shown = tuple[str | bytes, "Trace", bool]
-"""The text, the trace it is of, and whether that is right."""
+    return Shown(text, traced, traced.ok, {arrays_file: data.getvalue()})
 
 
 def _traced(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:
     from backtrace import render
     from backtrace.formula.point import known_variables
-    from backtrace.tracer import trace_given
+    from backtrace.tracing.tracer import trace_given
 
     beside = showing.asked.beside
-    traced = trace_given(formula, given, request)
+    traced = showing.answered(trace_given(formula, given, request))
     if traced.has_arrays and (beside.paths or beside.forward):
         option = "--paths" if beside.paths else "--forward"
         what = f"{option} is for formulas of numbers, and here are arrays"
@@ -255,35 +311,35 @@ def _traced(formula: str, given: Mapping[str, Given], request: Request, showing:
         forward=known_variables(traced.graph, names_in(beside.forward)),
     )
     if showing.arrays_file:
-        return _without_arrays(traced, view, showing.arrays_file), traced, traced.ok
-    return render.data(traced, showing.format, view), traced, traced.ok
+        return _without_arrays(traced, view, showing.arrays_file)
+    return Shown(render.data(traced, showing.format, view), traced, traced.ok)
 
 
 def _blanked(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:
     """--blank: the same without its numbers."""
     from backtrace import render
-    from backtrace.blanks import blanked
-    from backtrace.tracer import trace_given
+    from backtrace.tracing.tracer import trace_given
+    from backtrace.tracing.worksheet import blanked
 
-    traced = trace_given(formula, given, request)
+    traced = showing.answered(trace_given(formula, given, request))
     sheet = blanked(traced, showing.asked.task.blank or "")
-    return render.data(sheet, showing.format, showing.view), traced, traced.ok
+    return Shown(render.data(sheet, showing.format, showing.view), traced, traced.ok)
 
 
 def _compared(
     formula: str, given: Mapping[str, Given], request: Request, showing: Showing
 ) -> Shown:
     """--compare: one table, or one JSON object."""
-    from backtrace import comparison
+    from backtrace.tracing import comparison
 
     if showing.arrays_file:
         raise UsageError("--compare keeps its arrays in the JSON", hint="leave --arrays out")
     if showing.format not in ("table", "json"):
         what = f"--compare has no format {showing.format}"
         raise UsageError(what, hint="--compare --json, or neither")
-    found = comparison.compare(formula, given, request)
+    found = comparison.compare(formula, given, request, showing.answered)
     if showing.format == "json":
         from backtrace.render.json import line
 
-        return line(comparison.as_object(found)) + "\n", found.fused, found.ok
-    return comparison.show(found, showing.view), found.fused, found.ok
+        return Shown(line(comparison.as_object(found)) + "\n", found.fused, found.ok)
+    return Shown(comparison.show(found, showing.view), found.fused, found.ok)

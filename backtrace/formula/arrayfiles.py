@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.errors import BacktraceError
-from backtrace.files import InputFile
+from backtrace.errors import BacktraceError, UsageError
+from backtrace.files import InputFile, as_path
+from backtrace.files.numpyfiles import read_npy
 from backtrace.gates.shapes import MOST_AXES
 
 
@@ -37,7 +38,7 @@ def read_array(path: str) -> Any:
             f"'{path}' is not a file of numbers", hint=f"its name ends in {', '.join(SUFFIXES)}"
         )
     try:
-        status = os.stat(path)
+        status = os.stat(as_path(path))
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable(f"'{path}' is no regular file", hint="save what it gives in one")
         if suffix == ".npy":
@@ -90,21 +91,18 @@ def as_array(value: Any, what: str) -> Any:
 
 
 def _from_npy(path: str) -> Any:
+    what = f"'{path}'"
     try:
         with InputFile(path) as file:
             if file.peek(6)[:6] != b"\x93NUMPY":
-                raise Unreadable(f"'{path}' is no .npy file", hint="numpy.save makes one")
-            loaded = np.load(file, allow_pickle=False)
-            file.check()  # NumPy reads the numbers behind Python's back
-    except (OSError, Unreadable):
-        raise
+                raise Unreadable(f"{what} is no .npy file", hint="numpy.save makes one")
+            loaded = read_npy(file, os.fstat(file.fileno()).st_size, what)
+            file.check()
+    except UsageError as error:
+        raise Unreadable(error.what, hint=error.hint) from None
     except MemoryError:
-        raise Unreadable(f"'{path}' does not fit in memory") from None
-    except Exception as error:  # a damaged header raises whatever Python's parser does
-        if "pickle" in str(error):
-            raise Unreadable(f"'{path}' holds pickled objects, which are not loaded") from None
-        raise Unreadable(f"'{path}' is a damaged .npy file") from None
-    return as_array(loaded, f"'{path}'")
+        raise Unreadable(f"{what} does not fit in memory") from None
+    return as_array(loaded, what)
 
 
 def _from_json(text: str, path: str) -> Any:

@@ -25,6 +25,8 @@ class Builder:
         self.text = text
         self.inputs: dict[str, int] = {}
         self.has_comparisons = False
+        self.signs: dict[Span, tuple[str, str]] = {}  # a gate of numbers, and how it was written
+        self.is_respelled = False  # whether the text says it in another grammar than ours
         self._rows: list[_Row] = []
         self._first: list[int] = []  # where a constant's run begins; -1 for what is not constant
         self._fixed: dict[int, tuple[Any, ...]] = {}  # what is no number: an axis, an index
@@ -79,7 +81,8 @@ class Builder:
         order += [e for e, first in enumerate(self._first) if first < 0 and e not in inputs]
         place = {emission: index for index, emission in enumerate(order)}
         nodes = tuple(self._laid_out(order, place))
-        return Graph(nodes, place[output], self.text, own)
+        read_as = self.text if self.is_respelled else ""
+        return Graph(nodes, place[output], self.text, own, self.signs, read_as=read_as)
 
     def _laid_out(self, order: list[int], place: dict[int, int]) -> Iterator[Node]:
         """The nodes, with operands by their places in the graph."""

@@ -1,14 +1,16 @@
 """Which characters a formula may hold, and what to say of the others.
 
-Nothing is normalised silently: a Cyrillic х or a fullwidth ｘ is not x, and is refused with its
-name. What mathematics writes in its own characters is understood: · × ⋅ − ÷ ² ³ √ π ≤ ≥ ≠ and
-subscripts (w₀ is w0).
+Names are made of letters of any script. But nothing is normalised silently: a Cyrillic х or a
+fullwidth ｘ is not x, and is refused with its name. What mathematics writes in its own characters
+is understood: · × ⊙ − ÷ ² ½ ᵀ √ ‖ π ≤ ≥ ≠ and subscripts (w₀ is w0).
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+GREEK_LETTERS = "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 GREEK = "α-ωΓΔΘΛΞΠΣΦΨΩ"
 """Greek letters as a character class; capitals that look like Latin ones are left out."""
 
@@ -17,17 +19,23 @@ SUBSCRIPTS = str.maketrans(SUBSCRIPT_DIGITS)
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 SYMBOLS = {
-    "·": "*",
-    "×": "*",
-    "⋅": "*",
+    "⋅": "·",
+    "⊙": "*",
+    "∘": "*",
+    "∥": "‖",
     "−": "-",
     "÷": "/",
     "≤": "<=",
     "≥": ">=",
     "≠": "!=",
-    "**": "^",
 }
 """Other spellings of an operator."""
+
+FRACTIONS = {
+    character: tuple(unicodedata.normalize("NFKC", character).split("⁄"))
+    for character in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
+}
+"""½ is ("1", "2")."""
 
 _LOOK_ALIKES = dict(
     zip(
@@ -49,6 +57,30 @@ _WORDS = {
 }
 
 
+_OWN = re.compile(f"[A-Za-z0-9_{GREEK}₀-₉\u0300-\u036f]+")
+
+
+def first_stranger(name: str) -> int | None:
+    """Where a name has a character that looks like another (х, ｘ, 𝑥); None where all are letters
+    of their own. A letter that looks Latin is its script's beside others of it that do not."""
+    is_plainly_cyrillic = not _OWN.search(name) and any(
+        unicodedata.name(c, "").startswith("CYRILLIC") and c not in _LOOK_ALIKES for c in name
+    )
+    for place, character in enumerate(name):
+        if unicodedata.combining(character):
+            if len(unicodedata.normalize("NFC", name[place - 1 : place + 1])) > 1:
+                return place
+            continue
+        if _OWN.fullmatch(character):
+            continue
+        is_letter = unicodedata.category(character)[0] in "LM" or character.isdecimal()
+        is_other = unicodedata.normalize("NFKC", character) != character
+        is_alike = character in _LOOK_ALIKES and not is_plainly_cyrillic
+        if not is_letter or is_other or is_alike or character.isdecimal():
+            return place
+    return None
+
+
 def refusal(character: str) -> tuple[str, str]:
     """What is wrong with a character that no formula holds, and a hint ("" when there is none)."""
     if character in _WORDS:
@@ -62,5 +94,5 @@ def refusal(character: str) -> tuple[str, str]:
     if meant != character and meant.isprintable() and meant.strip():
         hint = f"did you mean '{meant}'?"
     elif character.isalpha():
-        hint = "names are made of letters a-z, Greek letters, digits and _"
+        hint = "names are made of letters, digits and _"
     return f"unexpected character {code} {name}".rstrip(), hint

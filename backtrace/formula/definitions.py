@@ -11,13 +11,12 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from backtrace import engine
 from backtrace.algebra import Algebra, Value
 from backtrace.formula.printer import source
 from backtrace.formula.shapes import with_shapes
 from backtrace.gates import CONVENTIONS, Gate, Kink, Role
 from backtrace.gates.shapes import Shape, broadcast
-from backtrace.graph import Graph
+from backtrace.graph import Graph, backprop
 
 
 class _Rules:
@@ -26,7 +25,7 @@ class _Rules:
     def __init__(self, parameters: tuple[str, ...], inner: Graph) -> None:
         self.parameters = parameters
         self.inner = inner
-        self._last: tuple[tuple[Any, ...], engine.Backward] | None = None
+        self._last: tuple[tuple[Any, ...], backprop.Backward] | None = None
 
     def forward(self, m: Algebra, *x: Value) -> Value:
         return self._values(m, x)[self.inner.output]
@@ -69,14 +68,14 @@ class _Rules:
 
     def _flow(
         self, m: Algebra, x: tuple[Value, ...], convention: str, *seed: Value
-    ) -> engine.Backward:
+    ) -> backprop.Backward:
         """The backward pass inside. It is asked for again for every operand and for kinks, with the
         very same numbers: the last one is kept, or nested gates would take twice as long each."""
         asked = (m, convention, *seed, *x)
         if self._last is not None and _are_same(self._last[0], asked):
             return self._last[1]
         upstream = seed[0] if seed else None
-        found = engine.backward(self.inner, self._values(m, x), m, upstream, convention)
+        found = backprop.backward(self.inner, self._values(m, x), m, upstream, convention)
         self._last = (asked, found)
         return found
 
@@ -101,8 +100,9 @@ def own_gate(
     rules = _Rules(parameters, inner)
 
     def of_shapes(shapes: tuple[Shape, ...]) -> Gate:
-        settled, found = with_shapes(inner, dict(zip(parameters, shapes, strict=True)))
-        return own_gate(name, parameters, settled, found[settled.output])
+        settled = with_shapes(inner, dict(zip(parameters, shapes, strict=True)), is_whole=False)
+        assert settled.shapes is not None
+        return own_gate(name, parameters, settled, settled.shapes[settled.output])
 
     return Gate(
         name=name,

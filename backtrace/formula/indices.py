@@ -6,7 +6,7 @@ Counted from 0, from the end with a minus, a slice up to and without its end: as
 from __future__ import annotations
 
 from backtrace.errors import FormulaError
-from backtrace.formula.tokens import END, NUMBER, Token
+from backtrace.formula.token import END, NUMBER, Token
 
 Part = int | tuple[int | None, int | None, int | None]
 _HINT = "an index is made of whole numbers and slices: x[0], x[1:3], x[:, -1]"
@@ -76,3 +76,15 @@ def _spelled(part: Part) -> str:
         return str(part)
     start, stop, step = ("" if number is None else str(number) for number in part)
     return f"{start}:{stop}" + (f":{step}" if step else "")
+
+
+def end_of_call(tokens: list[Token], at: int) -> int | None:
+    """The place behind the bracket that opens at `at`; None where none does, or it never closes."""
+    depth = 0
+    if tokens[at].kind != "(":
+        return None
+    for place in range(at, len(tokens)):
+        depth += (tokens[place].kind == "(") - (tokens[place].kind == ")")
+        if depth == 0:
+            return place + 1
+    return None

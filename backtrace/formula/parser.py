@@ -11,10 +11,12 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from backtrace.errors import Span
+from backtrace.formula import latex, libraries
 from backtrace.formula.builder import Builder
 from backtrace.formula.definitions import own_gate
 from backtrace.formula.expression import ExpressionReader
-from backtrace.formula.tokens import BREAK, END, NAME, Token, tokenize
+from backtrace.formula.token import BREAK, END, NAME, Token
+from backtrace.formula.tokens import tokenize
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph
 
@@ -42,11 +44,18 @@ def parse_definitions(text: str) -> dict[str, Gate]:
 class _Statements:
     def __init__(self, text: str, names: frozenset[str], own: Mapping[str, Gate]) -> None:
         self.text = text
-        self.tokens = tokenize(text)
+        is_latex = latex.is_latex(text)
+        self.tokens = latex.tokens_of(text, names) if is_latex else tokenize(text)
         self.builder = Builder(text)
+        self.builder.is_respelled = is_latex
+        if not is_latex and libraries.has_calls(text):
+            typed = [token[:2] for token in self.tokens]
+            self.tokens = libraries.translated(text, self.tokens, names, {**GATES, **own})
+            self.builder.is_respelled = [token[:2] for token in self.tokens] != typed
         self.own = dict(own)
         self.gates = {**GATES, **own}
         self.reader = ExpressionReader(text, self.tokens, self.builder, names, self.gates)
+        self._last: tuple[int, list[Token]] | None = None  # a definition: where, its parameters
 
     def graph(self) -> Graph:
         result = None
@@ -67,13 +76,11 @@ class _Statements:
                 unnamed = (start, self.tokens[self.reader.at].start)
             else:
                 result = self._name_stage(name, result, start)
+        if result is None and self._last is not None:
+            result = self._of_definition(*self._last)
         if result is None:
-            what = (
-                "the formula defines gates but computes nothing"
-                if self.own
-                else "the formula is empty"
-            )
-            raise self.reader.error(what, (0, 0), 'try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+            hint = 'try backtrace "(x+y)*z" x=-2 y=5 z=-4'
+            raise self.reader.error("the formula is empty", (0, 0), hint)
         return self.builder.finish(result, tuple(self.own.values()))
 
     def definitions(self) -> dict[str, Gate]:
@@ -96,6 +103,7 @@ class _Statements:
         if not parameters:
             return False
         name = self.tokens[self.reader.at]
+        self._last = (self.reader.at, parameters)
         names = [token.text for token in parameters]
         for token in parameters:
             if names.count(token.text) > 1:
@@ -114,6 +122,27 @@ class _Statements:
         self.own[name.text] = self.gates[name.text] = own_gate(name.text, tuple(names), inner)
         self.reader.at = body.at
         return True
+
+    def _of_definition(self, at: int, parameters: list[Token]) -> int:
+        """f(x, y) = ... alone is the formula f: its parameters are the inputs."""
+        name = self.tokens[at]
+        del self.own[name.text]
+        for token in parameters:
+            self.builder.input(token.text, (token.start, token.end))
+        body = ExpressionReader(
+            self.text,
+            self.tokens,
+            self.builder,
+            frozenset(token.text for token in parameters),
+            self.gates,
+        )
+        body.at = at + 2 * len(parameters) + 3
+        result = body.read()
+        self.reader.at = body.at
+        if name.text in self.builder.inputs:
+            return result
+        self.builder.is_respelled = True
+        return self._name_stage(name, result, self.tokens[at + 2 * len(parameters) + 3].start)
 
     def _refuse_shadowing(self, name: Token, inner: Graph) -> None:
         """A gate's name cannot come to mean something else; to spell out what it means is fine."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from backtrace.errors import FormulaError, Span
 from backtrace.formula import slips
 from backtrace.formula.builder import Builder
-from backtrace.formula.tokens import Token
+from backtrace.formula.token import Token
 from backtrace.gates import Gate
 
 
@@ -22,34 +22,44 @@ class Operand(NamedTuple):
 
 
 class Operator(NamedTuple):
+    """`sign` is what it was written with, where that means something else of arrays."""
+
     gate: Gate
     binding: int
     token: Token
     is_prefix: bool
+    sign: str
 
 
 @dataclass(slots=True)
 class Bracket:
-    """An open ( or | or [, or a call; `base` is how many operands stood before it."""
+    """An open ( or | or ‖ or [, or a call; `base` is how many operands stood before it."""
 
     token: Token
     base: int
     gate: Gate | None = None
     commas: int = 0
     keywords: dict[str, int] = field(default_factory=dict)
+    power: Token | None = None
+    is_mask: bool = False  # a comparison stands in it, outside where()
 
     @property
     def is_bar(self) -> bool:
-        return self.token.kind == "|"
+        return self.token.kind in ("|", "‖")
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is a bracket alone, (x + y)."""
+        return self.token.kind == "(" and self.gate is None
 
     @property
     def is_literal(self) -> bool:
         """Whether it is an array, [x, y]."""
-        return self.token.kind == "["
+        return self.token.kind == "[" and self.gate is not None and self.gate.name == "stack"
 
     @property
     def closer(self) -> str:
-        return {"|": "|", "[": "]"}.get(self.token.kind, ")")
+        return {"|": "|", "‖": "‖", "[": "]"}.get(self.token.kind, ")")
 
 
 def arguments(

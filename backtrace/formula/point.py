@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError
-from backtrace.formula.tokens import NAME, tokenize
+from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError, near_misses
+from backtrace.formula.token import NAME
+from backtrace.formula.tokens import tokenize
 from backtrace.formula.values import from_python, read_value
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
-from backtrace.suggestions import near_misses
 
 
 class Given(NamedTuple):
@@ -138,6 +138,8 @@ def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> Va
     hint = f"add {' '.join(f'{m}=...' for m in missing[:8])} to the command"
     if name == "T":
         hint = "a transpose is written x.T"
+    elif name == "E":
+        hint = f"Euler's number is e; {hint}"
     elif product := _as_product(name, set(given)):
         hint = f"for a product write {product}"
     elif near:

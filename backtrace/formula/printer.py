@@ -63,6 +63,12 @@ def source(graph: Graph) -> str:
     return "; ".join(statements)
 
 
+def with_definitions(graph: Graph) -> str:
+    """As `source`, after the gates that the formula defines itself."""
+    own = [f"{g.name}({', '.join(g.parameters)}) = {g.formula}" for g in graph.own if g.is_own]
+    return "; ".join([*own, source(graph)])
+
+
 def label(node: Node) -> str:
     """What is written in a gate's circle: add, mul, exp; with a constant +1, *-1, 1/x, ^2."""
     gate = node.gate

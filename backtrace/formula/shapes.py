@@ -1,131 +1,98 @@
-"""Gives every node of a graph its shape, with the shapes of the point in hand.
+"""A formula's graph with the shapes of the point: signs get the meaning that shapes decide, and
+every node its shape (`graph.shapes`).
 
-What depends on shapes is settled here: max(v) of one array is the largest of its entries, an own
-gate's inner gates learn what they work on. Shapes that do not fit are errors, with the caret on the
-operator and, where a transpose or an axis would help, a hint that says so.
+Shapes that do not fit are errors, with the caret on the operator and, where a transpose or an axis
+would help, a hint that says so.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from backtrace.errors import FormulaError, Span
-from backtrace.formula.printer import expressions
+from backtrace.formula.meanings import OF_NUMBERS, Meanings
+from backtrace.formula.printer import expressions, source
 from backtrace.formula.tokens import tokenize
-from backtrace.gates import GATES, Gate
+from backtrace.gates import Gate
 from backtrace.gates.shapes import Shape, ShapeError, say
 from backtrace.graph import Constant, Graph, Node
+from backtrace.graph.shapes import settled, settled_node, shape_of_operand
 
-Refused = Callable[..., FormulaError]
 _LONGEST = 30  # characters of an operand that a hint writes out
 
 
-def is_of_numbers(graph: Graph, shapes: Mapping[str, Shape]) -> bool:
-    """Whether every node is a number: no array is given, and no gate is for arrays."""
-    return not any(shapes.values()) and not graph.uses_arrays
+def with_shapes(graph: Graph, shapes: Mapping[str, Shape], is_whole: bool = True) -> Graph:
+    """The graph with its signs and gates as these shapes ask for, and every node's shape;
+    `is_whole` says that it is not inside another. Raises FormulaError where shapes do not fit."""
+    if graph.signs:
+        graph = _with_meanings(graph, shapes, is_whole)
+    return settled(graph, shapes, functools.partial(_refused, graph))
 
 
-def as_of_arrays(graph: Graph) -> Graph:
-    """The graph with max(x), min(x) and logsumexp(x) of one operand as reductions of an array."""
-    nodes = tuple(
-        _reducing(node) if node.gate and node.gate.reduction and len(node.operands) == 1 else node
-        for node in graph.nodes
-    )
-    return replace(graph, nodes=nodes)
+def _refused(
+    graph: Graph, error: ShapeError, node: Node, found: Sequence[Shape], is_constant: bool = False
+) -> FormulaError:
+    """Shapes that do not fit: the caret on the operator, and what would."""
+    if is_constant:
+        return FormulaError(error.what, text=graph.text, span=node.span, hint=error.hint)
+    return _refusal(error, graph, node, found)
 
 
-def _reducing(node: Node) -> Node:
-    assert node.gate is not None
-    axis = Constant("", (), node.span, (None,))
-    return node._replace(gate=GATES[node.gate.reduction], operands=(*node.operands, axis))
+def _with_meanings(graph: Graph, shapes: Mapping[str, Shape], is_whole: bool) -> Graph:
+    """The graph with every sign read as these shapes ask for."""
+    read = Meanings(graph, graph.nodes, shapes, is_whole)
+    nodes, place = _read(graph, graph.nodes, read, shapes)
+    result = replace(graph, nodes=nodes, output=place[graph.output], signs={})
+    readings = tuple(read.sentences)
+    if read.is_rewritten:
+        readings = (f"read as {source(result)}", *readings)
+    return replace(result, readings=readings)
 
 
-def with_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Graph, tuple[Shape, ...]]:
-    """The graph with its gates as these shapes ask for, and every node's shape. Raises
-    FormulaError where shapes do not fit."""
-    nodes: list[Node] = []
-    found: list[Shape] = []
-
-    def refused(error: ShapeError, node: Node, is_constant: bool = False) -> FormulaError:
-        if is_constant:
-            return FormulaError(error.what, text=graph.text, span=node.span, hint=error.hint)
-        return _refusal(error, graph, node, found)
-
-    for node in graph.nodes:
-        settled, shape = _settled(node, shapes, found, refused)
-        nodes.append(settled)
-        found.append(shape)
-    return replace(graph, nodes=tuple(nodes)), tuple(found)
-
-
-def _settled(
-    node: Node,
+def _read(
+    graph: Graph,
+    written: Sequence[Node],
+    read: Meanings,
     shapes: Mapping[str, Shape],
-    found: Sequence[Shape],
-    refused: Refused,
-) -> tuple[Node, Shape]:
-    """The node with the gate its operands' shapes ask for, and its own shape."""
-    if node.is_input:
-        return node, shapes[node.name]
-    operands = tuple(
-        _settled_constant(o, refused) if isinstance(o, Constant) else o for o in node.operands
-    )
-    node = node._replace(operands=operands)
-    given = [_shape_of(operand, found, refused) for operand in operands]
-    gate = node.gate
-    if gate is None:
-        return node, given[0]
-    if gate.reduction and len(given) == 1 and given[0]:
-        node, gate, given = _reducing(node), GATES[gate.reduction], [given[0], None]
-    try:
-        if gate.of_shapes is not None:
-            gate = gate.of_shapes(tuple(given))
-            node = node._replace(gate=gate)
-        return node, gate.shape(*given)
-    except ShapeError as error:
-        raise refused(error, node) from None
-
-
-def _settled_constant(constant: Constant, refused: Refused) -> Constant:
-    nodes = _inside(constant, functools.partial(refused, is_constant=True))
-    return constant._replace(nodes=tuple(node for node, _ in nodes))
-
-
-def _inside(constant: Constant, refused: Refused) -> list[tuple[Node, Shape]]:
-    """What a constant is computed by, settled, with its shapes."""
-    found: list[Shape] = []
+) -> tuple[tuple[Node, ...], list[int]]:
+    """The nodes that these stand for, and which of them each has become."""
     nodes: list[Node] = []
-    for node in constant.nodes:
-        settled, shape = _settled(node, {}, found, refused)
-        nodes.append(settled)
-        found.append(shape)
-    return list(zip(nodes, found, strict=True))
+    found: list[Shape] = []
+    place: list[int] = []
 
+    def refused(error: ShapeError, node: Node, *_: object, **place: bool) -> FormulaError:
+        so_far = replace(graph, nodes=(*nodes, node), output=len(nodes))
+        return _refused(so_far, error, node, found, **place)
 
-def with_shapes_of(constant: Constant) -> list[Shape]:
-    """The shapes of what a constant's gates compute, one by one."""
-    return [shape for node, shape in _inside(constant, _never) if node.gate is not None]
+    def constant(operand: Constant) -> Constant:
+        if not operand.nodes:
+            return operand
+        inner = Meanings(graph, operand.nodes, {}, is_whole=False)
+        result = operand._replace(nodes=_read(graph, operand.nodes, inner, {})[0])
+        read.is_rewritten |= inner.is_rewritten
+        return result
 
-
-def _never(error: ShapeError, *_: object, **__: object) -> FormulaError:
-    return FormulaError(error.what, hint=error.hint)
-
-
-def _shape_of(
-    operand: int | Constant,
-    found: Sequence[Shape],
-    refused: Refused,
-) -> Any:
-    """The operand's shape; what is no operand (an axis) is itself."""
-    if not isinstance(operand, Constant):
-        return found[operand]
-    if operand.fixed is not None:
-        return operand.fixed[0]
-    return _inside(operand, refused)[-1][1] if operand.nodes else ()
+    for index, node in enumerate(written):
+        operands = [constant(o) if isinstance(o, Constant) else place[o] for o in node.operands]
+        moved = node._replace(operands=tuple(operands))
+        steps = [moved]
+        if node.gate is not None:
+            given = [shape_of_operand(operand, found, refused) for operand in operands]
+            try:
+                read_as = read.steps(index, moved, given, len(nodes))
+            except ShapeError as error:
+                what, hint = error.what, error.hint
+                raise FormulaError(what, text=graph.text, span=node.span, hint=hint) from None
+            steps = [moved._replace(gate=g, operands=o, name="") for g, o in read_as]
+            steps[-1] = steps[-1]._replace(name=node.name)
+        for step in steps:
+            found.append(settled_node(step, shapes, found, refused)[1])
+            nodes.append(step)
+        place.append(len(nodes) - 1)
+    return tuple(nodes), place
 
 
 def _refusal(error: ShapeError, graph: Graph, node: Node, found: Sequence[Shape]) -> FormulaError:
@@ -175,12 +142,12 @@ def _fits(gate: Gate, shapes: Sequence[Shape]) -> bool:
 def _place(graph: Graph, node: Node) -> Span:
     """The operator between its operands, or the whole call."""
     gate = node.gate
-    if gate is None or not gate.operator or len(node.operands) != 2:
+    if gate is None or not gate.operator or len(node.operands) != 2 or graph.read_as:
         return node.span
     left, right = (graph.nodes[o].span if isinstance(o, int) else o.span for o in node.operands)
     start, end = node.span
     for token in tokenize(graph.text):
         is_between = left[1] <= token.start and token.end <= right[0]
-        if token.kind == gate.operator and start <= token.start < end and is_between:
+        if token.kind in (gate.operator, *OF_NUMBERS) and start <= token.start < end and is_between:
             return (token.start, token.end)
     return node.span

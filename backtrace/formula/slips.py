@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from backtrace.errors import FormulaError, Span
-from backtrace.formula.tokens import BREAK, END, NAME, NUMBER, POWER, Token
+from backtrace.errors import FormulaError, Span, near_misses
+from backtrace.formula.spellings import LIBRARIES
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, Token
 from backtrace.gates import GATES, Gate
-from backtrace.suggestions import near_misses
 
+_LAST_NUMBER = re.compile(r",\s*(-?\d+)\s*\)$")
 MAKERS = ("randn", "rand", "zeros", "ones", "eye")
+OTHERWISE = {"sec": "1/cos(x)", "csc": "1/sin(x)", "cot": "1/tan(x)", "sech": "1/cosh(x)"}
+"""Functions that are no gates, in those that are."""
+
 JOINERS = ("and", "or", "not")
 
 
@@ -32,8 +37,9 @@ def _shown(text: str, token: Token) -> str:
 
 
 def not_a_function(
-    text: str, token: Token, is_variable: bool, gates: Mapping[str, Gate]
+    text: str, tokens: list[Token], at: int, is_variable: bool, gates: Mapping[str, Gate]
 ) -> FormulaError:
+    token = tokens[at]
     name = _shown(text, token)
     if is_variable:
         what = f"'{name}' is a variable, not a function"
@@ -43,16 +49,25 @@ def not_a_function(
         return _error(text, f"'{name}' is an operator here, not a function", _span(token), hint)
     near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
     hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
-    if token.text in MAKERS:
+    if token.text in OTHERWISE:
+        hint = f"write {OTHERWISE[token.text]}"
+    elif token.text in MAKERS:
         hint = f"it makes a value: r in the formula, and r={name}(...) after it"
     elif not near and len(name) <= 2:
         hint = f"for a product write {name}*(...)"
     return _error(text, f"unknown function '{name}'", _span(token), hint)
 
 
-def function_without_brackets(text: str, token: Token, following: Token) -> FormulaError:
+def function_without_brackets(text: str, tokens: list[Token], at: int) -> FormulaError:
+    token, following = tokens[at], tokens[at + 1]
+    after = tokens[at + 2] if following.kind == NUMBER else None
     name = _shown(text, token)
     argument = _shown(text, following) if following.kind in (NAME, NUMBER) else "..."
+    if after is not None and after.kind == NAME:  # sqrt 8x
+        factor = _shown(text, after)
+        hint = f"write {name}({argument}*{factor}) or {name}({argument})*{factor}"
+        what = f"'{name}' is a function and needs brackets"
+        return _error(text, what, _span(token), hint)
     hint = f"write {name}({argument}), or give a variable of this name a value: {name}=..."
     return _error(text, f"'{name}' is a function and needs brackets", _span(token), hint)
 
@@ -64,7 +79,7 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     if token.kind == "/" and before is not None and before.kind == "/":
         hint = "a whole quotient is floor(x/y)"
         return _error(text, "'//' is not an operator", (before.start, token.end), hint)
-    opens = before is None or before.kind in ("(", "|", "[", ",", BREAK, "=")
+    opens = before is None or before.kind in ("(", "|", "‖", "[", ",", BREAK, "=")
     if token.kind == "'":
         return _quoted(text, token)
     if token.kind == "*" and before is not None and before.kind == "*":
@@ -77,7 +92,7 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         return _error(
             text, f"'{_shown(text, before)}' needs something on its right", _span(before), hint
         )
-    if token.kind in ("*", "/", "@", "^", "<", "<=", ">", ">=", "==", "!=", POWER):
+    if token.kind in ("*", "·", "×", "/", "@", "^", "**", "<", "<=", ">", ">=", "==", "!=", POWER):
         return _error(text, f"'{shown}' needs something on its left", _span(token))
     if token.kind in (END, BREAK):
         return _error(text, "the formula ends where a value is due", _span(token))
@@ -116,7 +131,12 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     if token.kind == NAME and token.text in JOINERS:
         hint = "two conditions: where(a > 0, where(b > 0, x, y), y)"
         return _error(text, f"'{shown}' cannot join conditions", _span(token), hint)
-    if token.kind in (NAME, NUMBER, "(", "|", "√"):
+    if is_derivative(tokens, at):
+        rest = text[token.start :].strip()
+        hint = f"backtrace finds the derivatives itself: write {rest}"
+        span = (tokens[at - 3].start, before.end)
+        return _error(text, "a formula is not told to be differentiated", span, hint)
+    if token.kind in (NAME, NUMBER, "(", "|", "‖", "√"):
         hint = f"write {_shown(text, before)}*{shown} for a product"
         if before.kind not in (NAME, NUMBER) or token.kind not in (NAME, NUMBER):
             hint = "write * for a product"
@@ -125,19 +145,29 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         elif _is_in_array(tokens, at):
             hint = "the entries of an array are separated by commas: [1, 2]"
         return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
-    hint = _after_dot(text, before, tokens[at + 1]) if token.kind == "." else ""
+    hint = _after_dot(text, tokens, at) if token.kind == "." else ""
     return _error(text, f"unexpected '{shown}'", _span(token), hint)
 
 
-def _after_dot(text: str, before: Token, after: Token) -> str:
+def _after_dot(text: str, tokens: list[Token], at: int) -> str:
     """np.sum(x), x.sum(), x.shape, a.npy."""
+    before, after = tokens[at - 1], tokens[at + 1]
     if after.text in ("npy", "csv", "json", "txt"):
         return f"a file is given with @: x=@{text.strip()}"
-    if before.text in ("np", "numpy", "torch", "math"):
-        return f"without '{before.text}.': {after.text}(...)"
-    if is_function(after.text):
-        return f"write {after.text}({_shown(text, before)})"
-    return "a transpose is written x.T"
+    if before.text in LIBRARIES:
+        return "backtrace gates lists the functions; they are written without a library's name"
+    if after.text == "shape":
+        return "a shape is written out: reshape(x, 2, 3)"
+    return "a transpose is written x.T; a function f(x)"
+
+
+def is_derivative(tokens: list[Token], at: int) -> bool:
+    """Whether d/dx or dy/dx stands before this token."""
+    if at < 3:
+        return False
+    over, slash, under = tokens[at - 3 : at]
+    is_quotient = slash.kind == "/" and over.kind == under.kind == NAME
+    return is_quotient and over.text[0] == "d" == under.text[0] and len(under.text) > 1
 
 
 def _is_in_array(tokens: list[Token], at: int) -> bool:
@@ -178,6 +208,13 @@ def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
     if gate.defaults:
         takes = f"{least} or {len(gate.parameters)} arguments"
     hint = f"it is written {signature(gate)}"
+    axis = _LAST_NUMBER.search(text[slice(*span)])
+    if "axis" in gate.fixed and axis and given == len(gate.parameters):
+        named = f"{text[span[0] : span[0] + axis.start()]}, axis={axis[1]})"
+        if gate.name == "norm":
+            hint = f"write {text[span[0] : span[0] + axis.start()]}) for the 2-norm, or {named}"
+            return _error(text, "it is not clear whether this is an axis", span, hint)
+        return _error(text, f"the axis of {gate.word} is given by its name", span, f"write {named}")
     return _error(text, f"{gate.name} takes {takes}, not {given}", span, hint)
 
 

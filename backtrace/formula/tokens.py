@@ -1,42 +1,46 @@
 """Characters -> tokens, each with its place in the text.
 
-A token's `text` is canonical (`×` is "*", `w₀` is "w0"); its [start, end) is the user's own
-spelling. One regular expression reads them all; what it cannot read is refused with its place.
+A token's `text` is canonical (`÷` is "/", `w₀` is "w0", `½` is "(1/2)" in five tokens); its
+[start, end) is the user's own spelling. One regular expression reads them all; what it cannot read
+is refused with its place.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import NamedTuple
+import unicodedata
+from itertools import islice, pairwise
 
 from backtrace.errors import FormulaError
-from backtrace.formula.characters import GREEK, SUBSCRIPTS, SUPERSCRIPTS, SYMBOLS, refusal
+from backtrace.formula.bars import paired
+from backtrace.formula.characters import (
+    FRACTIONS,
+    GREEK,
+    SUBSCRIPTS,
+    SUPERSCRIPTS,
+    SYMBOLS,
+    first_stranger,
+    refusal,
+)
+from backtrace.formula.token import END, NAME, NUMBER, POWER, SUBSCRIPT, Token
 
 MOST_TOKENS = 1_000_000
 LONGEST_NAME = 64
 
-NUMBER, NAME, POWER, BREAK, END = "number", "name", "superscript", "break", "end"
-
-
-class Token(NamedTuple):
-    """`kind` is NUMBER, NAME, POWER (x²), BREAK (`;`, a line's end), END, or the symbol itself."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
+_SIGNS = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ" + "".join(FRACTIONS)  # letters and digits to Unicode, signs here
+_GOES_ON_IN = rf"(?:[^\W₀-₉{_SIGNS}]|[\u0300-\u036f])"
 _TOKEN = re.compile(
     rf"""
     [ ]* (?:
       (?P<space>   (?:[^\S\n]|\#[^\n]*)+ )
     | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
-    | (?P<name>    [A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}₀-₉]* )
-    | (?P<symbol>  \*\* | == | != | <= | >= | [-+*/^@()\[\],=<>|.:'·×⋅−÷≤≥≠√] )
+    | (?P<subscript> [₀-₉]+ | _?∞ )
+    | (?P<name>    [A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}]*+ (?:[₀-₉]++ | (?!{_GOES_ON_IN}))
+                 | [^\W\d₀-₉{_SIGNS}] {_GOES_ON_IN}*+ [₀-₉]* )
+    | (?P<symbol>  \*\* | == | != | <= | >= | [-+*/^@()\[\],=<>|.:'·×⋅⊙∘−÷≤≥≠√‖∥ᵀ⊤] )
     | (?P<break>   [;\n] )
     | (?P<superscript> [⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+ )
+    | (?P<fraction> [½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒] )
     )
     """,
     re.VERBOSE,
@@ -45,6 +49,9 @@ _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
 _WHOLE_RUN = re.compile(r"[0-9a-fA-FxX._]+")
+_WORD_BEFORE = re.compile(r"([\w.]+)\s*$")
+_WORD = re.compile(r"\s*([\w.]+)")
+_BARS = re.compile("[|‖∥]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -73,6 +80,9 @@ def tokenize(text: str) -> list[Token]:
                 _refuse_bad_number(text, spelled, start, end)
         elif kind == POWER:
             spelled = _superscript(text, spelled, start, end)
+        elif kind == "fraction":
+            tokens += _fraction(text, spelled, start, tokens)
+            continue
         append(new(Token, (kind, spelled, start, end)))
     if len(tokens) > MOST_TOKENS:
         _, _, start, end = tokens[MOST_TOKENS]
@@ -82,6 +92,10 @@ def tokenize(text: str) -> list[Token]:
     if at != len(text):
         raise _unreadable(text, at)
     append(Token(END, "", at, at))
+    if _BARS.search(text):
+        tokens = paired(tokens)
+    if not text.isascii():
+        _refuse_stray_subscript(text, tokens)
     return tokens
 
 
@@ -92,8 +106,31 @@ def _refuse_controls(text: str, start: int, end: int) -> None:
         raise _unreadable(text, found.start())
 
 
+def _refuse_stray_subscript(text: str, tokens: list[Token]) -> None:
+    """A subscript of its own belongs to a norm: ‖x‖₁."""
+    for before, token in pairwise(tokens):
+        if token.kind == SUBSCRIPT and before.kind not in ("|", "‖"):
+            raise _unreadable(text, token.start)
+
+
+def _fraction(text: str, spelled: str, start: int, before: list[Token]) -> list[Token]:
+    """½ is (1/2). What stands before it has a sign between: 2½ is 2.5, or a product."""
+    if before and before[-1].kind in (NUMBER, NAME, POWER, ")", "]"):
+        what = f"it is not clear what '{spelled}' is to what stands before it"
+        over, under = FRACTIONS[spelled]
+        hint = f"write a sign between: ... + {over}/{under}, ... * {over}/{under}"
+        raise FormulaError(what, text=text, span=(before[-1].start, start + 1), hint=hint)
+    over, under = FRACTIONS[spelled]
+    words = (("(", "("), (NUMBER, over), ("/", "/"), (NUMBER, under), (")", ")"))
+    return [Token(kind, word, start, start + 1) for kind, word in words]
+
+
 def _unreadable(text: str, position: int) -> FormulaError:
     what, hint = refusal(text[position])
+    before, after = _WORD_BEFORE.search(text[:position]), _WORD.match(text, position + 1)
+    if text[position] == "%" and before and after:
+        a, b = before[1], after[1]
+        hint = f"a remainder is {a} - {b}*floor({a}/{b}); a percentage is written /100"
     return FormulaError(what, text=text, span=(position, position + 1), hint=hint)
 
 
@@ -102,7 +139,11 @@ def _name(text: str, spelled: str, start: int, end: int) -> str:
         raise FormulaError(
             f"a name may have at most {LONGEST_NAME} characters", text=text, span=(start, end)
         )
-    return "pi" if spelled == "π" else spelled.translate(SUBSCRIPTS)
+    if spelled == "π":
+        return "pi"
+    if (place := first_stranger(spelled)) is not None:
+        raise _unreadable(text, start + place)
+    return unicodedata.normalize("NFC", spelled.translate(SUBSCRIPTS))
 
 
 def _superscript(text: str, spelled: str, start: int, end: int) -> str:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import zlib
 from numbers import Complex, Real
@@ -14,12 +13,14 @@ from typing import Any
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import BacktraceError, FormulaError, UsageError, ValueGivenError
+from backtrace.files import memory
 from backtrace.formula.parser import parse
-from backtrace.formula.shapes import is_of_numbers, with_shapes, with_shapes_of
+from backtrace.formula.shapes import with_shapes
 from backtrace.formula.slips import MAKERS
 from backtrace.gates import Gate, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
 from backtrace.graph import Graph
+from backtrace.graph.shapes import is_of_numbers, shapes_inside
 
 PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _PLAIN_ARRAY = re.compile(r"\s*\[[-+0-9eE.,\s\[\]]*\]\s*")
@@ -119,9 +120,11 @@ def _evaluated(graph: Graph) -> Any:
     from backtrace.algebra.arrays import ARRAYS, quiet
     from backtrace.formula.arrayfiles import Unreadable, as_array
 
-    graph, shapes = with_shapes(graph, {})
-    inner = [with_shapes_of(constant) for node in graph.nodes for constant in node.constants]
-    entries = sum(map(size, [*shapes, *(shape for shapes in inner for shape in shapes)]))
+    graph = with_shapes(graph, {})
+    inner = [shapes_inside(constant) for node in graph.nodes for constant in node.constants]
+    entries = sum(
+        map(size, [*(graph.shapes or ()), *(shape for shapes in inner for shape in shapes)])
+    )
     if entries * 8 > memory() / 2:
         raise MemoryError
     with quiet():
@@ -190,11 +193,3 @@ def _made_shape(maker: str, shape: Shape) -> Shape:
     if size(shape) * 8 > memory() / 2:
         raise ShapeError(f"{say(shape)} does not fit in memory: {size(shape) * 8 / 1e9:,.0f} GB")
     return shape
-
-
-def memory() -> float:
-    """This machine's memory in bytes, as far as it tells."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, OSError, ValueError):
-        return 8e9

@@ -5,10 +5,11 @@
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
     linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
+    lookups       of arrays: rows and entries by an array of whole numbers
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     networks      of arrays: linear layers, softmax, cross_entropy
 
-The parser, the check, every view, `backtrace gates`, the README's table and the tests read this
+The parser, the check, every view, `backtrace gates`, the table in docs/ and the tests read this
 table; adding a gate touches its row and nothing else.
 """
 
@@ -20,6 +21,7 @@ from backtrace.gates import (
     choices,
     elementary,
     linear,
+    lookups,
     networks,
     reductions,
 )
@@ -31,6 +33,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "elementary": elementary.ROWS,
     "activations": activations.ROWS,
     "linear": linear.ROWS,
+    "lookups": lookups.ROWS,
     "reductions": reductions.ROWS,
     "networks": networks.ROWS,
 }

@@ -77,8 +77,17 @@ ELU = Gate(
         lambda m, f, x, a: m.where(m.greater(x, 0), 1, a * m.exp(m.minimum(x, 0))),
         lambda m, f, x, a: m.where(m.greater(x, 0), 0, m.expm1(m.minimum(x, 0))),
     ),
+    accurate=lambda m, k, f, x, a: (
+        m.where(m.greater(x, 0), 0, m.expm1(m.minimum(x, 0)))
+        if k
+        else m.where(m.greater(x, 0), 1, m.times_exp(a, m.minimum(x, 0)))
+    ),
     formula="where(x > 0, x, a*(exp(x) - 1))",
-    spellings=("where(x > 0, x, exp(x) - 1)",),
+    spellings=(
+        "where(x > 0, x, exp(x) - 1)",
+        "where(x > 0, x, a*expm1(x))",
+        "where(x > 0, x, expm1(x))",
+    ),
     kink=Kink(
         at=lambda m, f, x, a: m.equal(x, 0) * m.not_equal(a, 1),
         local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
@@ -113,7 +122,10 @@ SELU = Gate(
     forward=_selu,
     local=(lambda m, f, x: _selu_slope(m, x),),
     formula=f"{_SELU_SCALE}*where(x > 0, x, {_SELU_ALPHA}*(exp(x) - 1))",
-    spellings=(f"{_SELU_SCALE}*elu(x, {_SELU_ALPHA})",),
+    spellings=(
+        f"{_SELU_SCALE}*elu(x, {_SELU_ALPHA})",
+        f"{_SELU_SCALE}*where(x > 0, x, {_SELU_ALPHA}*expm1(x))",
+    ),
     kink=Kink(
         at=lambda m, f, x: m.equal(x, 0),
         local=lambda m, k, f, x, constant: m.number(_SELU_SCALE),
@@ -136,6 +148,7 @@ SIGMOID = Gate(
     role=Role.SCALER,
     forward=lambda m, x: m.sigmoid(x),
     local=(lambda m, s, x: s * (1 - s),),
+    accurate=lambda m, k, s, x: m.logistic_pdf(x),
     formula="1/(1 + exp(-x))",
     spellings=("exp(x)/(1 + exp(x))",),
     output="s",
@@ -149,6 +162,7 @@ SOFTPLUS = Gate(
     forward=lambda m, x: m.softplus(x),
     local=(lambda m, f, x: m.sigmoid(x),),
     formula="ln(1 + exp(x))",
+    spellings=("log1p(exp(x))",),
 )
 
 SILU = Gate(
@@ -156,13 +170,22 @@ SILU = Gate(
     summary="x*sigmoid(x), also called swish",
     parameters=("x",),
     role=Role.SCALER,
-    forward=lambda m, x: x * m.sigmoid(x),
+    forward=lambda m, x: m.silu(x),
     local=(lambda m, f, x: m.sigmoid(x) + f * m.sigmoid(-x),),
+    accurate=lambda m, k, f, x: m.silu_slope(x),
     formula="x*sigmoid(x)",
     spellings=("x/(1 + exp(-x))",),
 )
 
 SWISH = replace(SILU, name="swish", summary="x*sigmoid(x), also called silu")
+
+
+def _share(m: Algebra, k: int, *x: Value) -> Value:
+    """The softmax of all operands at k: e^(x - f) loses what f has not of the others."""
+    peak = m.maximum(*x)
+    powers = [m.difference_exp(value, peak) for value in x]
+    return m.divide(powers[k], sum(powers))
+
 
 LOGSUMEXP = Gate(
     name="logsumexp",
@@ -172,6 +195,7 @@ LOGSUMEXP = Gate(
     role=Role.SCALER,
     forward=lambda m, *x: m.logsumexp(*x),
     local=(lambda m, f, x: m.exp(x - f),),
+    accurate=lambda m, k, f, *x: _share(m, k, *x),
     formula="ln(exp(x) + exp(y))",
     series=("ln(_)", "exp(x)"),
     reduction="reduce_logsumexp",
@@ -182,23 +206,31 @@ GELU = Gate(
     summary="x times the normal distribution function (Hendrycks and Gimpel 2016)",
     parameters=("x",),
     role=Role.SCALER,
-    forward=lambda m, x: x * m.normal_cdf(x),
+    forward=lambda m, x: m.gelu(x),
     local=(lambda m, f, x: m.normal_cdf(x) + x * m.normal_pdf(x),),
+    accurate=lambda m, k, f, x: m.gelu_slope(x),
     formula="x*(1 + erf(x/sqrt(2)))/2",
     spellings=("0.5*x*(1 + erf(x/sqrt(2)))", "x*(0.5*(1 + erf(x/sqrt(2))))"),
 )
 
 
-def _gelu_tanh_inner(m: Algebra, x: Value) -> Value:
-    cubic = x + m.number("0.044715") * x * x * x
-    return m.sqrt(m.divide(2, m.number("pi"))) * cubic
-
-
 def _gelu_tanh_slope(m: Algebra, x: Value) -> Value:
-    u = _gelu_tanh_inner(m, x)
+    cubic = x + m.number("0.044715") * x * x * x
+    u = m.sqrt(m.divide(2, m.number("pi"))) * cubic
     s = m.sigmoid(2 * u)  # (1 + tanh(u))/2, without the cancellation
-    inner = m.sqrt(m.divide(2, m.number("pi"))) * (1 + 3 * m.number("0.044715") * m.square(x))
-    return s + 2 * x * s * m.sigmoid(-2 * u) * inner
+    return s + 2 * x * s * m.sigmoid(-2 * u) * _gelu_tanh_inner_slope(m, x)
+
+
+def _gelu_tanh_inner_slope(m: Algebra, x: Value) -> Value:
+    root = m.sqrt(m.divide(2, m.number("pi")))
+    return root * (1 + 3 * m.number("0.044715") * m.square(x))
+
+
+def _accurate_gelu_tanh_slope(m: Algebra, x: Value) -> Value:
+    """The same; beyond 30 s is 0 or 1 in floats, and x^3 may overflow."""
+    near = m.maximum(-30.0, m.minimum(x, 30.0))
+    s = m.tanh_cdf(near)
+    return s + 2 * near * s * m.tanh_cdf(-near) * _gelu_tanh_inner_slope(m, near)
 
 
 GELU_TANH = Gate(
@@ -206,8 +238,9 @@ GELU_TANH = Gate(
     summary="the tanh approximation of gelu",
     parameters=("x",),
     role=Role.SCALER,
-    forward=lambda m, x: x * m.sigmoid(2 * _gelu_tanh_inner(m, x)),
+    forward=lambda m, x: x * m.tanh_cdf(x),
     local=(lambda m, f, x: _gelu_tanh_slope(m, x),),
+    accurate=lambda m, k, f, x: _accurate_gelu_tanh_slope(m, x),
     formula="x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))/2",
     spellings=("0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))",),
 )
@@ -223,8 +256,9 @@ MISH = Gate(
     summary="x*tanh(softplus(x)) (Misra 2019)",
     parameters=("x",),
     role=Role.SCALER,
-    forward=lambda m, x: x * m.tanh(m.softplus(x)),
+    forward=lambda m, x: m.mish(x),
     local=(lambda m, f, x: _mish_slope(m, x),),
+    accurate=lambda m, k, f, x: m.mish_slope(x),
     formula="x*tanh(softplus(x))",
 )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import Binding
 from backtrace.gates.gate import Domain, Gate, Role
 
 ADD = Gate(
     name="add",
+    commutes=True,
     summary="addition: the gradient distributor",
     parameters=("x", "y"),
     role=Role.DISTRIBUTOR,
@@ -37,6 +39,7 @@ SUB = Gate(
 
 MUL = Gate(
     name="mul",
+    commutes=True,
     summary="multiplication: the gradient switcher",
     parameters=("x", "y"),
     role=Role.SWITCHER,
@@ -79,6 +82,28 @@ NEG = Gate(
     binding=Binding.SIGN,
 )
 
+
+def _power_slope(m: Algebra, f: Value, x: Value, y: Value) -> Value:
+    """y*x^(y - 1), and what y - 1 is rounded off by (Knuth's two-sum) made up for by a factor; of
+    a y so large that y - 1 is y in floats, y*f/x."""
+    less = y - 1
+    part = less - y
+    off = (y - (less - part)) + (-1 - part)
+    slope = m.where(m.equal(y, 0), 0, y * m.power(x, less))
+    is_off = m.not_equal(off, 0) * m.not_equal(x, 0)
+    if not m.truth(is_off):
+        return slope
+    factor = m.exp(off * m.log(m.abs(m.where(is_off, x, 1.0))))
+    made_up = m.where(m.equal(less, y), y * m.divide(f, x), slope * factor)
+    return m.where(is_off, made_up, slope)
+
+
+def _exponential_slope(m: Algebra, f: Value, x: Value, y: Value) -> Value:
+    """x^y*ln(x); at x = 0 its limit from the right, for y > 0."""
+    at_zero = m.where(m.greater(y, 0), 0, m.log(x))
+    return m.where(m.equal(x, 0), at_zero, f * m.log(x))
+
+
 POW = Gate(
     name="pow",
     summary="power",
@@ -88,11 +113,9 @@ POW = Gate(
     local=(
         # x^0 is 1 everywhere, also at 0: its slope is 0 and not 0 * 0^-1
         lambda m, f, x, y: m.where(m.equal(y, 0), 0, y * m.power(x, y - 1)),
-        # at x = 0 the limit of x^y ln(x) from the right, for y > 0
-        lambda m, f, x, y: m.where(
-            m.equal(x, 0), m.where(m.greater(y, 0), 0, m.log(x)), f * m.log(x)
-        ),
+        lambda m, f, x, y: _exponential_slope(m, f, x, y),
     ),
+    accurate=lambda m, k, f, x, y: (_exponential_slope if k else _power_slope)(m, f, x, y),
     formula="x^y",
     operator="^",
     binding=Binding.POWER,

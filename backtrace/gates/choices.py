@@ -56,6 +56,7 @@ def flat_at(where: Callable[..., Value], says: str, **others: float) -> Kink:
 
 MAX = Gate(
     name="max",
+    commutes=True,
     summary="the largest input: the gradient router",
     parameters=("x", "y"),
     variadic=True,
@@ -70,6 +71,7 @@ MAX = Gate(
 
 MIN = Gate(
     name="min",
+    commutes=True,
     summary="the smallest input: a gradient router too",
     parameters=("x", "y"),
     variadic=True,

@@ -42,6 +42,30 @@ LOG = Gate(
 
 LN = replace(LOG, name="ln", summary="natural logarithm, also written log", formula="ln(x)")
 
+LOG1P = Gate(
+    name="log1p",
+    summary="ln(1 + x), with all its digits where x is near 0",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.log1p(x),
+    local=(lambda m, f, x: m.divide(1, 1 + x),),
+    formula="ln(1 + x)",
+    domain=Domain(says="x > -1", holds=lambda x: x > -1),
+    cure="keep the argument above -1",
+)
+
+EXPM1 = Gate(
+    name="expm1",
+    summary="e^x - 1, with all its digits where x is near 0",
+    parameters=("x",),
+    role=Role.SCALER,
+    forward=lambda m, x: m.expm1(x),
+    local=(lambda m, f, x: 1 + f,),
+    accurate=lambda m, k, f, x: m.exp(x),
+    formula="exp(x) - 1",
+    cure="expm1 overflows above 709.78",
+)
+
 LOG2 = Gate(
     name="log2",
     summary="logarithm to base 2",
@@ -79,6 +103,15 @@ SQRT = Gate(
     cure=_ROOT_CURE,
 )
 
+
+def _cube_root_slope(m: Algebra, f: Value, x: Value) -> Value:
+    """f/(3*x), less what f^3 is off from x: no library's cube root is good to its last bit."""
+    over = m.divide(f, x)
+    off = m.divide(over * f * f - 1, 3)
+    is_end = m.equal(x + x, x)  # 0 or infinite
+    return m.where(is_end, m.divide(1, m.square(f)), m.divide(over, 3) * (1 - off))
+
+
 CBRT = Gate(
     name="cbrt",
     summary="cube root, of negative numbers too",
@@ -86,6 +119,7 @@ CBRT = Gate(
     role=Role.SCALER,
     forward=lambda m, x: m.cbrt(x),
     local=(lambda m, f, x: m.divide(1, 3 * m.square(f)),),
+    accurate=lambda m, k, f, x: _cube_root_slope(m, f, x),
     formula="sign(x)*abs(x)^(1/3)",
     cure="the slope of a cube root is infinite at 0",
 )
@@ -156,6 +190,9 @@ ATAN = Gate(
     role=Role.SCALER,
     forward=lambda m, x: m.atan(x),
     local=(lambda m, f, x: m.divide(1, 1 + m.square(x)),),
+    accurate=lambda m, k, f, x: m.where(
+        m.less(m.abs(x), 1e100), m.divide(1, 1 + m.square(x)), m.divide(m.divide(1, x), x)
+    ),
     formula="atan(x)",
     sympy="atan",
 )
@@ -238,9 +275,11 @@ TANH = Gate(
     role=Role.SCALER,
     forward=lambda m, x: m.tanh(x),
     local=(lambda m, t, x: 1 - m.square(t),),
+    accurate=lambda m, k, t, x: 4 * m.logistic_pdf(2 * x),
     formula="(exp(x) - exp(-x))/(exp(x) + exp(-x))",
     spellings=(
         "(exp(2*x) - 1)/(exp(2*x) + 1)",
+        "expm1(2*x)/(exp(2*x) + 1)",
         "(1 - exp(-(2*x)))/(1 + exp(-(2*x)))",
         "(1 - exp(-2*x))/(1 + exp(-2*x))",
         "2*sigmoid(2*x) - 1",
@@ -256,12 +295,13 @@ ERF = Gate(
     role=Role.SCALER,
     forward=lambda m, x: m.erf(x),
     local=(lambda m, f, x: m.divide(2 * m.exp(-m.square(x)), m.sqrt(m.number("pi"))),),
+    accurate=lambda m, k, f, x: m.divide(2 * m.gaussian(x, 1), m.sqrt(m.number("pi"))),
     formula="erf(x)",
     sympy="erf",
 )
 
 ROWS = (
-    *(EXP, LOG, LN, LOG2, LOG10, SQRT, CBRT),
+    *(EXP, LOG, LN, LOG1P, EXPM1, LOG2, LOG10, SQRT, CBRT),
     *(SIN, COS, TAN, ASIN, ACOS, ATAN, ATAN2, HYPOT),
     *(SINH, COSH, TANH, ERF),
 )

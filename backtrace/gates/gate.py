@@ -9,9 +9,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from backtrace.algebra import Value
+from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import SPELLING, Binding, Spelled
 from backtrace.gates.shapes import Shape, broadcast
+from backtrace.numbers import one_line
 
 
 class Role(Enum):
@@ -86,12 +87,15 @@ class Gate:
     forward(m, *x)     the value, in any algebra `m`
     local[k](m, f, *x) df/dx_k, given the output f; a gate of any number of inputs has one rule
                        local[0](m, f, x_k), the same for each
+    accurate(m, k, f, *x)  df/dx_k in a form that keeps the digits which `local` loses in rounded
+                       numbers (1 - t^2 where t is nearly 1); text and exact numbers go by `local`
     formula            the same function in the formula language: of primitives for a gate that is
                        made of others (sigmoid), of itself for one that is not (exp)
     sympy              SymPy's name for a gate that is primitive there too; "" for the others
     operator, binding  how it is written, when it is not written name(x, y)
     defaults           what a parameter is when it is left out: leaky_relu(x) is leaky_relu(x, 0.01)
-    cure               what to write instead where this gate overflows or has no finite slope
+    cure               advice for where this gate overflows or has no finite slope
+    commutes           whether the operands may stand in any order
     is_own             whether the user's formula defines it
     is_flat            whether it is constant between its jumps (sign, floor, ceil)
     spellings          other usual ways to write the formula; fusion knows the gate by these too
@@ -104,6 +108,8 @@ class Gate:
                        for gates whose Jacobian is never formed. `local` is then empty
     pullbacks          the same for other conventions at kinks, where they differ
     rules              the pullbacks in words, of `upstream` and the parameters
+    terms              what else the rules name, `p`: {"p": (m, f, *x) -> (in words, its value)};
+                       no value where a word is explained, neither where there is nothing to say
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
     fixed              the parameters that are no numbers and have no gradient: axis, an index
     reduction          the name of the gate that this one is when it is given one array
@@ -121,6 +127,7 @@ class Gate:
     forward: Callable[..., Value]
     local: tuple[Callable[..., Value], ...]
     formula: str
+    accurate: Callable[..., Value] | None = None
     sympy: str = ""
     operator: str = ""
     binding: Binding = Binding.ATOM
@@ -130,6 +137,7 @@ class Gate:
     kink: Kink | None = None
     output: str = "f"
     cure: str = ""
+    commutes: bool = False
     is_own: bool = False
     is_flat: bool = False
     spellings: tuple[str, ...] = ()
@@ -139,6 +147,9 @@ class Gate:
         default_factory=lambda: MappingProxyType({})
     )
     rules: tuple[str, ...] = ()
+    terms: Mapping[str, Callable[..., tuple[str, Value]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     shape: Callable[..., Shape] = broadcast
     fixed: tuple[str, ...] = ()
     reduction: str = ""
@@ -151,6 +162,9 @@ class Gate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pair", self._pair())
+
+    def __repr__(self) -> str:
+        return one_line(f"<Gate {self.written}: {self.summary}>")
 
     def _pair(self) -> tuple[int, ...] | None:
         """What the rules of a smooth gate of two inputs always give: two fixed numbers, or CROSSED,
@@ -186,6 +200,12 @@ class Gate:
         """Whether a local gradient of 0 ends the way back, whatever flows: in a router, and where a
         function is flat by nature (floor). A product with 0 is no block: 0 * inf stays nan."""
         return self.role is Role.ROUTER or self.is_flat
+
+    @property
+    def chooses(self) -> bool:
+        """Whether its slopes depend on what is larger: of a nan there is no telling."""
+        has_rule = self.pullback is None and not self.is_own
+        return self.kink is not None and not self.is_comparison and has_rule
 
     @property
     def moves(self) -> bool:
@@ -231,6 +251,12 @@ class Gate:
         rule = self.local[0 if self.variadic else k](SPELLING, Spelled(self.output), *inputs)
         return rule.text if isinstance(rule, Spelled) else str(rule)
 
-    def slope(self, m: object, k: int, f: Value, x: list[Value]) -> Value:
+    def slope(self, m: Algebra, k: int, f: Value, x: list[Value]) -> Value:
         """df/dx_k away from kinks."""
+        if self.accurate is not None and not m.as_written:
+            return self.accurate(m, k, f, *x)
+        return self.slope_as_written(m, k, f, x)
+
+    def slope_as_written(self, m: Algebra, k: int, f: Value, x: list[Value]) -> Value:
+        """df/dx_k by the rule that is shown, with the output f as it is given."""
         return self.local[0](m, f, x[k]) if self.variadic else self.local[k](m, f, *x)

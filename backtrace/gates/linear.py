@@ -148,6 +148,56 @@ RESHAPE = Gate(
 )
 
 
+def _with_axis(shape: Shape, axis: int) -> Shape:
+    count = len(shape) + 1
+    if count > MOST_AXES or not -count <= axis < count:
+        raise ShapeError(f"there is no place {axis} for a new axis in shape {say(shape)}")
+    place = axis % count
+    return (*shape[:place], 1, *shape[place:])
+
+
+EXPAND_DIMS = Gate(
+    name="expand_dims",
+    summary="the same entries with a new axis of length 1: x[:, None], keepdims=True",
+    parameters=("x", "axis"),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x, axis: m.reshape(x, _with_axis(m.shape(x), axis)),
+    local=(),
+    formula="expand_dims(x)",
+    pullback=lambda m, k, u, f, x, axis: m.reshape(u, m.shape(x)),
+    rules=("upstream, in the shape of x",),
+    shape=_with_axis,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+)
+
+
+def _without_axis(shape: Shape, axis: int) -> Shape:
+    if not -len(shape) <= axis < len(shape) or shape[axis] != 1:
+        words = (
+            f"shape {say(shape)} has no axis {axis} of length 1" if shape else "a number has none"
+        )
+        raise ShapeError(words, "reshape(x, ...) makes any other shape")
+    place = axis % len(shape)
+    return shape[:place] + shape[place + 1 :]
+
+
+SQUEEZE = Gate(
+    name="squeeze",
+    summary="the same entries without an axis of length 1",
+    parameters=("x", "axis"),
+    role=Role.DISTRIBUTOR,
+    forward=lambda m, x, axis: m.reshape(x, _without_axis(m.shape(x), axis)),
+    local=(),
+    formula="squeeze(x)",
+    pullback=lambda m, k, u, f, x, axis: m.reshape(u, m.shape(x)),
+    rules=("upstream, in the shape of x",),
+    shape=_without_axis,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+)
+
+
 def _picked(shape: Shape, index: tuple[Any, ...]) -> Shape:
     if len(index) > len(shape):
         words = f"shape {say(shape)} has {len(shape)} axes, and the index {len(index)}"
@@ -265,6 +315,8 @@ ROWS = (
     DOT,
     OUTER,
     RESHAPE,
+    EXPAND_DIMS,
+    SQUEEZE,
     INDEX,
     CONCATENATE,
     STACK,

@@ -1,7 +1,4 @@
-"""What networks are made of: linear layers, softmax, the cross-entropy of a class.
-
-`p` in a rule is softmax(x), `n` the number of rows.
-"""
+"""What networks are made of: linear layers, softmax, the cross-entropy of a class."""
 
 from __future__ import annotations
 
@@ -106,6 +103,10 @@ def _softmax_like(
         formula=formula,
         pullback=lambda m, k, u, f, x, axis: pullback(m, u, f, x, axis),
         rules=(rule,),
+        terms={
+            "p": lambda m, f, x, axis: ("exp(f)", m.exp(f)),
+            "sum": lambda m, f, x, axis: (f"along axis {axis}" * (len(m.shape(x)) > 1), None),
+        },
         shape=_along,
         fixed=("axis",),
         defaults={"axis": "-1"},
@@ -177,7 +178,15 @@ CROSS_ENTROPY = Gate(
     local=(),
     formula="cross_entropy(z, k)",
     pullback=_cross_entropy_pullback,
-    rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*ln(p)/n"),
+    rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*log_softmax(z)/n"),
+    terms={
+        "p": lambda m, f, z, k: _weighted(m, z, k),
+        "one_hot(k)": lambda m, f, z, k: (
+            "k, a distribution" if m.shape(k) == m.shape(z) else "",
+            _targets(m, z, k) * 1.0,
+        ),
+        "n": lambda m, f, z, k: ("the number of rows", _rows(m, z)),
+    },
     shape=_loss_shape,
     domain=Domain(
         says="every k to be a class: a whole number from 0, below the number of scores",
@@ -193,6 +202,15 @@ CROSS_ENTROPY = Gate(
     ),
     spells=lambda z, k: (len(z), len(k)) == (1, 0) or (len(z) == 2 and z == k),
 )
+
+
+def _weighted(m: Any, z: Value, k: Value) -> tuple[str, Value]:
+    """What stands for p: softmax, of weights that do not sum to 1 as often as they do."""
+    p = m.softmax(z, -1)
+    total = m.sum(_targets(m, z, k) * 1.0, -1)
+    if not m.truth(m.not_equal(total, 1)):
+        return "softmax(z)", p
+    return "softmax(z)*(the sum of k)", p * m.aligned(total, -1)
 
 
 def _is_class(z: Value, k: Value) -> bool:

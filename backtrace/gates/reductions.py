@@ -1,12 +1,13 @@
 """Gates that make few numbers of many: sums, norms, the largest.
 
 `axis` is the axis that is summed over (its entries are counted from 0, from the end with -1);
-without one it is all of them. `p` in a rule is softmax(x); `n` the number of entries reduced.
+without one it is all of them. What a rule names besides its operands is among its row's terms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from backtrace.algebra import Value
@@ -42,6 +43,14 @@ def _over(m: Any, u: Value, f: Value) -> Value:
     return m.where(zero, 0.0, m.divide(u, m.where(zero, 1.0, f)))
 
 
+_N = {"n": lambda m, f, x, axis: ("the entries that are averaged", _count(m, x, axis))}
+_MEAN_AND_N = {"mean(x)": lambda m, f, x, axis: (_along(axis), _mean(m, x, axis)), **_N}
+
+
+def _along(axis: int | None) -> str:
+    return "" if axis is None else f"along axis {axis}"
+
+
 def _zero_norm(says: str) -> Kink:
     return Kink(
         at=lambda m, f, x, axis: m.equal(f, 0),
@@ -62,6 +71,7 @@ def _reduction(
     formula: str = "",
     spellings: tuple[str, ...] = (),
     kink: Kink | None = None,
+    terms: Mapping[str, Callable[..., tuple[str, Value]]] = MappingProxyType({}),
 ) -> Gate:
     return Gate(
         name=name,
@@ -73,6 +83,7 @@ def _reduction(
         formula=formula or f"{called or name}(x)",
         pullback=lambda m, k, u, f, x, axis: pullback(m, u, f, x, axis),
         rules=(rule,),
+        terms=terms,
         shape=lambda shape, axis: without(shape, axis),
         fixed=("axis",),
         defaults=_ALL,
@@ -99,6 +110,7 @@ MEAN = _reduction(
     forward=_mean,
     pullback=lambda m, u, f, x, axis: m.spread(m.divide(u, _count(m, x, axis)), x, axis),
     rule="upstream/n, to every entry",
+    terms=_N,
 )
 
 PROD = _reduction(
@@ -119,6 +131,7 @@ VAR = _reduction(
         m.aligned(m.divide(2 * u, _count(m, x, axis)), axis) * _deviations(m, x, axis)
     ),
     rule="upstream*2*(x - mean(x))/n",
+    terms=_MEAN_AND_N,
 )
 
 STD = _reduction(
@@ -132,6 +145,7 @@ STD = _reduction(
         m.aligned(m.divide(_over(m, u, f), _count(m, x, axis)), axis) * _deviations(m, x, axis)
     ),
     rule="upstream*(x - mean(x))/(n*f)",
+    terms=_MEAN_AND_N,
     kink=_zero_norm("all entries are equal: the slope is taken as 0"),
 )
 
@@ -203,6 +217,7 @@ REDUCE_LOGSUMEXP = _reduction(
     forward=lambda m, x, axis: m.logsumexp_along(x, axis),
     pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * m.softmax(x, axis),
     rule="upstream*p",
+    terms={"p": lambda m, f, x, axis: ("exp(x - f)", m.softmax(x, axis))},
     called="logsumexp",
     formula="ln(sum(exp(x)))",
 )

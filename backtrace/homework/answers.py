@@ -2,6 +2,7 @@
 
 f=-12  q=3            values of the output and of stages
 dx=-4  dq=-4          gradients, by the lecture's own names
+df/dx=-4  dfdx=-4     the same, also ∂f/∂x; of f, L, loss or the output's own name
 #3=3   d#3=-4         the same of a gate without a name, by its number in the trace
 dW=[[0.088,0.176]]    arrays
 dz=x+y                formulas, compared as functions
@@ -16,13 +17,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError
+from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError, near_misses
 from backtrace.formula.parser import parse
 from backtrace.formula.values import read_value
 from backtrace.graph import Graph
-from backtrace.suggestions import near_misses
 
 _NUMBERED = re.compile(r"(d?)#([0-9]{1,7})", re.ASCII)
+_QUOTIENT = re.compile(r"[d∂]\s*(\w+)\s*/\s*[d∂]\s*(\w+|#[0-9]{1,7})")
+_D = ("d", "∂")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
@@ -53,10 +55,16 @@ def split_words(words: Sequence[str], graph: Graph, output: str) -> tuple[list[s
     answers: list[str] = []
     for word in words:
         name = word.partition("=")[0].strip()
-        is_known = _target(name, graph, output) or _NUMBERED.fullmatch(name)
-        is_answer = name not in graph.inputs and "=" in word and is_known
+        is_answer = "=" in word and name not in graph.inputs and _is_known(name, graph, output)
         (answers if is_answer else values).append(word)
     return values, answers
+
+
+def _is_known(name: str, graph: Graph, output: str) -> bool:
+    """Whether it is, or is written like, what an answer is called."""
+    if _NUMBERED.fullmatch(name) or _QUOTIENT.fullmatch(name):
+        return True
+    return bool(_readings(name, graph, output))
 
 
 def read_answers(words: Sequence[str], graph: Graph, output: str) -> list[Answer]:
@@ -160,17 +168,60 @@ def each_once(answers: list[Answer]) -> list[Answer]:
 
 
 def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
-    """(node, whether its gradient): q is a stage's value, dq its gradient, f the output."""
+    """(node, whether its gradient): q is a stage's value, dq its gradient, f the output. Raises
+    ValueGivenError where it can be read in two ways, or is the gradient of something else."""
+    found = _readings(name, graph, output)
+    if len({target for target, _ in found}) > 1:
+        said = " or ".join(what for _, what in found)
+        hint = f"d{output}/d... is a gradient, and #N node N's value: d#N its gradient"
+        raise ValueGivenError(f"'{name}' is {said}", text=name, span=(0, len(name)), hint=hint)
+    return found[0][0] if found else None
+
+
+def _readings(name: str, graph: Graph, output: str) -> list[tuple[tuple[int, bool], str]]:
+    """Everything that the name can mean: what it is about, and that in words."""
     values = {**graph.stages, output: graph.output}
-    if name in values:
-        return values[name], False
     everything = {**graph.inputs, **values}
-    if name.startswith("d") and name[1:] in everything:
-        return everything[name[1:]], True
+    found: list[tuple[tuple[int, bool], str]] = []
+    if name in values:
+        found.append(((values[name], False), f"the value of {name}"))
     numbered = _NUMBERED.fullmatch(name)
     if numbered and int(numbered[2]) < len(graph.nodes):
-        return int(numbered[2]), numbered[1] == "d"
-    return None
+        found.append(((int(numbered[2]), numbered[1] == "d"), name))
+    quotient = _QUOTIENT.fullmatch(name)
+    outputs = _output_names(graph, output)
+    if quotient and quotient[1] not in outputs and quotient[1] in everything:
+        kind = "a variable" if quotient[1] in graph.inputs else "a stage"
+        raise ValueGivenError(
+            f"{quotient[1]} is {kind} here, and gradients are those of the output, {output}",
+            text=name,
+            span=quotient.span(1),
+            hint=f"d{output}/d{quotient[2]}",
+        )
+    of = [name[1:]] if name[:1] in _D else []
+    if quotient and quotient[1] in outputs:
+        of.append(quotient[2])
+    of += [name[len(out) + 2 :] for out in outputs if name.startswith((f"d{out}d", f"∂{out}∂"))]
+    for one in of:
+        node = everything.get(one)
+        number = re.fullmatch("#([0-9]{1,7})", one, re.ASCII)
+        if node is None and number and int(number[1]) < len(graph.nodes):
+            node = int(number[1])
+        if node is not None:
+            found.append(((node, True), f"the gradient of {one}"))
+    return found
+
+
+def _output_names(graph: Graph, output: str) -> list[str]:
+    """What the output may be called in df/dx: by its name, and by the lecture's."""
+    own = [n for n, node in graph.stages.items() if node == graph.output]
+    taken = {*graph.inputs, *graph.stages}
+    return list(dict.fromkeys([output, *own, *(n for n in ("f", "L", "loss") if n not in taken)]))
+
+
+def target_of(name: str, graph: Graph) -> tuple[int, bool] | None:
+    """(node, whether its gradient), or None. Raises ValueGivenError where it could be two."""
+    return _target(name.strip(), graph, graph.output_name)
 
 
 def read_answer(name: str, text: str, graph: Graph) -> Answer:
@@ -180,11 +231,15 @@ def read_answer(name: str, text: str, graph: Graph) -> Answer:
 
 def is_answer_name(name: str, graph: Graph) -> bool:
     """Whether it is the name of a number of the graph: q, dq, #3."""
-    return _target(name, graph, graph.output_name) is not None
+    return len({target for target, _ in _readings(name, graph, graph.output_name)}) == 1
 
 
 def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answer:
-    target = _target(name, graph, output)
+    try:
+        target = _target(name, graph, output)
+    except ValueGivenError as error:
+        place = error.span or (0, len(name))
+        raise ValueGivenError(error.what, text=word or name, span=place, hint=error.hint) from None
     if target is None:
         known = [f"d{n}" for n in (*graph.inputs, *graph.stages)] + [*graph.stages, output]
         near = near_misses(name, known)

@@ -12,6 +12,10 @@ points = 1                             # for each answer; or { f = 1, dq = 2, ..
 [rubric]                               # the share of the points that a verdict earns
 follows = 1.0                          # right, given an earlier slip
 sign-convention = 0.5                  # every gradient with the other sign
+
+[columns]                              # what a class's own headings are called here
+"Student ID" = "student"
+"Q1: dL/dx" = "p1.dx"
 """
 
 from __future__ import annotations
@@ -21,15 +25,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, near_misses
 from backtrace.formula.point import read_mapping
+from backtrace.graph.record import Granularity
 from backtrace.homework.answers import is_answer_name
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import FOLLOWS, KINK, OK, ROUNDED, SIGN, TOLERANCE, WRONG
-from backtrace.record import Granularity
-from backtrace.suggestions import near_misses
+from backtrace.numbers import number, one_line
 
-_KEYS = ("title", "tolerance", "hint-level", "rubric", "problem")
+_KEYS = ("title", "tolerance", "hint-level", "decimal", "rubric", "columns", "problem")
 _PROBLEM_KEYS = ("id", "formula", "point", "ask", "points")
 _RUBRIC_KEYS = {
     "ok": OK,
@@ -63,6 +67,12 @@ class Assignment:
     rubric: Mapping[str, float] = field(default_factory=lambda: dict(RUBRIC))
     tolerance: float = TOLERANCE
     hint_level: int = 2
+    columns: Mapping[str, str] = field(default_factory=dict)
+    decimal: str = ""
+
+    def __repr__(self) -> str:
+        told = f"{len(self.questions)} problems, {number(self.worth)} points"
+        return one_line(f"<Assignment {self.title}: {told}>")
 
     @property
     def worth(self) -> float:
@@ -80,8 +90,8 @@ def read_assignment(text: str) -> Assignment:
     if not isinstance(problems, list) or not problems:
         raise UsageError("the assignment has no problems", hint="[[problem]] begins one")
     questions: dict[str, Question] = {}
-    for number, table in enumerate(problems, 1):
-        question = _question(table, number)
+    for place, table in enumerate(problems, 1):
+        question = _question(table, place)
         if question.id in questions:
             raise UsageError(f"two problems have the id '{question.id}'")
         questions[question.id] = question
@@ -91,6 +101,8 @@ def read_assignment(text: str) -> Assignment:
         rubric=_rubric(found.get("rubric", {})),
         tolerance=_share(found, "tolerance", TOLERANCE, "the assignment"),
         hint_level=_level(found),
+        columns=_columns(found),
+        decimal=_decimal(found),
     )
 
 
@@ -171,3 +183,21 @@ def _level(table: Mapping[str, Any]) -> int:
     if level not in (0, 1, 2, 3) or isinstance(level, bool):
         raise UsageError(f"hint-level is 0, 1, 2 or 3, not {level!r}")
     return int(level)
+
+
+def _columns(found: Mapping[str, Any]) -> dict[str, str]:
+    """What the headings of a class's own tables are called here."""
+    columns: dict[str, str] = _of(dict, found, "columns", {}, "the assignment")
+    for heading, meaning in columns.items():
+        if not isinstance(meaning, str) or not meaning.strip():
+            hint = f'"{heading}" = "student", or = "p1.dx"'
+            raise UsageError(f"[columns]: '{heading}' is called {meaning!r}", hint=hint)
+    return columns
+
+
+def _decimal(found: Mapping[str, Any]) -> str:
+    """The decimal sign of tables that do not tell."""
+    sign = found.get("decimal", "")
+    if sign not in ("", ".", ","):
+        raise UsageError(f'decimal is "." or ",", not {sign!r}')
+    return str(sign)

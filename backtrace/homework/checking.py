@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from backtrace import passes
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.floats import FLOATS
-from backtrace.entries import is_finite, shape_of
+from backtrace.algebra.values import is_finite, shape_of
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula.point import read_mapping
 from backtrace.formula.shapes import with_shapes
+from backtrace.graph.record import Granularity, Record
 from backtrace.homework.answers import Answer, from_mapping
 from backtrace.homework.diagnosis import SHOWN, Diagnosis, Fit
+from backtrace.homework.due import value_due
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import (
     FOLLOWS,
@@ -36,8 +37,9 @@ from backtrace.homework.verdicts import (
     fits,
     judge,
 )
-from backtrace.record import Granularity, Record
-from backtrace.request import Request
+from backtrace.numbers import LONGEST_LINE, one_line
+from backtrace.tracing import passes
+from backtrace.tracing.request import Request
 
 _OTHER_POINTS = 6
 _SAME = 1e-9
@@ -45,12 +47,30 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdicts in the order of the answers, the first fault, and the slips that fit it."""
+    """The verdicts in the order of the answers, the first fault, and the slips that fit it; `twins`
+    are the other answers that the same slip at the same gate spoils."""
 
     record: Record
     verdicts: tuple[Verdict, ...]
     fault: Verdict | None
     fits: tuple[Fit, ...]
+    twins: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        passed = sum(v.passes for v in self.verdicts)
+        told = f"{passed} of {len(self.verdicts)} answers pass"
+        if self.fault is not None:
+            told += f", the first fault is {self.fault.answer.name}"
+        return one_line(f"<Report {told}: {self.record.formula[:LONGEST_LINE]}>")
+
+    @property
+    def together(self) -> str:
+        """The first fault's name, and its twins': dx and dy."""
+        if self.fault is None:
+            return ""
+        names = {self.fault.answer.name, *self.twins}
+        *first, last = [v.answer.name for v in self.verdicts if v.answer.name in names]
+        return f"{', '.join(first)} and {last}" if first else last
 
     @property
     def ok(self) -> bool:
@@ -81,30 +101,50 @@ def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERAN
         raise UsageError(
             "there is no answer to check", hint="dx=-4 is the gradient of x, q=3 a value"
         )
+    with quiet():  # numbers near the largest there is overflow, and are wrong
+        return _held(problem, answers, tolerance)
+
+
+def _held(problem: Problem, answers: Sequence[Answer], tolerance: float) -> Report:
     record = problem.record
-    found = tuple(judge(problem, [_settled(record, a) for a in answers], tolerance))
+    found = tuple(judge(problem, [settled(record, a) for a in answers], tolerance))
     found = tuple(_as_function(record, verdict) for verdict in found)
     fault = first_wrong(found)
     turned = next((v for v in found if v.verdict == SIGN), None)
     suspect = fault or turned
     diagnosis = Diagnosis(problem, found)
     slips = tuple(diagnosis.of(suspect)) if suspect is not None else ()
-    again = _once_only(diagnosis, found, fault, slips) if fault is not None else found
-    return Report(record, again, fault, slips)
+    if fault is None:
+        return Report(record, found, fault, slips)
+    again, twins = _once_only(diagnosis, found, fault, slips)
+    return Report(record, again, fault, slips, twins)
 
 
 def _once_only(
     diagnosis: Diagnosis, verdicts: tuple[Verdict, ...], fault: Verdict, fits: Sequence[Fit]
-) -> tuple[Verdict, ...]:
-    """The same slip made again follows from the first: nobody is punished twice for it."""
-    codes = _codes(fits)
+) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+    """The same slip made again follows from the first: nobody is punished twice for it. And the
+    names of those where it is the same at the same gate."""
+    codes, places = _codes(fits), _places(fits)
+    found, twins = [], []
+    for verdict in verdicts:
+        if verdict is not fault and verdict.verdict == WRONG and verdict.answer.value is not None:
+            others = diagnosis.of(verdict)
+            if codes & _codes(others):
+                verdict = replace(verdict, verdict=FOLLOWS)
+                twins += [verdict.answer.name] * bool(places & _places(others))
+        found.append(verdict)
+    return tuple(found), tuple(twins)
 
-    def again(verdict: Verdict) -> bool:
-        if verdict is fault or verdict.verdict != WRONG or verdict.answer.value is None:
-            return False
-        return bool(codes & _codes(diagnosis.of(verdict)))
 
-    return tuple(replace(v, verdict=FOLLOWS) if again(v) else v for v in verdicts)
+def _places(fits: Sequence[Fit]) -> set[tuple[str, int]]:
+    """Which slips are made at which gates."""
+    return {
+        (code, gate)
+        for fit in fits
+        for code in (fit.code, *fit.also)
+        for gate in (fit.gate, *fit.elsewhere)
+    }
 
 
 def _codes(fits: Sequence[Fit]) -> set[str]:
@@ -112,11 +152,11 @@ def _codes(fits: Sequence[Fit]) -> set[str]:
     return codes - {"wrong-node", "wrong-upstream"}
 
 
-def _settled(record: Record, answer: Answer) -> Answer:
+def settled(record: Record, answer: Answer) -> Answer:
     """The answer as a number: a formula's is that at the point. A column is as good as a row, and
-    [3] as 3."""
-    if answer.formula is not None:
-        value = evaluate(record, answer, record.values)
+    [3] as 3. Raises UsageError where a formula has no value."""
+    if answer.formula is not None and answer.value is None:
+        value = evaluate(record, answer, record.values, to_all_digits=True)
         answer = replace(answer, value=value, units=np.zeros(np.shape(value))[()])
     shape = shape_of(exact_number(record, answer))
     own = np.shape(answer.value)
@@ -132,18 +172,24 @@ def _squeezed(shape: Sequence[int]) -> list[int]:
     return [length for length in shape if length != 1]
 
 
-def evaluate(record: Record, answer: Answer, values: Sequence[Any]) -> Any:
-    """What a formula of variables and stages is, with these values of them. Raises UsageError where
-    it has no value: shapes that do not fit."""
+def evaluate(
+    record: Record, answer: Answer, values: Sequence[Any], to_all_digits: bool = False
+) -> Any:
+    """What a formula of variables and stages is, with these values of them; with `to_all_digits`
+    not what 64-bit floats lose of it. Raises UsageError where it has no value: shapes that do not
+    fit."""
     graph, formula = record.graph, answer.formula
     assert formula is not None
     known = {**graph.inputs, **graph.stages}
     point = {name: values[known[name]] for name in formula.inputs}
     try:
-        settled, _ = with_shapes(formula, {name: shape_of(v) for name, v in point.items()})
+        settled = with_shapes(formula, {name: shape_of(v) for name, v in point.items()})
         m = ARRAYS if any(map(shape_of, point.values())) or formula.uses_arrays else FLOATS
         with quiet():
-            value = settled.evaluate(m, point)[settled.output]
+            found = settled.evaluate(m, point)
+            value = found[settled.output]
+            if to_all_digits:
+                value = value_due(settled, point, found, m is ARRAYS)
     except BacktraceError as error:
         raise UsageError(f"'{answer.name}' has no value: {error.what}") from None
     return value if shape_of(value) else float(value)

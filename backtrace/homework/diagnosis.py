@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,18 +11,21 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
+from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer
-from backtrace.homework.mistakes import MISTAKES, Mistake, carried, slips_at, turned
-from backtrace.homework.problem import ONE_LOST, Problem, Spread, own_numbers, within
-from backtrace.homework.replay import Edge, Replayed
+from backtrace.homework.mistakes import HELD, MISTAKES, Mistake, carried, slips_at, turned
+from backtrace.homework.problem import ONE_LOST, Plant, Problem, Spread, own_numbers, within
+from backtrace.homework.replay import Edge, Replayed, shaped
 from backtrace.homework.verdicts import SIGN, Verdict, fits
-from backtrace.record import Record
 
 _UNITS = 2.0  # of the last digit
 _SAME = 1e-9
 SHOWN = 3
-_ORDER = {mistake.code: rank for rank, mistake in enumerate(MISTAKES)}
+SCALED = "scaled"
+_ORDER = {mistake.code: float(rank) for rank, mistake in enumerate(MISTAKES)}
+_ORDER[SCALED] = _ORDER["no-upstream"] + 0.5
 _ONE_KEPT = "gradients add at a branch, and this way back is the only one"
 
 
@@ -57,6 +61,19 @@ class Diagnosis:
             runs += Spread(self._problem.spreading, self._answers).runs
         return runs
 
+    @cached_property
+    def _plants(self) -> list[Plant]:
+        """One slip at one place of the whole graph that leads to every number answered."""
+        return [
+            plant
+            for plant in self._problem.plants
+            if all(fits(a, plant.number(a), units=_UNITS) for a in self._answers)
+        ]
+
+    def _anywhere(self, fault: Answer) -> Iterator[Fit]:
+        for plant in self._plants:
+            yield Fit(plant.code, plant.says, plant.gate, plant.node, plant.number(fault))
+
     def of(self, fault: Verdict) -> list[Fit]:
         """The slips that fit a fault, the simplest first, twins (the same numbers in other words)
         once. At its own gates when the numbers before it are known, else anywhere."""
@@ -74,36 +91,54 @@ class Diagnosis:
             if is_traced:
                 found += _here(record, answer, self._runs)
             if not is_traced or not found:
-                found += _anywhere(self._problem, self._answers, answer)
+                found += self._anywhere(answer)
             if not found:
                 found += _here(record, answer, self._runs)
+            found += _scaled(record, self._verdicts, answer, is_alone=not found)
             if not found:
                 found += _copied(record, answer)
         found.sort(key=lambda fit: _ORDER.get(fit.code, -1))
-        return _by_code(_without_twins(found))
+        return _by_code(_lost_or_held(_without_twins(found)))
+
+
+def _lost_or_held(found: list[Fit]) -> list[Fit]:
+    """A stage held constant that is one way back of a fork is that way, lost, in other words."""
+    lost = {fit.gate for fit in found if fit.code == "fork-lost"}
+    held = {fit.gate for fit in found if fit.code == HELD}
+    return [
+        replace(fit, also=(*fit.also, HELD))
+        if fit.code == "fork-lost" and fit.gate in held
+        else fit
+        for fit in found
+        if not (fit.code == HELD and fit.gate in lost)
+    ]
 
 
 def _value_slips(answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     """Slips in the gate that gives the value, with somebody's own numbers before it."""
     node = answer.node
-    found = [list(_turned_values(run, node)) for run in runs]
-    for (mistake, number), *others in zip(*found, strict=True):
-        if _fits_one(answer, [number, *(other for _, other in others)]):
+    first, *others = [_turned_values(run, node) for run in runs]
+    for key, (mistake, number) in first.items():
+        numbers = [number, *(other[key][1] for other in others if key in other)]
+        if _fits_one(answer, numbers):
             yield Fit(mistake.code, mistake.says, node, node, number)
 
 
-def _turned_values(run: Replayed, node: int) -> Iterator[tuple[Mistake, Any]]:
+def _turned_values(run: Replayed, node: int) -> dict[tuple[str, int], tuple[Mistake, Any]]:
+    """By code, and the how manieth of it: with other numbers some may have no value."""
+    found = {}
     for at in run.places[node][:1]:
         at = replace(at, output=run.values[node])
         for mistake in MISTAKES:
-            for number in turned(mistake, at):
-                yield mistake, number
+            for count, number in enumerate(turned(mistake, at)):
+                found[mistake.code, count] = (mistake, number)
+    return found
 
 
 def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     """Slips on the edges that lead back to the node, with somebody's own numbers."""
     edges = record.graph.consumers[answer.node]
-    right = [{edge: _right(run, edge) for edge in edges} for run in runs]
+    right = [{edge: _right(record, run, edge) for edge in edges} for run in runs]
     if len(edges) > 1:
         yield from _fork_lost(answer, right)
     for edge in edges:
@@ -111,17 +146,29 @@ def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[
         upstreams = [run.used_gradients[edge[0]] for run in runs]
         found = [list(slips_at(run.places[edge[0]][edge[1]])) for run in runs]
         for (mistake, slip), *again in zip(*found, strict=True):
+            if mistake.code == HELD and len(edges) > 1:
+                continue  # fork-lost says that
             slips = [slip, *(other for _, other in again)]
             numbers = [
-                _shaped(rest, carried(each, u), answer)
+                _shaped(rest, _summed(record, carried(each, u), answer), answer)
                 for rest, each, u in zip(others, slips, upstreams, strict=True)
             ]
             if _fits_one(answer, numbers):
                 yield Fit(mistake.code, mistake.says, edge[0], answer.node, numbers[0])
 
 
-def _right(run: Replayed, edge: Edge) -> Any:
-    return run.places[edge[0]][edge[1]].right(run.used_gradients[edge[0]])
+def _right(record: Record, run: Replayed, edge: Edge) -> Any:
+    gate, slot = edge
+    back = run.places[gate][slot].right(run.used_gradients[gate])
+    node = record.graph.inputs_of[gate][slot]
+    return shaped(back, shape_of(record.values[node])) if record.has_arrays else back
+
+
+def _summed(record: Record, back: Any, answer: Answer) -> Any:
+    """Over what was repeated, unless it is answered without that."""
+    if not record.has_arrays or shape_of(back) == shape_of(answer.value):
+        return back
+    return shaped(back, shape_of(record.values[answer.node]))
 
 
 def _fork_lost(answer: Answer, right: Sequence[dict[Edge, Any]]) -> Iterator[Fit]:
@@ -145,14 +192,6 @@ def _fits_one(answer: Answer, numbers: Sequence[Any]) -> bool:
     return len(numbers) > 1 and within(answer, numbers, False, _UNITS)
 
 
-def _anywhere(problem: Problem, answers: Sequence[Answer], fault: Answer) -> Iterator[Fit]:
-    """One slip at one place of the whole graph that leads to every number that was answered."""
-    for plant in problem.plants:
-        if all(fits(a, plant.number(a), units=_UNITS) for a in answers):
-            number = plant.number(fault)
-            yield Fit(plant.code, plant.says, plant.gate, plant.node, number)
-
-
 def _swapped(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> Iterator[Fit]:
     for other in verdicts:
         if other is fault or not other.answer.is_gradient or other.answer.value is None:
@@ -163,6 +202,36 @@ def _swapped(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> Ite
             gate = record.graph.consumers[mine.node]
             place = gate[0][0] if gate else mine.node
             yield Fit("swapped-label", says, place, mine.node, other.exact)
+
+
+def _scaled(
+    record: Record, verdicts: Sequence[Verdict], fault: Answer, is_alone: bool
+) -> Iterator[Fit]:
+    """Every gradient times the same factor: the backward pass run twice, and added up. A factor
+    that is no whole number, nor one over it, may be chance: of three gradients, where nothing else
+    fits, it is none."""
+    gradients = [v for v in verdicts if v.answer.is_gradient and v.answer.value is not None]
+    pairs = [(v.answer, v.exact) for v in gradients if np.any(v.exact)]
+    if len(pairs) < 2 or any(np.shape(a.value) != np.shape(e) for a, e in pairs):
+        return
+    largest, exact = max(pairs, key=lambda pair: float(np.max(np.abs(pair[1]))))
+    entry = np.unravel_index(np.argmax(np.abs(exact)), np.shape(exact))
+    factor = float(np.asarray(largest.value)[entry] / np.asarray(exact)[entry])
+    if not math.isfinite(factor) or abs(factor) <= _SAME or abs(abs(factor) - 1) < 0.01:
+        return
+    if abs(factor - round(factor)) < 0.01 * abs(factor):
+        factor = round(factor)
+    elif abs(1 / factor - round(1 / factor)) < 0.01 * abs(1 / factor):
+        factor = 1 / round(1 / factor)
+    elif len(pairs) < 3 or not is_alone:
+        return
+    if all(fits(answer, exact * factor, units=_UNITS) for answer, exact in pairs):
+        says = f"every gradient is {factor:.4g} times what is due: " + (
+            f"the backward pass was run {factor} times, and added up"
+            if factor in (2, 3)
+            else "the backward pass did not begin with 1"
+        )
+        yield Fit(SCALED, says, record.graph.output, fault.node, fault.value)
 
 
 def _copied(record: Record, answer: Answer) -> Iterator[Fit]:

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtrace.blanks import blanked
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, near_misses
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.gates import GATES, Gate
 from backtrace.homework.points import suggest, words
-from backtrace.notation import json_text, number, plain
+from backtrace.numbers import json_text, number, one_line, plain
 from backtrace.render import View, draw
-from backtrace.suggestions import near_misses
-from backtrace.tracer import Trace, trace
+from backtrace.tracing.trace import Trace
+from backtrace.tracing.tracer import trace
+from backtrace.tracing.worksheet import blanked
 
 SCHEMA = "backtrace.exercise/1"
 MOST_GATES = 40
@@ -38,6 +38,9 @@ class Exercise:
 
     seed: str
     trace: Trace
+
+    def __repr__(self) -> str:
+        return one_line(f"<Exercise {self.seed}: {self.trace.formula}>")
 
     @property
     def answers(self) -> dict[str, str]:

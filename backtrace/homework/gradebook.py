@@ -17,8 +17,8 @@ from rich.cells import cell_len, set_cell_size
 
 from backtrace.errors import UsageError
 from backtrace.homework.assignment import Assignment
-from backtrace.homework.grading import Mark, Part, Row, Slip
-from backtrace.notation import json_text, number, plain
+from backtrace.homework.grading import NOT_GRADED, REFUSED, Mark, Part, Row, Summary
+from backtrace.numbers import json_text, number, plain
 from backtrace.render import View
 
 SCHEMA = "backtrace.grade/1"
@@ -34,6 +34,22 @@ def points_text(points: float) -> str:
     return f"{points:.10f}".rstrip("0").rstrip(".")
 
 
+def _points_of(row: Row, assignment: Assignment) -> str:
+    return "-" if row.error else _of(row.points, assignment.worth)
+
+
+def _parts_of(row: Row, assignment: Assignment, nothing: str) -> list[str]:
+    """A cell for every problem, also of a row that has none."""
+    if row.error:
+        return [nothing] * len(assignment.questions)
+    return [_of(part.points, part.worth) for part in row.parts]
+
+
+def score_text(row: Row) -> str:
+    """The points alone; in words where there are none."""
+    return NOT_GRADED if row.error else points_text(row.points)
+
+
 def _of(points: float, worth: float) -> str:
     """In two decimals at most: 2.5/4."""
     shown = [f"{number:.2f}".rstrip("0").rstrip(".") for number in (points, worth)]
@@ -42,6 +58,10 @@ def _of(points: float, worth: float) -> str:
 
 def first_slip(row: Row) -> str:
     """What there is to say of a row, in a few words."""
+    if row.error:
+        return f"{NOT_GRADED}: {row.error}"
+    if row.is_refused:
+        return f"refused for its form: {row.reasons[0]}"
     if row.reasons:
         return row.reasons[0]
     for part in row.parts:
@@ -73,8 +93,8 @@ def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[s
         yield view.text(assignment.title) + "\n\n"
     yield header.rstrip() + "\n" + ("-" if view.ascii else "─") * view.width + "\n"
     for row in rows:
-        cells = [view.text(row.student), _of(row.points, assignment.worth)]
-        cells += [_of(part.points, part.worth) for part in row.parts] if has_parts else []
+        cells = [view.text(row.student), _points_of(row, assignment)]
+        cells += _parts_of(row, assignment, "-") if has_parts else []
         texts = zip(cells, columns, strict=True)
         line = "  ".join(_cell(cell, width, view) for cell, (_, width) in texts)
         said = _cell(view.text(first_slip(row)), room, view)
@@ -98,9 +118,9 @@ def markdown(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterato
     yield f"| student | points | {' | '.join(map(_escaped, ids))} | first slip |\n"
     yield f"|---|---:|{'---:|' * len(ids)}---|\n"
     for row in rows:
-        parts = " | ".join(_of(part.points, part.worth) for part in row.parts)
+        parts = " | ".join(_parts_of(row, assignment, "-"))
         name, slip = _escaped(row.student), _escaped(view.text(first_slip(row)))
-        yield f"| {name} | {_of(row.points, assignment.worth)} | {parts} | {slip} |\n"
+        yield f"| {name} | {_points_of(row, assignment)} | {parts} | {slip} |\n"
 
 
 def _escaped(text: str) -> str:
@@ -118,8 +138,10 @@ def comma_separated(assignment: Assignment, rows: Iterable[Row], _: View) -> Ite
     header = ["student", "points", "worth", *(q.id for q in assignment.questions), "first slip"]
     yield _csv_line(header)
     for row in rows:
-        cells = [row.student, points_text(row.points), points_text(assignment.worth)]
+        given = "" if row.error else points_text(row.points)
+        cells = [row.student, given, points_text(assignment.worth)]
         cells += [points_text(part.points) for part in row.parts]
+        cells += [""] * (len(assignment.questions) - len(row.parts))
         yield _csv_line([*cells, first_slip(row)])
 
 
@@ -154,9 +176,11 @@ def row_object(row: Row) -> dict[str, Any]:
     return {
         "student": row.student,
         "source": row.source,
-        "points": plain(row.points),
+        "state": row.state,
+        "points": None if row.error else plain(row.points),
         "problems": [_part_object(part) for part in row.parts],
         "reasons": list(row.reasons),
+        **({"error": row.error} if row.error else {}),
     }
 
 
@@ -190,23 +214,27 @@ def gradescope(_: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
         raise UsageError("there is no submission")
     if next(several, None) is not None:
         raise UsageError("gradescope has a results.json for each submission: give one")
+    if row.error:  # no score: there it is shown as the autograder's failure, and costs nothing
+        yield results(None, [view.text(first_slip(row))], [])
+        return
     tests = [
         _gradescope_test(part, mark, f"{p}.{m}")
         for p, part in enumerate(row.parts, 1)
         for m, mark in enumerate(part.marks, 1)
     ]
-    said = [*row.reasons, *(f"{p.id}: {line}" for p in row.parts for line in p.lines)]
+    reasons = [first_slip(row), *row.reasons[1:]] if row.is_refused else row.reasons
+    said = [*reasons, *(f"{p.id}: {line}" for p in row.parts for line in p.lines)]
     yield results(plain(row.points), [view.text(line) for line in said], tests)
 
 
 def results(score: Any, said: list[str], tests: list[dict[str, Any]]) -> str:
-    """The text of a results.json."""
+    """The text of a results.json; without a score, None, it is a failure of ours."""
     found = {
-        "score": score,
+        **({} if score is None else {"score": score}),
         "output": _harmless("\n".join(said)),
         "output_format": "text",
         "visibility": "visible",
-        "tests": tests,
+        **({} if score is None else {"tests": tests}),
     }
     return json_text(found, indent=2) + "\n"
 
@@ -236,38 +264,49 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def summary_text(
-    assignment: Assignment, found: tuple[int, float, list[Slip]], format: str, view: View
-) -> str:
-    """Which slip, how often, where: `14x fork-lost at y`."""
-    students, points, slips = found
+def summary_text(assignment: Assignment, found: Summary, format: str, view: View) -> str:
+    """What was not graded first; then which slip, how often, where: `14x fork-lost at y`."""
     if format == "json":
         return json_text(_summary_object(assignment, found), indent=2) + "\n"
     if format == "csv":
         lines = [["count", "problem", "at", "mistake"]]
-        lines += [[str(s.count), s.problem, s.at, s.code] for s in slips]
+        lines += [[str(count), "", "", what] for count, what in _left_out(found)]
+        lines += [[str(s.count), s.problem, s.at, s.code] for s in found.slips]
         return "".join(map(_csv_line, lines))
-    average = number(points / students) if students else "0"
-    what = f"{students:,} submissions, {average} of {number(assignment.worth)} points on average"
-    width = max((len(f"{slip.count:,}x") for slip in slips), default=0)
+    average = number(found.points / found.graded) if found.graded else "0"
+    what = f"{found.submissions:,} submissions, "
+    if found.graded != found.submissions:
+        what += f"{found.graded:,} graded, "
+    what += f"{average} of {number(assignment.worth)} points on average"
     bullet, around = ("- ", _escaped) if format == "markdown" else ("", str)
-    lines_of = [
-        f"{bullet}{f'{s.count:,}x'.rjust(0 if bullet else width)} {s.code} at "
-        f"{around(s.at)} ({around(s.problem)})"
-        for s in slips
-    ]
+    counted = [(count, what) for count, what in _left_out(found)]
+    counted += [(s.count, f"{s.code} at {around(s.at)} ({around(s.problem)})") for s in found.slips]
+    width = 0 if format == "markdown" else max((len(f"{n:,}x") for n, _ in counted), default=0)
+    lines_of = [f"{bullet}{f'{count:,}x'.rjust(width)} {words}" for count, words in counted]
     return view.text(what) + "\n" + "".join(f"\n{view.text(line)}" for line in lines_of) + "\n"
 
 
-def _summary_object(assignment: Assignment, found: tuple[int, float, list[Slip]]) -> dict[str, Any]:
-    students, points, slips = found
+def _left_out(found: Summary) -> list[tuple[int, str]]:
+    """What is in no average: how many, and why."""
+    counts = [
+        (found.not_graded, f"{NOT_GRADED}: an error in backtrace"),
+        (found.refused, f"{REFUSED} for its form"),
+    ]
+    return [(count, what) for count, what in counts if count]
+
+
+def _summary_object(assignment: Assignment, found: Summary) -> dict[str, Any]:
     return {
         "schema": "backtrace.summary/1",
         "title": assignment.title,
-        "submissions": students,
-        "mean": plain(points / students) if students else 0,
+        "submissions": found.submissions,
+        "not_graded": found.not_graded,
+        "refused": found.refused,
+        "graded": found.graded,
+        "mean": plain(found.points / found.graded) if found.graded else 0,
         "worth": plain(assignment.worth),
         "mistakes": [
-            {"count": s.count, "problem": s.problem, "at": s.at, "mistake": s.code} for s in slips
+            {"count": s.count, "problem": s.problem, "at": s.at, "mistake": s.code}
+            for s in found.slips
         ],
     }

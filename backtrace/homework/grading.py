@@ -2,8 +2,8 @@
 
     rows = grade(text, read_submissions(["class.jsonl"]))
 
-What cannot be read earns nothing and is said; the run goes on. Same answers have the same grade
-(and are worked out once).
+What cannot be read earns nothing and is said; the run goes on. An error of ours costs nobody a
+point: its row has none, and says so. Same answers have the same grade (and are worked out once).
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from backtrace.errors import BacktraceError, visible
-from backtrace.homework.answers import Answer, as_text, read_answer
+from backtrace.errors import BacktraceError, our_error, visible
+from backtrace.homework.answers import Answer, as_text, read_answer, target_of
 from backtrace.homework.assignment import Assignment, Question, read_assignment
-from backtrace.homework.checking import Report, hold
+from backtrace.homework.checking import Report, hold, settled
 from backtrace.homework.report import MISTAKE, PLACE
-from backtrace.homework.submissions import Submission, submission_of
+from backtrace.homework.submissions import Submission, Unreadable, submission_of
 from backtrace.homework.verdicts import FOLLOWS, OK, WRONG, order
+from backtrace.numbers import number, one_line
 
 MISSING, UNREADABLE = "missing", "cannot be read"
+GRADED, REFUSED, NOT_GRADED = STATES = "graded", "refused", "not graded"
+_Given = str | Unreadable | None
 _REMEMBERED = 20_000
-_CHUNK = 64
 _LONGEST = 1_000  # characters of an answer that is no array
 _LONGEST_ARRAY = 200_000
 
@@ -63,12 +65,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One submission, graded; `reasons` are what could not be read of it."""
+    """One submission, graded; `reasons` are what could not be read of it. `is_refused`: nothing of
+    it could. `error` is ours, in words that can be reported: then it is not graded, and its parts
+    are empty. `notes` are what is to be known of its file."""
 
     student: str
     source: str
     parts: tuple[Part, ...]
     reasons: tuple[str, ...]
+    is_refused: bool = False
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return one_line(f"<Row {self.student}: {self.state}, {number(self.points)} points>")
+
+    @property
+    def state(self) -> str:
+        return NOT_GRADED if self.error else REFUSED if self.is_refused else GRADED
 
     @property
     def points(self) -> float:
@@ -76,7 +90,17 @@ class Row:
 
     @property
     def is_full(self) -> bool:
-        return not self.reasons and all(part.points == part.worth for part in self.parts)
+        return (
+            not self.error
+            and not self.reasons
+            and all(part.points == part.worth for part in self.parts)
+        )
+
+
+def not_graded(submission: Submission, error: str) -> Row:
+    """The row of a submission that an error of ours left without a grade."""
+    given = submission
+    return Row(given.student, given.source, (), given.reasons, error=error, notes=given.notes)
 
 
 class Grader:
@@ -88,25 +112,35 @@ class Grader:
         self._part = lru_cache(maxsize=_REMEMBERED)(self._fresh_part)
 
     def __call__(self, submission: Submission) -> Row:
+        try:
+            return self._graded(submission)
+        except Exception as error:  # of ours; the others' grades do not wait for it
+            what = our_error(error)
+            return not_graded(submission, what)
+
+    def _graded(self, submission: Submission) -> Row:
         known = {question.id for question in self.assignment.questions}
         strange = [visible(str(id))[:40] for id in submission.answers if id not in known]
         reasons = [*submission.reasons, *(f"no problem is called {id}" for id in strange[:3])]
         parts = []
-        for number, question in enumerate(self.assignment.questions):
+        for place, question in enumerate(self.assignment.questions):
             named = submission.answers.get(question.id, {})
-            given = tuple((str(name), as_text(value)) for name, value in islice(named.items(), 200))
-            parts.append(self._part(number, given))
-        return Row(submission.student, submission.source, tuple(parts), tuple(reasons))
+            given = tuple((str(name), _given(value)) for name, value in islice(named.items(), 200))
+            parts.append(self._part(place, given))
+        is_refused = bool(submission.reasons) and not submission.answers
+        return Row(
+            submission.student,
+            submission.source,
+            tuple(parts),
+            tuple(reasons),
+            is_refused,
+            notes=submission.notes,
+        )
 
-    def _fresh_part(self, number: int, given: tuple[tuple[str, str | None], ...]) -> Part:
+    def _fresh_part(self, number: int, given: tuple[tuple[str, _Given], ...]) -> Part:
         question = self.assignment.questions[number]
         answers, unread, strange = _read(question, given)
-        try:
-            report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
-        except Exception as error:  # nobody's answer ends the run
-            report = None
-            what = error.what if isinstance(error, BacktraceError) else type(error).__name__
-            unread |= {answer.name: f"not graded: {what}" for answer in answers}
+        report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
         marks = list(self._marks(question, report, unread))
         fault, code = _first(report)
         return Part(
@@ -151,22 +185,31 @@ class Grader:
         return remarks(report, View(), self._level)
 
 
+def _given(value: Any) -> _Given:
+    return value if isinstance(value, Unreadable) else as_text(value)
+
+
 def _read(
-    question: Question, given: Sequence[tuple[str, str | None]]
+    question: Question, given: Sequence[tuple[str, _Given]]
 ) -> tuple[list[Answer], dict[str, str], list[str]]:
     """The answers, why the others cannot be read, and what nobody asked for."""
     graph = question.problem.record.graph
+    asked = {target_of(name, graph): name for name in question.points}
     found: dict[tuple[int, bool], Answer] = {}
     unread: dict[str, str] = {}
     strange = []
-    for name, text in given:
+    for typed, text in given:
+        name = typed
         try:
+            name = asked.get(target_of(typed, graph), typed)
+            if isinstance(text, Unreadable):
+                raise BacktraceError(text.reason)
             if text is None:
                 raise BacktraceError("no number, list or formula")
             longest = _LONGEST_ARRAY if text.lstrip().startswith("[") else _LONGEST
             if len(text) > longest:
                 raise BacktraceError(f"longer than {longest:,} characters")
-            answer = read_answer(name, text, graph)
+            answer = settled(question.problem.record, read_answer(name, text, graph))
             found.setdefault((answer.node, answer.is_gradient), answer)
         except BacktraceError as error:
             if name in question.points:
@@ -193,43 +236,8 @@ def grade(
     already; a submission is `{"student": ..., "answers": {"p1": {"dx": "-4"}}}`, or read already
     (`read_submissions(paths)`). Raises UsageError for the assignment only."""
     asked = read_assignment(assignment) if isinstance(assignment, str) else assignment
-    return map(Grader(asked, hint_level), map(submission_of, submissions))
-
-
-_grader: Grader
-
-
-def _begin(text: str, hint_level: int | None) -> None:
-    global _grader
-    _grader = Grader(read_assignment(text), hint_level)
-
-
-def _grade_many(submissions: Sequence[Submission]) -> list[Row]:
-    return [_grader(submission) for submission in submissions]
-
-
-def grade_in_processes(
-    text: str, submissions: Iterator[Submission], jobs: int, hint_level: int | None = None
-) -> Iterator[Row]:
-    """The same by several processes, each of which reads the assignment `text` once; in order, and
-    with only a few submissions held at a time."""
-    from collections import deque
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    waiting: deque[Future[list[Row]]] = deque()
-    with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=_begin, initargs=(text, hint_level)
-    ) as pool:
-        try:
-            while chunk := list(islice(submissions, _CHUNK)):
-                waiting.append(pool.submit(_grade_many, chunk))
-                if len(waiting) > 2 * jobs:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    read = (submission_of(one, asked) for one in submissions)
+    return map(Grader(asked, hint_level), read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +250,35 @@ class Slip:
     count: int
 
 
-def summary(assignment: Assignment, rows: Iterable[Row]) -> tuple[int, float, list[Slip]]:
-    """How many submissions, their points in all, and the slips, the most frequent first."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many submissions were graded, their points in all, and the slips, the most frequent
+    first; how many were refused for their form, and how many not graded by an error of ours."""
+
+    graded: int
+    points: float
+    slips: tuple[Slip, ...]
+    refused: int = 0
+    not_graded: int = 0
+
+    @property
+    def submissions(self) -> int:
+        return self.graded + self.refused + self.not_graded
+
+
+def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
+    """What was refused or not graded counts in no average, and among no slips."""
     from collections import Counter
 
     counts: Counter[tuple[str, str, str]] = Counter()
     graphs = {q.id: q.problem.record.graph for q in assignment.questions}
     values = {id: {*graph.stages, graph.output_name} for id, graph in graphs.items()}
-    students, points = 0, 0.0
+    states: Counter[str] = Counter()
+    points = 0.0
     for row in rows:
-        students += 1
+        states[row.state] += 1
+        if row.state != GRADED:
+            continue
         points += row.points
         for part in row.parts:
             if part.code:
@@ -262,7 +289,8 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> tuple[int, float, li
             for verdict in unanswered:
                 counts[part.id, "some answer", verdict] += 1
     slips = [Slip(*key, count) for key, count in counts.items()]
-    return students, points, sorted(slips, key=_mistakes_first)
+    ordered = tuple(sorted(slips, key=_mistakes_first))
+    return Summary(states[GRADED], points, ordered, states[REFUSED], states[NOT_GRADED])
 
 
 def _mistakes_first(slip: Slip) -> tuple[bool, int, str, str, str]:

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtrace.algebra import Algebra
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.gates import Gate, Role
 
 Value = Any
 Slip = Callable[[Value], Value]
 
+HELD = "held-constant"
+HELD_SAYS = "held it constant (a mean, a variance, an earlier step): nothing went back through it"
+NO_NUMBER = (ArithmeticError, ValueError, IndexError, TypeError, AttributeError)
+"""What arithmetic raises on numbers that it has no result for, and on shapes that do not fit."""
 _DEGREE = math.pi / 180
 _LOGARITHMS = {"ln": "log10", "log": "log10", "log10": "log", "log2": "log"}
 
@@ -92,6 +96,8 @@ def _dropped_constant(at: Place) -> Iterator[Slip]:
     if name == "pow" and at.k == 0:
         exponent = at.operands[1]
         yield lambda u: at.right(u) / exponent
+    if name == "pow" and at.k == 1:  # a^x without its ln(a)
+        yield lambda u: u * at.output
     if name in ("square", "norm2"):
         yield lambda u: at.right(u) / 2
     count = _averaged(at)
@@ -176,6 +182,18 @@ def _exp_as_power(at: Place) -> Iterator[Slip]:
     x = at.own
     if at.gate.name == "exp":
         yield lambda u: u * x * math.e ** (x - 1)
+    if at.gate.name == "pow" and at.k == 1:
+        a = at.operands[0]
+        yield lambda u: u * x * a ** (x - 1)
+
+
+def _power_as_exp(at: Place) -> Iterator[Slip]:
+    """x^n ln(x), or ln(n) by habit, where n x^(n-1) is due."""
+    if at.gate.name in ("pow", "square") and at.k == 0:
+        n = at.operands[1] if at.gate.name == "pow" else 2.0
+        yield lambda u: u * at.output * at.m.log(at.own)
+        yield lambda u: u * at.output * at.m.log(n)
+        yield lambda u: u * at.output
 
 
 def _div_rule(at: Place) -> Iterator[Slip]:
@@ -231,8 +249,49 @@ def _transposed_turned(at: Place) -> Iterator[Value]:
     if at.gate.name == "matmul":
         a, b = at.operands
         for left, right in ((a.T, b), (a, b.T), (b, a)):
-            if left.shape[-1] == right.shape[0]:
+            if left.shape[-1] == right.shape[max(0, right.ndim - 2)]:
                 yield left @ right
+
+
+def _softmax_diagonal(at: Place) -> Iterator[Slip]:
+    """The Jacobian's diagonal alone: every probability moves the others too."""
+    f = at.output
+    if at.gate.name == "softmax" and at.k == 0:
+        yield lambda u: u * f * (1 - f)
+    if at.gate.name == "log_softmax" and at.k == 0:
+        yield lambda u: u * (1 - at.m.exp(f))
+
+
+def _label_kept(at: Place) -> Iterator[Slip]:
+    """p where p - 1 is due at the label: what the loss gives the label's own score is left out."""
+    name, x = at.gate.name, at.own
+    m: Any = at.m
+    if name == "cross_entropy" and at.k == 0:
+        rows = shape_of(x)[0] if len(shape_of(x)) > 1 else 1
+        yield lambda u: u * m.softmax(x, -1) / rows
+    if name == "log_softmax" and at.k == 0:
+        yield lambda u: at.right(u) - u
+    if name == "softmax" and at.k == 0:
+        yield lambda u: at.right(u) - u * at.output
+
+
+def _factor_two(at: Place) -> Iterator[Slip]:
+    """reg*W for 2 reg W, and the other way round."""
+    if at.gate.name in ("mul", "div") and at.inputs == 1:
+        yield lambda u: at.right(u) * 2
+        yield lambda u: at.right(u) / 2
+
+
+def _upstream_twice(at: Place) -> Iterator[Slip]:
+    yield lambda u: at.right(u * u)
+
+
+def _output_as_upstream(at: Place) -> Iterator[Slip]:
+    yield lambda u: at.right(at.output + 0 * u)
+
+
+def _held(at: Place) -> Iterator[Slip]:
+    yield lambda u: 0.0 * at.right(u)
 
 
 def _reduction(at: Place) -> Iterator[Slip]:
@@ -242,6 +301,11 @@ def _reduction(at: Place) -> Iterator[Slip]:
         rows = math.prod(whole) / max(1, math.prod(own))
         yield lambda u: at.right(u) / rows
         yield lambda u: u * at.local
+    if at.gate.name in ("affine", "relu_layer") and at.k == 2:
+        passed = at.output > 0 if at.gate.name == "relu_layer" else 1.0
+        rows = math.prod(whole) / max(1, math.prod(own))
+        yield lambda u: at.right(u) / rows
+        yield lambda u: u * passed
 
 
 MISTAKES = (  # what is about one gate before what is about any
@@ -258,7 +322,12 @@ MISTAKES = (  # what is about one gate before what is about any
     Mistake("act-at-input", "took the slope with the input for the output", _act_at_input),
     Mistake("deriv-at-output", "took the slope at the output, not at the input", _deriv_at_output),
     Mistake("pow-rule", "forgot the factor or kept the exponent of the power rule", _pow_rule),
-    Mistake("exp-as-power", "differentiated e^x like a power: x e^(x-1)", _exp_as_power),
+    Mistake(
+        "exp-as-power",
+        "differentiated an exponential like a power: x a^(x-1)",
+        _exp_as_power,
+    ),
+    Mistake("power-as-exp", "differentiated a power like an exponential: x^n ln", _power_as_exp),
     Mistake("div-rule", "lost a part of the quotient rule", _div_rule),
     Mistake("log-base", "took a logarithm to another base", _log_base, _log_base_turned),
     Mistake("degrees", "took an angle in degrees", _degrees, _degrees_turned),
@@ -268,15 +337,37 @@ MISTAKES = (  # what is about one gate before what is about any
         _transposed,
         _transposed_turned,
     ),
+    Mistake(
+        "label-kept",
+        "gave p, the probabilities, where p - 1 is due at the label",
+        _label_kept,
+    ),
+    Mistake(
+        "softmax-diagonal",
+        "took the diagonal of softmax's Jacobian alone",
+        _softmax_diagonal,
+    ),
     Mistake("reduction", "did not sum over what was repeated (a mean, or no sum)", _reduction),
     Mistake("sign", "has the sign turned", _sign, _sign_turned),
     Mistake("no-local", "passed the upstream on, without the local gradient", _no_local),
     Mistake("no-upstream", "gave the local gradient alone, without the upstream", _no_upstream),
+    Mistake(
+        "factor-two",
+        "is off by a factor of 2: a square's 2, or the 1/2 before it, is lost or too many",
+        _factor_two,
+    ),
+    Mistake("upstream-twice", "multiplied by the upstream twice", _upstream_twice),
+    Mistake(
+        "output-as-upstream",
+        "took the gate's output for its upstream gradient",
+        _output_as_upstream,
+    ),
+    Mistake(HELD, HELD_SAYS, _held),
 )
 
 
 def slips_at(at: Place) -> Iterator[tuple[Mistake, Slip]]:
-    """Every slip that applies to an edge."""
+    """Every slip that applies to an edge; which those are depends on shapes, not on numbers."""
     for mistake in MISTAKES:
         for slip in mistake.slips(at):
             yield mistake, slip
@@ -286,7 +377,7 @@ def carried(slip: Slip, upstream: Value) -> Value:
     """What a slip carries back; nan where it has no number or no shape."""
     try:
         found = slip(upstream)
-    except (ArithmeticError, ValueError, IndexError):
+    except NO_NUMBER:
         return math.nan
     return math.nan if isinstance(found, complex) else found
 
@@ -295,5 +386,5 @@ def turned(mistake: Mistake, at: Place) -> list[Value]:
     """The wrong values a mistake gives a gate; none where there is no number."""
     try:
         return list(mistake.turns(at))
-    except (ArithmeticError, ValueError, IndexError):
+    except NO_NUMBER:
         return []

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula.parser import parse
 from backtrace.formula.point import Given, read_mapping
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph
-from backtrace.homework.problem import MOST_EDGES, Problem, problem_of
-from backtrace.notation import nested, plain
-from backtrace.record import Granularity, Record
+from backtrace.graph.record import Granularity, Record
+from backtrace.homework.problem import ALL_WIRES, MOST_EDGES, Problem, problem_of
+from backtrace.numbers import nested, plain
 
 SCHEMA = "backtrace.point/1"
 _TRIES = 60
@@ -73,7 +73,7 @@ def suggest(
     tried = list(_tried(formula, graph, shapes, seed, tries, given or {}))
     own = None
     if given and set(given) == set(graph.inputs):
-        own = _seen(problem_of(formula, given, Granularity()))
+        own = _seen(problem_of(formula, given, Granularity(), is_for_answers=False))
     mistakes = {key for seen in [*tried, *([own] if own else [])] for key in seen.answers}
     found = [(seen, seen.telling(mistakes)) for seen in tried]
     best = max(found, key=_rank)
@@ -114,7 +114,9 @@ def _tried(
             for name in _classes(graph):
                 point[name] = given[name].value if name in given else 0
             try:
-                problem = problem_of(formula, read_mapping(point), Granularity())
+                problem = problem_of(
+                    formula, read_mapping(point), Granularity(), is_for_answers=False
+                )
             except BacktraceError:  # outside a domain, perhaps
                 continue
             tried += 1
@@ -157,6 +159,8 @@ def _seen(problem: Problem) -> _Seen:
     right = _written([problem.record.upstreams[i] for i in asked])
     found: dict[tuple[Any, ...], tuple[str, ...]] = {}
     for plant in problem.plants:
+        if plant.key[1] == ALL_WIRES:  # made of others
+            continue
         answers = _written([plant.gradients[i] for i in asked])
         if answers != right:
             found[plant.code, *plant.key] = answers

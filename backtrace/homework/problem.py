@@ -5,29 +5,44 @@ Each piece is made when it is first asked for, and kept: a class of ten thousand
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
-from backtrace.entries import shape_of
+from backtrace.algebra.values import identical, shape_of
 from backtrace.errors import UsageError
 from backtrace.formula.point import Given
+from backtrace.graph.record import Granularity, Record
 from backtrace.homework.answers import Answer
-from backtrace.homework.mistakes import MISTAKES, Mistake, slips_at, turned
+from backtrace.homework.due import with_what_is_due
+from backtrace.homework.mistakes import (
+    HELD,
+    HELD_SAYS,
+    MISTAKES,
+    Mistake,
+    Slip,
+    slips_at,
+    turned,
+)
 from backtrace.homework.replay import Edge, Own, Replay, Replayed, Turn
-from backtrace.record import Granularity, Record
-from backtrace.request import Request
-from backtrace.tracer import Trace, trace_given
+from backtrace.tracing.request import Request
+from backtrace.tracing.trace import Trace
+from backtrace.tracing.tracer import trace_given
 
 _RUNS, _RUNS_OF_ARRAYS = 40, 16
 MOST_EDGES = 400
+ALL_WIRES = -3  # in the place of which of a gate's wires
 _SLACK = 1.0 + 1e-9
 ONE_LOST = "gradients add at a branch, and this way back is missing"
 _FORK_LOST = Mistake("fork-lost", ONE_LOST, lambda _: iter(()))
+_HELD = Mistake(HELD, HELD_SAYS, lambda _: iter(()))
+_MOST_HELD = 6  # of which every two are held together
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +166,12 @@ def own_numbers(record: Record, answers: Sequence[Answer]) -> Own:
 
 
 class Problem:
-    """`record` is the trace to hold answers against."""
+    """`record` is the trace to hold answers against, `floats` the same before the digits that
+    64-bit floats had lost were put right."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, floats: Record | None = None) -> None:
         self.record = record
+        self.floats = floats or record
         self.replay = replay = Replay(record)
         self.spreading = replay if record.has_arrays else Replay(record, is_many=True)
         self._spreads: dict[int, Spread] = {}
@@ -186,9 +203,42 @@ class Problem:
                     own = Own(slips={edge: lambda u: 0.0 * u})
                     yield self._plant(_FORK_LOST, edge, node, 0, own)
                 for turn, (mistake, slip) in enumerate(slips_at(at)):
+                    if mistake.code == HELD and len(graph.consumers[node]) > 1:
+                        continue  # fork-lost is that
                     yield self._plant(mistake, edge, node, turn, Own(slips={edge: slip}))
+            if len(places) > 1:
+                yield from self._at_all(gate)
             if places:
                 yield from self._turned(gate)
+        yield from self._held()
+
+    def _at_all(self, gate: int) -> Iterator[Plant]:
+        """The same slip on all wires into a gate."""
+        nodes = self.record.graph.inputs_of[gate]
+        ways = [_numbered(slips_at(at)) for at in self.replay.places[gate]]
+        for key in ways[0]:
+            mistake = ways[0][key][0]
+            if mistake.code != HELD and all(key in way for way in ways):
+                slips = {(gate, slot): way[key][1] for slot, way in enumerate(ways)}
+                own = Own(slips=slips)
+                plant = self._plant(mistake, (gate, ALL_WIRES), max(nodes), key[1], own)
+                right = self.record.upstreams
+                spoiled = [n for n in nodes if not identical(plant.gradients[n], right[n])]
+                yield replace(plant, node=max(spoiled, default=plant.node))
+
+    def _held(self) -> Iterator[Plant]:
+        """Stages held constant, one or two at a time: nothing goes back through them."""
+        graph = self.record.graph
+        stages = [n for n in graph.stages.values() if n != graph.output and graph.inputs_of[n]]
+        for several in [*combinations(stages, 1), *combinations(stages[:_MOST_HELD], 2)]:
+            stopped = {
+                (user, slot): _nothing_back
+                for stage in several
+                for user, slot in graph.consumers[stage]
+            }
+            own = Own(slips=stopped)
+            first = max(several)
+            yield self._plant(_HELD, (first, -4), first, min(several), own)
 
     def _turned(self, gate: int) -> Iterator[Plant]:
         """The mistakes of the forward pass, which the way back is computed from; and of those that
@@ -220,6 +270,22 @@ class Problem:
         )
 
 
+def _nothing_back(_: Any) -> Any:
+    return 0.0
+
+
+def _numbered(
+    slips: Iterator[tuple[Mistake, Slip]],
+) -> dict[tuple[str, int], tuple[Mistake, Slip]]:
+    """By code, and the how manieth of that code."""
+    found: dict[tuple[str, int], tuple[Mistake, Slip]] = {}
+    counts: Counter[str] = Counter()
+    for mistake, slip in slips:
+        found[mistake.code, counts[mistake.code]] = (mistake, slip)
+        counts[mistake.code] += 1
+    return found
+
+
 def _turn(mistake: Mistake, n: int) -> Turn:
     def value(at: Any) -> Any:
         found = turned(mistake, at)
@@ -228,9 +294,12 @@ def _turn(mistake: Mistake, n: int) -> Turn:
     return value
 
 
-def problem_of(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Problem:
+def problem_of(
+    formula: str, given: Mapping[str, Given], granularity: Granularity, is_for_answers: bool = True
+) -> Problem:
     """The problem, at a point where every number is finite. Raises BacktraceError."""
-    return Problem(traced(formula, given, granularity))
+    floats = traced(formula, given, granularity)
+    return Problem(with_what_is_due(floats) if is_for_answers else floats, floats)
 
 
 def traced(formula: str, given: Mapping[str, Given], granularity: Granularity) -> Trace:

@@ -1,23 +1,28 @@
 """Both passes again, with somebody's own numbers in the place of ours.
 
 What is answered is taken as it was answered; what is not is computed from that. So an answer that
-is right, given an earlier slip, is seen to be right.
+is right, given an earlier slip, is seen to be right. What has no number with theirs, or another
+shape than it should, is nan.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.floats import FLOATS
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.gates import Role
 from backtrace.graph import Constant
-from backtrace.homework.mistakes import Place, Slip, Value, carried
-from backtrace.record import Record
+from backtrace.graph.record import Record
+from backtrace.homework.mistakes import NO_NUMBER, Place, Slip, Value, carried
 
 Edge = tuple[int, int]
 """(gate, which of its inputs)."""
@@ -115,14 +120,15 @@ class Replay:
             if node.gate is None:
                 value = self.record.values[index]
             else:
-                value = node.gate.forward(self._m, *self._operand_values(index, used))
+                value = self._value(index, used)
                 if not node.gate.is_comparison and node.gate.role is not Role.ROUTER:
                     value = own.touch(value)
             found.append(value)
             used.append(own.values.get(index, value))
             places.append(self._places(index, used, own.is_fresh))
             if index in own.turns:
-                used[index] = found[index] = own.turns[index](places[index][0])
+                turned = self._fitting(own.turns[index](places[index][0]), index)
+                used[index] = found[index] = turned
                 places[index] = self._places(index, used, own.is_fresh)
         return found, used, places, frozenset(self._kinks)
 
@@ -135,12 +141,10 @@ class Replay:
             used[index] = own.gradients.get(index, found[index])
             for slot, source in enumerate(graph.inputs_of[index]):
                 slip = own.slips.get((index, slot))
-                if slip is None:
-                    back = places[index][slot].right(used[index])
-                else:
-                    back = carried(slip, used[index])
+                way = places[index][slot].right if slip is None else slip
+                back = carried(way, used[index])
                 if self._is_shaped:
-                    back = _shaped(back, shape_of(self.record.values[source]))
+                    back = shaped(back, shape_of(self.record.values[source]))
                 found[source] = found[source] + own.touch(back)
         return found, used
 
@@ -152,6 +156,22 @@ class Replay:
             )
         ]
 
+    def _value(self, index: int, values: list[Any]) -> Any:
+        gate = self.record.graph.nodes[index].gate
+        assert gate is not None
+        try:
+            value = gate.forward(self._m, *self._operand_values(index, values))
+        except NO_NUMBER:
+            value = math.nan
+        return self._fitting(value, index)
+
+    def _fitting(self, value: Any, index: int) -> Any:
+        """The value of a node; nan where its shape is another's."""
+        shape = shape_of(self.record.values[index])
+        if not self._is_shaped or shape_of(value) == shape:
+            return value
+        return _nan(shape)
+
     def _places(self, index: int, values: list[Any], is_fresh: bool) -> list[Place]:
         """A gate's edges with somebody's values: the operands, and the right rule for them."""
         node = self.record.graph.nodes[index]
@@ -161,7 +181,7 @@ class Replay:
         operands = self._operand_values(index, values)
         output = values[index]
         if is_fresh or (node.gate.role is Role.ROUTER and node.gate.pullback is None):
-            output = node.gate.forward(self._m, *operands)  # which input it took, whatever was said
+            output = self._value(index, values)  # which input it took, whatever was said
         return [self._place(index, k, operands, output, len(slots)) for k in slots]
 
     def _place(self, index: int, k: int, operands: list[Any], output: Any, inputs: int) -> Place:
@@ -170,12 +190,21 @@ class Replay:
         m = self._m
         if gate.pullback is not None:
             pullback = gate.pullbacks.get(self._kink, gate.pullback)
+            if gate.kink is not None and m.truth(gate.kink.at(m, output, *operands)):
+                self._kinks.add(index)
+                if gate.role is Role.ROUTER and gate.name.startswith("reduce"):
+                    pullback = _TIED_ENTRIES.get(self._kink, pullback)
+                if gate.name == "norm" and self._kink in _NORM_AT_0:
+                    pullback = functools.partial(_norm_at_0, pullback, _NORM_AT_0[self._kink])
 
             def back(u: Any) -> Any:
                 return pullback(m, k, u, output, *operands)
 
             return Place(m, gate, k, operands, output, None, back, inputs, self._is_shaped)
-        local = self._local(index, k, operands, output)
+        try:
+            local = self._local(index, k, operands, output)
+        except NO_NUMBER:
+            local = math.nan
 
         def right(u: Any) -> Any:
             return u * local
@@ -193,21 +222,48 @@ class Replay:
         assert gate is not None
         at_kink = gate.kink.at(m, output, *operands) if gate.kink is not None else False
         if gate.kink is None or not m.truth(at_kink):
-            return gate.slope(m, k, output, operands) * 1.0
+            return gate.slope_as_written(m, k, output, operands) * 1.0
         self._kinks.add(index)
         constant = [isinstance(o, Constant) for o in node.operands]
         rule = gate.kink.rule(self._kink)(m, k, output, operands, constant) * 1.0
         if m is FLOATS:
             return rule
-        return m.where(at_kink, rule, gate.slope(m, k, output, operands) * 1.0)
+        return m.where(at_kink, rule, gate.slope_as_written(m, k, output, operands) * 1.0)
 
 
-def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
+def _to_all_tied(m: Any, _: int, u: Any, f: Any, x: Any, axis: Any) -> Any:
+    return m.where(m.equal(x, m.aligned(f, axis)), m.aligned(u, axis), 0.0)
+
+
+def _to_one_alone(m: Any, k: int, u: Any, f: Any, x: Any, axis: Any) -> Any:
+    hits = m.equal(x, m.aligned(f, axis)) * 1.0
+    is_tied = m.greater(m.aligned(m.sum(hits, axis), axis), 1)
+    return m.where(is_tied, 0.0, _to_all_tied(m, k, u, f, x, axis))
+
+
+_TIED_ENTRIES = {"left": _to_one_alone, "right": _to_all_tied}
+"""The least and the most that a tied entry of max(x) or min(x) gets."""
+
+
+def _norm_at_0(
+    pullback: Callable[..., Any], sign: float, m: Any, k: int, u: Any, f: Any, x: Any, axis: Any
+) -> Any:
+    whole = m.spread(sign * u, x, axis)
+    return m.where(m.equal(m.aligned(f, axis), 0), whole, pullback(m, k, u, f, x, axis))
+
+
+_NORM_AT_0 = {"left": -1.0, "right": 1.0}
+"""The slopes of norm(x) by an entry on the two sides of x = 0."""
+
+
+def shaped(value: Any, shape: tuple[int, ...]) -> Any:
     """Summed over what was repeated; nan where the shapes do not go together."""
-    import numpy as np
-
     try:
         whole = np.broadcast_shapes(np.shape(value), shape)
     except ValueError:
-        return np.full(shape, np.nan)[()]
+        return _nan(shape)
     return ARRAYS.summed_to(np.broadcast_to(value, whole), shape)[()]
+
+
+def _nan(shape: tuple[int, ...]) -> Any:
+    return np.full(shape, np.nan)[()]

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.gates.shapes import say as say_shape
+from backtrace.graph.record import Edge
 from backtrace.homework.checking import Report
 from backtrace.homework.diagnosis import SHOWN, sentence
 from backtrace.homework.verdicts import OK, ROUNDED, SIGN, WRONG, Verdict
-from backtrace.notation import json_text, plain, plain_list
-from backtrace.record import Edge
+from backtrace.numbers import json_text, plain, plain_list
 from backtrace.render import View
 from backtrace.render._rules import product_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
@@ -41,7 +41,7 @@ def table(report: Report, view: View, level: int) -> str:
         row: list[str | Text] = [view.text(verdict.answer.name), _typed(verdict, view)]
         if level >= ARITHMETIC:
             row.append(view.value(verdict.exact))
-        shown.add_row(*row, _verdict_text(verdict, view, level))
+        shown.add_row(*row, _verdict_text(report, verdict, view, level))
     parts: list[Table | Text] = [heading(report.record, view), Text(), shown, Text()]
     parts += [Text(view.text(line)) for line in remarks(report, view, level)]
     return paint(view, *parts)
@@ -61,7 +61,7 @@ def tree(report: Report, view: View, level: int) -> str:
         for verdict in by_node.get(index, ()):
             typed = _typed(verdict, view)
             text.append(f"   {view.text(verdict.answer.name)} = ").append(typed, style="value")
-            text.append(" ").append_text(_verdict_text(verdict, view, level))
+            text.append(" ").append_text(_verdict_text(report, verdict, view, level))
         return text
 
     parts: list[Tree | Text] = [heading(record, view), Text(), drawn(record, view, line), Text()]
@@ -75,7 +75,7 @@ def _typed(verdict: Verdict, view: View) -> str:
     return view.text(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
-def _verdict_text(verdict: Verdict, view: View, level: int) -> Text:
+def _verdict_text(report: Report, verdict: Verdict, view: View, level: int) -> Text:
     mark = "✓ " if verdict.passes else "✗ " if verdict.verdict in (WRONG, SIGN) else "· "
     if level == 0 and not verdict.passes:
         mark = "✗ "
@@ -83,6 +83,8 @@ def _verdict_text(verdict: Verdict, view: View, level: int) -> Text:
     words = verdict.verdict
     if level == 0:
         words = OK if verdict.passes else WRONG
+    elif report.fault is not None and verdict.answer.name in report.twins:
+        words = f"the same slip as {report.fault.answer.name}"
     elif verdict.verdict == ROUNDED:
         words += f": exactly {view.value(verdict.exact)}"
     return Text(view.text(mark if not view.ascii else "") + words, style=style)
@@ -98,7 +100,7 @@ def remarks(report: Report, view: View, level: int) -> list[str]:
     if level < PLACE or report.fault is None:
         return ["not all right"]
     fault = report.fault
-    lines = [f"it first goes wrong at {fault.answer.name}"]
+    lines = [f"it first goes wrong at {report.together}"]
     shapes = shape_of(fault.answer.value), shape_of(fault.exact)
     if fault.answer.value is not None and shapes[0] != shapes[1]:
         words = [say_shape(shape) if shape else "one number" for shape in shapes]
@@ -140,6 +142,7 @@ def as_object(report: Report, level: int) -> dict[str, Any]:
         "formula": report.record.formula,
         "answers": [_answer_object(v, level) for v in report.verdicts],
         "first_fault": None if fault is None else fault.answer.name,
+        "twins": list(report.twins) if fault is not None else [],
         "fits": [
             {"code": f.code, "gate": f.gate, "says": f.says, "number": _plain(f.number)}
             for f in slips[:SHOWN]
@@ -172,7 +175,7 @@ def as_json(report: Report, level: int) -> str:
 def markdown(report: Report, view: View, level: int) -> str:
     lines = ["| answer | given | verdict |", "|---|---:|---|"]
     for v in report.verdicts:
-        words = _verdict_text(v, view, level).plain
+        words = _verdict_text(report, v, view, level).plain
         cells = (v.answer.name, _typed(v, view), words)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, "", *(f"- {line}" for line in remarks(report, view, level))]) + "\n"

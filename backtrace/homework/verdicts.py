@@ -6,18 +6,22 @@ every step to the answer's digits can lead to is right, and the exact number is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from backtrace.algebra.arrays import ARRAYS
+from backtrace.algebra.floats import FLOATS
+from backtrace.algebra.values import identical
 from backtrace.gates import Role
+from backtrace.graph import Constant
+from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer, decimals
 from backtrace.homework.problem import Problem, Spread, follow_number, own_numbers
 from backtrace.homework.replay import Own, Replayed
-from backtrace.record import Record
 
 OK, ROUNDED, SIGN, KINK, FOLLOWS, WRONG = VERDICTS = (
     "ok",
@@ -79,18 +83,45 @@ class _Court:
         self._followed = problem.replay(self._own)
 
     def follow(self, answer: Answer) -> Any:
-        return follow_number(self._followed, answer)
+        """The number given the answers before it; where these change nothing, the right one."""
+        followed = follow_number(self._followed, answer)
+        if self._has_lost(answer) and any(identical(followed, n) for n in self._alone(answer)):
+            return exact_number(self._problem.record, answer)
+        return followed
+
+    def _alone(self, answer: Answer) -> list[Any]:
+        """The number in floats, when no other answer is taken for given."""
+        return [follow_number(run, answer) for run in self._alone_runs]
+
+    @cached_property
+    def _alone_runs(self) -> list[Replayed]:
+        """Backward alone, from the right values; and both passes."""
+        return [self._problem.replay(own) for own in (Own(), Own(touch=lambda value: value))]
+
+    def _has_lost(self, answer: Answer) -> bool:
+        """Whether 64-bit floats have another number than is right."""
+        floats = exact_number(self._problem.floats, answer)
+        return not identical(floats, exact_number(self._problem.record, answer))
 
     def verdict(self, answer: Answer) -> str:
         """Of an answer that is not simply right: the plain readings before the generous ones."""
-        if self._problem.replay.right_kinks and _between(answer, self._right_sides):
-            return KINK
+        if self._problem.replay.right_kinks:
+            if _between(answer, self._right_sides):
+                return KINK
+            by_gate = exact_number(self._problem.floats, answer)
+            if self._has_lost(answer) and fits(answer, by_gate, self._tolerance):
+                return KINK  # the sum of the conventions, where there is a derivative
         if fits(answer, self.follow(answer), self._tolerance):
             return FOLLOWS
-        if self._own.values and fits(answer, follow_number(self._fresh, answer), self._tolerance):
+        is_fresh = self._own.values and not self._has_lost(answer)
+        if is_fresh and fits(answer, follow_number(self._fresh, answer), self._tolerance):
             return FOLLOWS
         if self._followed.kinks and _between(answer, self._sides):
             return FOLLOWS
+        if self._has_lost(answer):
+            floats = [exact_number(self._problem.floats, answer), *self._alone(answer)]
+            if any(fits(answer, number, self._tolerance) for number in floats):
+                return WRONG  # a float's error, and nobody's rounding
         if self._problem.rounding(self._places).holds(answer):
             return ROUNDED
         return FOLLOWS if self._given.holds(answer) else WRONG
@@ -128,28 +159,103 @@ class _Court:
 
 
 def _consistent(problem: Problem, verdicts: list[Verdict], tolerance: float) -> list[Verdict]:
-    """At a tie of max each share may be anything from 0 to 1, but they add up to 1."""
+    """At a tie of max each share may be anything from 0 to 1, but they add up to 1: to 1 at most
+    where a number is tied with them."""
     graph = problem.record.graph
     by_node = {v.answer.node: v for v in verdicts if v.answer.is_gradient}
     refused: set[int] = set()
     for gate in problem.replay.right_kinks:
         kind = graph.nodes[gate].gate
-        if kind is None or not kind.variadic or kind.role is not Role.ROUTER:
+        if kind is not None and kind.name == "norm":
+            refused |= _too_long(problem.record, gate, by_node, tolerance)
+        if kind is None or kind.role is not Role.ROUTER:
             continue
-        slopes = zip(graph.inputs_of[gate], problem.record.locals[gate], strict=True)
-        tied = [source for source, slope in slopes if np.any(slope)]
-        if not all(n in by_node and len(graph.consumers[n]) == 1 for n in tied):
+        if not kind.variadic:
+            refused |= _too_much_of_an_array(problem.record, gate, by_node, tolerance)
             continue
-        total = sum(by_node[node].answer.value for node in tied)
+        tied = _tied(problem.record, gate)
+        if not tied or not all(n in by_node and len(graph.consumers[n]) == 1 for n in tied):
+            continue
+        found = [by_node[node] for node in tied]
         upstream = problem.record.upstreams[gate]
-        if by_node[tied[0]].verdict == KINK and np.any(
-            np.abs(total - upstream) > max(tolerance, 0.01) * np.abs(upstream)
-        ):
+        if any(np.shape(v.answer.value) != np.shape(upstream) for v in found):
+            continue
+        verdicts_here = {v.verdict for v in found}
+        if KINK not in verdicts_here or not verdicts_here <= {OK, KINK}:
+            continue
+        excess = sum(v.answer.value for v in found) - upstream
+        slack = max(tolerance, 0.01) * np.abs(upstream)
+        with_number = _is_tied_with_number(problem.record, gate)
+        too_much = np.where(with_number, excess * np.sign(upstream), np.abs(excess)) > slack
+        if np.any(too_much & _is_tied(problem.record, gate)):
             refused |= set(tied)
     return [
         replace(v, verdict=WRONG) if v.answer.is_gradient and v.answer.node in refused else v
         for v in verdicts
     ]
+
+
+def _too_much_of_an_array(
+    record: Record, gate: int, by_node: Mapping[int, Verdict], tolerance: float
+) -> set[int]:
+    """The operand of max(x) or min(x), where its entries do not add up to the upstream."""
+    kind, source = record.graph.nodes[gate].gate, record.graph.inputs_of[gate][0]
+    if kind is None or not kind.name.startswith("reduce") or source not in by_node:
+        return set()
+    if len(record.graph.consumers[source]) > 1 or by_node[source].verdict != KINK:
+        return set()
+    axis = _operands(record, gate)[1]
+    excess = ARRAYS.sum(by_node[source].answer.value, axis) - record.upstreams[gate]
+    slack = max(tolerance, 0.01) * np.abs(record.upstreams[gate])
+    return {source} if np.any(np.abs(excess) > slack) else set()
+
+
+def _too_long(
+    record: Record, gate: int, by_node: Mapping[int, Verdict], tolerance: float
+) -> set[int]:
+    """The operand of norm(x) at 0, where what is answered is longer than the upstream: no slope of
+    a norm is above 1 in any direction."""
+    source = record.graph.inputs_of[gate][0]
+    if source not in by_node or by_node[source].verdict != KINK:
+        return set()
+    if len(record.graph.consumers[source]) > 1:
+        return set()
+    axis = _operands(record, gate)[1]
+    length, most = ARRAYS.norm(by_node[source].answer.value, axis), np.abs(record.upstreams[gate])
+    return {source} if np.any(length > most * (1 + max(tolerance, 0.01))) else set()
+
+
+def _is_tied(record: Record, gate: int) -> Any:
+    """At which entries more than one operand of a max or min is what it takes."""
+    hits = [np.equal(v, record.values[gate]) for v in _operands(record, gate)]
+    return sum(hit.astype(int) for hit in hits) > 1
+
+
+def _is_tied_with_number(record: Record, gate: int) -> Any:
+    """At which entries a number that stands in the formula is among the tied."""
+    operands = record.graph.nodes[gate].operands
+    fixed = [
+        np.equal(value, record.values[gate])
+        for operand, value in zip(operands, _operands(record, gate), strict=True)
+        if isinstance(operand, Constant)
+    ]
+    return np.any(np.broadcast_arrays(*fixed), 0) if fixed else False
+
+
+def _tied(record: Record, gate: int) -> list[int]:
+    """The inputs that are tied somewhere."""
+    at_tie = _is_tied(record, gate)
+    output = record.values[gate]
+    return [
+        source
+        for source in dict.fromkeys(record.graph.inputs_of[gate])
+        if np.any(np.equal(record.values[source], output) & at_tie)
+    ]
+
+
+def _operands(record: Record, gate: int) -> list[Any]:
+    m = ARRAYS if record.has_arrays else FLOATS
+    return record.graph.nodes[gate].operand_values(record.values, m)
 
 
 def _with_reasons(verdicts: list[Verdict]) -> list[Verdict]:
@@ -191,13 +297,19 @@ def _fits_number(value: float, unit: float, exact: float, tolerance: float, unit
 
 
 def _between(answer: Answer, runs: Sequence[Replayed]) -> bool:
-    """At a kink: between the slopes on its two sides."""
+    """At a kink: between the slopes on its two sides, to the digits that were typed."""
     ends = [follow_number(run, answer) for run in runs]
     value = np.asarray(answer.value)
     if any(np.shape(end) != np.shape(value) for end in ends):
         return False
     low, high = np.min(ends, 0), np.max(ends, 0)
-    return bool(np.all((low <= value) & (value <= high)) and np.any(low < high))
+    whole = np.shape(value) or np.shape(low)
+    unit = np.broadcast_to(answer.units if answer.units is not None else 0.0, whole)
+    short = (unit >= 1) & (np.abs(value) < 10)
+    half = np.where(short, 0.0, 0.5 * unit * _SLACK)
+    slack = np.maximum(half, TOLERANCE * np.maximum(np.abs(low), np.abs(high)))
+    is_between = (low - slack <= value) & (value <= high + slack)
+    return bool(np.all(is_between) and np.any(low < high))
 
 
 def order(verdict: Verdict) -> tuple[bool, int]:

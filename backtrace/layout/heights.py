@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from backtrace.layout.layers import Layered
+from backtrace.layout.layers import TOO_MANY, Layered
 
 _ROUNDS, _FEW_ROUNDS, _FEWEST_ROUNDS = 80, 24, 10
-_MANY, _TOO_MANY = 400, 3000  # places; from the first on fewer rounds, from the second ever fewer
+_MANY = 400  # places; from there on fewer rounds, from TOO_MANY ever fewer
 _BOTH_SIDES_FROM = 8
 _STRAIGHTEN, _STRAIGHTEN_LEAST = 12, 4
 _TIGHT = 0.6  # of the gap, between wires that pass
@@ -70,7 +70,7 @@ class Heights:
         for column in self._columns:
             self._stack(column)
         places = len(self._graph.column)
-        share = min(1.0, _TOO_MANY / max(1, places))
+        share = min(1.0, TOO_MANY / max(1, places))
         rounds = _ROUNDS if places < _MANY else max(_FEWEST_ROUNDS, int(_FEW_ROUNDS * share))
         for turn in range(rounds):
             indices = range(len(self._columns))

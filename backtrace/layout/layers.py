@@ -12,6 +12,7 @@ from dataclasses import dataclass
 Wire = tuple[int, int]
 """(source, gate)."""
 _ROUNDS = 20
+TOO_MANY = 3000  # places; from there on they are ordered and straightened in fewer rounds
 
 
 @dataclass(frozen=True, slots=True)

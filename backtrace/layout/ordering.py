@@ -11,7 +11,7 @@ from bisect import bisect_right, insort
 from collections.abc import Mapping
 from itertools import pairwise
 
-from backtrace.layout.layers import Layered
+from backtrace.layout.layers import TOO_MANY, Layered
 
 Columns = list[list[int]]
 _Ends = tuple[list[float], list[float]]
@@ -19,8 +19,7 @@ _Ends = tuple[list[float], list[float]]
 _SWEEPS = 8
 _STARTS = 6
 _MANY = 800  # places; then one start
-_TOO_MANY = 3000  # then single places are moved at the end only, and less far the more there are
-_WINDOW, _NARROW = 40, 6  # how far a place is moved at once
+_WINDOW, _NARROW = 40, 6  # how far a place is moved at once; less far from TOO_MANY on
 
 
 def ordered(graph: Layered) -> Columns:
@@ -31,12 +30,12 @@ def ordered(graph: Layered) -> Columns:
         return best
     chance = random.Random(1)
     places = len(graph.column)
-    window = max(_NARROW, min(_WINDOW, _WINDOW * _TOO_MANY // max(1, places)))
+    window = max(_NARROW, min(_WINDOW, _WINDOW * TOO_MANY // max(1, places)))
     for start in range(_STARTS if places < _MANY else 1):
         columns = _begin(start, first, best, chance)
         for sweep in range(_SWEEPS):
             _sweep(columns, graph, sweep, is_forward=sweep % 2 == start % 2)
-            if places < _TOO_MANY or sweep >= _SWEEPS - 2:
+            if places < TOO_MANY or sweep >= _SWEEPS - 2:
                 _move_single(columns, graph, window)
             count = crossings(columns, graph)
             if count < fewest:

@@ -13,10 +13,9 @@ import os
 import pkgutil
 from types import ModuleType
 
-from backtrace.errors import UsageError
-from backtrace.record import Record
+from backtrace.errors import UsageError, near_misses
+from backtrace.graph.record import Record
 from backtrace.render._view import View
-from backtrace.suggestions import near_misses
 
 
 @functools.cache

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label, short_expressions
-from backtrace.record import Edge, Record
+from backtrace.graph.record import Edge, Record
 from backtrace.render._rules import (
     jacobian_size,
     product_text,
@@ -17,6 +17,7 @@ from backtrace.render._rules import (
     rule_with_shapes,
     shape_note,
     shown_products,
+    where,
 )
 from backtrace.render._view import View
 
@@ -58,6 +59,9 @@ def _edge(record: Record, view: View, edge: Edge) -> Iterator[Text]:
         how = view.text(product_text(record, edge, view, _SHORT_FACTOR))
     line.append(f"{how} = ", style="not italic")
     yield from _with_value(line, view.value(edge.downstream), "gradient not italic", view, 6)
+    if terms := where(record, edge, view):
+        for part in textwrap.wrap(terms, max(view.width - 6, 8), break_long_words=False):
+            yield Text(f"      {part}", style="quiet")
     for words in (repeated(record, edge), jacobian_size(record, edge)):
         if words:
             yield Text(f"      {view.text(words)}", style="quiet")

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
-from backtrace.notation import plain
-from backtrace.record import Descent, Jacobian, Record
+from backtrace.graph.record import Descent, Jacobian, Record
+from backtrace.numbers import plain
 from backtrace.render._view import View
 
 _MOST_ROWS, _MOST_COLUMNS = 8, 10
@@ -18,7 +19,7 @@ _MOST_POINTS = 11
 
 def jacobian_lines(record: Record, view: View) -> Iterator[str]:
     """What each looks like; a small one in full."""
-    for jacobian in record.jacobians:
+    for jacobian in record.asked.jacobians:
         yield f"{_title(record, jacobian)}: {jacobian.rows:,} x {jacobian.columns:,}, " + (
             jacobian.structure
         )
@@ -54,13 +55,13 @@ def jacobian_objects(record: Record) -> list[dict[str, Any]]:
             "structure": jacobian.structure,
             "entries": jacobian.entries,
         }
-        for jacobian in record.jacobians
+        for jacobian in record.asked.jacobians
     ]
 
 
 def descent_lines(record: Record, view: View) -> Iterator[str]:
     """Where a step of the rate leads, and what the output is there; of many steps, some."""
-    descent = record.descent
+    descent = record.asked.descent
     assert descent is not None
     count = len(descent.outputs) - 1
     name = record.graph.output_name
@@ -77,7 +78,7 @@ def descent_lines(record: Record, view: View) -> Iterator[str]:
     first, last = descent.outputs[0], descent.outputs[-1]
     yield f"  {name} = {view.number(first)} → {view.number(last)}"
     if not math.isfinite(last):
-        yield f"  stopped after {count:,} steps: {name} is {view.number(last)}"
+        yield f"  stopped after {steps}: {name} is {view.number(last)}"
     elif last > first and descent.rate > 0:
         yield f"  {name} went up: the step is too large"
     if count > 1:
@@ -101,11 +102,15 @@ def _curve(descent: Descent, view: View, name: str) -> Iterator[str]:
         yield f"  {place:>{len(str(last)) + 4}}  {text:>{width}}  {bar}".rstrip()
 
 
+def _as_json(value: Any) -> Any:
+    return value if shape_of(value) or math.isfinite(value) else plain(value)
+
+
 def descent_object(record: Record) -> dict[str, Any]:
-    descent = record.descent
+    descent = record.asked.descent
     assert descent is not None
     return {
         "rate": plain(descent.rate),
         "outputs": [plain(output) for output in descent.outputs],
-        "point": dict(descent.point),
+        "point": {name: _as_json(value) for name, value in descent.point.items()},
     }

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from backtrace.algebra.spelling import Binding
 from backtrace.algebra.symbols import SYMBOLS, Term, term
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant, Node
-from backtrace.record import Edge, Record
-from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note
+from backtrace.graph.record import Edge, Record
+from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note, where
 from backtrace.render._view import View
 
 _MOST_GATES = 60
@@ -102,7 +102,9 @@ def rule_sentence(record: Record, index: int) -> str:
 def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str]) -> str:
     """upstream x local = downstream, the local gradient as a formula first."""
     if edge.local is None:
-        return f"{rule_with_shapes(record, edge)} = {view.value(edge.downstream)}"
+        terms = where(record, edge, view)
+        rule = rule_with_shapes(record, edge)
+        return f"{rule} = {view.value(edge.downstream)}" + (f", {terms}" if terms else "")
     upstream, downstream = view.value(edge.upstream), view.value(edge.downstream)
     local = local_text(edge, view)
     formula = local_formula(record, node, edge, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._view import View
 from backtrace.render.latex import gradient_rows
 

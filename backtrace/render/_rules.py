@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from backtrace.entries import all_at, shape_of
+from backtrace.algebra.values import all_at, shape_of
+from backtrace.formula.printer import spell_constant
 from backtrace.gates.shapes import Shape, matrix_product, say, size
-from backtrace.notation import Blank
-from backtrace.record import Edge, Record
+from backtrace.graph import Constant
+from backtrace.graph.record import Edge, Record
+from backtrace.numbers import Blank
 from backtrace.render._view import View
 
 _WORTH_SAYING = 1000  # entries of a Jacobian
 _MOST_PRODUCTS = 64
+_LONGEST = 30  # characters of a constant that stands in a rule
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _AXES = {1: ("entries",), 2: ("rows", "columns")}
 
@@ -34,11 +38,58 @@ def rule_of(record: Record, edge: Edge) -> str:
     rule = gate.local_rule(position)
     if gate.variadic or gate.is_own:
         return rule
-    names = {gate.output: node.name or f"#{edge.gate}"}
-    for parameter, operand in zip(gate.parameters, node.operands, strict=False):
+    return _in_names(record, edge, rule)
+
+
+def _in_names(record: Record, edge: Edge, rule: str) -> str:
+    """A rule's text with the operands' names for the gate's parameters."""
+    node = record.graph.nodes[edge.gate]
+    assert node.gate is not None
+    names = {node.gate.output: node.name or f"#{edge.gate}"}
+    for parameter, operand in zip(node.gate.parameters, node.operands, strict=False):
         if isinstance(operand, int):
             names[parameter] = record.graph.nodes[operand].name or f"#{operand}"
+        elif operand.fixed is None and len(text := spell_constant(operand).text) <= _LONGEST:
+            names[parameter] = text
     return re.sub(r"\b[A-Za-z]\b", lambda found: names.get(found.group(), found.group()), rule)
+
+
+def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
+    """What a rule names beside its operands, in words and as a value: p is softmax(s), n is 3."""
+    node = record.graph.nodes[edge.gate]
+    gate = node.gate
+    if edge.local is not None or gate is None or not gate.terms:
+        return []
+    rule = gate.local_rule(_position(record, edge))
+    used = [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
+    f = record.values[edge.gate]
+    operands = [record.values[o] if isinstance(o, int) else o for o in node.operands]
+    if any(isinstance(value, Blank) for value in (f, *operands)):
+        return []
+    from backtrace.algebra.arrays import ARRAYS, quiet
+
+    x = [o.value(ARRAYS) if isinstance(o, Constant) else o for o in operands]
+    found = []
+    with quiet():
+        for name in used:
+            says, value = gate.terms[name](ARRAYS, f, *x)
+            if says or value is not None:
+                found.append((_in_names(record, edge, name), _in_names(record, edge, says), value))
+    return found
+
+
+def where(record: Record, edge: Edge, view: View) -> str:
+    """`where p = softmax(s) = [0.2, 0.8], n = 1 (the number of rows)`; "" where all is named."""
+    parts = []
+    for name, says, value in terms_of(record, edge):
+        if value is None:
+            parts.append(f"{name} {says}")
+            continue
+        shown = view.value(value)
+        is_formula = "(" in says or says in (name, "")
+        said = f"{says} = {shown}" if says and is_formula else shown
+        parts.append(f"{name} = {said}" + (f" ({says})" if says and not is_formula else ""))
+    return view.text(f"where {', '.join(parts)}") if parts else ""
 
 
 def _position(record: Record, edge: Edge) -> int:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.errors import UsageError
 from backtrace.formula.printer import expressions, label
+from backtrace.graph import Graph
+from backtrace.graph.record import Record
 from backtrace.layout import Layout, arrange
-from backtrace.record import Record
+from backtrace.layout.layers import Wire
 from backtrace.render._view import View
 from backtrace.render._words import number_text, shape_words, symbol, title_of, wrapped
 
@@ -29,7 +31,6 @@ _PAD = 7.0  # on both sides of a number
 TITLE_SIZE, TITLE_LINE = 15.0, 22.0
 NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
 BLANK = 46.0, 15.0  # a box to write in
-COMMUTE = ("add", "mul", "max", "min")
 _WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
 _WIDTHS |= {"=": 0.84, "+": 0.84, "×": 0.84, "<": 0.84, ">": 0.84, "#": 0.84}
 _WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
@@ -112,16 +113,21 @@ def scene(record: Record, view: View, has_title: bool = True) -> Scene:
     if len(graph.nodes) > MOST_NODES:
         what = f"a picture of {len(graph.nodes):,} nodes shows nothing"
         raise UsageError(what, hint="--fuse, or named gates of your own; --format jsonl has all")
-    wires = [(source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources]
-    is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
     for group in record.open_groups:
         for member in group.members:
             framed = _tall(len(graph.inputs_of[member])) + 2 * (_ABOVE + NUMBER_SIZE / 2)
             sizes[member] = max(sizes[member], framed)
-    layout = arrange(sizes, wires, is_free, port=PORT)
+    layout = arrange(sizes, *wiring(graph), port=PORT)
     return _Drawing(record, view, layout, sizes, has_title).scene()
+
+
+def wiring(graph: Graph) -> tuple[list[Wire], list[bool]]:
+    """A graph as `layout` takes it: a wire for every operand, and which gates take theirs in any
+    order."""
+    wires = [(source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources]
+    return wires, [node.gate is not None and node.gate.commutes for node in graph.nodes]
 
 
 def _tall(inputs: int) -> float:

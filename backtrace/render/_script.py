@@ -8,12 +8,12 @@ from typing import Any
 
 from backtrace.algebra.code import Code
 from backtrace.algebra.coded import Coded, coded
-from backtrace.entries import shape_of, size_of
+from backtrace.algebra.values import shape_of, size_of
 from backtrace.errors import UsageError
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
-from backtrace.notation import Blank
-from backtrace.record import Record
+from backtrace.graph.record import Record
+from backtrace.numbers import Blank
 
 MOST_ENTRIES = 20_000
 _MOST_GATES = 20_000

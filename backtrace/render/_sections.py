@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from backtrace.engine import tangents
 from backtrace.formula.printer import label
-from backtrace.notation import plain
-from backtrace.paths import Route, routes
-from backtrace.record import KINK, Record, Wording
+from backtrace.graph.backprop import tangents
+from backtrace.graph.paths import Route, routes
+from backtrace.graph.record import AGREE, KINK, Record, Wording
+from backtrace.numbers import plain
 from backtrace.render._view import View
 
 _TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
@@ -19,9 +19,9 @@ _SMALL = 1e-3  # a local gradient below it lets next to nothing through
 
 def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
     """(heading, lines) of everything the view asks for."""
-    for wording in record.wordings:
+    for wording in record.asked.wordings:
         yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
-    if record.seconds:
+    if record.asked.seconds:
         yield "second derivatives", list(_seconds(record, view))
     for name in view.paths:
         yield f"routes from {name} to {record.graph.output_name}", list(_routes(record, view, name))
@@ -30,11 +30,11 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
             f"forward mode: how every gate changes with {name}",
             list(_tangents(record, view, name)),
         )
-    if record.jacobians:
+    if record.asked.jacobians:
         from backtrace.render._asked import jacobian_lines
 
         yield "Jacobians", list(jacobian_lines(record, view))
-    if record.descent is not None:
+    if record.asked.descent is not None:
         from backtrace.render._asked import descent_lines
 
         yield "gradient descent", list(descent_lines(record, view))
@@ -46,18 +46,22 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
 
 def _seconds(record: Record, view: View) -> Iterator[str]:
     name = record.graph.output_name
-    for entry in record.seconds:
+    for entry in record.asked.seconds:
         below = (
             f"∂{entry.first}²" if entry.first == entry.second else f"∂{entry.first}∂{entry.second}"
         )
-        line = f"∂²{name}/{below} = {entry.formula or '?'}"
+        line = f"∂²{name}/{below}"
+        if entry.formula or entry.verdict != AGREE:
+            line += f" = {entry.formula or '?'}"
         if entry.verdict == KINK:
             line = f"∂²{name}/{below}: a gate is at a kink, so there is none"
         elif record.has_point:
             value = entry.numeric if entry.symbolic is None else entry.symbolic
             line += f" = {view.number(value)}" if value is not None else ""
             slope = "not measured" if entry.numeric is None else view.number(entry.numeric)
-            line += f"   slope of the gradient {slope}, {entry.verdict}"
+            is_by_sides = entry.verdict == AGREE and entry.symbolic is None
+            how = "on both sides of a kink" if is_by_sides else entry.verdict
+            line += f"   slope of the gradient {slope}, {how}"
         yield line
 
 
@@ -71,7 +75,7 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         yield "(away from ties and kinks)"
 
     def beside(text: str, value: float) -> str:
-        shown = view.number(value)
+        shown = view.number(_decimals(text, value) if is_exact else value)
         return f"{text} = {shown}" if is_exact and text != shown else text
 
     for index in gates[:_MOST_ROWS]:
@@ -95,6 +99,21 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         )
     for name, text in wording.simplified:
         yield f"simplified, ∂{record.graph.output_name}/∂{name} = {text}"
+
+
+def _decimals(text: str, value: float) -> float:
+    """An exact number in decimals; `value`, the float, where its text is cut."""
+    from backtrace.algebra.digits import Digits
+    from backtrace.errors import BacktraceError
+    from backtrace.formula.parser import parse
+
+    try:
+        exact = parse(text)
+        if exact.inputs:  # nan, zoo: SymPy's words for what is no number
+            return value
+        return float(exact.evaluate(Digits(60, decimal=True), {})[exact.output])
+    except (BacktraceError, ArithmeticError):
+        return value
 
 
 def _routes(record: Record, view: View, name: str) -> Iterator[str]:
@@ -156,7 +175,7 @@ def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
 def objects(record: Record, view: View) -> dict[str, Any]:
     """The same for JSON: keys that are there only when they are asked for."""
     found: dict[str, Any] = {}
-    if record.wordings:
+    if record.asked.wordings:
         found["wordings"] = [
             {
                 "kind": wording.kind,
@@ -166,9 +185,9 @@ def objects(record: Record, view: View) -> dict[str, Any]:
                 "downstreams": [list(texts) for texts in wording.downstreams],
                 "simplified": dict(wording.simplified),
             }
-            for wording in record.wordings
+            for wording in record.asked.wordings
         ]
-    if record.seconds:
+    if record.asked.seconds:
         found["second_derivatives"] = [
             {
                 "first": entry.first,
@@ -178,7 +197,7 @@ def objects(record: Record, view: View) -> dict[str, Any]:
                 "numeric": None if entry.numeric is None else plain(entry.numeric),
                 "verdict": entry.verdict,
             }
-            for entry in record.seconds
+            for entry in record.asked.seconds
         ]
     if view.paths:
         found["paths"] = {name: _routes_object(record, name) for name in view.paths}
@@ -188,11 +207,11 @@ def objects(record: Record, view: View) -> dict[str, Any]:
             for name, start in record.graph.inputs.items()
             if name in view.forward
         }
-    if record.jacobians:
+    if record.asked.jacobians:
         from backtrace.render._asked import jacobian_objects
 
         found["jacobians"] = jacobian_objects(record)
-    if record.descent is not None:
+    if record.asked.descent is not None:
         from backtrace.render._asked import descent_object
 
         found["descent"] = descent_object(record)

@@ -13,9 +13,20 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
-from backtrace.record import AGREE, DISAGREE, KINK, Check, Group, Record
+from backtrace.graph.record import (
+    AGREE,
+    DISAGREE,
+    KINK,
+    LOST,
+    WRONG_AT_KINK,
+    Check,
+    Group,
+    Note,
+    Record,
+)
+from backtrace.numbers import number
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
 from backtrace.render._view import View, products_are_rounded
@@ -36,10 +47,19 @@ STYLES = Theme(
 )
 ASCII_RULE = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _MOST_LINES = 8
+_ALL_DIGITS = 17
+_MOST_TOLD = 100  # a number of the point up to which a whole one is not taken for another
 _MOST_NOTES = 12
 _MOST_GRADIENTS = 60
 _MOST_FORKS = 40
 _LONGEST_SUM = 12  # terms
+_MARKS = {
+    AGREE: ("✓ ", "agree"),
+    LOST: ("✗ ", "disagree"),
+    DISAGREE: ("✗ ", "disagree"),
+    WRONG_AT_KINK: ("✗ ", "disagree"),
+}
+_SAID_ABOVE = (DISAGREE, LOST, WRONG_AT_KINK, KINK)  # why it is not a plain agree
 
 
 class _Sink(io.StringIO):
@@ -96,8 +116,10 @@ def heading(record: Record, view: View) -> Text:
     room = view.width * 3
     cut = [line if len(line) <= room else line[: room - 3] + view.text("…") for line in lines]
     text = Text("\n".join(cut), style="heading")
+    if reading := read_as(record):
+        text.append("\n" + view.formula(reading[:room]), style="quiet not bold")
     pairs = [
-        f"{name}{shape_note(shape_of(value))} = {view.sized(value)}"
+        f"{name}{shape_note(shape_of(value))} = {given_text(value, view)}"
         for name, value in record.point.items()
     ]
     most = 40
@@ -106,6 +128,24 @@ def heading(record: Record, view: View) -> Text:
     if pairs:
         between = "\n   " if record.has_arrays else ", "
         text.append("\nat " + between.join(map(view.text, pairs)), style="not bold")
+    return text
+
+
+def read_as(record: Record) -> str:
+    """`read as dot(x, y)`, where signs mean something else of arrays; "" where they do not."""
+    found = (note.text for note in record.notes if note.kind == "reading")
+    return next((text for text in found if text.startswith("read as ")), "")
+
+
+def given_text(value: Any, view: View) -> str:
+    """A value of the point: 0.99999999 is not written as 1."""
+    if shape_of(value):
+        return view.sized(value)
+    text = view.number(value)
+    for digits in range(view.digits, _ALL_DIGITS + 1):
+        if value == round(value) or abs(value) >= _MOST_TOLD or not float(text).is_integer():
+            break
+        text = number(value, digits)
     return text
 
 
@@ -150,9 +190,16 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
     for name, check in record.disagreements.items():
         what = f"gradient of {name}" if name else "output"
         yield Text(view.text(f"✗ the {what} is in doubt: {check.reason}"), style="disagree")
-    texts = list(dict.fromkeys(note.text for note in record.notes))
-    for text in texts[:_MOST_NOTES]:
-        yield Text(view.text(f"note: {text}"), style="note")
+    for name, check in record.lost.items():
+        what = f"gradient of {name}" if name else "output"
+        yield Text(view.text(f"✗ the {what} has lost digits: {check.reason}"), style="disagree")
+    for name, check in record.wrong_at_kinks.items():
+        words = f"✗ the gradient of {name} is not the derivative: {check.reason}"
+        yield Text(view.text(words), style="disagree")
+    notes = dict.fromkeys((_said(note), note.text) for note in record.notes)
+    texts = [(said, text) for said, text in notes if text != read_as(record)]
+    for said, text in texts[:_MOST_NOTES]:
+        yield Text(view.text(f"{said}: {text}"), style="note")
     if len(texts) > _MOST_NOTES:
         yield Text(view.text(f"… {len(texts) - _MOST_NOTES:,} more notes"), style="note")
     checks = record.checks.values()
@@ -161,11 +208,15 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
         yield Text(words, style="quiet")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():
-        if check.reason and check.verdict not in (DISAGREE, KINK):  # these have said it above
+        if check.reason and check.verdict not in _SAID_ABOVE:
             reasons.setdefault(check.reason, []).append(partial(record, view, name))
     for reason, names in reasons.items():
         whose = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         yield Text(view.text(f"{whose}: {reason}"), style="quiet")
+
+
+def _said(note: Note) -> str:
+    return note.kind if note.kind == "cure" else "note"
 
 
 def _fault_lines(record: Record, view: View) -> Iterator[Text]:
@@ -179,8 +230,8 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
     where = "forward" if fault.direction == "forward" else "backward"
     yield Text(view.text(f"✗ {where}, at #{fault.node}: {fault.what}"), style="disagree")
     yield Text(f"  it spreads: {chain}{more}")
-    if fault.cure:
-        yield Text(f"  cure: {fault.cure}")
+    if fault.hint:
+        yield Text(view.text(f"  {'cure' if fault.cure else 'advice'}: {fault.hint}"))
 
 
 def group_remarks(record: Record, view: View) -> Iterator[Text]:
@@ -228,10 +279,13 @@ def section_texts(record: Record, view: View) -> list[Text]:
     return texts
 
 
-def verdict(check: Check, view: View) -> Text:
-    mark = {AGREE: "✓ ", DISAGREE: "✗ "}.get(check.verdict, "")
-    style = {AGREE: "agree", DISAGREE: "disagree"}.get(check.verdict, "note")
-    return Text(view.text(mark if not view.ascii else "") + check.verdict, style=style)
+def verdict(check: Check, view: View, is_whole: bool = False) -> Text:
+    """The verdict with its mark; where digits are lost, `is_whole` adds the right number."""
+    mark, style = _MARKS.get(check.verdict, ("", "note"))
+    words = check.verdict
+    if is_whole and check.right is not None:
+        words += f": {view.value(check.right)} is right"
+    return Text(view.text(mark if not view.ascii else "") + words, style=style)
 
 
 def _within(room: int, value: Any, view: View) -> str:
@@ -256,7 +310,7 @@ def gradient_lines(record: Record, view: View) -> list[Text]:
         line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
         line.append(f"{numbers[name]:{align}{widest}}", style="gradient not italic")
         if name in record.checks:
-            line.append("   ").append(verdict(record.checks[name], view))
+            line.append("   ").append(verdict(record.checks[name], view, is_whole=True))
         lines.append(line)
     if len(record.wrt) > len(names):
         more = f"… {len(record.wrt) - len(names):,} more"

@@ -7,10 +7,10 @@ import unicodedata
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
-from backtrace.notation import BLANK_TEXT, DIGITS, Blank, array, nested, norm, number
+from backtrace.numbers import BLANK_TEXT, DIGITS, Blank, array, nested, norm, number
 
 _ASCII = str.maketrans(
     {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->", "²": "2"}

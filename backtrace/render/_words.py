@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from backtrace.entries import Value, shape_of
+from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions
 from backtrace.gates.shapes import say
-from backtrace.notation import Blank
-from backtrace.record import Record
+from backtrace.graph.record import Record
+from backtrace.numbers import Blank
 from backtrace.render._view import View
 
 EMPTY = "____"  # a blank

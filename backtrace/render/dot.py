@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from backtrace.formula.printer import label
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (

@@ -10,12 +10,12 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from backtrace.entries import Value, shape_of
+from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import Blank, json_text
-from backtrace.record import Edge, Record
+from backtrace.graph.record import Edge, Record
+from backtrace.numbers import Blank, json_text
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
-from backtrace.render._rules import local_text, rule_with_shapes
+from backtrace.render._rules import local_text, rule_with_shapes, where
 from backtrace.render._scene import scene
 from backtrace.render._terminal import group_remarks, partial, remarks, verdict
 from backtrace.render._view import View
@@ -179,7 +179,9 @@ class _Steps:
         downstream = _number(edge.downstream, view, "r")
         if edge.local is None:
             rule = _times(rule_with_shapes(record, edge))
-            return f"downstream = {escape(rule)} = {downstream}{to}"
+            terms = where(record, edge, view)
+            more = f", {escape(terms)}" if terms else ""
+            return f"downstream = {escape(rule)} = {downstream}{more}{to}"
         node = record.graph.nodes[edge.gate]
         if isinstance(edge.local, Blank):  # whoever fills it in finds it
             upstream = _number(edge.upstream, view, "r")

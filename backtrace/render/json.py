@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.notation import Blank, json_text, plain, plain_list
-from backtrace.record import Check, Edge, Fault, Record
-from backtrace.render._rules import repeated, rule_of
+from backtrace.graph.record import Check, Edge, Fault, Record
+from backtrace.numbers import Blank, json_text, plain, plain_list
+from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 
@@ -23,14 +23,20 @@ _LARGE = 100  # entries; what has more can be written beside the JSON
 
 def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
-    return _lines({**payload(record), **objects(record, view)})
+    return _lines({**payload(record), **objects(record, view)}.items())
 
 
 def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, Any]]:
     """As `render`, but with large arrays apart, for a .npz file called `name`."""
+    from backtrace.files.numpyfiles import digest
+
     store = Store()
-    text = _lines({**payload(record), "arrays": name, **objects(record, view)}, store)
-    return text, store.arrays
+
+    def described() -> Iterator[tuple[str, Any]]:
+        yield from {**payload(record), "arrays": name, **objects(record, view)}.items()
+        yield "arrays_sha256", digest(store.arrays)  # by now all of them are known
+
+    return _lines(described(), store), store.arrays
 
 
 def payload(record: Record) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def tail(record: Record) -> dict[str, Any]:
 
 def node_objects(record: Record) -> list[dict[str, Any]]:
     texts = expressions(record.graph)
-    exact = next((w for w in record.wordings if w.kind == "exact"), None)
+    exact = next((w for w in record.asked.wordings if w.kind == "exact"), None)
     objects = []
     for index, node in enumerate(record.graph.nodes):
         described: dict[str, Any] = {"id": index}
@@ -127,6 +133,11 @@ def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
     }
     if edge.local is None:
         described["rule"] = rule_of(record, edge)
+        if record.has_point and (terms := terms_of(record, edge)):
+            described["where"] = [
+                {"name": name, "is": says, "value": None if value is None else _plain(value)}
+                for name, says, value in terms
+            ]
     if record.has_arrays and (words := repeated(record, edge)):
         described["repeated"] = words
     return described
@@ -157,6 +168,8 @@ def check_object(check: Check) -> dict[str, Any]:
         described["reason"] = check.reason
     if check.gate is not None:
         described["gate"] = check.gate
+    if check.right is not None:
+        described["right"] = _measured(check.right)
     return described
 
 
@@ -168,6 +181,7 @@ def _fault_object(fault: Fault) -> dict[str, Any]:
         "what": fault.what,
         "chain": list(fault.chain),
         "cure": fault.cure,
+        "advice": fault.advice,
     }
 
 
@@ -208,12 +222,12 @@ def line(described: Any) -> str:
     return writer()(described)
 
 
-def _lines(described: dict[str, Any], store: Store | None = None) -> str:
+def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> str:
     """Readable and fast: a line for every member of the large lists, and for every other key."""
 
     line = writer(store)
     rows = []
-    for key, value in described.items():
+    for key, value in described:
         if isinstance(value, list) and value:
             inner = ",\n    ".join(map(line, value))
             rows.append(f"  {line(key)}: [\n    {inner}\n  ]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 from backtrace.render.json import edge_objects, head, line, node_objects, tail

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from backtrace.entries import Value, shape_of
+from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import short_expressions
-from backtrace.notation import Blank
-from backtrace.record import Edge, Record
+from backtrace.graph.record import Edge, Record
+from backtrace.numbers import Blank
 from backtrace.render._explain import local_formula
 from backtrace.render._latex import escaped, formula, symbol
 from backtrace.render._rules import rule_of, summed

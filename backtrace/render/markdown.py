@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from backtrace.formula.printer import expressions, label
-from backtrace.record import Record
-from backtrace.render._rules import local_text, rule_with_shapes, shown_products
+from backtrace.graph.record import Edge, Record
+from backtrace.render._rules import local_text, rule_with_shapes, shown_products, where
 from backtrace.render._sections import sections
 from backtrace.render._terminal import (
     fork_sums,
@@ -15,6 +15,7 @@ from backtrace.render._terminal import (
     heading,
     node_name,
     partial,
+    read_as,
     remarks,
     rounding_remark,
 )
@@ -28,7 +29,11 @@ _MOST_GATES = 400
 def render(record: Record, view: View) -> str:
     shown: list[tuple[str, str, str]] = []
     formula, _, at = heading(record, view).plain.rpartition("\nat ")
+    reading = read_as(record)
+    formula = formula.removesuffix(f"\n{view.formula(reading)}") if reading else formula
     lines = [f"**{_code(formula or at)}**", ""]
+    if reading:
+        lines += [f"read as {_code(view.formula(reading.removeprefix('read as ')))}", ""]
     if formula:
         at = ", ".join(part.strip() for part in at.split("\n"))
         lines += [f"at {_escaped(at)}", ""]
@@ -64,15 +69,17 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
         for edge in record.edges_of(index):
             shown += shown_products(edge, view)
             source = _code(view.text(node_name(record, edge.input)))
-            local = (
-                _code(view.text(rule_with_shapes(record, edge)))
-                if edge.local is None
-                else local_text(edge, view)
-            )
+            local = _rule(record, view, edge) if edge.local is None else local_text(edge, view)
             yield f"| {' | '.join([*first, source, local, view.value(edge.downstream)])} |"
             first = [""] * len(first)
     if len(gates) > _MOST_GATES:
         yield f"| | | {len(gates) - _MOST_GATES:,} more gates | | | | | |"
+
+
+def _rule(record: Record, view: View, edge: Edge) -> str:
+    terms = where(record, edge, view)
+    rule = _code(view.text(rule_with_shapes(record, edge)))
+    return f"{rule} {_escaped(terms)}" if terms else rule
 
 
 def _gradients(record: Record, view: View) -> Iterator[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from backtrace.entries import Value
+from backtrace.algebra.values import Value
 from backtrace.formula.printer import label
-from backtrace.notation import json_text
-from backtrace.record import Record
+from backtrace.graph.record import Record
+from backtrace.numbers import json_text
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (

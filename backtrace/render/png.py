@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from backtrace.errors import UsageError
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render import svg
 from backtrace.render._scene import scene
 from backtrace.render._view import View

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backtrace.algebra.code import Code
-from backtrace.entries import shape_of
-from backtrace.record import Record
+from backtrace.algebra.values import shape_of
+from backtrace.graph.record import Record
 from backtrace.render._script import HELPERS, Script, aligned, expected, literal
 from backtrace.render._view import View
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._scene import (
     BLANK,

@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label, short_expressions
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._arrays import gate_lines
 from backtrace.render._rules import shape_note
 from backtrace.render._terminal import (

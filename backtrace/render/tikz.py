@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._ink import LIGHT
 from backtrace.render._latex import escaped, math_name, math_text
 from backtrace.render._scene import RADIUS, Frame, Line, Scene, Sign, scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backtrace.algebra.code import Code, TorchCode
-from backtrace.record import Record
+from backtrace.graph.record import Record
 from backtrace.render._script import Script, aligned, literal
 from backtrace.render._view import View
 from backtrace.render.python import backward, forward, head

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from rich.text import Text
 from rich.tree import Tree
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
-from backtrace.record import Edge, Record
-from backtrace.render._rules import product_text, rule_of, shape_note, shown_products
+from backtrace.graph.record import Edge, Record
+from backtrace.render._rules import product_text, rule_of, shape_note, shown_products, where
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -118,6 +118,8 @@ class _Drawing:
                 product = product_text(record, edge, view)
                 text.append(view.text(f"{product} = "), style="quiet")
             text.append(view.value(edge.downstream), style="gradient")
+            if terms := where(record, edge, view):
+                text.append(f", {terms}", style="quiet")
         if again:
             text.append("   (drawn above)", style="quiet")
         elif edge is not None and len(record.graph.consumers[index]) > 1:

@@ -9,15 +9,15 @@ from itertools import pairwise
 from rich.cells import cell_len
 from rich.text import Text
 
-from backtrace.entries import shape_of
+from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
+from backtrace.graph.record import Record
 from backtrace.layout import arrange
-from backtrace.record import Record
 from backtrace.render import tree
 from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
 from backtrace.render._routing import from_the_top, tracks_of, whole_rows
 from backtrace.render._rules import shown_products
-from backtrace.render._scene import COMMUTE
+from backtrace.render._scene import wiring
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -75,12 +75,8 @@ class Drawing:
         self.record = record
         self.view = view
         graph = record.graph
-        wires = [
-            (source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources
-        ]
-        is_free = [node.gate is not None and node.gate.name in COMMUTE for node in graph.nodes]
         sizes = [_ROWS] * len(graph.nodes)
-        self.layout = arrange(sizes, wires, is_free, gap=0.0, port=0.0, passage=1.0)
+        self.layout = arrange(sizes, *wiring(graph), gap=0.0, port=0.0, passage=1.0)
         self.rows = whole_rows(self.layout, len(graph.nodes))
         self.grid = Grid(view.ascii)
         self._names = [self._name(index) for index in range(len(graph.nodes))]
@@ -102,7 +98,7 @@ class Drawing:
             return f"they are {width} columns wide, and here are {self.view.width}"
         for index, node, gate in self.record.graph.gates():
             rows = [self._row_before(chain) for chain in self._chains_to(index)]
-            if gate.name not in COMMUTE and len(node.inputs) > 1 and rows != sorted(rows):
+            if not gate.commutes and len(node.inputs) > 1 and rows != sorted(rows):
                 return "the operands would change places"
         return ""
 

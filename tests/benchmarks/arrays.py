@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.engine import backward
 from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
 from backtrace.graph import Graph
+from backtrace.graph.backprop import backward
 
 _ROUNDS = 101
 
@@ -129,7 +129,7 @@ def ratios(rounds: int = _ROUNDS) -> dict[str, tuple[float, float, float | None]
     found = {}
     for name, (formula, point, by_hand) in cases().items():
         shapes = {n: np.shape(v) for n, v in point.items()}
-        graph, _ = with_shapes(parse(formula, shapes), shapes)
+        graph = with_shapes(parse(formula, shapes), shapes)
         runs: list[Callable[[], Any]] = [
             functools.partial(by_hand, point),
             functools.partial(both_passes, graph, point),

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.entries import identical, is_finite
+from backtrace.algebra.values import identical, is_finite
 from backtrace.formula.point import read_mapping
+from backtrace.graph.record import Granularity
 from backtrace.homework.answers import from_mapping
 from backtrace.homework.checking import Report, hold
 from backtrace.homework.problem import Plant, Problem, problem_of
-from backtrace.record import Granularity
 from tests.conftest import published, published_arrays
 
 DIGITS = (2, 3, 4)

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from backtrace.homework.assignment import Assignment, read_assignment
-from backtrace.homework.grading import grade, grade_in_processes
+from backtrace.homework.grading import grade
 from backtrace.homework.submissions import read_submissions
+from backtrace.homework.workers import grade_in_processes
 from tests.benchmarks.diagnosis import written
 
 ASSIGNMENT = """

@@ -38,13 +38,13 @@ FILES = (
     *(f"gates/{n}" for n in ("activations", "arithmetic", "choices", "elementary", "linear")),
     *("gates/networks", "gates/reductions", "gates/gate"),
     *("algebra/__init__", "algebra/floats", "algebra/arrays"),
-    *("engine/__init__", "engine/arrays", "graph"),
+    *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),
     *("formula/expression", "formula/parser", "formula/builder", "formula/definitions"),
 )
 SUITE = (
-    *("tests/test_gates.py", "tests/test_array_gates.py", "tests/test_published.py"),
-    *("tests/test_kinks.py", "tests/test_arrays.py", "tests/test_formula.py"),
-    *("tests/test_engine.py", "tests/test_hostile.py", "tests/test_api.py"),
+    *("gates/test_gates", "gates/test_array_gates", "tracing/test_published"),
+    *("checks/test_kinks", "tracing/test_arrays", "formula/test_formula"),
+    *("graph/test_backprop", "cli/test_hostile", "tracing/test_api"),
 )
 _SIGNS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -189,8 +189,8 @@ def cases(_: object) -> list[Case]:
     import backtrace
     from backtrace.gates import GATES
     from tests.conftest import points, published, published_arrays, usage
-    from tests.test_agreement import random_formula
-    from tests.test_array_gates import CASES, arrays
+    from tests.gates.test_agreement import random_formula
+    from tests.gates.test_array_gates import CASES, arrays
 
     given: list[tuple[str, dict[str, Any]]] = []
     for gate in GATES.values():
@@ -290,12 +290,28 @@ def _is_same(case: Case, gates: list[str], now: Any, results: int) -> bool:
 
 
 def _passes(backtrace: Any, case: Case) -> bool:
+    """Whether nothing is called wrong."""
     try:
-        return bool(backtrace.trace(case.formula, case.point, fuse=case.fuse).ok)
+        trace = backtrace.trace(case.formula, case.point, fuse=case.fuse)
     except TimeoutError:
         raise
     except Exception:
         return False
+    is_silent = trace.lost and trace.fault is None and not trace.disagreements
+    return bool(trace.ok or (is_silent and not _names_the_right(trace, case)))
+
+
+def _names_the_right(trace: Any, case: Case) -> bool:
+    """Whether every number that is said to have lost its digits has, beside it, what the code
+    printed before it was altered. Lost digits alone are no word on a rule."""
+    names = ["", *trace.gradients]
+    if len(names) != case.results:  # an array among them
+        return False
+    before = dict(zip(names, case.numbers[: case.results], strict=True))
+    return all(
+        np.ndim(check.right) == 0 and np.isclose(float(check.right), before[name], _PRINTED, 1e-12)
+        for name, check in trace.lost.items()
+    )
 
 
 def main(count: int | None, seed: int, with_suite: bool) -> None:
@@ -348,7 +364,11 @@ def _fails(folder: pathlib.Path) -> bool:
     }
     try:
         ended = subprocess.run(
-            [*pytest, *SUITE], cwd=folder, env=environment, capture_output=True, timeout=180
+            [*pytest, *(f"tests/{name}.py" for name in SUITE)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            timeout=180,
         )
     except subprocess.TimeoutExpired:
         return True

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
-from backtrace.engine import backward
 from backtrace.formula.parser import parse
 from backtrace.graph import Graph
+from backtrace.graph.backprop import backward
 
 SIZES = (100, 1_000, 10_000, 100_000)
 POINT = {"x": 0.9, "y": 0.8, "z": 0.7}

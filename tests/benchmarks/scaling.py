@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import backtrace
 from backtrace.algebra.floats import FLOATS
-from backtrace.engine import backward
 from backtrace.formula.parser import parse
+from backtrace.graph.backprop import backward
 
 SIZES = (1_000, 10_000, 100_000)
 POINT = {"x": 1.0, "y": 0.5}

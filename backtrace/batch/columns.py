@@ -1,0 +1,228 @@
+"""Points, read in pieces: a CSV with names in its first line, JSONL, or the columns of an NPZ.
+
+A row that cannot be read is kept as an empty one, with its line and what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from backtrace.errors import UsageError
+from backtrace.files.numpyfiles import Archive
+
+_PIECE = 1 << 22  # bytes that are read at once
+_LONGEST_LINE = 1 << 24
+_ROWS = 65_536  # of an NPZ, at once
+
+
+class Piece(NamedTuple):
+    """Some rows: a column for every name; the line of each row in its file; and what is wrong with
+    those that could not be read, whose numbers are nan."""
+
+    columns: dict[str, Any]
+    lines: Any
+    bad: list[tuple[int, str]]
+
+
+class Source(NamedTuple):
+    """A file of points: its raw chunks, in order, and what makes a Piece of one. Chunks can be read
+    apart from one another, in other processes too."""
+
+    chunks: Iterator[Any]
+    read: Callable[[Any], Piece]
+
+
+def opened(
+    file: BinaryIO, suffix: str, names: Sequence[str], count: Callable[[int], None]
+) -> Source:
+    """The points of a file, by its suffix (or, of a stream, its first character). `count` is told
+    how many bytes have been read. Raises UsageError where the whole is no table of these names."""
+    if suffix == ".npz":
+        return Source(_pieces(_columns_of_npz(file, names)), lambda piece: piece)
+    head = file.readline(_LONGEST_LINE)
+    count(len(head))
+    if len(head) == _LONGEST_LINE:
+        raise UsageError(f"line 1 of the points is longer than {_LONGEST_LINE >> 20} MB")
+    if not head.strip():
+        raise UsageError("the points are empty", hint="the first line of a CSV names the variables")
+    if suffix in (".jsonl", ".ndjson") or (suffix == "" and head.lstrip()[:1] == b"{"):
+        return Source(_chunks(file, head, 1, count), lambda chunk: _piece(chunk, names, _objects))
+    places = _places(_text(head), names)
+    reader = functools.partial(_cells, places)
+    return Source(_chunks(file, b"", 2, count), lambda chunk: _piece(chunk, names, reader))
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("the points are not UTF-8 text") from None
+
+
+def _places(head: str, names: Sequence[str]) -> list[int]:
+    """Where the names stand in a CSV's first line."""
+    try:
+        found = [cell.strip() for cell in next(csv.reader([head]), [])]
+    except csv.Error as error:
+        raise UsageError(f"the first line of the points is no CSV: {error}") from None
+    for name in names:
+        if found.count(name) != 1:
+            what = f"the points have no column '{name}'"
+            if found.count(name) > 1:
+                what = f"the points have {found.count(name)} columns '{name}'"
+            hint = f"the first line names {', '.join(filter(None, found[:20])) or 'nothing'}"
+            raise UsageError(what, hint=hint)
+    return [found.index(name) for name in names]
+
+
+_Chunk = tuple[int, bytes]
+"""The number of the first line, and whole lines."""
+
+_Reader = Callable[[bytes, list[bytes], Sequence[str]], tuple[Any, list[tuple[int, str]]]]
+
+
+def _piece(chunk: _Chunk, names: Sequence[str], read: _Reader) -> Piece:
+    line, data = chunk
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    numbers = np.arange(line, line + len(lines))
+    kept = [k for k, text in enumerate(lines) if text.strip()]
+    if len(kept) < len(lines):  # empty lines are no rows
+        lines, numbers = [lines[k] for k in kept], numbers[kept]
+    table, bad = read(data, lines, names)
+    columns = {name: np.ascontiguousarray(table[:, k]) for k, name in enumerate(names)}
+    return Piece(columns, numbers, [(int(numbers[k]), what) for k, what in bad])
+
+
+def _chunks(
+    file: BinaryIO, data: bytes, line: int, count: Callable[[int], None]
+) -> Iterator[_Chunk]:
+    """Whole lines, some megabytes at once (of a pipe what is there). Raises UsageError."""
+    read = getattr(file, "read1", file.read) if not file.seekable() else file.read
+    while True:
+        if data.strip():
+            yield line, data
+        line += data.count(b"\n")
+        data = read(_PIECE)
+        if not data:
+            return
+        if not data.endswith(b"\n"):
+            rest = file.readline(_LONGEST_LINE)
+            if len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+                at = line + data.count(b"\n")
+                raise UsageError(
+                    f"line {at:,} of the points is longer than {_LONGEST_LINE >> 20} MB"
+                )
+            data += rest
+        count(len(data))
+
+
+def _cells(
+    places: list[int], data: bytes, lines: list[bytes], names: Sequence[str]
+) -> tuple[Any, list[tuple[int, str]]]:
+    """Lines of a CSV as a table: all at once, or, where something is wrong, one by one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = np.loadtxt(
+                io.StringIO(data.decode()),
+                delimiter=",",
+                usecols=places,
+                comments=None,
+                quotechar='"',
+                ndmin=2,
+            )
+        if len(table) == len(lines) and np.isfinite(table).all():
+            return table, []
+    except (ValueError, UnicodeDecodeError):
+        pass
+    table = np.full((len(lines), len(names)), math.nan)
+    bad = []
+    for k, line in enumerate(lines):
+        try:
+            cells = next(csv.reader([line.decode("utf-8")]), [])
+            for column, (place, name) in enumerate(zip(places, names, strict=True)):
+                cell = cells[place] if place < len(cells) else ""
+                table[k, column] = _number(cell.strip(), name)
+        except (ValueError, csv.Error) as error:
+            table[k] = math.nan
+            bad.append((k, str(error).split("\n")[0]))
+    return table, bad
+
+
+def _number(given: Any, name: str) -> float:
+    """A finite number. Raises ValueError, in words."""
+    if given in ("", None):
+        raise ValueError(f"{name} is missing")
+    try:
+        if isinstance(given, bool):
+            raise ValueError
+        value = float(given)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{name} is {str(given)[:40]!r}, which is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {given}, which is not finite")
+    return value
+
+
+def _objects(
+    _: bytes, lines: list[bytes], names: Sequence[str]
+) -> tuple[Any, list[tuple[int, str]]]:
+    """Lines of JSON as a table."""
+    table = np.full((len(lines), len(names)), math.nan)
+    bad = []
+    for k, line in enumerate(lines):
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("this is no JSON object")
+            table[k] = [_number(row.get(name), name) for name in names]
+        except json.JSONDecodeError as error:
+            bad.append((k, f"this is no JSON: {error.msg}"))
+        except (ValueError, RecursionError) as error:
+            table[k] = math.nan
+            bad.append((k, str(error)))
+    return table, bad
+
+
+def _columns_of_npz(file: BinaryIO, names: Sequence[str]) -> dict[str, Any]:
+    """Raises UsageError."""
+    arrays = Archive(lambda: file, "the file of the points")
+    missing = next((name for name in names if name not in arrays), None)
+    if missing is not None:
+        hint = f"it has {', '.join(list(arrays)[:20]) or 'nothing'}"
+        raise UsageError(f"the points have no column '{missing}'", hint=hint)
+    columns = {}
+    for name in names:
+        found = arrays[name]
+        if found.dtype.kind not in "fiub":
+            raise UsageError(f"the column '{name}' of the points holds no real numbers")
+        columns[name] = found.astype(float).reshape(-1)
+    if len({len(column) for column in columns.values()}) > 1:
+        raise UsageError("the columns of the points differ in length")
+    return columns
+
+
+def _pieces(columns: dict[str, Any]) -> Iterator[Piece]:
+    total = len(next(iter(columns.values()), ()))
+    for start in range(0, total, _ROWS):
+        part = {name: column[start : start + _ROWS] for name, column in columns.items()}
+        numbers = np.arange(start + 1, start + 1 + len(next(iter(part.values()))))
+        whole = np.all([np.isfinite(column) for column in part.values()], axis=0)
+        bad = [(int(numbers[k]), "a value is not finite") for k in np.flatnonzero(~whole)]
+        if bad:
+            part = {name: np.where(whole, column, math.nan) for name, column in part.items()}
+        yield Piece(part, numbers, bad)
+
+
+__all__ = ["Piece", "Source", "opened"]

@@ -1,0 +1,113 @@
+"""A file of points in, a file of results out: streaming, in constant memory, in their order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtrace.batch.columns import Piece, Source
+from backtrace.batch.processes import in_order
+from backtrace.batch.program import Program
+from backtrace.batch.results import head, npz, rows
+from backtrace.errors import UsageError
+from backtrace.formula.point import known_variables
+from backtrace.gates import CONVENTIONS
+from backtrace.graph.record import AS_WRITTEN, Granularity
+from backtrace.rewrite import graph_of
+
+_SHOWN = 10  # rows that could not be read
+
+
+class Tally(NamedTuple):
+    """What a run has met: how many rows, which could not be read (how many, and the first few), and
+    how many have a result that is not finite, and the first of these."""
+
+    rows: int = 0
+    bad: int = 0
+    shown: tuple[tuple[int, str], ...] = ()
+    not_finite: int = 0
+    first_not_finite: int = 0
+
+    def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
+        return Tally(
+            self.rows + other.rows,
+            self.bad + other.bad,
+            (self.shown + other.shown)[:_SHOWN],
+            self.not_finite + other.not_finite,
+            self.first_not_finite or other.first_not_finite,
+        )
+
+
+def vectorize(
+    formula: str,
+    wrt: Sequence[str] | None = None,
+    *,
+    fuse: bool | Sequence[str] = False,
+    gates: str = "",
+    kink: str = CONVENTIONS[0],
+) -> Program:
+    """The formula as a function of whole columns: `vectorize("x*y")({"x": xs, "y": ys})` gives
+    {"f": ..., "df/dx": ..., "df/dy": ...}, arrays of 64-bit floats, as `trace` has them row by row.
+
+    Raises FormulaError or UsageError, with the place.
+    """
+    names = None if isinstance(fuse, bool) else tuple(fuse)
+    return program(formula, wrt, Granularity(False, bool(fuse), names, gates, kink))
+
+
+def program(
+    formula: str, wrt: Sequence[str] | None, granularity: Granularity = AS_WRITTEN
+) -> Program:
+    graph, _ = graph_of(formula, {}, granularity)
+    asked = tuple(graph.inputs) if wrt is None else known_variables(graph, wrt)
+    return Program(graph, asked, granularity.kink)
+
+
+class Run:
+    """A formula at every point of a source, piece by piece; `fixed` are the values that are the
+    same in every row. `tally` is filled on the way."""
+
+    def __init__(self, made: Program, fixed: Mapping[str, float], format: str) -> None:
+        for name in fixed:
+            if name not in made.names:
+                raise UsageError(f"'{name}' does not occur in the formula")
+        self.made = made
+        self.fixed = fixed
+        self.format = format
+        self.free = [name for name in made.names if name not in fixed]
+        self.tally = Tally()
+
+    def results(self, source: Source, jobs: int = 1) -> Iterator[bytes]:
+        """Raises UsageError, also on the way."""
+        if self.format == "npz":
+            yield npz(self._all(source, jobs), self.made.results)
+            return
+        yield head(self.format, self.made.results)
+        yield from self._all(source, jobs)
+
+    def _all(self, source: Source, jobs: int) -> Iterator[Any]:
+        work = functools.partial(self._work, source.read)
+        for found, tally in in_order(work, source.chunks, jobs):
+            self.tally += tally
+            yield found
+
+    def _work(self, read: Callable[[Any], Piece], chunk: Any) -> tuple[Any, Tally]:
+        """What becomes of a chunk: text, or the columns themselves."""
+        piece = read(chunk)
+        found = self.made({**self.fixed, **piece.columns}, length=len(piece.lines))
+        tally = _tally(piece, found)
+        return (found if self.format == "npz" else rows(piece, found, self.format)), tally
+
+
+def _tally(piece: Piece, results: Mapping[str, Any]) -> Tally:
+    finite = np.all([np.isfinite(column) for column in results.values()], axis=0)
+    wrong = len(piece.lines) - int(np.count_nonzero(finite)) - len(piece.bad)
+    first = 0
+    if wrong > 0:
+        unread = {line for line, _ in piece.bad}
+        first = next(line for line in piece.lines[~finite].tolist() if line not in unread)
+    bad = piece.bad
+    return Tally(len(piece.lines), len(bad), tuple(bad[:_SHOWN]), max(wrong, 0), first)

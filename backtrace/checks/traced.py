@@ -1,0 +1,87 @@
+"""What is checked, and what the check may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from backtrace.algebra import Algebra
+from backtrace.graph import Graph
+from backtrace.graph.backprop import Backward
+from backtrace.numbers import DIGITS
+
+TOLERANCE = 1e-9
+"""Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
+
+UNDERFLOW = 2.0**-1022
+"""Absolute: below it floats lose digits, and then everything."""
+
+Flow = Callable[..., Backward]
+"""The backward pass that is checked, to be asked again for nudged values."""
+
+
+class Budget(NamedTuple):
+    """SymPy's share in gates, edges, seconds, and operations of the formula written out; how many
+    nodes and edges the measured slopes may pass before they turn to random directions, and how many
+    before they give up, and in how many seconds; up to what size each local gradient is measured on
+    its own, for how many seconds a wrong gate is looked for, and for how many SymPy is asked about
+    gates alone. Of arrays: up to how many entries and operations SymPy is asked, and how many
+    numbers may be computed to measure every entry's slope by itself."""
+
+    symbolic_gates: int = 300
+    symbolic_seconds: float = 2.0
+    slope_cost: int = 1_200_000
+    direction_cost: int = 10_000_000
+    slope_seconds: float = 10.0
+    symbolic_edges: int = 600
+    symbolic_length: int = 4000
+    alone_cost: int = 10_000
+    symbolic_entries: int = 100
+    symbolic_work: int = 30_000
+    entry_work: int = 30_000
+    culprit_seconds: float = 2.0
+    alone_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The trace to be checked, as `record.Record` holds it.
+
+    m         the algebra the trace was made in
+    text      the formula, with the definitions it uses: what SymPy reads
+    flow      what the backward pass found
+    flow_of   the backward pass itself, to be asked again for nudged values
+    digits    how many are shown
+    """
+
+    m: Algebra
+    text: str
+    graph: Graph
+    point: Mapping[str, Any]
+    values: Sequence[Any]
+    flow: Backward
+    wrt: Sequence[str]
+    flow_of: Flow
+    digits: int = DIGITS
+
+    @property
+    def upstreams(self) -> Sequence[Any]:
+        return self.flow.upstreams
+
+    @property
+    def locals(self) -> Sequence[Sequence[Any]]:
+        return self.flow.locals
+
+    @property
+    def kinks(self) -> Sequence[int]:
+        return self.flow.kinks
+
+    @property
+    def value(self) -> Any:
+        return self.values[self.graph.output]
+
+    @cached_property
+    def gradients(self) -> dict[str, Any]:
+        return {name: self.upstreams[self.graph.inputs[name]] for name in self.wrt}

@@ -1,0 +1,44 @@
+r"""LaTeX -> tokens of our own grammar, each with its place in what was typed.
+
+    \frac{1}{1+e^{-(w_{0}x_{0}+w_2)}}      W_2 \max(0, W_1 x)      -\sum_i y_i \log p_i
+
+pylatexenc reads macros, groups and environments (`items`); `reader` says what they mean, by the
+tables in `words`. Letters stand alone (qz is q z) unless a value of that name is given; side by
+side is a product; what has two readings is refused with both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from backtrace.errors import FormulaError
+from backtrace.formula.bars import paired
+from backtrace.formula.token import END, Token
+
+_SIGN = re.compile(r"\\|\$|[_^]\s*\{")
+
+
+def is_latex(text: str) -> bool:
+    r"""Whether a formula is written in LaTeX: \name, $, _{ or ^{ occurs."""
+    return _SIGN.search(text) is not None
+
+
+def tokens_of(text: str, names: Collection[str]) -> list[Token]:
+    """The formula's tokens; `names` are the variables that have a value. Raises FormulaError."""
+    from pylatexenc.latexwalker import LatexWalker, LatexWalkerParseError
+
+    from backtrace.formula.latex.items import items_of, macros
+    from backtrace.formula.latex.reader import Reader
+
+    try:
+        walker = LatexWalker(text, latex_context=macros(), tolerant_parsing=False)
+        nodes, _, _ = walker.get_latex_nodes()
+    except LatexWalkerParseError as error:
+        place = min(error.pos or 0, max(0, len(text) - 1))
+        what = f"this is not LaTeX: {str(error.msg).strip().splitlines()[0]}"
+        raise FormulaError(what, text=text, span=(place, place + 1)) from None
+    except RecursionError:
+        raise FormulaError("groups are nested too deep", text=text, span=(0, 1)) from None
+    found = Reader(text, frozenset(names)).tokens(list(items_of(text, nodes)), 0)
+    return paired([*found, Token(END, "", len(text), len(text))])

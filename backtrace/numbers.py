@@ -1,0 +1,128 @@
+"""How a number is written, on every surface: whole numbers whole, else 4 significant digits."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+DIGITS = 4
+BLANK_TEXT = "____"
+
+
+class Blank(float):
+    """A number, or an array of some shape, that is left out: what somebody is to write. `answer` is
+    what belongs there, for pages that check it."""
+
+    shape: tuple[int, ...]
+    answer: Any
+
+    def __new__(cls, answer: Any = None) -> Blank:
+        blank = super().__new__(cls, "nan")
+        blank.shape = tuple(getattr(answer, "shape", ()))
+        blank.answer = answer
+        return blank
+
+
+_EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is a whole number in JSON
+_LARGEST_WHOLE = 1e15  # above it neighbouring floats are no longer told apart by their digits
+
+
+def number(value: float, digits: int = DIGITS) -> str:
+    """-12, 0.3679, 1.235e4, 6.02e23, inf; never -0, and no zeros at the end."""
+    if not math.isfinite(value):
+        if isinstance(value, Blank):
+            return BLANK_TEXT
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if value == int(value) and abs(value) < _LARGEST_WHOLE:
+        return str(int(value))
+    text = f"{value:.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+LONGEST_LINE = 160
+
+
+def one_line(text: str) -> str:
+    """What a REPL shows of an object: its text in one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+
+
+SHORT, _FIRST = 6, 3
+"""Up to so many entries an array is written in full."""
+
+
+def array(value: Any, digits: int = DIGITS) -> str:
+    """[0.2, 0.4], [[1, 2], [3, 4]]; a long one by its first entries: [[1, 2, 3, …], …]."""
+    if isinstance(value, Blank) or not getattr(value, "shape", ()):
+        return number(value, digits)
+    if value.size <= SHORT:
+        return nested(value.tolist(), digits)
+    row = value.shape[-1]
+    entries = [number(float(entry), digits) for entry in value.flat[: min(row, _FIRST)]]
+    entries += ["…"] * (row > _FIRST)
+    depth = len(value.shape)
+    return f"{'[' * depth}{', '.join(entries)}{'], …' * (depth - 1)}]"
+
+
+def norm(value: Any, digits: int = DIGITS) -> str:
+    """` norm 279.9`, for an array that is not written out."""
+    if getattr(value, "size", 0) <= SHORT:
+        return ""
+    largest = float(abs(value).max())
+    if not largest or not math.isfinite(largest):
+        return f"  norm {number(largest, digits)}"
+    scaled = value / largest
+    return f"  norm {number(largest * float((scaled * scaled).sum()) ** 0.5, digits)}"
+
+
+def nested(value: Any, digits: int = DIGITS) -> str:
+    """Nested lists of numbers as text."""
+    if isinstance(value, list):
+        return f"[{', '.join(nested(entry, digits) for entry in value)}]"
+    return number(float(value), digits)
+
+
+def plain_list(array: Any) -> Any:
+    """A NumPy array as nested lists of numbers as JSON has them."""
+    floats = array.astype(float)
+    if not bool((abs(floats) < _EXACT_WHOLE).all()):  # also where some are nan
+        return _listed(floats.tolist())
+    whole = floats == floats.astype("int64")
+    if whole.all():
+        return floats.astype("int64").tolist()
+    mixed = floats.astype(object)
+    mixed[whole] = floats[whole].astype("int64")
+    return mixed.tolist()
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(v) for v in value] if isinstance(value, list) else plain(value)
+
+
+def plain(value: float) -> float | int | str | None:
+    """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts, a blank null."""
+    if not math.isfinite(value):
+        if isinstance(value, Blank):
+            return None
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
+
+
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def json_text(
+    value: Any, indent: int | None = None, default: Callable[[Any], Any] | None = None
+) -> str:
+    """`value` as JSON, letters as they are; what a terminal would obey is written as an escape, so
+    that nothing is lost and nothing is hidden."""
+    import json  # where it is used: most commands do not write it
+
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=default)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,0 +1,305 @@
+"""Which nodes of a graph spell out a gate: one pattern, many ways to write it.
+
+Two subgraphs are the same to a pattern when they compute the same from the same, gate by gate, even
+where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two gates, one class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+from backtrace.algebra.floats import FLOATS
+from backtrace.gates import GATES, Gate
+from backtrace.graph import Constant, Graph, Node
+from backtrace.rewrite.expansion import Operand, Shapes, operand_shapes
+from backtrace.rewrite.spellings import ANY_CLASS, series
+
+ANY_FIXED = ("any",)
+"""In a spelling, an index or an axis that may be any; it stands for the parameter `text`."""
+
+_MIRRORED = {"less": "greater", "greater": "less"}
+_MINUS_ONE, _ONE, _TWO = Constant("-1"), Constant("1"), Constant("2")
+
+
+class Pattern(NamedTuple):
+    """One spelling of a gate, as a graph whose inputs are the gate's parameters."""
+
+    gate: Gate
+    graph: Graph
+    text: str
+
+
+class Found(NamedTuple):
+    """A match: the gate, its operands, the nodes it was spelled out by, and how."""
+
+    gate: Gate
+    operands: tuple[Operand, ...]
+    members: frozenset[int]
+    spelling: str
+
+
+class _Binding(NamedTuple):
+    """What the parameters stand for so far, and the nodes used."""
+
+    values: tuple[tuple[str, Operand], ...] = ()
+    members: frozenset[int] = frozenset()
+
+    def get(self, name: str) -> Operand | None:
+        return dict(self.values).get(name)
+
+
+class Matcher:
+    """Grows with the graph, node by node, and knows each node's class."""
+
+    def __init__(self, patterns: Sequence[Pattern], shapes: Shapes = None) -> None:
+        self._shapes = shapes
+        self.nodes: list[Node] = []
+        self._classes: list[int] = []
+        self._numbers: dict[object, int] = {}
+        self._by_root: dict[str, list[Pattern]] = {}
+        for pattern in patterns:
+            root = pattern.graph.nodes[pattern.graph.output].gate
+            if root is not None:
+                self._by_root.setdefault(_plain(root), []).append(pattern)
+
+    def add(self, node: Node) -> None:
+        self.nodes.append(node)
+        self._classes.append(self._class_of(node))
+
+    def replace(self, index: int, node: Node) -> None:
+        self.nodes[index] = node
+        self._classes[index] = self._class_of(node)
+
+    def match(self, index: int) -> Found | None:
+        """The largest gate that this node and those before it spell out; None if none."""
+        node = self.nodes[index]
+        if node.gate is None:
+            return None
+        roots = {name for name, _ in self._views(index)}
+        candidates = [p for root in sorted(roots) for p in self._by_root.get(root, ())]
+        for pattern in sorted(candidates, key=_rank):
+            if pattern.gate is node.gate:
+                continue
+            found = self._found(pattern, index)
+            if found is not None:
+                return found
+        return None
+
+    def matches(self, index: int) -> Iterator[Found]:
+        """Every pattern that this node and those before it spell out."""
+        for root in sorted({name for name, _ in self._views(index)}):
+            for pattern in self._by_root.get(root, ()):
+                found = self._found(pattern, index)
+                if found is not None:
+                    yield found
+
+    def _found(self, pattern: Pattern, index: int) -> Found | None:
+        if pattern.gate.series[0]:
+            return self._series(pattern, index)
+        for binding in self._fits(pattern.graph, pattern.graph.output, index, _Binding()):
+            gate, given = pattern.gate, dict(binding.values)
+            operands = tuple(
+                given[name] if name in given else _default(gate, name)
+                for name in gate.parameters
+                if name in given or name in gate.defaults
+            )
+            complete = len(operands) == len(gate.parameters)
+            depends = any(isinstance(operand, int) for operand in operands)
+            if complete and depends and gate.spells(*operand_shapes(operands, self._shapes)):
+                return Found(gate, operands, binding.members, pattern.text)
+        return None
+
+    def _fits(
+        self, graph: Graph, part: Operand, there: Operand, binding: _Binding
+    ) -> Iterator[_Binding]:
+        """Every way in which `there` can be read as the pattern's `part`, given the binding."""
+        if isinstance(part, Constant):
+            if part.fixed == ANY_FIXED:
+                if isinstance(there, Constant) and there.fixed is not None:
+                    known = binding.get(part.text)
+                    if known is None or self._same(known, there):
+                        values = (*binding.values, (part.text, there))
+                        yield _Binding(values, binding.members)
+            elif part.fixed == ANY_CLASS:
+                if isinstance(there, Constant) and (place := _only_entry(there)) is not None:
+                    yield _Binding((*binding.values, (part.text, place)), binding.members)
+            elif isinstance(there, Constant) and _value(part) == _value(there):
+                yield binding
+            return
+        node = graph.nodes[part]
+        if node.is_input:
+            known = binding.get(node.name)
+            if known is None:
+                yield _Binding((*binding.values, (node.name, there)), binding.members)
+            elif self._same(known, there):
+                yield binding
+            return
+        if isinstance(there, Constant) or node.gate is None:
+            return
+        begun = _Binding(binding.values, binding.members | {there})
+        for name, operands in self._views(there):
+            if name == _plain(node.gate) and len(operands) == len(node.operands):
+                for order in _orders(name, operands):
+                    yield from self._fit_all(graph, node.operands, order, begun)
+
+    def _fit_all(
+        self,
+        graph: Graph,
+        parts: tuple[Operand, ...],
+        there: tuple[Operand, ...],
+        binding: _Binding,
+    ) -> Iterator[_Binding]:
+        if not parts:
+            yield binding
+            return
+        for fitted in self._fits(graph, parts[0], there[0], binding):
+            yield from self._fit_all(graph, parts[1:], there[1:], fitted)
+
+    def _series(self, pattern: Pattern, index: int) -> Found | None:
+        """sqrt(x^2 + y^2 + ...): the terms of a sum, however it is bracketed."""
+        whole, term = series(pattern.gate)
+        root = whole.nodes[whole.output].gate
+        assert root is not None
+        for name, operands in self._views(index):
+            if name != _plain(root) or not isinstance(operands[0], int):
+                continue
+            terms, members = self._terms(operands[0])
+            given: list[Operand] = []
+            for place in terms:
+                fits = self._fits(term, term.output, place, _Binding())
+                found = next(fits, None)
+                if found is None:
+                    break
+                given.append(found.values[0][1])
+                members |= found.members
+            if len(given) == len(terms) > 1:
+                return Found(
+                    pattern.gate,
+                    tuple(given),
+                    frozenset(members),
+                    pattern.gate.formula_for(len(given)),
+                )
+        return None
+
+    def _terms(self, index: int) -> tuple[list[Operand], set[int]]:
+        """The terms of a sum from left to right, and its additions."""
+        terms: list[Operand] = []
+        additions: set[int] = set()
+        stack: list[Operand] = [index]
+        while stack:
+            operand = stack.pop()
+            node = self.nodes[operand] if isinstance(operand, int) else None
+            if node is not None and node.gate is not None and node.gate.name == "add":
+                assert isinstance(operand, int)
+                additions.add(operand)
+                stack += reversed(node.operands)
+            else:
+                terms.append(operand)
+        return terms, additions
+
+    def _views(self, index: int) -> list[tuple[str, tuple[Operand, ...]]]:
+        """The ways to write what a node computes: its own first."""
+        node = self.nodes[index]
+        if node.gate is None:
+            return []
+        name, operands = _plain(node.gate), node.operands
+        views = [(name, operands)]
+        first, second = operands[0], operands[-1]
+        if name == "neg":
+            views.append(("mul", (_MINUS_ONE, first)))
+        elif name == "mul":
+            views += [("neg", (b,)) for a, b in ((first, second), (second, first)) if _is(a, -1)]
+            views += self._quotients(first, second) + self._quotients(second, first)
+            if self._same(first, second):
+                views += [("pow", (first, _TWO)), ("square", (first,))]
+        elif name == "square":
+            views += [("mul", (first, first)), ("pow", (first, _TWO))]
+        elif name == "pow":
+            if _is(second, -1):
+                views.append(("div", (_ONE, first)))
+            elif _is(second, 2):
+                views += [("mul", (first, first)), ("square", (first,))]
+            elif _is(second, 0.5):
+                views.append(("sqrt", (first,)))
+            elif isinstance(first, Constant) and _value(first) == _value(Constant("e")):
+                views.append(("exp", (second,)))
+        elif name in _MIRRORED:
+            views.append((_MIRRORED[name], (second, first)))
+        return views
+
+    def _quotients(self, a: Operand, b: Operand) -> list[tuple[str, tuple[Operand, ...]]]:
+        """a*b as a division, where b is 1/c or c^-1."""
+        if not isinstance(b, int):
+            return []
+        node = self.nodes[b]
+        name = node.gate.name if node.gate else ""
+        if name == "div" and _is(node.operands[0], 1):
+            return [("div", (a, node.operands[1]))]
+        if name == "pow" and _is(node.operands[1], -1):
+            return [("div", (a, node.operands[0]))]
+        return []
+
+    def _same(self, a: Operand, b: Operand) -> bool:
+        if isinstance(a, int) and isinstance(b, int):
+            return self._classes[a] == self._classes[b]
+        return isinstance(a, Constant) and isinstance(b, Constant) and _value(a) == _value(b)
+
+    def _class_of(self, node: Node) -> int:
+        if node.gate is None:
+            key: object = (node.name, node.operands)
+        else:
+            operands = [
+                self._classes[o] if isinstance(o, int) else ("constant", _value(o))
+                for o in node.operands
+            ]
+            name = _plain(node.gate)
+            key = (name, tuple(sorted(operands, key=repr) if node.gate.commutes else operands))
+        return self._numbers.setdefault(key, len(self._numbers))
+
+
+def _rank(pattern: Pattern) -> tuple[int, int]:
+    """The largest spelling first; of two the more special one, with fewer parameters."""
+    return -pattern.graph.gate_count, len(pattern.graph.inputs)
+
+
+def _orders(name: str, operands: tuple[Operand, ...]) -> Iterator[tuple[Operand, ...]]:
+    if name in GATES and GATES[name].commutes and len(operands) <= 3:
+        yield from permutations(operands)
+    else:
+        yield operands
+
+
+def _plain(gate: Gate) -> str:
+    """The gate's name; of gates that are one and the same (log, ln) the first in the table."""
+    return next((g.name for g in GATES.values() if g.forward is gate.forward), gate.name)
+
+
+def _default(gate: Gate, name: str) -> Constant:
+    """What a parameter is when a spelling does not have it."""
+    text = gate.defaults[name]
+    if name in gate.fixed:
+        return Constant(text, fixed=(int(text) if text else None,))
+    return Constant(text)
+
+
+def _only_entry(index: Constant) -> Constant | None:
+    """The k of x[k], as a number."""
+    parts = index.fixed[0] if index.fixed else None
+    if isinstance(parts, tuple) and len(parts) == 1 and isinstance(parts[0], int):
+        return Constant(str(parts[0])) if parts[0] >= 0 else None
+    return None
+
+
+def _value(constant: Constant) -> object:
+    """What two constants have in common that are the same."""
+    if constant.fixed is not None:
+        return ("fixed", *constant.fixed)
+    if constant.holds_arrays:
+        return constant
+    return float(constant.value(FLOATS))
+
+
+def _is(operand: Operand, value: float) -> bool:
+    return isinstance(operand, Constant) and _value(operand) == value

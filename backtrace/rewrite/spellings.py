@@ -1,0 +1,64 @@
+"""The gates' own formulas as graphs, each read once: what a gate is opened to, and what fusion
+looks for. There is no second list."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+from backtrace.formula.parser import parse
+from backtrace.gates import GATES, Gate
+from backtrace.graph import Constant, Graph
+from backtrace.graph.shapes import as_of_arrays
+
+ANY_CLASS = ("any class",)
+"""In a spelling, an index that may be any one entry, whose place is the parameter `text`."""
+
+
+@functools.cache
+def _read(text: str, parameters: tuple[str, ...]) -> Graph:
+    return parse(text, parameters)
+
+
+def formula_graph(gate: Gate, count: int) -> Graph:
+    """What the gate computes with so many operands: a graph whose inputs are its `parameters`."""
+    if gate.inner is not None:
+        inner: Graph = gate.inner
+        return inner
+    return _read(gate.formula_for(count), parameters(gate, count))
+
+
+def parameters(gate: Gate, count: int) -> tuple[str, ...]:
+    return tuple(f"x{k}" for k in range(count)) if gate.variadic else gate.parameters
+
+
+def series(gate: Gate) -> tuple[Graph, Graph]:
+    """Of a gate of any number of inputs: the whole, of `_`, and a term."""
+    whole, term = (_read(text, ()) for text in gate.series)
+    return whole, term
+
+
+def spellings(gate: Gate) -> list[tuple[str, Graph]]:
+    """Every usual way to write the gate, as text and as graph; the formula first."""
+    first = (gate.formula, gate.inner or _read(gate.formula, gate.parameters))
+    return [first, *((text, _read(text, gate.parameters)) for text in gate.spellings)]
+
+
+def as_pattern(gate: Gate, spelling: Graph) -> Graph:
+    """The spelling as it is looked for: of arrays where the gate is, z[0] for any one entry."""
+    found = _with_any_class(gate, spelling)
+    return as_of_arrays(found) if gate.is_of_arrays else found
+
+
+def _with_any_class(gate: Gate, spelling: Graph) -> Graph:
+    """In a spelling of a gate that takes a class k, z[0] is z[k], whichever that is."""
+    if "k" not in gate.parameters:
+        return spelling
+    wildcard = Constant("k", fixed=ANY_CLASS)
+    nodes = tuple(
+        node._replace(operands=(node.operands[0], wildcard))
+        if node.gate is GATES["index"]
+        else node
+        for node in spelling.nodes
+    )
+    return replace(spelling, nodes=nodes)

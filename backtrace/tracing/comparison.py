@@ -1,0 +1,188 @@
+"""The formula as it is written beside the formula fused: gates, local gradients, the same final
+gradients, and where only the fused one survives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from backtrace.algebra.values import same, shape_of
+from backtrace.formula.point import Given
+from backtrace.formula.printer import label
+from backtrace.graph.record import Granularity, Record
+from backtrace.render import View
+from backtrace.render._rules import local_text, rule_of
+from backtrace.render._terminal import heading, paint, plain_table
+from backtrace.render.json import payload
+from backtrace.tracing.request import Request
+from backtrace.tracing.trace import Trace
+from backtrace.tracing.tracer import trace_given
+
+_FAR = (-1000.0, 1000.0)
+_MOST_VARIABLES = 8
+_MOST_ROWS = 200
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """A variable's value at which the written graph breaks and the fused one does not."""
+
+    name: str
+    value: float
+    written: str
+    fused: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    written: Trace
+    fused: Trace
+    survivals: tuple[Survival, ...]
+
+    @property
+    def differences(self) -> list[str]:
+        """The variables whose gradients are not the same in both."""
+        pairs = ((n, g, self.fused.gradients[n]) for n, g in self.written.gradients.items())
+        return [n for n, a, b in pairs if not same(a, b, _SAME)]
+
+    @property
+    def at_kink(self) -> bool:
+        return any(n.kind == "kink" for n in (*self.written.notes, *self.fused.notes))
+
+    @property
+    def ok(self) -> bool:
+        """The fused trace is right, and the same as the written one where that holds and no kink's
+        convention comes between."""
+        is_same = not self.written.ok or not self.differences or self.at_kink
+        return self.fused.ok and is_same
+
+
+def compare(
+    formula: str,
+    given: Mapping[str, Given],
+    request: Request,
+    answered: Callable[[Trace], Trace] = lambda trace: trace,
+) -> Comparison:
+    """Traces the formula as written and fused, each with what else is asked. Raises what
+    `trace_given` raises."""
+    plain = request._replace(granularity=request.granularity._replace(is_fused=False, fuse=None))
+    fused = request._replace(granularity=request.granularity._replace(is_fused=True))
+    written = answered(trace_given(formula, given, plain))
+    other = answered(trace_given(formula, given, fused))
+    survivals = _survivals(formula, given, plain.granularity, fused.granularity)
+    return Comparison(written, other, tuple(survivals))
+
+
+def _survivals(
+    formula: str, given: Mapping[str, Given], plain: Granularity, fused: Granularity
+) -> Iterator[Survival]:
+    """Each variable far out, one at a time."""
+    numbers = [name for name, value in given.items() if not value.shape]
+    for name in numbers[:_MOST_VARIABLES]:
+        for value in _FAR:
+            point = {**given, name: Given(value, str(value))}
+            written = trace_given(formula, point, Request(granularity=plain, check=False))
+            if written.ok or written.fault is None:
+                continue
+            other = trace_given(formula, point, Request(granularity=fused, check=False))
+            if other.ok and not shape_of(other.value):
+                yield Survival(name, value, written.fault.what, other.value)
+                break
+
+
+def as_object(comparison: Comparison) -> dict[str, Any]:
+    """The JSON object backtrace.compare/1."""
+    return {
+        "schema": "backtrace.compare/1",
+        "written": payload(comparison.written),
+        "fused": payload(comparison.fused),
+        "survives": [
+            {"name": s.name, "value": s.value, "written": s.written, "fused": s.fused}
+            for s in comparison.survivals
+        ],
+        "ok": comparison.ok,
+    }
+
+
+def show(comparison: Comparison, view: View) -> str:
+    """Both graphs side by side, as text."""
+    written, fused = comparison.written, comparison.fused
+    counts = written.graph.gate_count, fused.graph.gate_count
+    parts: list[Table | Text] = [heading(written, view), Text(), _gates(written, fused, view)]
+    parts += [Text(), _gradients(comparison, view), Text()]
+    words = f"{counts[0]} gates as written, {counts[1]} fused; {_outcome(comparison)}"
+    parts.append(Text(words))
+    for survival in comparison.survivals:
+        at = f"at {survival.name} = {view.number(survival.value)}"
+        parts.append(Text(view.text(f"{at} only the fused graph survives: {survival.written}")))
+    return paint(view, *parts)
+
+
+def _outcome(comparison: Comparison) -> str:
+    written, fused = comparison.written, comparison.fused
+    is_broken = any(t.fault or t.disagreements for t in (written, fused))
+    if (written.lost or fused.lost) and not is_broken:
+        return _loss(bool(written.lost), bool(fused.lost))
+    if not comparison.written.ok:
+        return "as written it breaks here, fused it holds" if comparison.fused.ok else "both break"
+    if not comparison.differences:
+        return "the same gradients"
+    if comparison.at_kink:
+        return "at a kink each gate goes by its own convention, so the gradients differ"
+    return "different gradients"
+
+
+def _loss(written: bool, fused: bool) -> str:
+    if written and fused:
+        return "both lose digits here"
+    return (
+        "as written it loses digits here, fused it does not" if written else "fused it loses digits"
+    )
+
+
+def _gates(written: Record, fused: Record, view: View) -> Table:
+    """Gate by gate; a fused gate stands where the last gate of its group stood."""
+    table = plain_table(view)
+    for column in ("as written", "local gradients", "fused", "local gradients"):
+        table.add_column(column, overflow="fold")
+    at_place = {node.span: i for i, node in enumerate(fused.graph.nodes) if node.gate is not None}
+    for index, node, _ in list(written.graph.gates())[:_MOST_ROWS]:
+        other = at_place.get(node.span)
+        cells = [*_cells(written, index, view)]
+        cells += _cells(fused, other, view) if other is not None else ["", ""]
+        table.add_row(*cells)
+    return table
+
+
+def _cells(record: Record, index: int, view: View) -> list[str]:
+    node = record.graph.nodes[index]
+    gate = node.gate
+    assert gate is not None
+    slopes = ", ".join(
+        rule_of(record, edge) if edge.local is None else local_text(edge, view)
+        for edge in record.edges_of(index)
+    )
+    is_group = record.granularity.is_fused and index in {group.node for group in record.groups}
+    if is_group and not gate.is_own and len(gate.local) == 1 and gate.pullback is None:
+        slopes = f"{gate.local_rule(0)} = {slopes}"
+    name = f" {node.name}" if node.name else ""
+    return [view.text(f"#{index} {label(node)}{name}"), view.text(slopes)]
+
+
+def _gradients(comparison: Comparison, view: View) -> Table:
+    table = plain_table(view)
+    table.add_column("gradient by")
+    table.add_column("as written", justify="right")
+    table.add_column("fused", justify="right")
+    for name, gradient in list(comparison.written.gradients.items())[:_MOST_ROWS]:
+        other = comparison.fused.gradients[name]
+        table.add_row(view.text(name), view.value(gradient), view.value(other))
+    return table
+
+
+__all__ = ["Comparison", "Survival", "as_object", "compare", "show"]

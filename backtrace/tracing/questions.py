@@ -1,0 +1,159 @@
+"""What can be asked of a trace, each answer worked out anew: `Trace` keeps them.
+
+Whatever an answer needs is loaded here, when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from backtrace.algebra.values import Value, is_finite, shape_of
+from backtrace.errors import UsageError, ValueGivenError
+from backtrace.formula.point import known_variables
+from backtrace.graph import backprop
+from backtrace.graph.record import Descent, Jacobian, SecondDerivative, Wording
+from backtrace.numbers import Blank
+
+if TYPE_CHECKING:
+    from backtrace.checks.traced import Subject
+    from backtrace.graph.paths import Routes
+    from backtrace.tracing.trace import Trace
+
+
+def formulas(trace: Trace) -> Wording:
+    from backtrace.tracing import other_numbers
+
+    _numbers_only(trace, "--symbolic")
+    request, graph = trace.origin.request, trace.graph
+    found = other_numbers.as_formulas(graph, trace.granularity.kink)
+    if not request.check or graph.gate_count > request.budget.symbolic_gates:
+        return found
+    text = _text(trace)
+    seconds = request.budget.symbolic_seconds
+    simpler = other_numbers.simplified(text, trace.point.keys(), trace.wrt, seconds)
+    return found._replace(simplified=tuple(simpler.items()))
+
+
+def exactly(trace: Trace) -> Wording:
+    from backtrace.tracing import other_numbers
+
+    _numbers_only(trace, "--exact")
+    floats = [*trace.values, *trace.upstreams]
+    return other_numbers.exactly(trace.graph, _written(trace), floats, trace.granularity.kink)
+
+
+def to_digits(trace: Trace, digits: int) -> Wording:
+    from backtrace.tracing import other_numbers
+
+    _numbers_only(trace, "--precision")
+    return other_numbers.with_digits(trace.graph, _written(trace), digits, trace.granularity.kink)
+
+
+def hessian(trace: Trace) -> tuple[SecondDerivative, ...]:
+    """By the variables that a fault does not concern; none where the output is not finite."""
+    from backtrace.checks import second
+    from backtrace.checks.crosscheck import sound_part
+
+    _numbers_only(trace, "--order 2")
+    subject, budget = _subject(trace), trace.origin.request.budget
+    if trace.fault is None:
+        return tuple(second.hessian(subject, budget))
+    return tuple(second.hessian(sound_part(subject), budget)) if is_finite(trace.value) else ()
+
+
+def jacobians(trace: Trace) -> tuple[Jacobian, ...]:
+    from backtrace.tracing import passes
+    from backtrace.tracing.jacobians import jacobians as formed
+
+    _needs_point(trace)
+    passed = passes.on_arrays(trace.graph, trace.point, trace.origin.request)
+    return tuple(formed(trace.graph, passed, trace.wrt))
+
+
+def jacobian(trace: Trace, name: str) -> Jacobian:
+    index = _variable(trace, name)
+    if name not in trace.wrt:
+        raise UsageError(f"the trace was not asked for {name}: wrt is {', '.join(trace.wrt)}")
+    return next(j for j in trace.jacobians() if j.gate is None and j.input == index)
+
+
+def tangents(trace: Trace, name: str) -> tuple[Value, ...]:
+    _numbers_only(trace, "--forward")
+    return tuple(backprop.tangents(trace.graph, trace.locals, _variable(trace, name)))
+
+
+def paths(trace: Trace, name: str, most: int) -> Routes:
+    from backtrace.graph.paths import routes
+
+    _numbers_only(trace, "--paths")
+    _variable(trace, name)
+    return routes(trace, name, most)
+
+
+def descend(trace: Trace, rate: float, steps: int, tick: Callable[[], None]) -> Descent:
+    from backtrace.tracing import descent
+
+    _needs_point(trace)
+    request = trace.origin.request
+    return descent.descend(trace.graph, trace.point, trace.wrt, request, rate, steps, tick)
+
+
+def explain(trace: Trace) -> str:
+    from backtrace.render import View
+    from backtrace.render._explain import steps
+
+    return "\n".join(steps(trace, View()))
+
+
+def arrived(trace: Trace) -> Value | None:
+    """The gradient that arrived at a saved trace's output, where that is not 1."""
+    upstream = trace.upstreams[trace.graph.output]
+    if isinstance(upstream, Blank) or not trace.has_point:
+        return None
+    is_one = upstream == 1 if not shape_of(upstream) else bool((upstream == 1).all())
+    return None if is_one else upstream
+
+
+def _subject(trace: Trace) -> Subject:
+    """What the check's witnesses are asked about."""
+    from backtrace.algebra.floats import FLOATS
+    from backtrace.checks.traced import Subject
+    from backtrace.tracing import passes
+
+    text = _text(trace)
+    if not trace.has_point:
+        nothing = backprop.NOTHING
+        flow_of = backprop.backward
+        return Subject(FLOATS, text, trace.graph, {}, (), nothing, trace.wrt, flow_of)
+    passed = passes.run(trace.graph, trace.point, trace.origin.request)
+    return passes.subject(passed, text, trace.graph, trace.point, trace.wrt, trace.origin.request)
+
+
+def _text(trace: Trace) -> str:
+    """What SymPy reads."""
+    return trace.granularity.with_definitions(trace.graph.read_as or trace.formula)
+
+
+def _written(trace: Trace) -> Mapping[str, str]:
+    """The values as they were written; of a saved trace, as its JSON has them."""
+    _needs_point(trace)
+    return {**{name: repr(value) for name, value in trace.point.items()}, **trace.origin.written}
+
+
+def _variable(trace: Trace, name: str) -> int:
+    known_variables(trace.graph, [name])
+    return trace.graph.inputs[name]
+
+
+def _needs_point(trace: Trace) -> None:
+    if not trace.has_point:
+        name = next(iter(trace.graph.inputs))
+        raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
+
+
+def _numbers_only(trace: Trace, what: str) -> None:
+    """Raises UsageError for what is made of numbers, one by one."""
+    if trace.graph.shapes is not None or trace.origin.request.upstream is not None:
+        words = f"{what} is for formulas of numbers, and here are arrays (or an upstream)"
+        raise UsageError(words, hint="write one entry out: w0*x0 + w1*x1")

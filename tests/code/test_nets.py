@@ -1,0 +1,168 @@
+"""Nets as courses write them: forward, what is kept for later, the backward pass beside it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backtrace
+from backtrace.code import read_code
+
+rng = np.random.default_rng(7)
+Z, LABELS = rng.normal(size=(4, 3)), [2, 0, 1, 1]
+G, B = rng.normal(size=3), rng.normal(size=3)
+P, Q, R = rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), rng.normal(size=(3, 2))
+U, V = rng.normal(size=(3, 8)), rng.normal(size=(2, 8))
+GIVEN: dict[str, Any] = {
+    "Z": Z,
+    "labels": LABELS,
+    "gain": G,
+    "bias": B,
+    "P": P,
+    "Q": Q,
+    "R": R,
+    "U": U,
+    "V": V,
+    "h0": rng.normal(size=(4, 2)),
+    "c0": rng.normal(size=(4, 2)),
+}
+
+
+def squash(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+def normed(z: Any) -> Any:
+    return (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+
+
+def hinge() -> Any:
+    right = Z[range(4), LABELS][:, None]
+    return (np.maximum(0, Z - right + 1).sum() - 4) / 4
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return -np.log(p[range(len(labels)), labels]).mean()
+
+
+def attention() -> Any:
+    w = np.exp(Z @ P @ (Z @ Q).T / np.sqrt(2))
+    return (w / w.sum(1, keepdims=True)) @ (Z @ R)
+
+
+def gates() -> Any:
+    a = Z @ U + GIVEN["h0"] @ V
+    kept = squash(a[:, 2:4]) * GIVEN["c0"] + squash(a[:, :2]) * np.tanh(a[:, 6:])
+    return squash(a[:, 4:6]) * np.tanh(kept)
+
+
+NETS: dict[str, tuple[str, str, Callable[[], Any]]] = {
+    "hinge loss": (
+        """
+        def hinge(Z, labels):
+            count = Z.shape[0]
+            right = Z[np.arange(count), labels]
+            over = np.maximum(0, Z - right[:, np.newaxis] + 1.0)
+            loss = (np.sum(over) - count) / count
+            dZ = (over > 0).astype(float)
+            dZ[np.arange(count), labels] -= dZ.sum(axis=1)
+            dZ /= count
+            return loss, dZ
+        """,
+        "hinge",
+        hinge,
+    ),
+    "softmax loss": (
+        """
+        def softmax_loss(Z, labels):
+            moved = Z - Z.max(axis=1, keepdims=True)
+            logs = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+            loss = -logs[np.arange(len(Z)), labels].mean()
+            dZ = np.exp(logs)
+            dZ[np.arange(len(Z)), labels] -= 1
+            return loss, dZ / len(Z)
+        """,
+        "softmax_loss",
+        lambda: cross_entropy(Z, LABELS),
+    ),
+    "batch norm": (
+        """
+        def normalise(Z, gain, bias, eps=1e-5):
+            N, width = Z.shape
+            mean = 1. / N * np.sum(Z, axis=0)
+            centred = Z - mean
+            spread = np.sqrt(1. / N * np.sum(centred ** 2, axis=0) + eps)
+            inverse = 1. / spread
+            scaled = centred * inverse
+            cache = (scaled, gain, centred, inverse, eps)
+            return gain * scaled + bias, cache
+        """,
+        "normalise",
+        lambda: normed(Z) * G + B,
+    ),
+    "attention": (
+        """
+        import torch, torch.nn.functional as F
+        def attend(Z, P, Q, R):
+            q, k, v = Z @ P, Z @ Q, Z @ R
+            T, C = q.shape
+            weights = F.softmax(q @ k.transpose(0, 1) * C**-0.5, dim=-1)
+            return weights @ v
+        """,
+        "attend",
+        attention,
+    ),
+    "LSTM": (
+        """
+        def step(Z, h0, c0, U, V):
+            H = h0.shape[1]
+            a = Z @ U + h0 @ V
+            i, f = squash(a[:, :H]), squash(a[:, H:2*H])
+            o, g = squash(a[:, 2*H:3*H]), np.tanh(a[:, 3*H:])
+            c = f * c0 + i * g
+            return o * np.tanh(c), c
+
+        def squash(z):
+            return 1 / (1 + np.exp(-z))
+        """,
+        "step",
+        gates,
+    ),
+}
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_numpys_number_and_the_slope(net: str) -> None:
+    text, name, by_hand = NETS[net]
+    text = textwrap.dedent(text)
+    given = {key: value for key, value in GIVEN.items() if re.search(rf"\b{key}\b", text)}
+    shapes = {key: np.shape(value) for key, value in given.items()}
+    program = read_code(text, "net.py", name, shapes, "")
+    trace = backtrace.trace(program.formula, {**program.point, **given})
+    np.testing.assert_allclose(trace.value, by_hand(), rtol=1e-10)
+    assert trace.ok, {n: c.reason for n, c in trace.checks.items()}
+
+
+def test_the_updates_are_passed_over() -> None:
+    text = """
+    x = [0.5, -1.5]
+    w = [2.0, 1.0]
+    for step in range(1000):
+        f = 1 / (1 + math.exp(-(w[0]*x[0] + w[1]*x[1])))
+        loss = (f - 1)**2
+        dloss = 2*(f - 1)*f*(1 - f)
+        w[0] -= 0.1*dloss*x[0]
+        w[1] -= 0.1*dloss*x[1]
+        print(step, loss)
+    """
+    program = read_code(textwrap.dedent(text), "net.py", "", {}, "")
+    trace = backtrace.trace(program.formula, program.point)
+    f = squash(2 * 0.5 - 1.5)
+    assert trace.value == pytest.approx((f - 1) ** 2)
+    assert trace.gradients["w"] == pytest.approx(2 * (f - 1) * f * (1 - f) * np.array([0.5, -1.5]))
