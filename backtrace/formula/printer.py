@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from backtrace.algebra.spelling import Spelled, call, infix, literal, prefix
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from backtrace.algebra.spelling import Binding, Spelled, call, infix, literal, prefix
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node, run
 
@@ -12,16 +15,24 @@ _LONGEST_OPERAND = (
 )
 
 
-def expressions(graph: Graph, longest: int | None = _LONGEST_OPERAND) -> list[str]:
+def expressions(
+    graph: Graph,
+    longest: int | None = _LONGEST_OPERAND,
+    powers: Mapping[int, tuple[int, int]] = MappingProxyType({}),
+) -> list[str]:
     """What every node computes, in the written variables and stage names.
 
     `q = x + y; f = q*z` gives x, y, z, `x + y`, `q*z`. An operand longer than `longest` characters
-    is an ellipsis (None: never).
+    is an ellipsis (None: never). Nodes in `powers` are written as this power of a node.
     """
     texts: list[str] = []
     shown: list[Spelled] = []  # as an operand of others: a stage by its name
-    for node in graph.nodes:
-        own = _spell_node(node, shown)
+    for index, node in enumerate(graph.nodes):
+        if index in powers:
+            base, exponent = powers[index]
+            own = infix("^", Binding.POWER, shown[base], Spelled(str(exponent)))
+        else:
+            own = _spell_node(node, shown)
         texts.append(own.text)
         if node.name:
             own = Spelled(node.name)
@@ -47,9 +58,10 @@ def short_expressions(graph: Graph, longest: int) -> list[str]:
     return texts
 
 
-def source(graph: Graph) -> str:
-    """The whole formula, one statement per stage: parsing it gives the same graph."""
-    texts = expressions(graph, longest=None)
+def source(graph: Graph, powers: bool = True) -> str:
+    """The whole formula, one statement per stage: parsing it gives the same graph. Without `powers`
+    a matrix times itself is written as the product: `(r + M) @ (r + M)`."""
+    texts = expressions(graph, longest=None, powers=_powers(graph) if powers else {})
     statements = [
         f"{node.name} = {texts[index]}"
         for index, node in enumerate(graph.nodes)
@@ -61,6 +73,23 @@ def source(graph: Graph) -> str:
     elif output.name != graph.nodes[-1].name:
         statements.append(output.name)
     return "; ".join(statements)
+
+
+def _powers(graph: Graph) -> dict[int, tuple[int, int]]:
+    """The matrix products of one unnamed gate with itself: it has one row, and as `a @ a` it would
+    be read as two. By node: the gate and the exponent."""
+    found: dict[int, tuple[int, int]] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.gate is None or node.gate.name != "matmul":
+            continue
+        first, second = node.operands
+        if not isinstance(first, int) or not isinstance(second, int):
+            continue
+        base, exponent = found.get(first, (first, 1))
+        is_same = base == second and not (exponent > 1 and graph.nodes[first].name)
+        if is_same and graph.nodes[second].gate is not None and not graph.nodes[second].name:
+            found[index] = (second, exponent + 1)
+    return found
 
 
 def with_definitions(graph: Graph) -> str:

@@ -48,7 +48,7 @@ def _with_meanings(graph: Graph, shapes: Mapping[str, Shape], is_whole: bool) ->
     result = replace(graph, nodes=nodes, output=place[graph.output], signs={})
     readings = tuple(read.sentences)
     if read.is_rewritten:
-        readings = (f"read as {source(result)}", *readings)
+        readings = (f"read as {source(result, powers=False)}", *readings)
     return replace(result, readings=readings)
 
 

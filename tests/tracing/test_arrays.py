@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import backtrace
@@ -121,6 +121,9 @@ FORMULAS = st.recursive(st.sampled_from(list(DIMENSIONS)), _extend, max_leaves=5
 
 
 @given(FORMULAS, st.integers(0, 5))
+@example("((r + M))^2", 0)  # one gate that is multiplied with itself
+@example("(r + M)^3 @ M", 0)
+@example("(r + M)^2 @ (r + M)", 0)
 @settings(
     max_examples=120,
     deadline=None,
