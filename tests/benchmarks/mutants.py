@@ -39,7 +39,8 @@ FILES = (
     *("gates/networks", "gates/reductions", "gates/gate"),
     *("algebra/__init__", "algebra/floats", "algebra/arrays"),
     *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),
-    *("formula/expression", "formula/parser", "formula/builder", "formula/definitions"),
+    *("formula/expression", "formula/suffixes", "formula/brackets", "formula/stack"),
+    *("formula/parser", "formula/builder", "formula/definitions"),
 )
 SUITE = (
     *("gates/test_gates", "gates/test_array_gates", "tracing/test_published"),

@@ -2,9 +2,9 @@ r"""LaTeX -> tokens of our own grammar, each with its place in what was typed.
 
     \frac{1}{1+e^{-(w_{0}x_{0}+w_2)}}      W_2 \max(0, W_1 x)      -\sum_i y_i \log p_i
 
-pylatexenc reads macros, groups and environments (`items`); `reader` says what they mean, by the
-tables in `words`. Letters stand alone (qz is q z) unless a value of that name is given; side by
-side is a product; what has two readings is refused with both.
+pylatexenc reads macros, groups and environments (`items`); `reader` says what they mean, on
+`functions` and `scripts`, by the tables in `words`. Letters stand alone (qz is q z) unless a value
+of that name is given; side by side is a product; what has two readings is refused with both.
 """
 
 from __future__ import annotations
