@@ -9,7 +9,7 @@ import click
 
 from backtrace.cli.options import Destination, destination_options, look_options
 from backtrace.cli.output import Look, say
-from backtrace.cli.source import formula_and_values, read_file
+from backtrace.cli.source import formula_and_values, read_file, result_named
 from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _FORMATS = ("table", "tree", "json", "markdown")
     "--answers", metavar="FILE", help="Answers from a .json, .csv or .toml file (- is stdin)."
 )
 @click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin).")
+@click.option("--of", metavar="NAME", help="The stage that is the result (the last one).")
 @click.option(
     "--hint-level",
     type=click.IntRange(0, 3),
@@ -52,6 +53,7 @@ def check(
     words: tuple[str, ...],
     answers: str | None,
     file: str | None,
+    of: str | None,
     hint_level: int,
     tol: float | None,
     seed: int,
@@ -67,6 +69,8 @@ def check(
     if format not in _FORMATS:
         raise UsageError(f"check has no format {format}", hint=f"there are {', '.join(_FORMATS)}")
     formula, rest = formula_and_values(words, file)
+    if of is not None:
+        formula, rest, _ = result_named(of, formula, rest)
     graph = parse(formula, _names(rest))
     values, given_answers = split_words(rest, graph, graph.output_name)
     given = read_words(values, seed)

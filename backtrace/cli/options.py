@@ -219,7 +219,7 @@ task_options = _gathered(
     Task,
     click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin)."),
     click.option("--python", is_flag=True, help="What is read from - or FILE is Python code."),
-    click.option("--of", metavar="NAME", help="The result, of Python code (the last one)."),
+    click.option("--of", metavar="NAME", help="The stage that is the result (the last one)."),
     click.option("--wrt", metavar="x,y", help="Only the gradients by these variables."),
     click.option("--compare", is_flag=True, help="The formula as written beside it fused."),
     click.option(

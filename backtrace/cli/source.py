@@ -45,6 +45,19 @@ def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ..
     return (path, name, rest) if path.endswith(_CODE) and os.path.isfile(path) else None
 
 
+def result_named(
+    of: str, formula: str, values: tuple[str, ...], definitions: str = ""
+) -> tuple[str, tuple[str, ...], str]:
+    """--of: the formula whose result is that stage, the values without those that only other
+    stages need, and a note of what was left out ("" for nothing)."""
+    from backtrace.formula.results import cut
+
+    named = {word: word.partition("=")[0].strip() for word in values if "=" in word}
+    found = cut(formula, of, set(named.values()), definitions)
+    values = tuple(word for word in values if named.get(word) not in found.variables)
+    return found.text, values, found.note
+
+
 def read_file(path: str) -> str:
     if path == "-":
         return _decode(_read(sys.stdin.buffer), "standard input")
@@ -94,4 +107,4 @@ def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
         )
 
 
-__all__ = ["code_in", "formula_and_values", "read_file"]
+__all__ = ["code_in", "formula_and_values", "read_file", "result_named"]

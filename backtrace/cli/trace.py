@@ -30,12 +30,13 @@ from backtrace.cli.options import (
 )
 from backtrace.cli.output import Look, complain, problem_of, say
 from backtrace.cli.progress import ticking
-from backtrace.cli.source import code_in, formula_and_values, read_file
+from backtrace.cli.source import code_in, formula_and_values, read_file, result_named
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.numbers import DIGITS
 
 if TYPE_CHECKING:
     from backtrace.formula.point import Given
+    from backtrace.graph.record import Granularity
     from backtrace.render import View
     from backtrace.tracing.request import Request
     from backtrace.tracing.trace import Trace
@@ -71,21 +72,26 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
     source = code_in(words, asked.task)
+    made_of = asked.granularity.granularity()
     if source is not None:
-        return _of_code(*source, asked)
+        return _of_code(*source, asked, made_of)
     formula, values = formula_and_values(words, asked.task.file)
+    if asked.task.of is not None:
+        formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
+        asked = asked._replace(reading=note)
     if asked.points.points is not None:
         from backtrace.cli.points import trace_points
 
         _refuse_for_points(asked)
-        made_of = asked.granularity.granularity()
         color = asked.look.color
         wrt = asked.wrt
         return trace_points(formula, values, asked.points, asked.destination, wrt, made_of, color)
-    return _at_a_point(formula, values, asked)
+    return _at_a_point(formula, values, asked, made_of)
 
 
-def _of_code(path: str, name: str, values: Sequence[str], asked: Asked) -> int:
+def _of_code(
+    path: str, name: str, values: Sequence[str], asked: Asked, made_of: Granularity
+) -> int:
     """Python code: the formula that it is, at its own values and those that are given."""
     from backtrace.code import placed, read_code
     from backtrace.formula.point import read_words, shapes
@@ -94,9 +100,9 @@ def _of_code(path: str, name: str, values: Sequence[str], asked: Asked) -> int:
     program = read_code(read_file(path), path, name, shapes(given), asked.task.of or "")
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
     words = [*values, *own]
-    asked = asked._replace(read_from=f"{path}:{name}" if name else path)
+    asked = asked._replace(reading=f"read from {path}:{name}" if name else f"read from {path}")
     try:
-        return _at_a_point(program.formula, words, asked)
+        return _at_a_point(program.formula, words, asked, made_of)
     except BacktraceError as error:
         raise placed(error, program) from None
 
@@ -112,20 +118,20 @@ class Asked(NamedTuple):
     descent: DescentAsked
     points: PointsAsked
     look: Look
-    read_from: str = ""
+    reading: str = ""  # how the formula came about
 
     @property
     def wrt(self) -> list[str] | None:
         return names_in(self.task.wrt) if self.task.wrt is not None else None
 
-    def request(self) -> Request:
+    def request(self, made_of: Granularity) -> Request:
         """How the formula is to be traced. Raises UsageError."""
         from backtrace.tracing.request import Request
 
         if self.beside.order not in (1, 2):
             raise UsageError(f"--order is 1 or 2, not {self.beside.order}")
         return Request(
-            granularity=self.granularity.granularity(),
+            granularity=made_of,
             wrt=self.wrt,
             upstream=self.arrays.seed_gradient(),
             check=not self.task.no_check and not self.task.blank,
@@ -156,8 +162,8 @@ class Asked(NamedTuple):
             answers.append(traced.jacobians())
         if rate is not None:
             answers.append(traced.descend(rate, self.descent.steps or 1, tick))
-        if self.read_from:
-            told = Note("reading", f"read from {self.read_from}")
+        if self.reading:
+            told = Note("reading", self.reading)
             traced = replace(traced, notes=(told, *traced.notes))
         return traced.showing(*answers)
 
@@ -189,13 +195,13 @@ class Showing(NamedTuple):
         return self.asked.answered(traced, self.tick)
 
 
-def _at_a_point(formula: str, values: Sequence[str], asked: Asked) -> int:
+def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Granularity) -> int:
     """The usual command: one trace, shown; the exit status."""
     from backtrace.formula.point import read_words
 
     destination = _paged(asked.destination) if asked.task.open_page else asked.destination
     format = destination.chosen()
-    request = asked.request()
+    request = asked.request(made_of)
     view = asked.look.view(to_file=destination.output is not None)._replace(full=asked.beside.full)
     arrays_file = asked.arrays.beside(destination.output, format)
     _refuse_unseen(format, asked)

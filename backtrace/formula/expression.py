@@ -126,9 +126,9 @@ class ExpressionReader(Suffixes):
         """w_0 and w0 are one name: as it is given, or was written first."""
         if not name[-1].isdigit():
             return name
-        plain = _without_low_line(name)
+        plain = without_low_line(name)
         known = (*self.stages, *self.names, *self.builder.inputs)
-        same = next((other for other in known if _without_low_line(other) == plain), name)
+        same = next((other for other in known if without_low_line(other) == plain), name)
         self.builder.is_respelled |= same != name
         return same
 
@@ -258,5 +258,6 @@ class ExpressionReader(Suffixes):
         self.operators.append(Operator(gate, gate.binding, token, False, SIDE_BY_SIDE))
 
 
-def _without_low_line(name: str) -> str:
+def without_low_line(name: str) -> str:
+    """w_0 and w0 are one name."""
     return _LOW_LINE.sub("", name) if name[-1:].isdigit() else name

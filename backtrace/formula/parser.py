@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from backtrace.errors import Span
 from backtrace.formula import latex, libraries
@@ -21,6 +22,16 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph
 
 
+class Statement(NamedTuple):
+    """The stage or the gate that a statement defines ("" for a last one without a name), and where
+    it stands: with what follows up to its `;` or the end of its line, and its tokens alone."""
+
+    name: str
+    place: Span
+    tokens: Span
+    parameters: tuple[str, ...] = ()  # of a gate
+
+
 def parse(
     text: str, names: Collection[str] = (), own: Mapping[str, Gate] = MappingProxyType({})
 ) -> Graph:
@@ -31,6 +42,21 @@ def parse(
     Raises FormulaError, with the place.
     """
     return _Statements(text, frozenset(names), own).graph()
+
+
+def parse_statements(
+    text: str, names: Collection[str], own: Mapping[str, Gate]
+) -> tuple[Graph, list[Statement]]:
+    """As `parse`, with the statements as they stand."""
+    reading = _Statements(text, frozenset(names), own)
+    graph, tokens = reading.graph(), reading.tokens
+    statements = []
+    for name, parameters, first, after in reading.statements:
+        place = (tokens[first].start, tokens[after].start)
+        starts, ends = zip(*(token[2:] for token in tokens[first:after]), strict=True)
+        span = (min(starts), max(ends))  # those of other grammars are not in the order of the text
+        statements.append(Statement(name, place, span, parameters))
+    return graph, statements
 
 
 def parse_definitions(text: str) -> dict[str, Gate]:
@@ -55,6 +81,7 @@ class _Statements:
         self.own = dict(own)
         self.gates = {**GATES, **own}
         self.reader = ExpressionReader(text, self.tokens, self.builder, names, self.gates)
+        self.statements: list[tuple[str, tuple[str, ...], int, int]] = []
         self._last: tuple[int, list[Token]] | None = None  # a definition: where, its parameters
 
     def graph(self) -> Graph:
@@ -69,13 +96,15 @@ class _Statements:
                     unnamed,
                     "give it one: q = ...",
                 )
-            start = self.tokens[self.reader.at].start
+            first = self.reader.at
+            start = self.tokens[first].start
             name = self._assigned_name()
             result = self.reader.read()
             if name is None:
                 unnamed = (start, self.tokens[self.reader.at].start)
             else:
                 result = self._name_stage(name, result, start)
+            self.statements.append((name.text if name else "", (), first, self.reader.at))
         if result is None and self._last is not None:
             result = self._of_definition(*self._last)
         if result is None:
@@ -120,6 +149,7 @@ class _Statements:
                 what = f"'{used}' is not a parameter of {name.text}"
                 raise self.reader.error(what, inner.nodes[index].span, hint)
         self.own[name.text] = self.gates[name.text] = own_gate(name.text, tuple(names), inner)
+        self.statements.append((name.text, tuple(names), self.reader.at, body.at))
         self.reader.at = body.at
         return True
 

@@ -6,6 +6,7 @@ Whatever an answer needs is loaded here, when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backtrace.algebra.values import Value, is_finite, shape_of
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
     from backtrace.checks.traced import Subject
     from backtrace.graph.paths import Routes
     from backtrace.tracing.trace import Trace
+
+
+def of(trace: Trace, name: str) -> Trace:
+    from backtrace.formula.point import Given
+    from backtrace.formula.results import cut
+    from backtrace.graph.record import Note
+    from backtrace.tracing.tracer import trace_given
+
+    left = cut(trace.formula, name, trace.point.keys(), trace.granularity.gates)
+    written = _written(trace) if trace.has_point else {}
+    given = {n: Given(v, written[n]) for n, v in trace.point.items() if n not in left.variables}
+    asked = [variable for variable in trace.wrt if variable not in left.variables]
+    found = trace_given(left.text, given, trace.origin.request._replace(wrt=asked, upstream=None))
+    notes = (Note("reading", left.note),) * bool(left.note)
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def formulas(trace: Trace) -> Wording:

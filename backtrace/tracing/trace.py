@@ -122,6 +122,16 @@ class Trace(Record):
                 asked = asked._replace(jacobians=(*asked.jacobians, *answer))
         return replace(self, asked=asked, notes=notes)
 
+    def of(self, name: str) -> Trace:
+        """The trace whose result is the stage `name`, by what that needs alone. Raises UsageError
+        where there is no such stage.
+
+        >>> import backtrace
+        >>> backtrace.trace("q = x + y; f = q*z", {"x": -2, "y": 5, "z": -4}).of("q").gradients
+        {'x': 1.0, 'y': 1.0}
+        """
+        return self._once(("of", name), lambda: questions.of(self, name))
+
     def formulas(self) -> Wording:
         """Every value, upstream, local and downstream gradient as a formula in the names of the
         variables and the stages, per node and edge; where the trace was checked, `simplified` has

@@ -1,0 +1,100 @@
+"""A stage as the result: of `q = x + y; f = q*z` the result q is `q = x + y`.
+
+The text is cut at its statements, so that whoever reads it next, SymPy too, reads what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import pairwise
+from typing import NamedTuple
+
+from backtrace.errors import FormulaError, UsageError, near_misses
+from backtrace.formula import latex
+from backtrace.formula.expression import without_low_line
+from backtrace.formula.parser import Statement, parse_definitions, parse_statements
+from backtrace.formula.token import NAME
+from backtrace.formula.tokens import tokenize
+from backtrace.graph import Graph
+
+_MOST_TOLD = 6
+
+
+class Cut(NamedTuple):
+    """What is left of a formula, and which of its stages and variables are not needed for that."""
+
+    result: str
+    text: str
+    stages: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """In words, what was left out; "" where that is nothing."""
+        if not self.stages:
+            return ""
+        more = len(self.stages) - _MOST_TOLD
+        names = [*self.stages[:_MOST_TOLD], *[f"{more} more"] * (more > 0)]
+        them = "it" if len(self.stages) == 1 else "them"
+        return f"left out, because {self.result} does not need {them}: {', '.join(names)}"
+
+
+def cut(text: str, of: str, names: Collection[str] = (), definitions: str = "") -> Cut:
+    """The formula whose result is the stage `of`, with the stages that this needs; where gates are
+    all that is defined, the gate `of` as a formula. `names` are the variables that have a value,
+    `definitions` are gates beside the table's. Raises FormulaError, or UsageError where no stage
+    has that name."""
+    graph, statements = parse_statements(text, names, parse_definitions(definitions))
+    named = [s if s.name else s._replace(name=graph.output_name) for s in statements]
+    result = _statement(of, graph, named)
+    before = named[: named.index(result) + 1]
+    if result.parameters:
+        kept = [s for s in before if s.parameters]
+        variables = set(result.parameters)
+    else:
+        needed = graph.ancestors(graph.stages.get(result.name, graph.output))
+        stages = {result.name, *(graph.nodes[index].name for index in needed)}
+        kept = [s for s in before if s.parameters or s.name in stages]
+        variables = {name for name, index in graph.inputs.items() if index in needed}
+    staying = set(kept)
+    return Cut(
+        result.name,
+        _joined(text, named, kept),
+        tuple(s.name for s in named if s not in staying),
+        tuple(name for name in graph.inputs if name not in variables),
+    )
+
+
+def _statement(of: str, graph: Graph, statements: list[Statement]) -> Statement:
+    """The last one of that name. Raises UsageError."""
+    by_name = {statement.name: statement for statement in statements}
+    name = _canonical(of)
+    same = [n for n in by_name if without_low_line(n) == without_low_line(name)]
+    if name in by_name or len(same) == 1:
+        return by_name[name if name in by_name else same[0]]
+    near = near_misses(name, list(by_name))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(by_name)}"
+    if name in graph.inputs:
+        raise UsageError(f"'{of}' is a variable, and no stage of the formula", hint=hint)
+    raise UsageError(f"the formula has no stage '{of}'", hint=hint)
+
+
+def _canonical(name: str) -> str:
+    """w₀ is w0."""
+    try:
+        tokens = tokenize(name)
+    except FormulaError:
+        return name
+    return tokens[0].text if len(tokens) == 2 and tokens[0].kind == NAME else name
+
+
+def _joined(text: str, statements: list[Statement], kept: list[Statement]) -> str:
+    """The statements that are kept, as they were typed and with what parts them."""
+    if len(kept) == len(statements):
+        return text
+    if latex.is_latex(text):
+        return f"${'; '.join(text[slice(*s.tokens)] for s in kept)}$"
+    following = {s: after.place[0] for s, after in pairwise(statements)}
+    *before, last = kept
+    typed = [text[s.place[0] : following[s]] for s in before]
+    return "".join(typed) + text[slice(*last.place)].rstrip()
