@@ -34,6 +34,17 @@ class Derived:
     def square(self: Algebra, x: Value) -> Value:
         return x * x
 
+    def filled(self: Algebra, x: Value, a: Value) -> Value:  # noqa: ARG002
+        """a in the shape of x: of numbers, a."""
+        return self.number(repr(a)) if isinstance(a, int) else a
+
+    def floor_divide(self: Algebra, a: Value, b: Value) -> Value:
+        return self.floor(self.divide(a, b))
+
+    def mod(self: Algebra, a: Value, b: Value) -> Value:
+        """What is left of a when whole b are taken off, with the sign of b."""
+        return a - b * self.floor(self.divide(a, b))
+
     def sigmoid(self: Algebra, x: Value) -> Value:
         """1/(1 + e^-x), with e^-|x|, which is never above 1."""
         z = self.exp(-self.abs(x))
@@ -117,6 +128,9 @@ class Algebra(Protocol):
     def number(self, text: str) -> Value: ...  # "0.01", "-2", "pi", "e", "tau"
     def divide(self, a: Value, b: Value) -> Value: ...
     def power(self, a: Value, b: Value) -> Value: ...
+    def mod(self, a: Value, b: Value) -> Value: ...
+    def floor_divide(self, a: Value, b: Value) -> Value: ...
+    def filled(self, x: Value, a: Value) -> Value: ...
     def hypot(self, *values: Value) -> Value: ...
     def atan2(self, a: Value, b: Value) -> Value: ...
     def maximum(self, *values: Value) -> Value: ...

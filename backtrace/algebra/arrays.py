@@ -56,6 +56,13 @@ class Arrays(Rounded):
         return bool(condition.any()) if isinstance(condition, np.ndarray) else bool(condition)
 
     divide = _numpy(np.divide)
+    mod = _numpy(np.mod)
+    floor_divide = _numpy(np.floor_divide)
+
+    @staticmethod
+    def filled(x: Value, a: Value) -> Value:
+        """a wherever x has an entry."""
+        return np.broadcast_to(a, np.broadcast_shapes(np.shape(x), np.shape(a)))[()]
 
     @staticmethod
     def power(a: Value, b: Value) -> Value:

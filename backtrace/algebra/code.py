@@ -86,6 +86,15 @@ class Code(Derived):
 
         return function
 
+    def mod(self, a: Value, b: Value) -> Coded:
+        return self.call(f"{self.library}.remainder", self._argument(a), self._argument(b))
+
+    def floor_divide(self, a: Value, b: Value) -> Coded:
+        return self.call(f"{self.library}.floor_divide", self._argument(a), self._argument(b))
+
+    def filled(self, x: Value, a: Value) -> Coded:
+        return self.call(f"{self.library}.full_like", x, a, shape=coded(x).shape)
+
     def _names(self) -> dict[str, str]:
         return _FUNCTIONS
 
@@ -288,6 +297,9 @@ class TorchCode(Code):
         if name == "cbrt":
             return lambda *values: self.helper("cbrt", *values)
         return super().__getattr__(name)
+
+    def floor_divide(self, a: Value, b: Value) -> Coded:
+        return self.floor(self.divide(a, b))
 
     def number(self, text: str) -> Coded:
         return coded(repr(_NAMED[text]) if text in _NAMED else _plain(text))

@@ -101,6 +101,16 @@ class ComplexStep(Arrays):
     def ceil(x: Value) -> Value:
         return np.ceil(np.real(x))
 
+    @classmethod
+    def mod(cls, a: Value, b: Value) -> Value:
+        """The step goes along as it does with a - b*floor(a/b)."""
+        x, y = np.real(a), np.real(b)
+        return np.mod(x, y) + 1j * (np.imag(a) - np.imag(b) * np.floor_divide(x, y))
+
+    @staticmethod
+    def floor_divide(a: Value, b: Value) -> Value:
+        return np.floor_divide(np.real(a), np.real(b))
+
     @staticmethod
     def atan2(y: Value, x: Value) -> Value:
         """The angle turns by (x dy - y dx)/(x^2 + y^2)."""

@@ -74,6 +74,22 @@ class Floats(Rounded):
             return math.nan
 
     @staticmethod
+    def mod(a: float, b: float) -> float:
+        """What is left of a, with the sign of b."""
+        try:
+            return a % b
+        except ZeroDivisionError:
+            return math.nan
+
+    @classmethod
+    def floor_divide(cls, a: float, b: float) -> float:
+        """How many whole b there are in a, of which mod(a, b) is left: 9 of 0.1 in 1."""
+        try:
+            return a // b
+        except ZeroDivisionError:
+            return cls.divide(a, b)
+
+    @staticmethod
     def maximum(*values: float) -> float:
         return math.nan if any(map(math.isnan, values)) else max(values)
 

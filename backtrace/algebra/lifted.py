@@ -20,7 +20,7 @@ _OF_NETWORKS = ("logistic_pdf", "silu", "silu_slope", "mish", "mish_slope")
 _NORMAL = ("normal_cdf", "normal_pdf", "tanh_cdf", "gelu", "gelu_slope")
 _OF_ONE = (*_OF_NETWORKS, *_NORMAL, *_ROOTS_AND_LOGS, *_ANGLES, "abs", "sign", "floor", "ceil")
 _ORDER = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
-_OF_TWO = ("divide", "power", "atan2", "gaussian", "difference_exp", *_ORDER)
+_OF_TWO = ("divide", "mod", "floor_divide", "power", "atan2", "gaussian", "difference_exp", *_ORDER)
 _OF_MANY = ("hypot", "maximum", "minimum", "logsumexp")
 
 
@@ -67,6 +67,6 @@ class _Plain(Arrays):
 
 def convert(m: Digits, value: Value) -> Value:
     """A float, or an array of floats, as numbers of `m`."""
-    if isinstance(value, tuple) or value is None or isinstance(value, int):
+    if value is None or isinstance(value, tuple | int | str):
         return value
     return np.frompyfunc(m.from_float, 1, 1)(value)

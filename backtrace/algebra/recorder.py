@@ -144,6 +144,9 @@ class Recorder(Rounded):
             return a if b == 1 else self.record(np.square, a)
         return self.record(np.power, a, b)
 
+    def filled(self, x: Value, a: Value) -> Value:  # noqa: ARG002
+        return a if isinstance(a, Column) else float(a)
+
     def hypot(self, *values: Value) -> Value:
         return self._chained(np.hypot, self.record(np.absolute, values[0]), *values[1:])
 
@@ -179,6 +182,8 @@ class Recorder(Rounded):
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "divide": np.divide,
+    "mod": np.mod,
+    "floor_divide": np.floor_divide,
     "square": np.square,
     "abs": np.absolute,
     "sign": np.sign,

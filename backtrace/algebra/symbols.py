@@ -202,6 +202,12 @@ class Symbols:
         spelled = [term(condition).spelled, *(_as_number(term(v)).spelled for v in (a, b))]
         return _shortened(call("where", spelled))
 
+    def filled(self, x: Value, a: Value) -> Term:  # noqa: ARG002
+        return term(a)
+
+    def floor_divide(self, a: Value, b: Value) -> Term:
+        return term(self.floor(self.divide(a, b)))
+
     def expm1(self, x: Value) -> Term:
         return _plus(term(self.exp(x)), term(-1))
 

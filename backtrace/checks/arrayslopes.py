@@ -20,6 +20,7 @@ from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.algebra.values import Place, is_finite
 from backtrace.checks import numeric
+from backtrace.checks.held import evaluator
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
@@ -141,7 +142,7 @@ class Prober:
         point = dict(subject.point)
         for name, direction in directions.items():
             point[name] = point[name] + 1j * (STEP * direction)
-        values = graph.evaluate(COMPLEX_STEP, point)
+        values = evaluator(graph, COMPLEX_STEP, subject.point)(point)
         seed = subject.upstreams[graph.output]
         slope = float(np.sum(seed * np.imag(values[graph.output]))) / STEP
         moved = sum(
@@ -169,6 +170,7 @@ class _EntryProbe:
         self.point = {n: convert(self.m, x) for n, x in subject.point.items()}
         self.seed = convert(self.m, subject.upstreams[subject.graph.output])
         self.wobble = _wobble(subject)
+        self.values_at = evaluator(subject.graph, self.many, self.point)
 
     def step(self, place: Place) -> Any:
         return numeric.step(self.m, float(self.scales[place]))
@@ -181,7 +183,7 @@ class _EntryProbe:
             moved = np.array(self.point[self.name], dtype=object)
             moved[place] = moved[place] + t
             given = {**self.point, self.name: moved if moved.shape else moved[()]}
-            return np.sum(self.seed * graph.evaluate(self.many, given)[graph.output])
+            return np.sum(self.seed * self.values_at(given)[graph.output])
 
         return output
 
@@ -235,7 +237,7 @@ def wrong_gate(subject: Subject, budget: Budget) -> int | None:
 def _is_wrong(subject: Subject, index: int, node: Node, gate: Gate) -> bool:
     chance = np.random.default_rng(0)
     value = subject.values[index]
-    if gate.is_comparison:  # level but for jumps, however near these are
+    if gate.is_comparison or gate.name == "detach":  # level but for jumps, and by definition
         return any(np.any(slope) for slope in subject.locals[index])
     operands = node.operand_values(subject.values, ARRAYS)
     if not all(is_finite(o) for o in (value, *operands) if isinstance(o, float | np.ndarray)):
@@ -281,7 +283,7 @@ def _least(operands: list[Any]) -> float:
 
 def _slope(gate: Gate, k: int, operands: list[Any], upstream: Any, direction: Any) -> float:
     """The measured slope of sum(upstream*gate) along a direction of operand k."""
-    if sum(int(np.size(o)) for o in operands if not isinstance(o, tuple)) <= _FEW:
+    if sum(int(np.size(o)) for o in operands if not isinstance(o, tuple | str)) <= _FEW:
         return _precise_slope(gate, k, operands, upstream, direction)
     moved = [*operands[:k], operands[k] + 1j * (STEP * direction), *operands[k + 1 :]]
     return float(np.sum(upstream * np.imag(gate.forward(COMPLEX_STEP, *moved)))) / STEP
@@ -326,7 +328,7 @@ def _by_rounding(
 
 
 def _nudged(operand: Any, chance: Any) -> Any:
-    if operand is None or isinstance(operand, tuple | int):
+    if operand is None or isinstance(operand, tuple | int | str):
         return operand
     sign = chance.choice((-1.0, 1.0), np.shape(operand))
     return operand * (1 + sign * ULP)

@@ -19,6 +19,7 @@ from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.held import evaluator
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
 from backtrace.numbers import number
@@ -103,6 +104,7 @@ class _Probe:
         steps = [self._scale(abs(x)) for x in subject.point.values()]
         self.m = algebra_for(max(sizes, default=1.0), min(gradients, default=1.0), steps)
         self.wobble = _wobble(subject)
+        self.values_at = evaluator(self.graph, self.m, self._moved({}, 0))
 
     def slope(self, direction: Mapping[str, float]) -> float | None:
         """d/dt f(point + t direction) at t = 0."""
@@ -127,8 +129,7 @@ class _Probe:
         return left, right
 
     def stands_at(self, kinks: Iterable[int]) -> bool:
-        moved = {name: self.m.from_float(x) for name, x in self.point.items()}
-        values = self.graph.evaluate(self.m, moved)
+        values = self.graph.evaluate(self.m, self._moved({}, 0))
         return all(self._stands_at(values, index) for index in kinks)
 
     def _stands_at(self, values: Sequence[Value], index: int) -> bool:
@@ -139,10 +140,13 @@ class _Probe:
         return self.m.truth(node.gate.kink.at(self.m, values[index], *operands))
 
     def _output(self, direction: Mapping[str, float], t: Value) -> Value:
+        return self.values_at(self._moved(direction, t))[self.graph.output]
+
+    def _moved(self, direction: Mapping[str, float], t: Value) -> dict[str, Value]:
         moved = {name: self.m.from_float(x) for name, x in self.point.items()}
         for name, d in direction.items():
             moved[name] += t * self.m.from_float(d)
-        return self.graph.evaluate(self.m, moved)[self.graph.output]
+        return moved
 
     def _scale(self, size: float) -> float:
         """What a step is small against: the variable, or where that is 0 the smallest value; 1 at
@@ -238,6 +242,8 @@ def local_slopes(
     node = graph.nodes[index]
     gate = node.gate
     assert gate is not None
+    if gate.name == "detach":
+        return [0.0]  # by definition
     sizes = [abs(values[i]) for i in graph.inputs_of[index] if values[i]]
     least = min([1.0, *sizes])
     smallest = min([1.0, *(abs(local) for local in locals_ if local)])

@@ -20,6 +20,7 @@ from sympy.parsing.sympy_parser import auto_number, parse_expr, rationalize
 from sympy.printing.str import StrPrinter
 
 from backtrace.checks.answers import NATIVE
+from backtrace.checks.between import Between
 from backtrace.checks.respell import Respelled, respell
 from backtrace.gates import GATES, Gate
 
@@ -53,11 +54,36 @@ class _Floor(sympy.floor):  # type: ignore[misc]
         return sympy.Integer(0)
 
 
+def floor_divide(x: Any, y: Any) -> Any:
+    return _Floor(x / y)
+
+
+def mod(x: Any, y: Any) -> Any:
+    return x - y * _Floor(x / y)
+
+
 class _Ceiling(sympy.ceiling):  # type: ignore[misc]
     """ceiling, with the derivative 0 that it has between its jumps."""
 
     def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
         return sympy.Integer(0)
+
+
+_SIGNS = {"c_mod": Between(mod), "c_floordiv": Between(floor_divide)}
+
+
+class _Detached(sympy.Function):  # type: ignore[misc]
+    """A number that no derivative hears of: it is there as it is at the point."""
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return x if x.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
+        return sympy.Integer(0)
+
+    def _eval_evalf(self, precision: int) -> Any:
+        return self.args[0]._eval_evalf(precision)
 
 
 class Reading:
@@ -175,7 +201,7 @@ def read(
     """What SymPy makes of the text, with `symbols` for the variables; `lift` is handed every
     function by its name, and can make it one of arrays. `signs` are what else the text names."""
     functions = {f"f_{name}": function_of(GATES[name]) for name in respelled.functions}
-    known: dict[str, Any] = {**_CONSTANTS, **signs}
+    known: dict[str, Any] = {**_CONSTANTS, **_SIGNS, **signs}
     known |= {name: lift(name, function) for name, function in _COMPARISONS.items()}
     known |= {name: lift(name, function) for name, function in functions.items()}
     known |= {respelled.variables[name]: symbol for name, symbol in symbols.items()}
@@ -211,9 +237,8 @@ def _own_function(parameters: list[str], text: str, known: dict[str, Any]) -> Ca
 
 def function_of(gate: Gate) -> Callable[..., Any]:
     """What a call of this gate means to SymPy."""
-    special = {"where": _where, "floor": _Floor, "ceil": _Ceiling}
-    if gate.name in special:
-        return special[gate.name]
+    if gate.name in _SPECIAL:
+        return _SPECIAL[gate.name]
     if gate.sympy or gate.name in NATIVE:
         primitive: Callable[..., Any] = getattr(sympy, gate.sympy or gate.name)
         return primitive
@@ -222,6 +247,17 @@ def function_of(gate: Gate) -> Callable[..., Any]:
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
     return sympy.Piecewise((a, condition), (b, True))
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "where": _where,
+    "floor": _Floor,
+    "ceil": _Ceiling,
+    "detach": _Detached,
+    "zeros_like": lambda x: 0 * x,
+    "ones_like": lambda x: 0 * x + 1,
+    "full_like": lambda x, a: 0 * x + a,
+}
 
 
 def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
@@ -260,7 +296,7 @@ class _Printer(StrPrinter):  # type: ignore[misc]
 
     def _print_Function(self, expression: Any) -> str:
         name = re.sub("^_", "", expression.func.__name__).lower()
-        name = {"ceiling": "ceil"}.get(name, name)
+        name = {"ceiling": "ceil", "detached": "detach"}.get(name, name)
         return f"{name}({self.stringify(expression.args, ', ')})"
 
     def _print_Heaviside(self, expression: Any) -> str:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 
 from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.indices import read_index
-from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SUBSCRIPT, Token
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SUBSCRIPT, TEXT, Token
 from backtrace.formula.tokens import tokenize
 
-_OF_NUMBERS = {"^": "**", "·": "*", "×": "*", "": "*"}
-_OF_ARRAYS = {"^": "**c_pow**", "·": "*c_dot*", "×": "*", "": "*c_side*"}
+_WHOLE = {"%": "*c_mod*", "//": "*c_floordiv*"}
+_OF_NUMBERS = {**_WHOLE, "^": "**", "·": "*", "×": "*", "": "*"}
+_OF_ARRAYS = {**_WHOLE, "^": "**c_pow**", "·": "*c_dot*", "×": "*", "": "*c_side*"}
 _NORMS = {"1": "c_norm1(", "inf": "f_max(f_abs(", "infty": "f_max(f_abs(", "∞": "f_max(f_abs("}
 # on symbols Python's own == asks for the same spelling, and arrays compare by other rules
 _COMPARISONS = {"==": "c_eq", "!=": "c_ne", "<": "c_lt", "<=": "c_le", ">": "c_gt", ">=": "c_ge"}
@@ -114,6 +115,8 @@ class _Reading:
         kind = token.kind
         if kind == NUMBER:
             words.operand(token.text.lstrip("0") if token.text.isdigit() else token.text, "0")
+        elif kind == TEXT:
+            words.operand(repr(tuple(map(ord, token.text))))
         elif kind == POWER:
             words.parts.append(f"{self.signs['^']}({token.text})")
         elif kind == NAME and following == "(" and token.text in self.own:

@@ -17,6 +17,7 @@ from backtrace.algebra.digits import Digits
 from backtrace.checks import numeric
 from backtrace.checks.crosscheck import checks_at_kinks
 from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.held import evaluator
 from backtrace.checks.symbolic import second_derivatives
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.graph.record import AGREE, DISAGREE, KINK, SKIPPED, WRONG_AT_KINK, SecondDerivative
@@ -86,10 +87,12 @@ def _slopes(
     if doubtful:  # beside a kink terms as large as 1/step may cancel
         m = Digits(m.context.dps + _BESIDE_A_KINK)
 
+    values_at = evaluator(graph, m, {n: m.from_float(x) for n, x in subject.point.items()})
+
     def gradient(by: str, moved: str, t: Value) -> Value:
         point = {name: m.from_float(x) for name, x in subject.point.items()}
         point[moved] += t
-        values = graph.evaluate(m, point)
+        values = values_at(point)
         return subject.flow_of(graph, values, m).upstreams[graph.inputs[by]]
 
     found: dict[tuple[str, str], float | None] = {}

@@ -15,40 +15,15 @@ from typing import Any
 import numpy as np
 import sympy
 
-
-class _Held:
-    """A sign that has been given one side, and waits for the other."""
-
-    __array_ufunc__ = None  # NumPy hands it over instead of looking into it
-
-    def __init__(self, meaning: Callable[[Any, Any], Any], side: Any) -> None:
-        self._meaning = meaning
-        self._side = side
-
-    def __mul__(self, right: Any) -> Any:
-        return self._meaning(self._side, right)
-
-    def __rpow__(self, base: Any) -> Any:
-        return self._meaning(base, self._side)
-
-
-class _Product:
-    """c_dot and c_side, between two signs of a product."""
-
-    __array_ufunc__ = None
-
-    def __init__(self, meaning: Callable[[Any, Any], Any]) -> None:
-        self._meaning = meaning
-
-    def __rmul__(self, left: Any) -> _Held:
-        return _Held(self._meaning, left)
+from backtrace.checks.between import Between, Held
+from backtrace.checks.reading import floor_divide, mod
 
 
 class _Power:
     """c_pow, between two signs of a power."""
 
-    def __pow__(self, exponent: Any) -> _Held:
-        return _Held(_power, exponent)
+    def __pow__(self, exponent: Any) -> Held:
+        return Held(_power, exponent)
 
 
 class _Transposed:
@@ -89,8 +64,8 @@ class Both:
         return self._with(operator.sub, other)
 
     def __mul__(self, other: Any) -> Any:
-        if isinstance(other, _Product):
-            return _Held(other._meaning, self)
+        if isinstance(other, Between):
+            return Held(other.meaning, self)
         return self._with(operator.mul, other)
 
     def __truediv__(self, other: Any) -> Both:
@@ -180,9 +155,16 @@ def _norm1(x: Any) -> Any:
     return sum(map(sympy.Abs, np.ravel(np.asarray(x, dtype=object))), sympy.Integer(0))
 
 
+def _by_entries(function: Callable[[Any, Any], Any]) -> Between:
+    everywhere = np.frompyfunc(function, 2, 1)
+    return Between(lambda x, y: on_both(everywhere, x, y))
+
+
 SIGNS: dict[str, Any] = {
-    "c_dot": _Product(_dot),
-    "c_side": _Product(_side_by_side),
+    "c_mod": _by_entries(mod),
+    "c_floordiv": _by_entries(floor_divide),
+    "c_dot": Between(_dot),
+    "c_side": Between(_side_by_side),
     "c_pow": _Power(),
     "c_T": _Transposed(),
     "c_norm": _norm,

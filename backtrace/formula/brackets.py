@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from backtrace.errors import FormulaError, Span
 from backtrace.formula import slips
+from backtrace.formula.literals import read_literal, spelled
 from backtrace.formula.meanings import NORMS
 from backtrace.formula.pending import Bracket, Operand, arguments
 from backtrace.formula.stack import Stack
-from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, Token
+from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, TEXT, Token
+from backtrace.gates import Gate
 
 DEEPEST_NESTING = 64
 SPELLINGS = {"σ": "sigmoid"}
@@ -45,6 +47,7 @@ class Brackets(Stack):
             raise slips.not_a_function(
                 self.text, self.tokens, self.at, self._knows(name), self.gates
             )
+        self._refuse_detached(token, self.gates[name])
         bracket = Bracket(token, len(self.operands), gate=self.gates[name])
         if power is not None:
             bracket.power = power
@@ -58,6 +61,12 @@ class Brackets(Stack):
                 self.text, self.gates[name], 0, (token.start, self.tokens[self.at].end)
             )
         return True
+
+    def _refuse_detached(self, token: Token, gate: Gate) -> None:
+        """A definition's inside is one gate to the witnesses, who could not hold a part of it."""
+        if gate.is_own and any(inner.name == "detach" for _, _, inner in gate.inner.gates()):
+            hint = f"write out what {gate.name} is where it is used"
+            raise self.error("detach is not read inside a definition", token, hint)
 
     def _refuse_other_powers(self, function: Token, power: Token) -> None:
         """sin^-1(x): 1/sin(x), or asin(x)?"""
@@ -89,6 +98,27 @@ class Brackets(Stack):
             raise self.error(f"'{token.text}' is given twice", token)
         bracket.keywords[token.text] = bracket.commas
         self.at += 2
+
+    def _is_fixed_argument(self, kind: str) -> bool:
+        """Whether an argument begins here that is no operand: (0, 2), "ij,jk->ik"."""
+        before = self.tokens[self.at - 1].kind if self.at else ""
+        if not self.brackets or self.operators[-1] is not self.brackets[-1]:
+            return False
+        bracket = self.brackets[-1]
+        gate = bracket.gate
+        if gate is None or not gate.fixed or before not in ("(", ",", "="):
+            return False
+        free = len(gate.parameters) - len(gate.fixed)
+        is_behind = not gate.variadic and bracket.commas >= free
+        return before == "=" or is_behind or kind == TEXT
+
+    def _literal(self, token: Token) -> None:
+        value, after = read_literal(self.text, self.tokens, self.at)
+        if self.tokens[after].kind not in (",", ")"):
+            raise slips.operand_missing(self.text, self.tokens, after - 1)
+        span = (token.start, self.tokens[after - 1].end)
+        self.operands.append(Operand(self.builder.fixed(value, spelled(value), span), *span))
+        self.at = after
 
     def _comma(self) -> None:
         if not self.brackets or self.brackets[-1].gate is None:

@@ -45,6 +45,9 @@ class Builder:
         self._fixed[emission] = (what,)
         return emission
 
+    def is_fixed(self, emission: int) -> bool:
+        return emission in self._fixed
+
     def constant(self, emission: int) -> Constant | None:
         """The emission as a constant; None where it depends on a variable."""
         return self._constant(emission) if self._first[emission] >= 0 else None

@@ -49,7 +49,6 @@ _WORDS = {
     '"': ("text in quotes is not part of a formula", "write names without quotes"),
     "“": ("text in quotes is not part of a formula", "write names without quotes"),
     "”": ("text in quotes is not part of a formula", "write names without quotes"),
-    "%": ("'%' is not an operator here", "write a percentage as /100"),
     "{": ("'{' is not allowed in a formula", "group with ( )"),
     "}": ("'}' is not allowed in a formula", "group with ( )"),
     "!": ("'!' is not an operator here", "'not equal' is != inside where()"),

@@ -14,7 +14,7 @@ from backtrace.formula import slips
 from backtrace.formula.meanings import OF_NUMBERS, SIDE_BY_SIDE
 from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.suffixes import ROOT, Suffixes
-from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SIDE, SUBSCRIPT, Token
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SIDE, SUBSCRIPT, TEXT, Token
 from backtrace.gates import GATES, Gate
 
 NAMED_CONSTANTS = ("e", "pi", "tau")
@@ -25,6 +25,7 @@ INFIX = {
 
 _WORDS = ("if", "else", "for", "in", "is", "lambda", "return", "where", "with", "at", "of", "by")
 _ENDS_AN_ARGUMENT = (END, BREAK, "+", "-", ")", "]", ",", "<", "<=", ">", ">=", "==", "!=")
+_UNCLEAR = ("div", "mod", "floordiv", "pow")  # before a product without a sign
 _LOW_LINE = re.compile(r"(?<=[^\W\d_])_(?=[0-9]+$)")
 
 
@@ -71,7 +72,9 @@ class ExpressionReader(Suffixes):
     def _operand(self, token: Token) -> bool:
         """Reads one token where an operand is due; True if it is still due after it."""
         kind = token.kind
-        if kind == NUMBER:
+        if kind in ("(", TEXT) and self._is_fixed_argument(kind):
+            self._literal(token)
+        elif kind == NUMBER:
             self._push(self.builder.number(token.text, (token.start, token.end)), token)
         elif kind == NAME:
             return self._name(token)
@@ -242,7 +245,7 @@ class ExpressionReader(Suffixes):
                 raise self.error("it is not clear what √ takes here", operator.token, hint)
             if token.kind == SIDE and operator.gate.name == "pow":
                 continue  # a group says how far it goes
-            if not operator.is_prefix and operator.gate.name in ("div", "pow"):
+            if not operator.is_prefix and operator.gate.name in _UNCLEAR:
                 left, right = self.operands[-2], self.operands[-1]
                 raise slips.unclear_product(
                     self.text,

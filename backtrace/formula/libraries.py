@@ -26,7 +26,7 @@ from backtrace.gates import Gate
 
 _MOST_CALLS = 2_000
 _CLOSES = {")": "(", "]": "["}
-_PART = re.compile(r"\{(\d)\}|(\w+|\*\*|==|\S)")
+_PART = re.compile(r"\{(\d)\}|(\w+|\*\*|//|==|\S)")
 _TRUE, _FALSE = ("True", "true", "1"), ("False", "false", "0")
 
 
@@ -202,7 +202,8 @@ class _Translator:
         if name.text in ("hstack", "vstack"):
             hint = "write concatenate(a, b, axis=0)"
             raise self._error(f"'{name.text}' depends on shapes", name, hint)
-        if name.text in ("clip", "clamp") and name.text not in self.gates:
+        own = name.text in self.gates and self.gates[name.text].is_own
+        if name.text in ("clip", "clamp") and not own:
             return self._clipped(free, keywords, name, end)
         is_defined = not is_theirs and (name.text in self.gates or name.text not in TEMPLATES)
         if name.text in TEMPLATES and not is_defined:
@@ -242,7 +243,7 @@ class _Translator:
         high = free[2] if len(free) > 2 else keywords.get("hi")
         if not free or len(free) > 3 or (low is None and high is None):
             raise self._error(f"{name.text} takes bounds", name, f"write {name.text}(x, 0, 1)")
-        bounds = {"min(max({0}, {1}), {2})": (low, high), "max({0}, {1})": (low,)}
+        bounds = {"clip({0}, {1}, {2})": (low, high), "max({0}, {1})": (low,)}
         template = next((t for t, given in bounds.items() if None not in given), "min({0}, {1})")
         given = [bound for bound in (low, high) if bound is not None]
         return self._templated(template, [free[0], *given], {}, name, end)

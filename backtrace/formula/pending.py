@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backtrace.errors import FormulaError, Span
 from backtrace.formula import slips
 from backtrace.formula.builder import Builder
+from backtrace.formula.literals import Literal, of_default, spelled
 from backtrace.formula.token import Token
 from backtrace.gates import Gate
 
@@ -95,41 +96,77 @@ def _with_fixed(
     bracket: Bracket, given: list[Operand], span: Span, builder: Builder
 ) -> list[Operand]:
     """The operands of a gate that takes an axis or a shape, which are no operands: sum(x, axis=0),
-    reshape(x, 2, 3)."""
+    reshape(x, 2, 3), einsum("ij,j->i", A, x)."""
     gate = bracket.gate
     assert gate is not None
-    (name,) = gate.fixed
-    by_place = name == "shape"  # norm(x, 2): an axis, or the 2-norm? By its name, then
-    free = len(given) if gate.variadic else len(gate.parameters) - 1
-    operands, rest = given[:free], given[free:]
-    if name in bracket.keywords:
-        place = bracket.keywords[name]
-        operands, rest = given[:place], given[place:]
-    too_many = not by_place and len(rest) > (name in bracket.keywords)
-    if too_many or (len(operands) != free if not gate.variadic else not operands):
-        raise slips.wrong_count(builder.text, gate, len(given), span)
-    if name == "shape" and not rest:
-        raise slips.wrong_count(builder.text, gate, len(given), span)
-    numbers = [_whole_number(operand, name, builder, bracket) for operand in rest]
-    if name == "shape":
-        fixed = builder.fixed(tuple(numbers), ", ".join(map(str, numbers)), span)
-    elif numbers:
-        fixed = builder.fixed(numbers[0], str(numbers[0]), span)
+    plain = given[: min(bracket.keywords.values(), default=len(given))]
+    free = len(gate.parameters) - len(gate.fixed)
+    if gate.variadic:
+        rest = [o for o in plain if builder.is_fixed(o.emission)]
+        operands = [o for o in plain if not builder.is_fixed(o.emission)]
     else:
+        operands, rest = plain[:free], plain[free:]
+    by_place: dict[str, list[Operand]] = {}
+    if gate.fixed in _OF_MANY and rest:
+        by_place = {gate.fixed[0]: rest}
+    elif len(rest) <= len(gate.fixed) * (not gate.by_name):
+        by_place = {name: [operand] for name, operand in zip(gate.fixed, rest, strict=False)}
+    has_enough = bool(operands) if gate.variadic else len(operands) == free
+    known = {*by_place, *bracket.keywords, *gate.defaults}
+    if not has_enough or bool(rest) is not bool(by_place) or not known.issuperset(gate.fixed):
+        raise slips.wrong_count(builder.text, gate, len(given), span)
+    for name, place in bracket.keywords.items():
+        if name in by_place:
+            raise FormulaError(f"'{name}' is given twice", text=builder.text, span=span)
+        by_place[name] = [given[place]]
+    fixed = [_fixed(name, by_place.get(name), span, builder, gate) for name in gate.fixed]
+    return [*operands, *(Operand(emission, *span) for emission in fixed)]
+
+
+_OF_MANY = (("shape",), ("axes",))
+"""Parameters that are all the whole numbers that stand at the end of a call."""
+
+_TUPLES = ("axis", "shape", "axes", "widths")
+_TEXTS = ("reduction", "subscripts")
+
+
+def _fixed(name: str, given: list[Operand] | None, span: Span, builder: Builder, gate: Gate) -> int:
+    if given is None:
         text = gate.defaults[name]
-        fixed = builder.fixed(int(text) if text else None, text, span)
-    return [*operands, Operand(fixed, *span)]
+        return builder.fixed(of_default(text), text, span)
+    values = [_literal(operand, name, builder, gate) for operand in given]
+    if (name,) in _OF_MANY:
+        value = values[0] if isinstance(values[0], tuple) and len(values) == 1 else tuple(values)
+        return builder.fixed(value, ", ".join(map(spelled, value)), span)
+    is_one = name == "axis" and isinstance(values[0], tuple) and len(values[0]) == 1
+    value = values[0][0] if is_one else values[0]
+    return builder.fixed(value, spelled(value), span)
 
 
-def _whole_number(operand: Operand, name: str, builder: Builder, bracket: Bracket) -> int:
+def _literal(operand: Operand, name: str, builder: Builder, gate: Gate) -> Literal:
+    """What an argument stands for. Raises FormulaError where the parameter is of another kind."""
     constant = builder.constant(operand.emission)
-    if constant is None or not re.fullmatch("-?[0-9]{1,9}", constant.text):
-        assert bracket.gate is not None
-        word = bracket.gate.word
+    value = None
+    if constant is not None and constant.fixed is not None:
+        value = constant.fixed[0]
+        is_right = isinstance(value, str) if name in _TEXTS else name in _TUPLES
+        is_right &= isinstance(value, str) is (name in _TEXTS)
+    else:
+        is_right = constant is not None and bool(re.fullmatch("-?[0-9]{1,9}", constant.text))
+        is_right &= name not in _TEXTS
+        value = int(constant.text) if constant is not None and is_right else None
+    if is_right:
+        return value
+    word = gate.word
+    what, hint = f"{name} is a whole number", f"it is written {slips.signature(gate)}"
+    if name == "axis":
         what, hint = "an axis is a whole number", f"{word}(x, axis=0) goes down every column"
-        if name == "shape":
-            what = "a shape is made of whole numbers"
-            hint = f"{word}(x, 2, 3)" if word == "reshape" else f"{word}(2, 3)"
-        span = (operand.start, operand.end)
-        raise FormulaError(what, text=builder.text, span=span, hint=hint)
-    return int(constant.text)
+    if name in ("shape", "axes"):
+        what = "a shape is made of whole numbers"
+        hint = f"{word}(x, 2, 3)" if word == "reshape" else f"{word}(2, 3)"
+        if name == "axes":
+            what, hint = "axes are whole numbers", f"{word}(x, 0, 2, 1)"
+    if name in _TEXTS:
+        what = f"{name} is a text in quotes"
+    span = (operand.start, operand.end)
+    raise FormulaError(what, text=builder.text, span=span, hint=hint)

@@ -171,10 +171,10 @@ def _spell_gate(gate: Gate, operands: list[Spelled]) -> Spelled:
 
 def _with_keyword(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
     """sum(x), sum(x, axis=0), reshape(x, 2, 3)."""
-    (name,) = gate.fixed
-    *free, fixed = operands
-    if name not in gate.defaults:
-        return operands
-    if fixed.text == gate.defaults[name]:
-        return free
-    return [*free, Spelled(f"{name}={fixed.text}")]
+    free, fixed = operands[: -len(gate.fixed)], operands[-len(gate.fixed) :]
+    for name, value in zip(gate.fixed, fixed, strict=True):
+        if name not in gate.defaults:
+            free.append(value)
+        elif value.text != gate.defaults[name]:
+            free.append(Spelled(f"{name}={value.text}"))
+    return free

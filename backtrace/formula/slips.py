@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from backtrace.errors import FormulaError, Span, near_misses
 from backtrace.formula.spellings import LIBRARIES
-from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, Token
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, TEXT, Token
 from backtrace.gates import GATES, Gate
 
 _LAST_NUMBER = re.compile(r",\s*(-?\d+)\s*\)$")
@@ -76,11 +76,8 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     """An operand is due and something else stands there."""
     token, before = tokens[at], tokens[at - 1] if at else None
     shown = _shown(text, token)
-    if token.kind == "/" and before is not None and before.kind == "/":
-        hint = "a whole quotient is floor(x/y)"
-        return _error(text, "'//' is not an operator", (before.start, token.end), hint)
     opens = before is None or before.kind in ("(", "|", "‖", "[", ",", BREAK, "=")
-    if token.kind == "'":
+    if token.kind in ("'", TEXT):
         return _quoted(text, token)
     if token.kind == "*" and before is not None and before.kind == "*":
         both = text[before.start : token.end]
@@ -89,10 +86,11 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
         )
     if before is not None and not opens and token.kind in (END, BREAK, ")", "]", ","):
         hint = "to go on in the next line, put the whole in brackets" if token.text == "\n" else ""
+        hint = "a percentage is written /100" if before.kind == "%" else hint
         return _error(
             text, f"'{_shown(text, before)}' needs something on its right", _span(before), hint
         )
-    if token.kind in ("*", "·", "×", "/", "@", "^", "**", "<", "<=", ">", ">=", "==", "!=", POWER):
+    if token.kind in (*"*·×/%@^<>", "//", "**", "<=", ">=", "==", "!=", POWER):
         return _error(text, f"'{shown}' needs something on its left", _span(token))
     if token.kind in (END, BREAK):
         return _error(text, "the formula ends where a value is due", _span(token))

@@ -9,7 +9,20 @@ out. Keywords have our names in KEYWORDS. A name that is not here is called as i
 from __future__ import annotations
 
 LIBRARIES = frozenset(
-    ("np", "numpy", "torch", "math", "jnp", "jax", "F", "nn", "functional", "special", "linalg")
+    (
+        "np",
+        "numpy",
+        "torch",
+        "math",
+        "jnp",
+        "jax",
+        "F",
+        "nn",
+        "functional",
+        "special",
+        "linalg",
+        "lax",
+    )
 )
 """Prefixes that fall away, where they are no variable."""
 
@@ -48,9 +61,9 @@ TEMPLATES = {
     "square": "({0})**2",
     "reciprocal": "1/({0})",
     "rsqrt": "1/sqrt({0})",
-    "remainder": "mod({0}, {1})",
-    "fmod": "mod({0}, {1})",
-    "floor_divide": "floor(({0})/({1}))",
+    "mod": "({0}) % ({1})",
+    "remainder": "({0}) % ({1})",
+    "floor_divide": "({0}) // ({1})",
     # elementary functions
     "absolute": "abs({0})",
     "fabs": "abs({0})",
@@ -64,8 +77,7 @@ TEMPLATES = {
     "minimum": "min({0}, {1})",
     "fmax": "max({0}, {1})",
     "fmin": "min({0}, {1})",
-    "clamp": "clip({0}, {1}, {2})",
-    "clip": "clip({0}, {1}, {2})",
+    "stop_gradient": "detach({0})",
     # matrices
     "matmul": "({0}) @ ({1})",
     "mm": "({0}) @ ({1})",

@@ -22,7 +22,7 @@ from backtrace.formula.characters import (
     first_stranger,
     refusal,
 )
-from backtrace.formula.token import END, NAME, NUMBER, POWER, SUBSCRIPT, Token
+from backtrace.formula.token import END, NAME, NUMBER, POWER, SUBSCRIPT, TEXT, Token
 
 MOST_TOKENS = 1_000_000
 LONGEST_NAME = 64
@@ -34,10 +34,11 @@ _TOKEN = re.compile(
     [ ]* (?:
       (?P<space>   (?:[^\S\n]|\#[^\n]*)+ )
     | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
+    | (?P<text>    (?<![^\s(,=]) (?: "[A-Za-z0-9_,.>\ -]*" | '[A-Za-z0-9_,.>\ -]*' ) )
     | (?P<subscript> [₀-₉]+ | _?∞ )
     | (?P<name>    [A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}]*+ (?:[₀-₉]++ | (?!{_GOES_ON_IN}))
                  | [^\W\d₀-₉{_SIGNS}] {_GOES_ON_IN}*+ [₀-₉]* )
-    | (?P<symbol>  \*\* | == | != | <= | >= | [-+*/^@()\[\],=<>|.:'·×⋅⊙∘−÷≤≥≠√‖∥ᵀ⊤] )
+    | (?P<symbol>  \*\* | // | == | != | <= | >= | [-+*/%^@()\[\],=<>|.:'·×⋅⊙∘−÷≤≥≠√‖∥ᵀ⊤] )
     | (?P<break>   [;\n] )
     | (?P<superscript> [⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+ )
     | (?P<fraction> [½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒] )
@@ -49,8 +50,6 @@ _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
 _WHOLE_RUN = re.compile(r"[0-9a-fA-FxX._]+")
-_WORD_BEFORE = re.compile(r"([\w.]+)\s*$")
-_WORD = re.compile(r"\s*([\w.]+)")
 _BARS = re.compile("[|‖∥]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -78,6 +77,8 @@ def tokenize(text: str) -> list[Token]:
         elif kind == NUMBER:
             if not spelled.isdecimal() or end - start > 15 or text[end : end + 1] in _GOES_ON:
                 _refuse_bad_number(text, spelled, start, end)
+        elif kind == TEXT:
+            spelled = spelled[1:-1]
         elif kind == POWER:
             spelled = _superscript(text, spelled, start, end)
         elif kind == "fraction":
@@ -127,10 +128,6 @@ def _fraction(text: str, spelled: str, start: int, before: list[Token]) -> list[
 
 def _unreadable(text: str, position: int) -> FormulaError:
     what, hint = refusal(text[position])
-    before, after = _WORD_BEFORE.search(text[:position]), _WORD.match(text, position + 1)
-    if text[position] == "%" and before and after:
-        a, b = before[1], after[1]
-        hint = f"a remainder is {a} - {b}*floor({a}/{b}); a percentage is written /100"
     return FormulaError(what, text=text, span=(position, position + 1), hint=hint)
 
 

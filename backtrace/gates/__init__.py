@@ -2,7 +2,9 @@
 
     arithmetic    + - * / ^ and the sign
     choices       max, min, where and comparisons, abs, sign, floor, ceil
+    remainders    clip, x % y, x // y
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
+    still         detach, zeros_like: what backprop passes by
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
     linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
     lookups       of arrays: rows and entries by an array of whole numbers
@@ -24,13 +26,17 @@ from backtrace.gates import (
     lookups,
     networks,
     reductions,
+    remainders,
+    still,
 )
 from backtrace.gates.gate import CONVENTIONS, CROSSED, Domain, Gate, Kink, Role
 
 FAMILIES: dict[str, tuple[Gate, ...]] = {
     "arithmetic": arithmetic.ROWS,
     "choices": choices.ROWS,
+    "remainders": remainders.ROWS,
     "elementary": elementary.ROWS,
+    "still": still.ROWS,
     "activations": activations.ROWS,
     "linear": linear.ROWS,
     "lookups": lookups.ROWS,

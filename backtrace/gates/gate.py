@@ -112,6 +112,7 @@ class Gate:
                        no value where a word is explained, neither where there is nothing to say
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
     fixed              the parameters that are no numbers and have no gradient: axis, an index
+    by_name            whether those are given by their names alone: sum(x, axis=0)
     reduction          the name of the gate that this one is when it is given one array
     called             how formulas call it, where that is not its name
     notation           how it is written, when that is no operator and no call: x[0], x.T
@@ -152,6 +153,7 @@ class Gate:
     )
     shape: Callable[..., Shape] = broadcast
     fixed: tuple[str, ...] = ()
+    by_name: bool = False
     reduction: str = ""
     called: str = ""
     notation: Callable[[list[Spelled]], Spelled] | None = None

@@ -109,6 +109,7 @@ def _softmax_like(
         },
         shape=_along,
         fixed=("axis",),
+        by_name=True,
         defaults={"axis": "-1"},
         # ln(softmax(x)) goes along the last axis too; a sum without an axis is over all
         spells=lambda shape, axis: len(shape) == 1 or (axis == -1 and "softmax" in formula),

@@ -86,6 +86,7 @@ def _reduction(
         terms=terms,
         shape=lambda shape, axis: without(shape, axis),
         fixed=("axis",),
+        by_name=True,
         defaults=_ALL,
         called=called,
         spellings=spellings,

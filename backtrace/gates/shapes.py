@@ -51,6 +51,8 @@ def broadcast(*shapes: Shape) -> Shape:
 
 def axis_of(shape: Shape, axis: int) -> int:
     """The axis counted from the front. Raises ShapeError where there is none such."""
+    if isinstance(axis, tuple):
+        raise ShapeError("it goes along one axis, not several")
     if not -len(shape) <= axis < len(shape):
         last = len(shape) - 1
         hint = f"its axes are 0 to {last}" if last else "its only axis is 0"

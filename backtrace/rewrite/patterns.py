@@ -11,6 +11,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.formula.literals import of_default
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.rewrite.expansion import Operand, Shapes, operand_shapes
@@ -280,7 +281,7 @@ def _default(gate: Gate, name: str) -> Constant:
     """What a parameter is when a spelling does not have it."""
     text = gate.defaults[name]
     if name in gate.fixed:
-        return Constant(text, fixed=(int(text) if text else None,))
+        return Constant(text, fixed=(of_default(text),))
     return Constant(text)
 
 

@@ -62,6 +62,8 @@ def test_rules_at_a_kink_lie_between_the_one_sided_slopes(formula: str) -> None:
                 slope = backtrace.trace(formula, point, check=False, kink=kink).gradients[name]
                 if kink == "torch" and math.isnan(slope):
                     continue  # PyTorch itself has nan there: hypot at the origin
+                if kink == "torch" and "clip" in formula and len(set(point.values())) == 1:
+                    continue  # PyTorch itself lets x pass between two bounds that are one
                 assert low - 1e-12 <= slope <= high + 1e-12, (point, name, kink)
             if len(point) == 1:
                 least = backtrace.trace(formula, point, check=False).gradients[name]

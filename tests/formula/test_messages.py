@@ -339,12 +339,12 @@ hint: backtrace "FORMULA" x=1 y=2
 """,
     ),
     (
-        "x//2 x=1",
+        "x% x=1",
         """\
-error: '//' is not an operator
-  x//2
-   ^^
-hint: a whole quotient is floor(x/y)
+error: '%' needs something on its right
+  x%
+   ^
+hint: a percentage is written /100
 """,
     ),
     (
@@ -500,8 +500,8 @@ hint: did you mean sigmoid?
         '"x*y" x=1 y=2 --fuse=sin',
         """\
 error: no gate 'sin' that is made of others to fuse to
-hint: there are square, log1p, expm1, log2, log10, cbrt, hypot, tanh, relu, leaky_relu, elu, selu, \
-sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh, dot, norm, \
+hint: there are square, clip, log1p, expm1, log2, log10, cbrt, hypot, tanh, relu, leaky_relu, elu, \
+selu, sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh, dot, norm, \
 norm2, reduce_logsumexp, affine, relu_layer, softmax, log_softmax, cross_entropy
 """,
     ),

@@ -219,7 +219,7 @@ def test_arrays_mean_what_floats_mean_at_the_edges(gate: Gate) -> None:
 
 @pytest.mark.parametrize("gate", ROWS)
 def test_complex_steps_measure_the_slope_of_every_gate(gate: Gate) -> None:
-    if gate.is_comparison:
+    if gate.is_comparison or gate.name == "detach":
         return
     count = 2 if gate.variadic else len(gate.parameters)
     chance = np.random.default_rng(5)

@@ -39,6 +39,8 @@ def test_forward_is_the_formula_and_local_is_its_derivative(gate: Gate) -> None:
 
 @pytest.mark.parametrize("gate", ROWS)
 def test_local_is_the_measured_slope(gate: Gate) -> None:
+    if gate.name == "detach":
+        return  # its slope is 0 by definition
     m = Digits(60)
     h = m.context.mpf("1e-20")
     for point in points(gate):
