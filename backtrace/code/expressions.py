@@ -4,372 +4,518 @@ names of the formula's own stages."""
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from backtrace.code import known
-from backtrace.code.values import CannotRead, Data, Formula, Known, Several, Value
-from backtrace.code.words import DATA, MAKERS, PASSED_OVER, SAME, dotted
+from backtrace.code.stages import Shape, Stages
+from backtrace.code.values import (
+    Array,
+    Builtin,
+    CannotRead,
+    Class,
+    Dictionary,
+    Function,
+    Instance,
+    Known,
+    Scope,
+    Several,
+    TooMuch,
+    Unreadable,
+    Value,
+)
+from backtrace.code.words import CONSTANTS, IMPLIED, MAKERS, WITHOUT_PREFIX
 
 MOST_STEPS = 200_000
-_MOST_STAGES = 20_000
-_DEEPEST = 40
+_OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "truediv",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+}
+_HINT = "write it out: numbers, arrays, calls of NumPy or PyTorch"
 
 
-class Stage(NamedTuple):
-    """A statement of the formula, and the line that it comes from."""
+class Expressions(Stages):
+    """What expressions are worth. `Calls` adds what is called, `Machine` walks statements."""
 
-    name: str
-    text: str
-    line: int
-    node: ast.expr
-
-
-class Returned(Exception):
-    def __init__(self, value: Value) -> None:
-        self.value = value
-
-
-class Expressions:
-    """`given` has the shapes of the values that are given besides."""
-
-    def __init__(self, given: Mapping[str, tuple[int, ...]]) -> None:
-        self.given = given
-        self.made: dict[int, tuple[Data, str]] = {}
-        self.stages: list[Stage] = []
-        self.point: dict[str, str] = {}
-        self.functions: dict[str, ast.FunctionDef] = {}
-        self.counts: set[str] = set()
-        self.taken: set[str] = set()
-        self.output = ""
-        self.last = ""
-        self.backward: set[str] = set()  # the names of gradients
-        self.goes_back = False  # whether gradients have begun: what follows is no result
+    def __init__(self, given: Mapping[str, Shape]) -> None:
+        super().__init__(given)
+        self.module = Scope()
+        self.libraries: set[str] = set()  # numpy, torch: which the code is written for
         self.steps = 0
         self.depth = 0  # how many functions are open
 
-    def _fresh(self, name: str) -> str:
-        """h, then h_v2, h_v3: every version has a name of its own."""
-        fresh, number = name, 1
-        while fresh in self.taken:
-            number += 1
-            fresh = f"{name}_v{number}"
-        self.taken.add(fresh)
-        return fresh
+    def step(self, node: ast.AST) -> None:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise TooMuch(f"more than {MOST_STEPS:,} steps", node, "fewer rounds of a loop")
 
-    def _as_stage(self, value: Value, name: str, node: ast.AST) -> str:
-        if not isinstance(value, Formula):
-            raise CannotRead("the result does not depend on any input", node)
-        fresh = self._fresh(name)
-        text = f"{fresh} = {ast.unparse(value.node)}"
-        if len(self.stages) >= _MOST_STAGES:
-            raise CannotRead(f"more than {_MOST_STAGES:,} stages", node)
-        self.stages.append(Stage(fresh, text, getattr(node, "lineno", 1), value.node))
-        return fresh
-
-    def _items(self, value: Value, node: ast.AST) -> list[Value]:
-        if isinstance(value, Several):
-            return value.items
-        if isinstance(value, Known) and isinstance(value.value, range | list | tuple):
-            if len(value.value) > MOST_STEPS:
-                raise CannotRead(f"a loop of {len(value.value):,} rounds", node, "fewer rounds")
-            return [Known(item) for item in value.value]
-        if isinstance(value, Formula):
-            shape = self._shape(value, node)
-            if shape:
-                place = [ast.Constant(k) for k in range(shape[0])]
-                return [Formula(ast.Subscript(value.node, k)) for k in place]
-        raise CannotRead("this cannot be gone through", node, "range(3), a list, an array")
-
-    def _value(self, node: ast.expr, scope: dict[str, Value]) -> Value:
+    def value(self, node: ast.expr, scope: Scope) -> Value:
+        """What an expression is worth. Raises CannotRead."""
+        self.step(node)
         match node:
             case ast.Constant():
                 return Known(node.value)
             case ast.Name():
-                return self._of_name(node, scope)
-            case ast.List() | ast.Tuple():
-                return known.listed([self._value(item, scope) for item in node.elts])
+                return self.of_name(node, scope)
+            case ast.List() | ast.Tuple() | ast.Set():
+                items = self._elements(node.elts, scope)
+                return Several(items, is_tuple=isinstance(node, ast.Tuple))
+            case ast.Dict():
+                return self._dictionary(node, scope)
             case ast.UnaryOp():
                 return self._unary(node, scope)
             case ast.BinOp():
                 return self._binary(node, scope)
             case ast.Call():
-                return self._call(node, scope)
+                return self.call(node, scope)
             case ast.Attribute():
                 return self._attribute(node, scope)
             case ast.Subscript():
-                return self._subscript(node, scope)
+                return self.subscript(node, scope)
             case ast.Compare():
                 return self._comparison(node, scope)
             case ast.IfExp():
-                condition = self._value(node.test, scope)
-                if not isinstance(condition, Known):
-                    hint = "np.where(x > 0, a, b)"
-                    raise CannotRead("the condition is not known", node.test, hint)
-                return self._value(node.body if condition.value else node.orelse, scope)
+                chosen = node.body if self.truth(node.test, scope) else node.orelse
+                return self.value(chosen, scope)
             case ast.BoolOp():
-                parts = [self._value(part, scope) for part in node.values]
-                if all(isinstance(part, Known) for part in parts):
-                    truths = [bool(part.value) for part in parts if isinstance(part, Known)]
-                    return Known(all(truths) if isinstance(node.op, ast.And) else any(truths))
-        what = f"'{type(node).__name__}' is not read here"
-        raise CannotRead(what, node, "write it out: numbers, arrays, calls of NumPy or PyTorch")
+                return self._either(node, scope)
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+                return Several([self.value(node.elt, s) for s in self._rounds(node, scope)])
+            case ast.DictComp():
+                rounds = self._rounds(node, scope)
+                pairs = [(self.key(node.key, s), self.value(node.value, s)) for s in rounds]
+                return Dictionary(dict(pairs))
+            case ast.Lambda():
+                return self.defined(node, scope)
+            case ast.JoinedStr():
+                return self._text(node, scope)
+            case ast.NamedExpr(target=ast.Name(id=name)):
+                value = self.value(node.value, scope)
+                scope.bind(name, value)
+                return value
+        raise CannotRead(f"'{type(node).__name__}' is not read here", node, _HINT)
 
-    def _of_name(self, node: ast.Name, scope: dict[str, Value]) -> Value:
-        if node.id in scope:
-            return scope[node.id]
-        if node.id in self.given:
-            self.taken.add(node.id)
-            scope[node.id] = Formula(ast.Name(node.id))
-            return scope[node.id]
-        hint = f"give it one: {node.id}=[1, 2]"
-        raise CannotRead(f"'{node.id}' has no value", node, hint)
+    def of_name(self, node: ast.Name, scope: Scope) -> Value:
+        found = scope.find(node.id)
+        if found is None:
+            found = self._not_bound(node)
+        if isinstance(found, Unreadable):
+            raise found.error
+        if isinstance(found, Array) and found.error is not None:
+            raise found.error
+        return found
 
-    def _unary(self, node: ast.UnaryOp, scope: dict[str, Value]) -> Value:
-        inner = self._value(node.operand, scope)
+    def _not_bound(self, node: ast.Name) -> Value:
+        """A value that is given besides, a name of Python's own, or of a library."""
+        name = node.id
+        if name in self.given:
+            self.taken.add(name)
+            array = Array(ast.Name(name))
+            self.module.names[name] = array
+            return array
+        if name in known.BUILTINS:
+            return Builtin(name)
+        if name in IMPLIED:
+            return Builtin(IMPLIED[name])
+        if name in WITHOUT_PREFIX:
+            return Builtin(name)
+        if hasattr(builtins, name):
+            raise CannotRead(f"'{name}' is not read", node, _HINT)
+        raise CannotRead(f"'{name}' has no value", node, f"give it one: {name}=[1, 2]")
+
+    begins = False  # whether values are still given to what is to be trained
+
+    def _elements(self, nodes: Sequence[ast.expr], scope: Scope) -> list[Value]:
+        items: list[Value] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                items += self.items(self.value(node.value, scope), node)
+            else:
+                items.append(self.value(node, scope))
+        return items
+
+    def _dictionary(self, node: ast.Dict, scope: Scope) -> Dictionary:
+        found: dict[Any, Value] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                inner = self.value(value, scope)
+                if not isinstance(inner, Dictionary):
+                    raise CannotRead("a dictionary is due", value)
+                found |= inner.items
+            else:
+                found[self.key(key, scope)] = self.value(value, scope)
+        return Dictionary(found)
+
+    def key(self, node: ast.expr, scope: Scope) -> Any:
+        """The key of a dictionary: a text, a number, a tuple of them."""
+        return self._hashable(self.value(node, scope), node)
+
+    def _hashable(self, value: Value, node: ast.AST) -> Any:
+        if isinstance(value, Known) and not isinstance(value.value, list | range):
+            return value.value
+        if isinstance(value, Several) and value.is_tuple:
+            return tuple(self._hashable(item, node) for item in value.items)
+        if isinstance(value, Several | Dictionary | Unreadable):
+            raise CannotRead("this is no key of a dictionary", node)
+        return value  # an object, by which it is
+
+    def _rounds(
+        self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp, scope: Scope
+    ) -> list[Scope]:
+        """A scope for every round of a comprehension."""
+        rounds = [Scope(scope)]
+        for part in node.generators:
+            found: list[Scope] = []
+            for one in rounds:
+                for item in self.items(self.value(part.iter, one), part.iter):
+                    self.step(node)
+                    inner = Scope(one)
+                    self.unpack(part.target, item, inner)
+                    if all(self.truth(test, inner) for test in part.ifs):
+                        found.append(inner)
+            rounds = found
+        return rounds
+
+    def _text(self, node: ast.JoinedStr, scope: Scope) -> Known:
+        parts: list[str] = []
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                parts.append(str(part.value))
+                continue
+            assert isinstance(part, ast.FormattedValue)
+            value = self.value(part.value, scope)
+            if not isinstance(value, Known) or part.format_spec is not None:
+                raise CannotRead("this text depends on numbers", node)
+            parts.append(str(value.value))
+        return Known("".join(parts))
+
+    def truth(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a condition holds. Raises CannotRead where that depends on inputs."""
+        value = self.value(node, scope)
+        match value:
+            case Known():
+                return bool(value.value)
+            case Several():
+                return bool(value.items)
+            case Dictionary():
+                return bool(value.items)
+            case Function() | Class() | Instance() | Builtin():
+                return True
+        hint = "a choice between numbers is np.where(x > 0, a, b)"
+        raise CannotRead("the condition is not known", node, hint)
+
+    def _either(self, node: ast.BoolOp, scope: Scope) -> Value:
+        is_and = isinstance(node.op, ast.And)
+        for part in node.values[:-1]:
+            if self.truth(part, scope) != is_and:
+                return self.value(part, scope)
+        return self.value(node.values[-1], scope)
+
+    def items(self, value: Value, node: ast.AST) -> list[Value]:
+        """What a loop goes through. Raises CannotRead where that is not known."""
+        match value:
+            case Several():
+                return list(value.items)
+            case Dictionary():
+                return [Known(k) if not isinstance(k, Instance) else k for k in value.items]
+            case Known(value=range() | list() | tuple() | str() as held):
+                if len(held) > MOST_STEPS:
+                    raise TooMuch(f"a loop of {len(held):,} rounds", node, "fewer rounds")
+                return [Known(item, value.measured) for item in held]
+            case Array():
+                shape = self.shape(value, node)
+                if shape:
+                    return [self.entry(value, ast.Constant(k)) for k in range(shape[0])]
+        raise CannotRead("this cannot be gone through", node, "range(3), a list, an array")
+
+    def entry(self, value: Array, place: ast.expr) -> Array:
+        """A part of an array, by an index of whole numbers and slices."""
+        node = ast.Subscript(value.node, place)
+        kind = "number" if value.kind else ""
+        return Array(node, value.is_data, value.library, kind, value.is_mask, part_of=value)
+
+    # operators
+
+    def _unary(self, node: ast.UnaryOp, scope: Scope) -> Value:
+        if isinstance(node.op, ast.Not):
+            return Known(not self.truth(node.operand, scope))
+        inner = self.value(node.operand, scope)
         if isinstance(inner, Known):
-            return Known(known.unary(node, inner.value))
-        if isinstance(inner, Data):
-            return Data(f"-({inner.text})" if isinstance(node.op, ast.USub) else inner.text)
-        return Formula(ast.UnaryOp(node.op, self._node(inner, node)))
+            return Known(known.unary(node, inner.value), inner.measured)
+        if isinstance(inner, Instance):
+            return self.operated(inner, "neg", None, node)
+        array = self.array(inner, node)
+        if isinstance(node.op, ast.Invert):
+            if not array.is_mask:
+                raise CannotRead("'~' is read of yes and no only", node, "~(x > 0)")
+            not_so = ast.Compare(as_number(array).node, [ast.Lt()], [ast.Constant(1)])
+            return self._made_of(not_so, [array], node, is_mask=True)
+        self.refuse_list(array, node)
+        array = as_number(array)
+        sign = ast.copy_location(ast.UnaryOp(node.op, array.node), node)
+        return self._made_of(sign, [array], node)
 
-    def _binary(self, node: ast.BinOp, scope: dict[str, Value]) -> Value:
-        left, right = self._value(node.left, scope), self._value(node.right, scope)
+    def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
+        left, right = self.value(node.left, scope), self.value(node.right, scope)
+        return self.binary(node.op, left, right, node)
+
+    def binary(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
+        """Two values with an operator between them."""
         if isinstance(left, Known) and isinstance(right, Known):
-            return Known(known.binary(node, left.value, right.value))
-        if (
-            isinstance(left, Several)
-            and isinstance(right, Several)
-            and isinstance(node.op, ast.Add)
-        ):
-            return Several([*left.items, *right.items])
-        if isinstance(node.op, ast.FloorDiv | ast.Mod):
-            raise CannotRead("the remainder of an array is not read", node, "x - y*np.floor(x/y)")
-        is_data = all(isinstance(part, Data | Known) for part in (left, right))
-        if is_data and not isinstance(node.op, ast.MatMult):
-            first, second = (p.text if isinstance(p, Data) else _literal(p) for p in (left, right))
-            return Data(f"({first}) {known.SIGNS[type(node.op)]} ({second})")
-        return Formula(ast.BinOp(self._node(left, node), node.op, self._node(right, node)))
+            if isinstance(left.value, tuple) and isinstance(op, ast.Add):
+                return Several([*self.items(left, node), *self.items(right, node)], is_tuple=True)
+            is_measured = left.measured or right.measured
+            return Known(known.binary(op, left.value, right.value, node), is_measured)
+        if isinstance(left, Instance):
+            return self.operated(left, _OPERATORS.get(type(op), "?"), right, node)
+        if isinstance(right, Instance):
+            return self.operated(right, "r" + _OPERATORS.get(type(op), "?"), left, node)
+        if isinstance(left, Several) or isinstance(right, Several):
+            joined = self._joined(op, left, right, node)
+            if joined is not None:
+                return joined
+        first, second = self.array(left, node), self.array(right, node)
+        if "list" in (first.kind, second.kind):
+            self._refuse_lists(first, second, node)
+        if isinstance(op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.LShift | ast.RShift):
+            return self._of_bits(op, [first, second], node)
+        if not isinstance(op, ast.Mult) or (first.is_mask and second.is_mask):
+            first, second = as_number(first), as_number(second)
+        nodes = self.nodes([first, second])
+        made = ast.copy_location(ast.BinOp(nodes[0], op, nodes[1]), node)
+        return self._made_of(made, [first, second], node)
 
-    def _comparison(self, node: ast.Compare, scope: dict[str, Value]) -> Value:
-        parts = [self._value(part, scope) for part in (node.left, *node.comparators)]
+    def _joined(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Several | None:
+        """Lists are joined by +, and repeated by *; beside an array they are arrays (None)."""
+        if isinstance(op, ast.Add) and not (isinstance(left, Array) or isinstance(right, Array)):
+            both = [*self.items(left, node), *self.items(right, node)]
+            return Several(both, isinstance(left, Several) and left.is_tuple)
+        if isinstance(left, Several) and isinstance(right, Known) and isinstance(op, ast.Mult):
+            if type(right.value) is not int or len(left.items) * right.value > known.LONGEST:
+                raise CannotRead("a list is repeated by a whole number", node)
+            return Several(left.items * right.value, left.is_tuple)
+        if isinstance(right, Several) and isinstance(left, Known):
+            return self._joined(op, right, left, node)
+        return None
+
+    def _refuse_lists(self, left: Array, right: Array, node: ast.AST) -> None:
+        """A list of Python's own: beside an array of NumPy it is one, alone it joins or fails."""
+        is_beside_array = any(not part.kind for part in (left, right))
+        if not is_beside_array:
+            hint = "np.array(x) makes an array of it"
+            raise CannotRead("a list of numbers does not add up, it is joined", node, hint)
+
+    def refuse_list(self, array: Array, node: ast.AST) -> None:
+        if array.kind == "list":
+            hint = "np.array(x) makes an array of it"
+            raise CannotRead("a list of numbers is no array", node, hint)
+
+    def _of_bits(self, op: ast.operator, of: list[Array], node: ast.AST) -> Array:
+        """& and | of yes and no; of numbers they are not what they look like."""
+        if not all(part.is_mask for part in of):
+            is_power = isinstance(op, ast.BitXor)
+            hint = "a power is x**2 in Python" if is_power else "(x > 0) & (x < 1)"
+            what = "'^' is no power here" if is_power else "bits of numbers are not read"
+            raise CannotRead(what, node, hint)
+        first, second = self.nodes([as_number(part) for part in of])
+        both: ast.expr = ast.BinOp(first, ast.Mult(), second)
+        if isinstance(op, ast.BitOr):
+            both = ast.Call(ast.Name("max"), [first, second], [])
+        elif isinstance(op, ast.BitXor):
+            both = ast.BinOp(ast.BinOp(first, ast.Sub(), second), ast.Pow(), ast.Constant(2))
+        yes = ast.Compare(both, [ast.Gt()], [ast.Constant(0)])
+        return self._made_of(yes, of, node, is_mask=True)
+
+    def _comparison(self, node: ast.Compare, scope: Scope) -> Value:
+        parts = [self.value(part, scope) for part in (node.left, *node.comparators)]
         if all(isinstance(part, Known) for part in parts):
             return Known(known.compared(node, [p.value for p in parts if isinstance(p, Known)]))
-        nodes = [self._node(part, node) for part in parts]
-        return Formula(ast.Compare(nodes[0], node.ops, nodes[1:]))
-
-    def _attribute(self, node: ast.Attribute, scope: dict[str, Value]) -> Value:
-        if (path := dotted(node)) in known.CONSTANTS:
-            return Known(known.CONSTANTS[path])
-        inner = self._value(node.value, scope)
-        if node.attr == "shape":
-            return Known(self._shape(inner, node))
-        if node.attr == "values":
-            return inner
-        if node.attr in ("T", "mT"):
-            return Formula(ast.Attribute(self._node(inner, node), "T"))
-        raise CannotRead(f"'.{node.attr}' is not read", node, ".T and .shape are")
-
-    def _subscript(self, node: ast.Subscript, scope: dict[str, Value]) -> Value:
-        inner = self._value(node.value, scope)
-        if isinstance(inner, Known | Several):
-            held = inner.items if isinstance(inner, Several) else inner.value
-            place = (
-                self._value(node.slice, scope) if not isinstance(node.slice, ast.Slice) else None
+        first, second = parts[0], parts[-1]
+        if len(parts) == 2:
+            decided = self._decided(node.ops[0], first, second, node)
+            if decided is not None:
+                return Known(decided)
+        arrays = [self.array(part, node) for part in parts]
+        if any(array.kind == "list" for array in arrays) and all(a.kind for a in arrays):
+            raise CannotRead(
+                "lists are compared as wholes", node, "np.array(x) makes an array of it"
             )
-            if isinstance(place, Known):
-                try:
-                    found = held[place.value]
-                except (IndexError, KeyError, TypeError):
-                    raise CannotRead("there is no such entry", node) from None
-                value: Value = found if isinstance(inner, Several) else Known(found)
-                return value
-        if isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
-            rows, k = node.slice.elts
-            if not isinstance(rows, ast.Slice | ast.Constant) and self._is_every_row(
-                self._value(rows, scope), inner, rows
+        if len(parts) > 2 and any(self.shape(a, node) for a in arrays):
+            hint = "(0 < x) & (x < 1)"
+            raise CannotRead("arrays are compared two at a time", node, hint)
+        nodes = self.nodes([as_number(array) for array in arrays])
+        made = ast.copy_location(ast.Compare(nodes[0], node.ops, nodes[1:]), node)
+        return self._made_of(made, arrays, node, is_mask=True)
+
+    def _decided(self, op: ast.cmpop, first: Value, second: Value, node: ast.AST) -> bool | None:
+        """Comparisons that no number decides: is None, in, == of a text."""
+        if isinstance(op, ast.In | ast.NotIn):
+            inside = self._is_in(first, second, node)
+            return inside == isinstance(op, ast.In)
+        if isinstance(op, ast.Is | ast.IsNot):
+            same = first is second or (isinstance(first, Known) and first == second)
+            return same == isinstance(op, ast.Is)
+        is_other = any(
+            isinstance(v, Known) and (v.value is None or isinstance(v.value, str))
+            for v in (first, second)
+        )
+        if is_other and isinstance(op, ast.Eq | ast.NotEq):
+            return isinstance(op, ast.NotEq)
+        if all(isinstance(v, Several | Known) for v in (first, second)):
+            items = [self.items(v, node) for v in (first, second)]
+            if all(isinstance(v, Known) for part in items for v in part) and isinstance(
+                op, ast.Eq | ast.NotEq
             ):
-                places = self._node(self._value(k, scope), k)
-                return Formula(ast.Call(ast.Name("pick"), [self._node(inner, node), places], []))
-        return Formula(ast.Subscript(self._node(inner, node), self._index(node.slice, scope)))
+                return (items[0] == items[1]) == isinstance(op, ast.Eq)
+        if any(isinstance(v, Class | Builtin | Function) for v in (first, second)):
+            return (first is second or first == second) == isinstance(op, ast.Eq)
+        return None
 
-    def _is_every_row(self, rows: Value, of: Value, node: ast.AST) -> bool:
-        """Whether p[range(n), y] takes one entry of every row."""
-        if isinstance(rows, Known) and isinstance(rows.value, range):
-            text = repr(list(rows.value))
-        elif isinstance(rows, Data):
-            text = rows.text
-        else:
-            return False
-        shape = self._shape(of, node)
-        if not shape or text != repr(list(range(shape[0]))):
-            raise CannotRead("these are not all the rows, in order", node, "p[range(len(p)), y]")
-        return True
+    def _is_in(self, first: Value, second: Value, node: ast.AST) -> bool:
+        if isinstance(second, Dictionary):
+            return self._hashable(first, node) in second.items
+        if isinstance(second, Known) and isinstance(second.value, str) and isinstance(first, Known):
+            return str(first.value) in second.value
+        held = self.items(second, node)
+        if isinstance(second, Array) or (isinstance(first, Array) and not first.name):
+            raise CannotRead("whether it is in there is not known", node)
+        return any(item is first or (isinstance(item, Known) and item == first) for item in held)
 
-    def _index(self, node: ast.expr, scope: dict[str, Value]) -> ast.expr:
-        """An index of whole numbers and slices, with what is known put in."""
-        if isinstance(node, ast.Tuple):
-            return ast.Tuple([self._index(part, scope) for part in node.elts])
-        if isinstance(node, ast.Slice):
-            ends = [
-                self._index(part, scope) if part is not None else None
-                for part in (node.lower, node.upper, node.step)
-            ]
-            return ast.Slice(*ends)
-        value = self._value(node, scope)
-        if isinstance(value, Known) and type(value.value) is int:
-            return ast.parse(repr(value.value), mode="eval").body
-        return self._node(value, node)
+    # attributes
 
-    def _call(self, node: ast.Call, scope: dict[str, Value]) -> Value:
-        path = dotted(node.func)
-        name = path.rpartition(".")[2]
-        if not path:
-            raise CannotRead("a function without a name is not called", node, "def f(x): ...")
-        if path in self.functions:
-            return self._inlined(self.functions[path], node, scope)
-        if path in known.BUILTINS:
-            return self._builtin(path, node, scope)
-        if name in SAME and path != name and len(node.args) >= 1:
-            found = self._value(node.args[0], scope)
-            return known.as_data(found, node) if name in DATA else found
-        if name in DATA and node.args:
-            return known.as_data(self._value(node.args[0], scope), node)
-        if name in MAKERS and (path != name or name not in scope):
-            return self._made(name, node, scope)
-        if isinstance(node.func, ast.Attribute) and path.partition(".")[0] not in known.LIBRARIES:
-            return self._method(node, scope)
-        return Formula(self._rebuilt(node, node.func, scope))
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
+        inner = self.value(node.value, scope)
+        if isinstance(inner, Builtin):
+            path = f"{inner.path}.{node.attr}"
+            return Known(CONSTANTS[path]) if path in CONSTANTS else Builtin(path)
+        found = self.attribute(inner, node.attr, node)
+        if isinstance(found, Unreadable):
+            raise found.error
+        return found
 
-    def _method(self, node: ast.Call, scope: dict[str, Value]) -> Value:
-        assert isinstance(node.func, ast.Attribute)
-        inner = self._value(node.func.value, scope)
-        if node.func.attr == "size":
-            shape = self._shape(inner, node)
-            where = self._value(node.args[0], scope) if node.args else None
-            return Known(shape[where.value] if isinstance(where, Known) else shape)
-        if node.func.attr in ("transpose", "swapaxes", "permute") and node.args:
-            if len(self._shape(inner, node)) != 2:
-                raise CannotRead("axes are swapped of matrices only", node, "x.T")
-            return Formula(ast.Attribute(self._node(inner, node), "T"))
-        if node.func.attr in SAME and not node.args and not isinstance(inner, Formula):
-            return inner
-        function = ast.Attribute(self._node(inner, node), node.func.attr)
-        return Formula(self._rebuilt(node, function, scope))
+    def attribute(self, inner: Value, name: str, node: ast.AST) -> Value:
+        if isinstance(inner, Instance | Class):
+            return self.member(inner, name, node)
+        if name == "shape":
+            return Known(self.shape(self.array(inner, node), node), measured=True)
+        if name == "ndim":
+            return Known(len(self.shape(self.array(inner, node), node)), measured=True)
+        if isinstance(inner, Array):
+            if name == "size" and self.library_of(inner) != "torch":
+                length = 1
+                for part in self.shape(inner, node):
+                    length *= part
+                return Known(length, measured=True)
+            if name in ("T", "mT"):
+                turned = ast.copy_location(ast.Attribute(inner.node, "T"), node)
+                return self._made_of(turned, [inner], node, inner.is_mask, part_of=inner)
+            if name == "data":
+                return inner if self.begins else self.detached(inner, node)
+            if name in ("dtype", "device", "requires_grad"):
+                return Known(name)
+        if isinstance(inner, Several) and inner.is_tuple and name in ("values", "indices"):
+            return inner.items[name == "indices"]
+        raise CannotRead(f"'.{name}' is not read", node, ".T and .shape are")
 
-    def _rebuilt(self, node: ast.Call, function: ast.expr, scope: dict[str, Value]) -> ast.Call:
-        """The call with the formula's own names in it."""
-        if isinstance(function, ast.Name) and function.id not in known.CALLED:
-            hint = "functions of the file, of NumPy and of PyTorch are"
-            raise CannotRead(f"'{function.id}' is not read", node, hint)
-        arguments = [self._node(self._value(part, scope), part) for part in node.args]
-        keywords = [
-            ast.keyword(k.arg, self._node(self._value(k.value, scope), k.value))
-            for k in node.keywords
-            if k.arg not in PASSED_OVER
-        ]
-        return ast.Call(function, arguments, keywords)
+    # what a value is in the formula
 
-    def _inlined(self, function: ast.FunctionDef, node: ast.Call, scope: dict[str, Value]) -> Value:
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            raise CannotRead(f"calls are nested more than {_DEEPEST} deep", node)
-        if function.decorator_list or function.args.vararg or function.args.kwarg:
-            raise CannotRead(f"'{function.name}' is decorated, or takes any arguments", node)
-        names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
-        inner: dict[str, Value] = {}
-        defaults = function.args.defaults
-        for name, default in zip(names[len(names) - len(defaults) :], defaults, strict=True):
-            inner[name] = self._value(default, {})
-        for name, argument in zip(names, node.args, strict=False):
-            inner[name] = self._value(argument, scope)
-        for keyword in node.keywords:
-            if keyword.arg:
-                inner[keyword.arg] = self._value(keyword.value, scope)
-        missing = [name for name in names if name not in inner]
-        if missing or len(node.args) > len(names):
-            raise CannotRead(f"{function.name} takes {len(names)} arguments", node)
-        outer = {k: v for k, v in scope.items() if k not in inner}
-        try:
-            self._block(function.body, {**outer, **inner})
-        except Returned as returned:
-            return returned.value
-        finally:
-            self.depth -= 1
-        return Known(None)
+    def array(self, value: Value, node: ast.AST) -> Array:
+        """A value as an array or a number of the formula. Raises CannotRead for what is none."""
+        match value:
+            case Array():
+                if value.error is not None:
+                    raise value.error
+                return value
+            case Known(value=bool() | int() | float() as number):
+                constant = ast.Constant(int(number) if isinstance(number, bool) else number)
+                made: ast.expr = ast.copy_location(constant, node)
+                return Array(made, is_data=True, kind="number")
+            case Known(value=range() | list() | tuple() as held):
+                return self.array(Several([Known(item) for item in held]), node)
+            case Several():
+                parts = [self.array(item, node) for item in value.items]
+                if not parts:
+                    raise CannotRead("an empty list is no array", node)
+                is_data = all(part.is_data for part in parts)
+                return Array(ast.List(self.nodes(parts)), is_data, kind="list")
+            case Unreadable():
+                raise value.error
+        raise CannotRead("a number or an array is due", node)
 
-    def _builtin(self, path: str, node: ast.Call, scope: dict[str, Value]) -> Value:
-        values = [self._value(part, scope) for part in node.args]
-        if path == "len" and len(values) == 1:
-            held = values[0]
-            if isinstance(held, Several):
-                return Known(len(held.items))
-            if isinstance(held, Known):
-                return Known(len(held.value))
-            return Known(self._shape(held, node)[0])
-        if path in ("enumerate", "zip", "reversed", "list", "tuple"):
-            lists = [self._items(value, node) for value in values]
-            if path == "enumerate":
-                return Several([Several([Known(k), item]) for k, item in enumerate(lists[0])])
-            if path == "zip":
-                return Several([Several(list(pair)) for pair in zip(*lists, strict=False)])
-            return Several(lists[0][::-1] if path == "reversed" else list(lists[0]))
-        if all(isinstance(value, Known) for value in values):
-            return Known(
-                known.called(path, [v.value for v in values if isinstance(v, Known)], node)
-            )
-        if path in ("abs", "max", "min", "sum", "float"):
-            nodes = [self._node(value, node) for value in values]
-            return Formula(nodes[0] if path == "float" else ast.Call(ast.Name(path), nodes, []))
-        raise CannotRead(f"'{path}' of what is not known", node)
+    def nodes(self, arrays: Sequence[Array]) -> list[ast.expr]:
+        """Their nodes in one expression: beside what depends on inputs, what is made of random
+        numbers is an input of its own, and numbers that are written out are constants."""
+        if all(array.is_data for array in arrays):
+            return [array.node for array in arrays]
+        for array in arrays:
+            if array.is_data and is_made(array.node):
+                array.node = self.add_input(array, "made")
+                array.is_data = False
+        return [array.node for array in arrays]
 
-    def _made(self, name: str, node: ast.Call, scope: dict[str, Value]) -> Value:
-        """zeros(3, 4), randn(3, 4), zeros_like(x): a value for an input."""
-        values = [self._value(part, scope) for part in node.args]
-        if name.endswith("_like"):
-            shape: Any = self._shape(values[0], node)
-        else:
-            parts = [v.value if isinstance(v, Known) else None for v in values]
-            shape = parts[0] if len(parts) == 1 and isinstance(parts[0], tuple | list) else parts
-            if len(values) == 1 and isinstance(values[0], Several):
-                shape = [v.value for v in values[0].items if isinstance(v, Known)]
-        if any(type(length) is not int for length in shape):
-            raise CannotRead("the shape is not known", node, "whole numbers are")
-        return Data(known.made(name, list(shape), node))
+    def _made_of(
+        self,
+        made: ast.expr,
+        parts: Sequence[Array],
+        node: ast.AST,
+        is_mask: bool = False,
+        part_of: Array | None = None,
+    ) -> Array:
+        """The result of an operation on arrays."""
+        ast.copy_location(made, node)
+        is_number = all(part.kind == "number" for part in parts)
+        libraries = {part.library for part in parts if part.library}
+        library = libraries.pop() if len(libraries) == 1 else ""
+        is_data = all(part.is_data for part in parts)
+        return Array(made, is_data, library, "number" * is_number, is_mask, part_of)
 
-    def _node(self, value: Value, node: ast.AST) -> ast.expr:
-        if isinstance(value, Formula):
-            return value.node
-        if isinstance(value, Known):
-            if isinstance(value.value, list | tuple):
-                return ast.List([self._node(Known(item), node) for item in value.value])
-            if value.value is None or isinstance(value.value, bool | int | float | str):
-                return ast.parse(repr(value.value), mode="eval").body
-            raise CannotRead("this is no number", node)
-        if isinstance(value, Several):
-            return ast.List([self._node(item, node) for item in value.items])
-        if not value.text.startswith(("[", "(")) and "(" in value.text:
-            return ast.Name(self._constant_input(value))
-        return ast.parse(value.text, mode="eval").body
+    def library_of(self, array: Array) -> str:
+        """numpy or torch; "" where the code may mean both."""
+        if array.library or len(self.libraries) != 1:
+            return array.library
+        return next(iter(self.libraries))
 
-    def _constant_input(self, value: Data) -> str:
-        """An array that is made on the way is an input of its own."""
-        if id(value) not in self.made:
-            fresh = self._fresh("made")
-            self.point[fresh] = value.text
-            self.made[id(value)] = (value, fresh)
-        return self.made[id(value)][1]
+    # what other modules have
 
-    def _shape(self, value: Value, node: ast.AST) -> tuple[int, ...]:
-        """The shape of what is computed so far, as the formula up to here has it."""
-        from backtrace.code.shapes import shape_of
+    def call(self, node: ast.Call, scope: Scope) -> Value:
+        raise NotImplementedError
 
-        return shape_of(self, value, node)
+    def defined(self, node: ast.FunctionDef | ast.Lambda, scope: Scope) -> Function:
+        raise NotImplementedError
 
-    def _block(self, body: Sequence[ast.stmt], scope: dict[str, Value]) -> None:
-        """Statements, one after the other; `Machine` has it."""
+    def operated(self, on: Instance, name: str, other: Value | None, node: ast.AST) -> Value:
+        raise NotImplementedError
+
+    def member(self, of: Instance | Class, name: str, node: ast.AST) -> Value:
+        raise NotImplementedError
+
+    def subscript(self, node: ast.Subscript, scope: Scope) -> Value:
+        raise NotImplementedError
+
+    def detached(self, of: Array, node: ast.AST) -> Array:
+        """The same numbers, through which no gradient goes."""
+        if of.is_data:
+            return of
+        called = ast.Call(ast.Name("detach"), [as_number(of).node], [])
+        return self._made_of(called, [of], node)
+
+    def unpack(self, target: ast.expr, value: Value, scope: Scope, is_loop: bool = True) -> None:
         raise NotImplementedError
 
 
-def _literal(value: Value) -> str:
-    return repr(value.value) if isinstance(value, Known) else ""
+def as_number(array: Array) -> Array:
+    """Yes and no as 1 and 0."""
+    if not array.is_mask:
+        return array
+    made = ast.Call(ast.Name("where"), [array.node, ast.Constant(1), ast.Constant(0)], [])
+    return Array(made, array.is_data, array.library, array.kind)
+
+
+def is_made(node: ast.expr) -> bool:
+    """Whether it is made of random numbers, zeros or ones, which a formula has no word for."""
+    return any(isinstance(n, ast.Name) and n.id in MAKERS for n in ast.walk(node))

@@ -1,4 +1,4 @@
-"""What is known while code is read: numbers, lists, shapes; computed here, within limits."""
+"""What is known while code is read: numbers, texts, lists of them; computed here, within limits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backtrace.code.values import CannotRead, Data, Known, Several, Value
-from backtrace.formula.spellings import LIBRARIES, TEMPLATES
-from backtrace.gates import GATES
+from backtrace.code.values import CannotRead
 
 _LARGEST = 10**12
-_LONGEST = 100_000
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+LONGEST = 100_000
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -22,6 +19,9 @@ _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
 }
 _RELATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -32,54 +32,43 @@ _RELATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
 }
-CONSTANTS = {
-    f"{library}.{name}": value
-    for library in ("np", "numpy", "math", "torch")
-    for name, value in (("pi", math.pi), ("e", math.e))
-} | {f"{library}.newaxis": None for library in ("np", "numpy")}
-BUILTINS = frozenset(
-    (
-        *("len", "range", "enumerate", "zip", "reversed", "list", "tuple", "int", "float"),
-        *("abs", "max", "min", "sum", "round"),
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "abs": abs,
+    "max": max,
+    "min": min,
+    "sum": sum,
+    "round": round,
+    "range": range,
+    "pow": pow,
+    "divmod": divmod,
+    "any": any,
+    "all": all,
+    "repr": repr,
+}
+MATHEMATICS: dict[str, Callable[..., Any]] = {
+    name: getattr(math, name)
+    for name in (
+        "sqrt",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "floor",
+        "ceil",
+        "log2",
+        "log10",
     )
-)
-CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum"))
-
-
-def counts(tree: ast.AST) -> set[str]:
-    """The names that serve somewhere as a count, an axis, a shape or an index, or begin what is
-    added up later (loss = 0): these are no inputs."""
-    found = {
-        node.target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
-    }
-
-    def names(node: ast.AST) -> None:
-        found.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute) and node.func.attr == "append":
-                names(node.func.value)
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            name = name or (node.func.id if isinstance(node.func, ast.Name) else "")
-            if name in _SHAPED:
-                for part in node.args:
-                    names(part)
-            for keyword in node.keywords:
-                if keyword.arg in ("axis", "dim", "size", "shape"):
-                    names(keyword.value)
-        elif isinstance(node, ast.Subscript):
-            names(node.slice)
-    return found
-
-
-_SHAPED = (
-    *("range", "zeros", "ones", "eye", "randn", "rand", "randint", "arange", "empty"),
-    *("reshape", "view", "transpose", "expand", "one_hot"),
-)
+}
+"""Functions of numbers alone that are computed: np.sqrt(2.0/n) is a number."""
 
 
 def is_of_numbers(value: Any) -> bool:
@@ -89,44 +78,47 @@ def is_of_numbers(value: Any) -> bool:
     return type(value) in (int, float)
 
 
-def listed(values: list[Value]) -> Value:
-    if all(isinstance(value, Known) for value in values):
-        return Known([value.value for value in values if isinstance(value, Known)])
-    return Several(values)
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, str | list | tuple | range) or len(value) <= LONGEST
 
 
-def _refused(what: str, node: ast.AST) -> Exception:
+def _refused(what: str, node: ast.AST) -> CannotRead:
     return CannotRead(what, node)
 
 
 def unary(node: ast.UnaryOp, value: Any) -> Any:
     if isinstance(node.op, ast.Not):
         return not value
-    if type(value) not in (int, float, bool):
+    if type(value) not in (int, float, bool) or (
+        isinstance(node.op, ast.Invert) and value != int(value)
+    ):
         raise _refused("a number is due", node)
+    if isinstance(node.op, ast.Invert):
+        return ~int(value)
     return -value if isinstance(node.op, ast.USub) else +value
 
 
-def binary(node: ast.BinOp, left: Any, right: Any) -> Any:
+def binary(op: ast.operator, left: Any, right: Any, node: ast.AST) -> Any:
     """Raises CannotRead where there is no such number, or none of a size that is computed."""
     is_number = type(left) in (int, float, bool) and type(right) in (int, float, bool)
-    is_list = isinstance(left, list) and (isinstance(right, list) or type(right) is int)
-    is_list = is_list and isinstance(node.op, ast.Add | ast.Mult)
-    if not is_number and not is_list:
+    is_text = isinstance(left, str) and isinstance(op, ast.Add | ast.Mult | ast.Mod)
+    if not is_number and not is_text:
         raise _refused("numbers are due", node)
-    if is_list and isinstance(node.op, ast.Mult) and len(left) * abs(right) > _LONGEST:
-        raise _refused("the list is too long", node)
+    if is_text and isinstance(op, ast.Mult) and len(left) * abs(int(right)) > LONGEST:
+        raise _refused("the text is too long", node)
     try:
-        if isinstance(node.op, ast.Pow):
+        if isinstance(op, ast.Pow):
             if abs(right) > 1_000 or abs(left) > _LARGEST:
                 return float(left) ** float(right)
             found = left**right
         else:
-            found = _OPERATIONS[type(node.op)](left, right)
+            found = _OPERATIONS[type(op)](left, right)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         raise _refused("this cannot be computed", node) from None
     if isinstance(found, complex) or (type(found) is int and abs(found) > _LARGEST):
         raise _refused("the number is too large", node)
+    if not _is_short(found):
+        raise _refused("the text is too long", node)
     return found
 
 
@@ -139,54 +131,20 @@ def compared(node: ast.Compare, values: Sequence[Any]) -> bool:
 
 
 def called(name: str, values: list[Any], node: ast.AST) -> Any:
-    """A built-in function of what is known."""
-    functions: dict[str, Callable[..., Any]] = {
-        "int": int,
-        "float": float,
-        "abs": abs,
-        "max": max,
-        "min": min,
-        "sum": sum,
-        "round": round,
-        "range": range,
-    }
+    """A function of what is known, Python's own or of numbers."""
+    function = _FUNCTIONS.get(name) or MATHEMATICS[name]
     try:
-        return functions[name](*values)
-    except (ArithmeticError, KeyError, TypeError, ValueError):
+        if name == "pow":
+            return binary(ast.Pow(), values[0], values[1], node)
+        return function(*values)
+    except (ArithmeticError, TypeError, ValueError, IndexError):
         raise _refused(f"{name}() of this is not read", node) from None
 
 
-def as_data(value: Value, node: ast.AST) -> Value:
-    """np.array([...]): a value for an input, as text."""
-    if not isinstance(value, Known):
-        return value
-    if isinstance(value.value, bool) or not isinstance(value.value, int | float | list | tuple):
-        raise _refused("numbers in brackets are due", node)
-    if isinstance(value.value, int | float):
-        return Data(repr(value.value))
-    return Data(_nested(value.value, node))
-
-
-def _nested(values: Any, node: ast.AST) -> str:
-    if isinstance(values, list | tuple):
-        return f"[{', '.join(_nested(item, node) for item in values)}]"
-    if type(values) not in (int, float):
-        raise _refused("numbers in brackets are due", node)
-    return repr(values)
-
-
-def made(name: str, shape: list[int], node: ast.AST) -> str:
-    """zeros(3, 4) and the like, as a formula's values are written."""
-    if name == "arange":
-        return _nested(list(range(*shape))[:_LONGEST], node)
-    if name == "eye" and len(shape) == 1:
-        return f"eye({shape[0]})"
-    if not shape:
-        return "0" if name.startswith(("zeros", "empty")) else "1"
-    if any(length < 1 for length in shape) or math.prod(shape) > 10**9:
-        raise _refused("the shape is too large, or empty", node)
-    word = {"zeros_like": "zeros", "ones_like": "ones", "empty": "zeros"}.get(name, name)
-    return f"{word}({', '.join(map(str, shape))})"
-
-
-__all__ = ["LIBRARIES", "as_data", "binary", "called", "compared", "counts", "made", "unary"]
+BUILTINS = frozenset(
+    (
+        *_FUNCTIONS,
+        *("len", "enumerate", "zip", "reversed", "list", "tuple", "dict", "set", "sorted", "map"),
+        *("isinstance", "hasattr", "getattr", "type", "print", "super", "callable"),
+    )
+)

@@ -1,4 +1,4 @@
-"""What the machine holds: what is known, values that inputs can have, and parts of the formula."""
+"""What the machine holds while it walks the code: objects, which names share as in Python."""
 
 from __future__ import annotations
 
@@ -19,32 +19,139 @@ class CannotRead(Exception):
         self.end = getattr(node, "end_col_offset", None) if same_line else None
 
 
+class TooMuch(CannotRead):
+    """A limit of steps, stages or nesting: the walk ends here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A number, a text, a list, a range: what is computed while the code is read."""
+    """A number, a text, None, a range: what is computed while the code is read. What a shape or a
+    length tells is `measured`, and no input."""
 
     value: Any
+    measured: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A value that an input can have, as text: [[1, 2]], randn(3, 4)*0.1; `node` for its place."""
+@dataclass(eq=False, slots=True)
+class Array:
+    """A number or an array that depends on inputs, or is data for one. Names share it: what is
+    changed in place is changed under all of them.
 
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """What depends on inputs, as an expression of the formula's own names."""
+    node      an expression in the names of inputs and stages, or of numbers and random numbers
+    is_data   whether it depends on no input: a name that is bound to it becomes one
+    library   whose array it is: numpy, torch; "" where that is not known
+    kind      "number" for a number of Python's own, "list" for a list of them; neither adds up, nor
+              is changed in place, as arrays do
+    is_mask   whether its entries say yes or no
+    part_of   the array that it shows a part of, or shows in another shape
+    error     why it cannot be read any more, after a change that cannot
+    """
 
     node: ast.expr
+    is_data: bool = False
+    library: str = ""
+    kind: str = ""
+    is_mask: bool = False
+    part_of: Array | None = None
+    error: CannotRead | None = None
+
+    @property
+    def name(self) -> str:
+        """The stage or the input that it is; "" for what has no name yet."""
+        return self.node.id if isinstance(self.node, ast.Name) else ""
+
+
+@dataclass(eq=False, slots=True)
+class Several:
+    """A list or a tuple."""
+
+    items: list[Value] = field(default_factory=list)
+    is_tuple: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Dictionary:
+    items: dict[Any, Value] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """The names of a module, of a call, of a comprehension."""
+
+    outer: Scope | None = None
+    label: str = ""  # the function that is called
+    names: dict[str, Value] = field(default_factory=dict)
+    elsewhere: dict[str, Scope] = field(default_factory=dict)  # global and nonlocal names
+
+    def find(self, name: str) -> Value | None:
+        scope: Scope | None = self.elsewhere.get(name, self)
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+    def bind(self, name: str, value: Value) -> None:
+        self.elsewhere.get(name, self).names[name] = value
+
+    @property
+    def module(self) -> Scope:
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    """A def or a lambda of the code's own, and where it was met; of a method its object."""
+
+    node: ast.FunctionDef | ast.Lambda
+    scope: Scope
+    defaults: dict[str, Value] = field(default_factory=dict)
+    owner: Instance | None = None
+    of: Class | None = None  # the class that it stands in
+
+    @property
+    def name(self) -> str:
+        return self.node.name if isinstance(self.node, ast.FunctionDef) else "lambda"
+
+
+@dataclass(eq=False, slots=True)
+class Class:
+    name: str
+    bases: list[Class] = field(default_factory=list)
+    names: dict[str, Value] = field(default_factory=dict)
+
+    def find(self, name: str) -> Value | None:
+        if name in self.names:
+            return self.names[name]
+        return next((found for base in self.bases if (found := base.find(name))), None)
+
+    def is_a(self, other: Class) -> bool:
+        return self is other or any(base.is_a(other) for base in self.bases)
+
+
+@dataclass(eq=False, slots=True)
+class Instance:
+    """An object of a class of the code's own."""
+
+    of: Class
+    names: dict[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
-    """A list or a tuple, of such values."""
+class Unreadable:
+    """What could not be read: an error where it is needed, and nowhere else."""
 
-    items: list[Value] = field(default_factory=list)
+    error: CannotRead
 
 
-Value = Known | Data | Formula | Several
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A name of Python's own, or of a module, with its dots: np.linalg.norm, len."""
+
+    path: str
+
+
+Value = Known | Array | Several | Dictionary | Function | Class | Instance | Unreadable | Builtin

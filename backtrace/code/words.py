@@ -1,35 +1,112 @@
-"""Which calls of NumPy, PyTorch and micrograd make values, change nothing, or are passed over."""
+"""Names that libraries have: which make values, change nothing, or change what they are given."""
 
 from __future__ import annotations
 
-import ast
+import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-DATA = frozenset(("array", "tensor", "asarray", "as_tensor", "Tensor", "FloatTensor", "Value"))
-SAME = DATA | {"float", "double", "clone", "copy", "contiguous", "item", "requires_grad_"}
-MAKERS = frozenset(
-    ("zeros", "ones", "eye", "randn", "rand", "arange", "zeros_like", "ones_like", "empty")
+from backtrace.formula.spellings import LIBRARIES, TEMPLATES
+from backtrace.gates import GATES
+
+PREFIXES = {
+    "numpy": "np",
+    "autograd.numpy": "np",
+    "cupy": "np",
+    "torch": "torch",
+    "torch.nn.functional": "F",
+    "math": "math",
+    "jax.numpy": "jnp",
+    "scipy.special": "special",
+    "jax.nn": "jax",
+}
+"""The modules whose functions are read, and what they are called in a formula."""
+
+IMPLIED = {
+    "np": "numpy",
+    "numpy": "numpy",
+    "torch": "torch",
+    "F": "torch.nn.functional",
+    "nn": "torch.nn",
+    "math": "math",
+    "random": "random",
+    "jnp": "jax.numpy",
+    "jax": "jax",
+    "plt": "matplotlib.pyplot",
+    "Value": "micrograd.engine.Value",
+}
+"""What names mean in a piece of code whose imports are left out."""
+
+DATA = frozenset(("array", "tensor", "asarray", "as_tensor", "Tensor", "FloatTensor", "from_numpy"))
+COPIES = frozenset(("array", "tensor", "copy", "clone", "Tensor", "FloatTensor"))
+SAME = frozenset(
+    (
+        *("float", "double", "clone", "copy", "contiguous", "requires_grad_", "to", "cpu", "cuda"),
+        *("asarray", "as_tensor", "ascontiguousarray", "asanyarray", "atleast_1d"),
+    )
 )
-PASSED_OVER = ("dtype", "device", "requires_grad", "generator", "label")
-UNTOUCHED = ("requires_grad_", "zero_", "zero_grad_", "manual_seed_")
-_GRADIENT = re.compile(r"d(?:[A-Z]d|fd|Ld|lossd)?_?(?P<a>\w+)|grad_(?P<b>\w+)|(?P<c>\w+)_grad")
+DETACHED = frozenset(("detach", "item", "tolist", "numpy"))
+WHOLE = frozenset(("int", "long", "astype"))
+MAKERS = frozenset(
+    (
+        *("zeros", "ones", "eye", "identity", "full", "empty", "arange", "linspace"),
+        *("zeros_like", "ones_like", "full_like", "empty_like", "randn_like", "rand_like"),
+        *("randn", "rand", "randint", "normal", "uniform", "standard_normal", "random", "integers"),
+        *("random_sample", "gauss"),
+    )
+)
+CHANGERS = frozenset(
+    (
+        *("fill_diagonal", "copyto", "put", "place", "putmask", "put_along_axis", "shuffle"),
+        *("fill", "sort", "resize", "itemset", "setfield", "partition", "at"),
+    )
+)
+"""NumPy's functions and methods that change an array where it stands."""
+
+PASSED_OVER = ("dtype", "device", "requires_grad", "generator", "label", "inplace")
+UNTOUCHED = ("requires_grad_", "zero_grad_", "manual_seed_")
+VIEWS = frozenset(
+    (
+        *("reshape", "view", "ravel", "squeeze", "unsqueeze", "expand_dims", "transpose", "t"),
+        *("permute", "swapaxes", "moveaxis", "broadcast_to", "expand", "expand_as", "flatten"),
+        *("asarray", "as_tensor", "ascontiguousarray", "contiguous", "float", "double", "to"),
+        *("cpu", "cuda", "view_as", "from_numpy", "numpy", "detach", "diagonal", "diag", "split"),
+        *("chunk", "unbind", "narrow", "select", "atleast_2d", "atleast_1d", "T", "mT", "real"),
+    )
+)
+"""What may show the same numbers in another shape: a change of one is a change of the other."""
+
+PURE = re.compile(r"(print|plt|plot|show|draw|display|log|check|assert|save|time|sys|os|warn|tqdm)")
+"""Calls that look at arrays and leave them alone, whatever module they are of."""
+
+CONSTANTS = {
+    f"{module}.{name}": value
+    for module in ("numpy", "math", "torch", "jax.numpy", "autograd.numpy")
+    for name, value in (("pi", math.pi), ("e", math.e), ("newaxis", None), ("inf", math.inf))
+} | {"math.tau": math.tau}
+
+CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum", "clip"))
+WITHOUT_PREFIX = CALLED | MAKERS | DATA
+"""Functions that are read where nothing says whose they are."""
+
+_WRITTEN = {"max", "min", "sum", "abs", "where", "stack", "pick", "put", "detach", "transpose"}
+"""Functions that the machine itself writes."""
 
 
-def GRADIENTS(name: str, forward: Collection[str]) -> bool:
-    """Whether a name is that of a gradient: dW where there is W, dh1, grads, x_grad."""
-    found = _GRADIENT.fullmatch(name)
-    if name in ("grads", "grad", "dout", "dlogits"):
+def reserved_names(called: Iterable[str]) -> frozenset[str]:
+    """The names that no stage takes where these functions are called: they would be called too."""
+    written = {word for name in called for word in _WORD.findall(TEMPLATES.get(name, name))}
+    return frozenset(GATES.keys() & (written | _WRITTEN)) | LIBRARIES
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_GRADIENT = re.compile(r"d(?:[A-Z]d|fd|Ld|lossd)?_?(?P<a>\w+)|(?P<c>\w+)_grad")
+_ALWAYS = re.compile(r"grads?|grad_\w+|dout|dlogits")
+
+
+def is_gradient(name: str, forward: Collection[str]) -> bool:
+    """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad."""
+    if _ALWAYS.fullmatch(name):
         return True
+    found = _GRADIENT.fullmatch(name)
     return found is not None and any(part in forward for part in found.groups() if part)
-
-
-def dotted(node: ast.expr) -> str:
-    """np.linalg.norm as it is written; "" for what is no name with dots."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return f"?.{parts[0]}" if parts else ""
-    return ".".join([node.id, *reversed(parts)])

@@ -11,7 +11,7 @@ from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, TEXT, Token
 from backtrace.gates import GATES, Gate
 
 _LAST_NUMBER = re.compile(r",\s*(-?\d+)\s*\)$")
-MAKERS = ("randn", "rand", "zeros", "ones", "eye")
+MAKERS = ("randn", "rand", "randint", "zeros", "ones", "eye")
 OTHERWISE = {"sec": "1/cos(x)", "csc": "1/sin(x)", "cot": "1/tan(x)", "sech": "1/cosh(x)"}
 """Functions that are no gates, in those that are."""
 

@@ -61,6 +61,21 @@ def _read(value: str, text: str, offset: int, name: str, seed: int) -> Any:
     return _constant(value, text, offset, name, seed)
 
 
+def shape_of_value(text: str) -> Shape:
+    """The shape of a value as it is written; nothing random is made for it. Raises BacktraceError."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return ()
+    if text.startswith("@") or _PLAIN_ARRAY.fullmatch(text):
+        return tuple(getattr(read_value(text, text, 0), "shape", ()))
+    graph = parse(text, own=_makers("", 0))
+    if graph.inputs:
+        raise _not_constant(graph, text, text, 0)
+    if is_of_numbers(graph, {}):
+        return ()
+    graph = with_shapes(graph, {})
+    return graph.shapes[graph.output] if graph.shapes else ()
+
+
 def from_python(value: object, name: str) -> Any:
     """A value given from Python: a number, nested lists or an array. Raises ValueGivenError."""
     if hasattr(value, "__len__"):
@@ -147,7 +162,7 @@ def _not_constant(graph: Graph, value: str, text: str, offset: int) -> Backtrace
 
 
 def _makers(name: str, seed: int) -> dict[str, Gate]:
-    """randn, rand, zeros, ones and eye as gates that a value may use."""
+    """randn, rand, randint, zeros, ones and eye as gates that a value may use."""
 
     chance: Any = None
 
@@ -162,6 +177,9 @@ def _makers(name: str, seed: int) -> dict[str, Gate]:
             return np.eye(shape[0], shape[-1])
         if chance is None:
             chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        if maker == "randint":
+            low, high, *of = shape
+            return chance.integers(low, high, of).astype(float)
         return chance.standard_normal(shape) if maker == "randn" else chance.random(shape)
 
     def row(maker: str) -> Gate:
@@ -182,9 +200,14 @@ def _makers(name: str, seed: int) -> dict[str, Gate]:
 
 
 def _made_shape(maker: str, shape: Shape) -> Shape:
+    if maker == "randint":
+        if len(shape) < 2 or shape[0] >= shape[1]:
+            what = "randint takes a lowest number, one above the highest, and a shape"
+            raise ShapeError(what, "randint(0, 27, 32, 3): 32x3 whole numbers from 0 to 26")
+        shape = shape[2:]
     if len(shape) > MOST_AXES:
         raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(shape)}")
-    if min(shape) < 1:
+    if min(shape, default=1) < 1:
         raise ShapeError(f"an array of shape {say(shape)} has no entries")
     if maker == "eye":
         if len(shape) > 2:

@@ -1,0 +1,420 @@
+"""Calls: functions and classes of the code are walked where they are called, Python's own are
+computed; `library` has those of NumPy and PyTorch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from backtrace.code import known
+from backtrace.code.library import Library
+from backtrace.code.values import (
+    Array,
+    Builtin,
+    CannotRead,
+    Class,
+    Dictionary,
+    Function,
+    Instance,
+    Known,
+    Scope,
+    Several,
+    TooMuch,
+    Unreadable,
+    Value,
+)
+
+_DEEPEST = 40
+
+
+class Returned(Exception):
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+
+class Calls(Library):
+    """Calls of what the code defines itself, and of Python's own."""
+
+    def call(self, node: ast.Call, scope: Scope) -> Value:
+        if isinstance(node.func, ast.Attribute) and _is_super(node.func.value):
+            return self._inherited(node.func.attr, node, scope)
+        if isinstance(node.func, ast.Attribute):
+            of = self.value(node.func.value, scope)
+            if not isinstance(of, Builtin | Instance | Class):
+                return self.method(of, node.func.attr, node, scope)
+        return self.apply(self.value(node.func, scope), node, scope)
+
+    def apply(self, called: Value, node: ast.Call, scope: Scope) -> Value:
+        match called:
+            case Function():
+                return self.inlined(called, *self.arguments(node, scope), node)
+            case Class():
+                return self.made_object(called, *self.arguments(node, scope), node)
+            case Instance():
+                method = called.of.find("__call__") or called.of.find("forward")
+                if isinstance(method, Function):
+                    return self.inlined(_bound(method, called), *self.arguments(node, scope), node)
+            case Builtin(path=path) if path in known.BUILTINS:
+                return self._builtin(path, node, scope)
+            case Builtin():
+                return self.library(called.path, node, scope)
+        raise CannotRead("this cannot be called", node, "def f(x): ...")
+
+    def arguments(self, node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, Value]]:
+        """The values that a call gives, by their places and by their names."""
+        placed: list[Value] = []
+        for part in node.args:
+            if isinstance(part, ast.Starred):
+                placed += self.items(self.value(part.value, scope), part)
+            else:
+                placed.append(self.value(part, scope))
+        named: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value, scope)
+            if keyword.arg is not None:
+                named[keyword.arg] = value
+            elif isinstance(value, Dictionary):
+                named |= {str(key): item for key, item in value.items.items()}
+        return placed, named
+
+    # functions
+
+    def defined(self, node: ast.FunctionDef | ast.Lambda, scope: Scope) -> Function:
+        """A function, and its defaults, which are worked out where it is defined."""
+        function = Function(node, scope)
+        arguments = node.args
+        names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+        last = names[len(names) - len(arguments.defaults) :]
+        pairs = [*zip(last, arguments.defaults, strict=True)]
+        pairs += [
+            (a.arg, default)
+            for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+            if default is not None
+        ]
+        for name, default in pairs:
+            function.defaults[name] = self.readable(default, scope)
+        return function
+
+    def readable(self, node: ast.expr, scope: Scope) -> Value:
+        """The value, or the error that it is where it is needed."""
+        try:
+            return self.value(node, scope)
+        except TooMuch:
+            raise
+        except CannotRead as error:
+            return Unreadable(error)
+
+    def inlined(
+        self,
+        function: Function,
+        placed: Sequence[Value],
+        named: dict[str, Value],
+        node: ast.AST,
+    ) -> Value:
+        """The function's own lines, with these arguments."""
+        self.step(node)
+        if isinstance(function.node, ast.FunctionDef):
+            self._refuse_decorated(function.node, node)
+        if function.owner is not None:
+            placed = [function.owner, *placed]
+        inner = Scope(function.scope, function.name if function.name != "lambda" else "")
+        if function.of is not None:
+            inner.names["__class__"] = function.of
+        for name, value in self._matched(function, placed, named, node).items():
+            inner.names[name] = self._parameter(function, name, value, node, inner)
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise TooMuch(f"calls are nested more than {_DEEPEST} deep", node)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, inner)
+            self.block(function.node.body, inner)
+        except Returned as returned:
+            return returned.value
+        finally:
+            self.depth -= 1
+        return Known(None)
+
+    def _refuse_decorated(self, function: ast.FunctionDef, node: ast.AST) -> None:
+        words = ("staticmethod", "classmethod", "property", "torch.no_grad()", "abstractmethod")
+        for decorator in function.decorator_list:
+            if ast.unparse(decorator) not in words:
+                raise CannotRead(f"'{function.name}' is decorated", node, "call it without")
+
+    def _matched(
+        self,
+        function: Function,
+        placed: Sequence[Value],
+        named: dict[str, Value],
+        node: ast.AST,
+    ) -> dict[str, Value]:
+        """Which argument is whose, as Python has it."""
+        of = function.node.args
+        names = [a.arg for a in (*of.posonlyargs, *of.args)]
+        found = dict(zip(names, placed, strict=False))
+        known_names = {*names, *(a.arg for a in of.kwonlyargs)}
+        rest = {name: value for name, value in named.items() if name not in known_names}
+        is_wrong = len(placed) > len(names) and of.vararg is None
+        is_wrong = is_wrong or bool(rest and of.kwarg is None) or bool(named.keys() & found.keys())
+        found |= {name: value for name, value in named.items() if name in known_names}
+        if of.vararg is not None:
+            found[of.vararg.arg] = Several(list(placed[len(names) :]), is_tuple=True)
+        if of.kwarg is not None:
+            found[of.kwarg.arg] = Dictionary(dict(rest))
+        found = {**function.defaults, **found}
+        missing = [name for name in known_names if name not in found]
+        if missing or is_wrong:
+            count = len(names) - (function.owner is not None)
+            what = f"{function.name} takes {count} argument{'s' * (count != 1)}"
+            hint = f"{', '.join(sorted(missing))} is missing" if missing else ""
+            raise CannotRead(what, node, hint)
+        return found
+
+    def _parameter(
+        self, function: Function, name: str, value: Value, node: ast.AST, scope: Scope
+    ) -> Value:
+        """An argument under the name that it has inside: a stage of its own where it is used more
+        than once, so that it is worked out once."""
+        if not isinstance(value, Array) or value.name or value.kind == "list":
+            return value
+        uses = sum(
+            isinstance(part, ast.Name) and part.id == name for part in ast.walk(function.node)
+        )
+        is_repeated = any(
+            isinstance(part, ast.For | ast.While | ast.comprehension)
+            for part in ast.walk(function.node)
+        )
+        if (uses > 1 or is_repeated) and not value.is_data:
+            value.node = self.add_stage(value, name, node, scope)
+        return value
+
+    # classes
+
+    def made_object(
+        self, of: Class, placed: Sequence[Value], named: dict[str, Value], node: ast.AST
+    ) -> Instance:
+        made = Instance(of)
+        start = of.find("__init__")
+        if isinstance(start, Function):
+            self.inlined(_bound(start, made), placed, named, node)
+        elif placed or named:
+            raise CannotRead(f"{of.name} takes no arguments", node)
+        return made
+
+    def member(self, of: Instance | Class, name: str, node: ast.AST) -> Value:
+        if isinstance(of, Instance) and name in of.names:
+            return of.names[name]
+        kind = of.of if isinstance(of, Instance) else of
+        found = kind.find(name)
+        if found is None:
+            raise CannotRead(f"there is no '{name}' in {kind.name}", node)
+        if not isinstance(found, Function) or not isinstance(of, Instance):
+            return found
+        words = _decorators(found)
+        if "staticmethod" in words:
+            return found
+        if "property" in words:
+            return self.inlined(_bound(found, of), [], {}, node)
+        return _bound(found, of)
+
+    def operated(self, on: Instance, name: str, other: Value | None, node: ast.AST) -> Value:
+        """a + b of objects whose class says what that is."""
+        method = on.of.find(f"__{name}__")
+        if not isinstance(method, Function):
+            raise CannotRead(f"{on.of.name} has no __{name}__", node)
+        return self.inlined(_bound(method, on), [other] if other is not None else [], {}, node)
+
+    def _inherited(self, name: str, node: ast.Call, scope: Scope) -> Value:
+        """super().__init__(...): the method of the class above; nn.Module has nothing to do."""
+        owner, of = scope.find("self"), scope.find("__class__")
+        if not isinstance(owner, Instance) or not isinstance(of, Class):
+            raise CannotRead("'super' stands in no method", node)
+        above = of.bases
+        method = next((m for base in above if (m := base.find(name))), None)
+        if isinstance(method, Function):
+            return self.inlined(_bound(method, owner), *self.arguments(node, scope), node)
+        if name == "__init__":
+            return Known(None)
+        raise CannotRead(f"'super().{name}' is not read", node)
+
+    # Python's own
+
+    def _builtin(self, path: str, node: ast.Call, scope: Scope) -> Value:
+        if path == "print":
+            return Known(None)
+        values, named = self.arguments(node, scope)
+        if path in ("dict",):
+            return Dictionary({**_pairs(values, self, node), **named})
+        if path in ("isinstance", "hasattr", "getattr", "type", "callable"):
+            return self._asked(path, values, node)
+        if not values and path in ("list", "tuple", "set"):
+            return Several([], path == "tuple")
+        if not values:
+            raise CannotRead(f"{path}() of nothing", node)
+        if path == "len":
+            return Known(self._length(values[0], node), measured=True)
+        if path in ("enumerate", "zip", "reversed", "list", "tuple", "set", "map", "sorted"):
+            return self._listed(path, values, named, node)
+        flat = self.items(values[0], node) if len(values) == 1 and _is_list(values[0]) else values
+        if path in ("sum", "max", "min", "any", "all") and all(isinstance(v, Known) for v in flat):
+            numbers = [v.value for v in flat if isinstance(v, Known)]
+            return Known(known.called(path, [numbers], node))
+        if all(isinstance(v, Known) for v in values):
+            is_measured = any(v.measured for v in values if isinstance(v, Known))
+            numbers = [v.value for v in values if isinstance(v, Known)]
+            return Known(known.called(path, numbers, node), is_measured)
+        if path in ("sum", "max", "min"):
+            return self._folded(path, values, node)
+        if path in ("abs", "float", "pow") and not isinstance(values[0], Instance):
+            if path == "pow":
+                return self.binary(ast.Pow(), values[0], values[1], node)
+            array = self.array(values[0], node)
+            if path == "float":
+                return array
+            self.refuse_list(array, node)
+            return self._made_of(ast.Call(ast.Name("abs"), [array.node], []), [array], node)
+        raise CannotRead(f"'{path}' of what is not known", node)
+
+    def _length(self, value: Value, node: ast.AST) -> int:
+        if isinstance(value, Several | Dictionary):
+            return len(value.items)
+        if isinstance(value, Known):
+            return len(self.items(value, node))
+        shape = self.shape(self.array(value, node), node)
+        if not shape:
+            raise CannotRead("a number has no length", node)
+        return shape[0]
+
+    def _listed(
+        self, path: str, values: list[Value], named: dict[str, Value], node: ast.AST
+    ) -> Value:
+        if path == "map":
+            function = values.pop(0)
+            if not isinstance(function, Function):
+                raise CannotRead("'map' is read of functions of the code's own", node)
+            lists = [self.items(value, node) for value in values]
+            rounds = zip(*lists, strict=False)
+            return Several([self.inlined(function, list(round), {}, node) for round in rounds])
+        lists = [self.items(value, node) for value in values]
+        if path == "enumerate":
+            first = named.get("start", Known(0))
+            start = first.value if isinstance(first, Known) else 0
+            pairs = enumerate(lists[0], start)
+            return Several([Several([Known(k), item], is_tuple=True) for k, item in pairs])
+        if path == "zip":
+            rounds = zip(*lists, strict=False)
+            return Several([Several(list(round), is_tuple=True) for round in rounds])
+        if path == "sorted" and not named and all(isinstance(v, Known) for v in lists[0]):
+            try:
+                ordered = sorted(v.value for v in lists[0] if isinstance(v, Known))
+            except TypeError:
+                raise CannotRead("these have no order", node) from None
+            return Several([Known(v) for v in ordered])
+        if path == "sorted":
+            raise CannotRead("the order depends on numbers", node)
+        if path == "set":
+            different: list[Value] = []
+            for item in lists[0]:
+                if item not in different:
+                    different.append(item)
+            return Several(different)
+        ordered_list = lists[0][::-1] if path == "reversed" else lists[0]
+        return Several(list(ordered_list), is_tuple=path == "tuple")
+
+    def _folded(self, path: str, values: list[Value], node: ast.AST) -> Value:
+        """sum(list), max(a, b): Python's own go along the first axis, one after the other."""
+        items = values if len(values) > 1 and path != "sum" else self.items(values[0], node)
+        if path == "sum" and len(values) > 1:
+            items = [values[1], *items]
+        items = [i for i in items if not (path == "sum" and i == Known(0))] or [Known(0)]
+        if path == "sum":
+            total = items[0]
+            for item in items[1:]:
+                total = self.binary(ast.Add(), total, item, node)
+            return total
+        if any(isinstance(item, Instance) for item in items):
+            raise CannotRead(f"'{path}' of objects is not read", node)
+        arrays = [self.array(item, node) for item in items]
+        for array in arrays:
+            if array.kind != "number" and self.shape(array, node):
+                raise CannotRead(f"'{path}' of arrays is not known", node, "np.maximum(a, b)")
+        called = ast.Call(ast.Name(path), self.nodes(arrays), [])
+        return self._made_of(called, arrays, node) if len(arrays) > 1 else arrays[0]
+
+    def _asked(self, path: str, values: list[Value], node: ast.AST) -> Value:
+        """isinstance, hasattr, getattr, type, callable."""
+        first = values[0]
+        if path == "callable":
+            return Known(isinstance(first, Function | Class | Builtin))
+        if path == "type":
+            return first.of if isinstance(first, Instance) else Known(type(first).__name__)
+        second = values[1] if len(values) > 1 else Known(None)
+        if path == "isinstance":
+            kinds = second.items if isinstance(second, Several) else [second]
+            return Known(any(self._is_of_kind(first, kind, node) for kind in kinds))
+        name = str(second.value) if isinstance(second, Known) else ""
+        try:
+            found = self.attribute(first, name, node)
+        except CannotRead:
+            if path == "hasattr":
+                return Known(False)
+            if len(values) < 3:
+                raise
+            return values[2]
+        return Known(True) if path == "hasattr" else found
+
+    def _is_of_kind(self, value: Value, kind: Value, node: ast.AST) -> bool:
+        if isinstance(kind, Class):
+            return isinstance(value, Instance) and value.of.is_a(kind)
+        if not isinstance(kind, Builtin):
+            raise CannotRead("what kind it is is not known", node)
+        kinds = {"int": int, "float": float, "str": str, "bool": bool}
+        if kind.path in kinds and isinstance(value, Known):
+            return isinstance(value.value, kinds[kind.path])
+        if kind.path == "float" and isinstance(value, Array) and value.kind == "number":
+            return True
+        if kind.path in ("list", "tuple") and isinstance(value, Several):
+            return value.is_tuple == (kind.path == "tuple")
+        is_array = kind.path.rpartition(".")[2] in ("ndarray", "Tensor")
+        return is_array and isinstance(value, Array) and not value.kind
+
+    # what `Machine` has
+
+    def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        raise NotImplementedError
+
+
+def _bound(method: Function, owner: Instance) -> Function:
+    return Function(method.node, method.scope, method.defaults, owner, method.of)
+
+
+def _decorators(function: Function) -> list[str]:
+    if isinstance(function.node, ast.Lambda):
+        return []
+    return [ast.unparse(decorator) for decorator in function.node.decorator_list]
+
+
+def _is_super(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    )
+
+
+def _is_list(value: Value) -> bool:
+    is_held = isinstance(value, Known) and isinstance(value.value, list | tuple | range)
+    return isinstance(value, Several) or is_held
+
+
+def _pairs(values: list[Value], of: Calls, node: ast.AST) -> dict[Any, Value]:
+    found: dict[Any, Value] = {}
+    for value in values:
+        if isinstance(value, Dictionary):
+            found |= value.items
+            continue
+        for pair in of.items(value, node):
+            key, item = of.items(pair, node)
+            if not isinstance(key, Known):
+                raise CannotRead("this is no key of a dictionary", node)
+            found[key.value] = item
+    return found

@@ -1,0 +1,218 @@
+"""What changes a value where it stands: h += b, x[0] = 3, x[x < 0] = 0.
+
+An array that is changed is changed under all its names. Where another name shows a part of it, or
+shows it in another shape, that part would change too: this is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from backtrace.code.calls import Calls
+from backtrace.code.expressions import is_made
+from backtrace.code.values import (
+    Array,
+    CannotRead,
+    Class,
+    Dictionary,
+    Function,
+    Instance,
+    Known,
+    Scope,
+    Several,
+    Value,
+)
+
+_NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
+_HINT = "give the new value a name of its own: b = a + 1"
+
+
+class Changes(Calls):
+    """Assignments to names, attributes, entries; and what is changed in place."""
+
+    def bind(self, name: str, found: Value, scope: Scope, node: ast.AST) -> Value:
+        """What a name stands for from now on: an input, a stage, or what is known."""
+        value = self.named(found, name, scope, node)
+        scope.bind(name, value)
+        return value
+
+    def named(self, found: Value, name: str, scope: Scope | None, node: ast.AST) -> Value:
+        """The value, with a stage or an input for what is to be remembered."""
+        match found:
+            case Array(is_data=True):
+                found.node, found.is_data = self.add_input(found, name, scope), False
+            case Array() if not (found.name or found.is_mask):  # yes and no stay comparisons
+                found.node = self.add_stage(found, name, node, scope)
+            case Several():
+                for place, item in enumerate(found.items):
+                    self._inside(item, f"{name}_{place}", scope, node)
+            case Dictionary():
+                for key, item in found.items.items():
+                    inner = key if isinstance(key, str) and key.isidentifier() else None
+                    self._inside(item, inner or f"{name}_{_word(key)}", scope, node)
+        return found
+
+    def _inside(self, item: Value, name: str, scope: Scope | None, node: ast.AST) -> None:
+        """What stands in a list is worked out once, and random numbers are drawn once."""
+        is_literal = isinstance(item, Array) and item.is_data and not is_made(item.node)
+        if isinstance(item, Array | Several | Dictionary) and not is_literal:
+            self.named(item, name, scope, node)
+
+    def append(self, of: Several, item: Value, node: ast.Call, scope: Scope) -> None:
+        """An entry more: states.append(h) is states_3."""
+        assert isinstance(node.func, ast.Attribute)
+        self._inside(item, f"{base_name(node.func.value)}_{len(of.items)}", scope, node)
+        of.items.append(item)
+
+    # in place
+
+    def change(self, of: Array, new: Array, name: str, scope: Scope, node: ast.AST) -> None:
+        """The array has a new value, under all its names. Raises CannotRead where others that
+        are still needed would change with it."""
+        self._refuse_shared(of, node)
+        if self.begins and self.revalued(of.name, new.node):
+            return
+        new.is_data = False
+        of.node = self.add_stage(new, name, node, scope)
+        of.is_data = False
+
+    def is_changed_in_place(self, of: Value, node: ast.AST) -> bool:
+        """Whether `a += 1` changes the array that a is; a number is replaced by a new one."""
+        if not isinstance(of, Array) or of.kind == "number":
+            return False
+        return not self._is_number(of, node)
+
+    def _is_number(self, of: Array, node: ast.AST) -> bool:
+        """Whether it is a number and no array of one: what NumPy's sums and entries are."""
+        try:
+            has_axes = bool(self.shape(of, node))
+        except CannotRead:
+            return False
+        is_array = of.name in self.point and bool(_NUMBER.fullmatch(self.point[of.name]))
+        return not has_axes and self.library_of(of) != "torch" and not is_array
+
+    def _refuse_shared(self, of: Array, node: ast.AST) -> None:
+        """A part of another array, or an array of which parts are still held: what they are
+        after the change is not known, so none of them is read any more."""
+        held = [*self._held()]
+        if of.part_of is None and not any(array.part_of is not None for array in held):
+            return
+        whole = _whole_of(of)
+        shared = [
+            other
+            for other in held
+            if other is not of and _whole_of(other) is whole and not self._is_number(other, node)
+        ]
+        if shared:
+            what = f"{_shown(of)} and {_shown(shared[0])} are one array, of which both would change"
+            error = CannotRead(what, node, _HINT)
+            for array in (of, whole, *shared):
+                array.error = error
+            raise error
+
+    def _held(self) -> Iterator[Array]:
+        """Every array that a name, a list, an object still holds."""
+        waiting: list[Value | Scope] = [*self.open_scopes]
+        seen: set[int] = set()
+        while waiting:
+            value = waiting.pop()
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            match value:
+                case Array():
+                    yield value
+                    if value.part_of is not None and value.part_of.part_of is not None:
+                        waiting.append(value.part_of)
+                case Scope():
+                    waiting += value.names.values()
+                    waiting += [value.outer] if value.outer is not None else []
+                case Several():
+                    waiting += value.items
+                case Dictionary() | Instance():
+                    held = value.items if isinstance(value, Dictionary) else value.names
+                    waiting += held.values()
+                case Function():
+                    waiting += [value.scope, *([value.owner] if value.owner else [])]
+                case Class():
+                    waiting += [*value.names.values(), *value.bases]
+
+    open_scopes: list[Scope]
+
+    # entries
+
+    def set_entry(self, target: ast.Subscript, found: Value, scope: Scope, node: ast.AST) -> None:
+        """x[i] = v: of a list, of a dictionary, or as a new value of the array x."""
+        of = self.value(target.value, scope)
+        match of:
+            case Dictionary():
+                key = self.key(target.slice, scope)
+                word = key if isinstance(key, str) and key.isidentifier() else None
+                name = word or f"{base_name(target)}_{_word(key)}"
+                of.items[key] = self.named(found, name, scope, node)
+                return
+            case Several() if not of.is_tuple:
+                place = self.value(target.slice, scope)
+                if not isinstance(place, Known) or not -len(of.items) <= place.value < len(
+                    of.items
+                ):
+                    raise CannotRead("there is no such entry", node)
+                at = place.value % len(of.items)
+                of.items[at] = self.named(found, f"{base_name(target)}_{at}", scope, node)
+                return
+            case Instance():
+                raise CannotRead("entries of objects are not set", node)
+        array = self.array(of, node)
+        new = self.put(array, target.slice, self.array(found, node), scope, node)
+        self.change(array, new, base_name(target), scope, node)
+
+    def put(self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST) -> Array:
+        """The array with other entries at an index: by a mask `where`, else `put`."""
+        mask = self._mask(index, scope)
+        if mask is not None:
+            if value.kind != "number" and self.shape(value, node):
+                hint = "np.where(mask, y, x) takes arrays"
+                raise CannotRead("only a number is put where a mask says yes", node, hint)
+            nodes = self.nodes([mask, value, of])
+            made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
+            return self._made_of(made, [mask, value, of], node)
+        place, _ = self.place(of, index, scope)
+        first, second = self.nodes([of, value])
+        if of.is_data and value.is_data:
+            first = of.node = self.add_input(of, _word(of.name or "made"), scope)
+            of.is_data = False
+        made = ast.Call(ast.Name("put"), [ast.Subscript(first, place), second], [])
+        return self._made_of(made, [of, value], node)
+
+    def _mask(self, index: ast.expr, scope: Scope) -> Array | None:
+        if isinstance(index, ast.Slice | ast.Tuple | ast.Constant):
+            return None
+        value = self.value(index, scope)
+        return value if isinstance(value, Array) and value.is_mask else None
+
+
+def _whole_of(array: Array) -> Array:
+    while array.part_of is not None:
+        array = array.part_of
+    return array
+
+
+def _shown(array: Array) -> str:
+    return array.name or "a part"
+
+
+def base_name(target: ast.expr) -> str:
+    """The name that something is put into: x for x[0], W for self.W[0]."""
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    return target.id if isinstance(target, ast.Name) else "made"
+
+
+def _word(key: object) -> str:
+    """A key as a part of a name: 3, -1 as m1."""
+    text = str(key).replace("-", "m")
+    return text if text.isidentifier() or text.isalnum() else "entry"

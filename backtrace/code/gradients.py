@@ -1,0 +1,69 @@
+"""What goes backward in a file: gradients, and what is made of them. It is not in the formula."""
+
+from __future__ import annotations
+
+import ast
+
+from backtrace.code.changes import Changes
+from backtrace.code.values import Instance, Scope, Value
+from backtrace.code.words import is_gradient
+
+_ATTRIBUTES = ("grad", "data", "requires_grad")
+
+
+class Gradients(Changes):
+    """Tells forward lines from backward ones, by names."""
+
+    backward: set[str]  # the names of gradients
+    goes_back: bool  # whether gradients have begun: what follows is no result
+    training: int  # how many training loops are open
+    output: Value | None
+    updates: int  # how often a value was changed by gradients: w -= rate*dw
+
+    def is_of_gradients(self, target: ast.expr, scope: Scope) -> bool:
+        """dW, dh[h <= 0], W.grad, p.data, W.requires_grad: no part of what goes forward."""
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        if isinstance(target, ast.Attribute):
+            return self._is_attribute(target, scope)
+        forward = self._forward_names(scope)
+        found = isinstance(target, ast.Name) and (
+            target.id in self.backward or is_gradient(target.id, forward)
+        )
+        if found and isinstance(target, ast.Name):
+            self.backward.add(target.id)
+            self.goes_back = True
+        return found
+
+    def _is_attribute(self, target: ast.Attribute, scope: Scope) -> bool:
+        owner = scope.find(target.value.id) if isinstance(target.value, ast.Name) else None
+        if isinstance(owner, Instance):  # of an object of the code's own: self.dW, not self.data
+            return is_gradient(target.attr, owner.names.keys() | self._forward_names(scope))
+        return target.attr in _ATTRIBUTES and not (target.attr == "data" and self.is_early)
+
+    @property
+    def is_early(self) -> bool:
+        """Whether nothing has gone back yet: values are given to what is to be trained."""
+        return not (self.goes_back or self.training or self.updates or self.output)
+
+    def _forward_names(self, scope: Scope) -> set[str]:
+        names = set(self.taken)
+        reach: Scope | None = scope
+        while reach is not None:
+            names |= reach.names.keys()
+            reach = reach.outer
+        return names
+
+    def is_made_of_gradients(self, target: ast.expr, value: ast.expr, scope: Scope) -> bool:
+        """Whether a value is made of gradients: w -= rate*grad_w, dz = dh*h, p += -h*p.grad."""
+        is_back = any(
+            (isinstance(n, ast.Name) and n.id in self.backward and scope.find(n.id) is None)
+            or (isinstance(n, ast.Attribute) and n.attr == "grad")
+            for n in ast.walk(value)
+        )
+        if is_back and isinstance(target, ast.Name):
+            if scope.find(target.id) is None:
+                self.backward.add(target.id)
+            else:
+                self.updates += 1
+        return is_back

@@ -1,0 +1,152 @@
+"""Entries of lists, dictionaries and arrays: x[1:3], p[range(n), y], x[x < 0] = 0."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from backtrace.code.expressions import Expressions
+from backtrace.code.values import (
+    Array,
+    Builtin,
+    CannotRead,
+    Dictionary,
+    Instance,
+    Known,
+    Scope,
+    Several,
+    Unreadable,
+    Value,
+)
+
+
+class Indexing(Expressions):
+    """What stands in an index, and what is taken by it."""
+
+    def subscript(self, node: ast.Subscript, scope: Scope) -> Value:
+        inner = self.value(node.value, scope)
+        match inner:
+            case Dictionary():
+                key = self.key(node.slice, scope)
+                if key not in inner.items:
+                    raise CannotRead(f"there is no {key!r} in it", node)
+                return self._readable(inner.items[key])
+            case Several() | Known():
+                found = self._of_list(inner, node, scope)
+                if found is not None:
+                    return self._readable(found)
+            case Instance():
+                return self.operated(inner, "getitem", self.value(node.slice, scope), node)
+            case Builtin():
+                raise CannotRead("this cannot be read", node)
+        array = self.array(inner, node)
+        picked = self._picked(array, node, scope)
+        if picked is not None:
+            return picked
+        place, is_part = self.place(array, node.slice, scope)
+        taken = ast.copy_location(ast.Subscript(self.nodes([array])[0], place), node)
+        kind = "number" if array.kind == "list" and isinstance(place, ast.Constant) else array.kind
+        part_of = array if is_part else None
+        return Array(taken, array.is_data, array.library, kind, array.is_mask, part_of)
+
+    @staticmethod
+    def _readable(value: Value) -> Value:
+        if isinstance(value, Unreadable):
+            raise value.error
+        return value
+
+    def _of_list(self, inner: Several | Known, node: ast.Subscript, scope: Scope) -> Value | None:
+        """An entry of a list or a part of it; None where an array says which."""
+        held = inner.items if isinstance(inner, Several) else inner.value
+        if not hasattr(held, "__getitem__"):
+            raise CannotRead("this has no entries", node)
+        if isinstance(node.slice, ast.Slice):
+            found = held[self._slice(node.slice, scope)]
+        else:
+            place = self.value(node.slice, scope)
+            if not isinstance(place, Known):
+                return None
+            try:
+                found = held[place.value]
+            except (IndexError, KeyError, TypeError):
+                raise CannotRead("there is no such entry", node) from None
+        if isinstance(inner, Several):
+            return Several(found, inner.is_tuple) if isinstance(found, list) else found
+        return Known(found, inner.measured)
+
+    def _slice(self, node: ast.Slice, scope: Scope) -> slice:
+        ends: list[Any] = []
+        for part in (node.lower, node.upper, node.step):
+            value = self.value(part, scope) if part is not None else Known(None)
+            if not isinstance(value, Known) or not isinstance(value.value, int | None):
+                raise CannotRead("an end of a part is a whole number", part or node)
+            ends.append(value.value)
+        if ends[2] == 0:
+            raise CannotRead("a step of 0", node)
+        return slice(*ends)
+
+    def place(self, of: Array, node: ast.expr, scope: Scope) -> tuple[ast.expr, bool]:
+        """An index with what is known put in, and whether it shows a part of the array, which is
+        one with it, as whole numbers and slices do."""
+        parts = node.elts if isinstance(node, ast.Tuple) else [node]
+        found = [self._place(of, part, scope) for part in parts]
+        places = [place for place, _ in found]
+        is_part = all(plain for _, plain in found)
+        if isinstance(node, ast.Tuple):
+            return ast.copy_location(ast.Tuple(places), node), is_part
+        return places[0], is_part
+
+    def _place(self, of: Array, node: ast.expr, scope: Scope) -> tuple[ast.expr, bool]:
+        if isinstance(node, ast.Slice):
+            cut = self._slice(node, scope)
+            ends = [_whole(end) if end is not None else None for end in (cut.start, cut.stop)]
+            step = _whole(cut.step) if cut.step is not None else None
+            return ast.Slice(ends[0], ends[1], step), True
+        value = self.value(node, scope)
+        if isinstance(value, Known) and (value.value is None or value.value is ...):
+            return ast.copy_location(ast.Constant(value.value), node), True
+        if isinstance(value, Known) and type(value.value) is int:
+            return ast.copy_location(_whole(value.value), node), True
+        if isinstance(value, Known) and isinstance(value.value, tuple):
+            items = [ast.Constant(item) for item in value.value]
+            return ast.copy_location(ast.Tuple(list(items)), node), True
+        array = self.array(value, node)
+        if array.is_mask:
+            hint = "np.where(mask, x, 0) keeps the shape"
+            raise CannotRead("how many entries a mask takes is not known", node, hint)
+        if array.kind == "number" and not array.name:
+            raise CannotRead("an index is a whole number", node)
+        return self.nodes([array, of])[0], False
+
+    def _picked(self, of: Array, node: ast.Subscript, scope: Scope) -> Array | None:
+        """p[range(n), y]: one entry of each row; None for any other index."""
+        if not (isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2):
+            return None
+        rows, columns = node.slice.elts
+        if isinstance(rows, ast.Slice | ast.Constant) or isinstance(columns, ast.Slice):
+            return None
+        if not self._is_every_row(self.value(rows, scope), of, rows):
+            return None
+        chosen = self.array(self.value(columns, scope), columns)
+        nodes = self.nodes([of, chosen])
+        made: ast.expr = ast.Call(ast.Name("pick"), nodes, [])
+        return Array(ast.copy_location(made, node), library=of.library)
+
+    def _is_every_row(self, rows: Value, of: Array, node: ast.AST) -> bool:
+        """Whether they are all the rows, in order: range(n), np.arange(n)."""
+        if isinstance(rows, Known) and isinstance(rows.value, range):
+            counted: list[object] = list(rows.value)
+        elif isinstance(rows, Array) and rows.is_data and isinstance(rows.node, ast.List):
+            counted = [getattr(item, "value", None) for item in rows.node.elts]
+        else:
+            return False
+        shape = self.shape(of, node)
+        if not shape or counted != list(range(shape[0])):
+            raise CannotRead("these are not all the rows, in order", node, "p[range(len(p)), y]")
+        return True
+
+
+def _whole(number: int) -> ast.expr:
+    if number < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-number))
+    return ast.Constant(number)
