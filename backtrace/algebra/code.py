@@ -156,10 +156,7 @@ class Code(Derived):
         if axes is None or tuple(axes) == tuple(range(len(x.shape)))[::-1]:
             return Coded(f"{x.within(Binding.ATOM)}.T", Binding.ATOM, x.shape[::-1])
         shape = tuple(x.shape[axis] for axis in axes)
-        return self.call(self._permute(), x, str(tuple(axes)), shape=shape)
-
-    def _permute(self) -> str:
-        return f"{self.library}.transpose"
+        return self.call(f"{self.library}.transpose", x, str(tuple(axes)), shape=shape)
 
     def reshape(self, x: Coded, shape: Shape) -> Coded:
         if x.shape == tuple(shape):
@@ -278,6 +275,49 @@ class Code(Derived):
         found: Coded = self.sqrt(self.sum(self.square(x), axis))
         return found
 
+    def looked_up(self, x: Coded, axis: int, *indices: Value) -> Coded:
+        text = f"{x.within(Binding.ATOM)}[{self._whole_index(axis, indices)}]"
+        return Coded(text, Binding.ATOM, self._looked_up_shape(x.shape, axis, indices))
+
+    def added_up(self, u: Value, shape: Shape, axis: int, *indices: Value) -> Coded:
+        where = f"np.s_[{self._whole_index(axis, indices)}]"
+        return self.helper("added_up", u, where, str(shape), shape=shape)
+
+    def _whole_index(self, axis: int, indices: Sequence[Value]) -> str:
+        return ", ".join([*[":"] * axis, *(self.helper("whole", i).text for i in indices)])
+
+    def _looked_up_shape(self, shape: Shape, axis: int, indices: Sequence[Value]) -> Shape:
+        found = broadcast(*(coded(i).shape for i in indices))
+        return (*shape[:axis], *found, *shape[axis + len(indices) :])
+
+    def tril(self, x: Coded, k: int) -> Coded:
+        return self.call(f"{self.library}.tril", x, str(k), shape=x.shape)
+
+    def triu(self, x: Coded, k: int) -> Coded:
+        return self.call(f"{self.library}.triu", x, str(k), shape=x.shape)
+
+    def cumsum(self, x: Coded, axis: int) -> Coded:
+        return self.call(f"{self.library}.cumsum", x, str(axis), shape=x.shape)
+
+    def cumprod(self, x: Coded, axis: int) -> Coded:
+        return self.call(f"{self.library}.cumprod", x, str(axis), shape=x.shape)
+
+    def cumsum_back(self, u: Coded, axis: int) -> Coded:
+        return self.helper("cumsum_back", u, str(axis), shape=u.shape)
+
+    def cumprod_back(self, u: Coded, x: Coded, axis: int) -> Coded:
+        return self.helper("cumprod_back", u, x, str(axis), shape=x.shape)
+
+    def diagonal(self, x: Coded, k: int) -> Coded:
+        count = min(x.shape[0] + min(k, 0), x.shape[1] - max(k, 0))
+        return self.call(f"{self.library}.diagonal", x, str(k), shape=(count,))
+
+    def on_diagonal(self, u: Coded, shape: Shape, k: int) -> Coded:
+        return self.helper("on_diagonal", u, str(shape), str(k), shape=shape)
+
+    def identity(self, shape: Shape) -> Coded:
+        return Coded(f"{self.library}.eye({', '.join(map(str, shape))})", shape=shape)
+
     def one_hot(self, k: Value, count: int) -> Coded:
         k = coded(k)
         return self.helper("one_hot", k, str(count), shape=(*k.shape, count))
@@ -298,6 +338,15 @@ class TorchCode(Code):
             return lambda *values: self.helper("cbrt", *values)
         return super().__getattr__(name)
 
+    def filled(self, x: Value, a: Value) -> Coded:
+        """full_like takes no tensor."""
+        ones = self.call("torch.ones_like", x, shape=coded(x).shape)
+        return infix("*", Binding.PRODUCT, ones, coded(a))
+
+    def detach(self, x: Value) -> Coded:
+        piece = coded(x)
+        return Coded(f"{piece.within(Binding.ATOM)}.detach()", shape=piece.shape)
+
     def floor_divide(self, a: Value, b: Value) -> Coded:
         return self.floor(self.divide(a, b))
 
@@ -317,8 +366,14 @@ class TorchCode(Code):
     def erfc(self, x: Value) -> Coded:
         return self.call("torch.erfc", x)
 
-    def _permute(self) -> str:
-        return "torch.permute"
+    def transpose(self, x: Coded, axes: Sequence[int] | None = None) -> Coded:
+        """x.T is of matrices alone."""
+        if axes is None and len(x.shape) > 2:
+            axes = range(len(x.shape))[::-1]
+        if len(x.shape) == 2 or axes is None:
+            return super().transpose(x, axes)
+        shape = tuple(x.shape[axis] for axis in axes)
+        return self.call("torch.permute", x, str(tuple(axes)), shape=shape)
 
     def _most(self, name: str) -> str:
         return f"a{name}"

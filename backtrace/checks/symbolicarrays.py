@@ -167,8 +167,11 @@ def _entrywise(function: Callable[..., Any], *values: Any, **keywords: Any) -> A
     return np.frompyfunc(on_entries, len(everything), 1)(*everything)
 
 
-def _axis(axis: Any) -> int | None:
-    return None if axis is None else int(axis)
+def _axis(axis: Any) -> Any:
+    """One axis, several, or (None) all."""
+    if axis is None:
+        return None
+    return tuple(map(int, axis)) if isinstance(axis, tuple) else int(axis)
 
 
 def _sum(_: Any, x: Any, p_axis: Any = None) -> Any:
@@ -248,18 +251,30 @@ def _places(value: Callable[[Any], float], k: Any) -> Any:
     return np.frompyfunc(lambda entry: round(value(entry)), 1, 1)(np.asarray(k, dtype=object))
 
 
-def _take(value: Callable[[Any], float], x: Any, i: Any) -> Any:
-    return np.asarray(x)[np.asarray(_places(value, i), dtype=int)]
+def _take(value: Callable[[Any], float], x: Any, i: Any, p_axis: Any = 0) -> Any:
+    return np.take(np.asarray(x), np.asarray(_places(value, i), dtype=int), int(p_axis))
+
+
+def _lookup(value: Callable[[Any], float], x: Any, *indices: Any, p_axis: Any = 0) -> Any:
+    places = [np.asarray(_places(value, i), dtype=int) for i in indices]
+    return np.asarray(x)[(slice(None),) * (int(p_axis) % np.ndim(x)) + tuple(places)]
+
+
+def _one_hot(value: Callable[[Any], float], i: Any, n: Any) -> Any:
+    rows = np.eye(int(n), dtype=int).astype(object)
+    return rows[np.asarray(_places(value, i), dtype=int)]
 
 
 def _pick(value: Callable[[Any], float], x: Any, k: Any) -> Any:
-    places = np.asarray(_places(value, k), dtype=int)
-    return x[places] if np.ndim(x) == 1 else np.asarray(x)[np.arange(len(x)), places]
+    places = np.asarray(_places(value, k), dtype=int)[..., None]
+    return np.take_along_axis(np.asarray(x), places, -1)[..., 0]
 
 
 _OF_CLASSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": _cross_entropy,
     "take": _take,
+    "lookup": _lookup,
+    "one_hot": _one_hot,
     "pick": _pick,
 }
 """Functions that are handed what an entry's value is: classes and indices are no quantities."""
@@ -267,6 +282,24 @@ _OF_CLASSES: dict[str, Callable[..., Any]] = {
 
 def _numbers(shape: Sequence[Any]) -> Shape:
     return tuple(int(n) for n in shape)
+
+
+def _pad(x: Any, widths: Any) -> Any:
+    """Zeros put before and behind, axis by axis."""
+    pairs = np.broadcast_to(np.array(widths, dtype=int), (np.ndim(x), 2))
+    for axis, ends in enumerate(pairs):
+        zeros = [np.zeros(np.insert(np.delete(x.shape, axis), axis, n), object) for n in ends]
+        x = np.concatenate([zeros[0], x, zeros[1]], axis)
+    return x
+
+
+def _flat(shape: Shape, start: int, end: int) -> Shape:
+    first, behind = start % len(shape), end % len(shape) + 1
+    return (*shape[:first], math.prod(shape[first:behind]), *shape[behind:])
+
+
+def _cumprod(x: Any, axis: int) -> Any:
+    return np.multiply.accumulate(np.asarray(x, dtype=object), axis)
 
 
 _OF_ARRAYS: dict[str, Callable[..., Any]] = {
@@ -285,7 +318,23 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "transpose": lambda _, x: np.transpose(x),
     "reshape": lambda _, x, *shape: np.reshape(x, _numbers(shape)),
     "expand_dims": lambda _, x, p_axis=0: np.expand_dims(x, int(p_axis)),
-    "squeeze": lambda _, x, p_axis=0: np.squeeze(x, int(p_axis)),
+    "squeeze": lambda _, x, p_axis=None: np.squeeze(x, _axis(p_axis)),
+    "swapaxes": lambda _, x, a, b: np.swapaxes(x, int(a), int(b)),
+    "permute": lambda _, x, *axes: (
+        np.swapaxes(x, *_numbers(axes))
+        if len(axes) < np.ndim(x)
+        else np.transpose(x, _numbers(axes))
+    ),
+    "flatten": lambda _, x, start=0, end=-1, p_start=0, p_end=-1: np.reshape(
+        x, _flat(np.shape(x), int(p_start or start), int(p_end if end == -1 else end))
+    ),
+    "pad": lambda _, x, widths: _pad(np.asarray(x), widths),
+    "tril": lambda _, x, k=0, p_k=0: np.tril(x, int(k or p_k)),
+    "triu": lambda _, x, k=0, p_k=0: np.triu(x, int(k or p_k)),
+    "diag": lambda _, x, k=0, p_k=0: np.diag(x, int(k or p_k)),
+    "trace": lambda _, x: sum(np.diag(x), sympy.Integer(0)),
+    "cumsum": lambda _, x, p_axis=0: np.add.accumulate(np.asarray(x), int(p_axis)),
+    "cumprod": lambda _, x, p_axis=0: _cumprod(x, int(p_axis)),
     "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
     "stack": lambda _, *x, p_axis=0: np.stack(
         [np.asarray(entry, dtype=object) for entry in x], int(p_axis)

@@ -7,6 +7,7 @@
     still         detach, zeros_like: what backprop passes by
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
     linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
+    arrangement   of arrays: axes in another order, zeros around, triangles, diagonals, running sums
     lookups       of arrays: rows and entries by an array of whole numbers
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     networks      of arrays: linear layers, softmax, cross_entropy
@@ -20,6 +21,7 @@ from __future__ import annotations
 from backtrace.gates import (
     activations,
     arithmetic,
+    arrangement,
     choices,
     elementary,
     linear,
@@ -39,6 +41,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "still": still.ROWS,
     "activations": activations.ROWS,
     "linear": linear.ROWS,
+    "arrangement": arrangement.ROWS,
     "lookups": lookups.ROWS,
     "reductions": reductions.ROWS,
     "networks": networks.ROWS,

@@ -172,19 +172,20 @@ EXPAND_DIMS = Gate(
 )
 
 
-def _without_axis(shape: Shape, axis: int) -> Shape:
-    if not -len(shape) <= axis < len(shape) or shape[axis] != 1:
-        words = (
-            f"shape {say(shape)} has no axis {axis} of length 1" if shape else "a number has none"
-        )
+def _without_axis(shape: Shape, axis: int | tuple[int, ...] | None) -> Shape:
+    """Without an axis of length 1, or several, or all of them (None)."""
+    if axis is None:
+        return tuple(n for n in shape if n != 1)
+    places = [axis_of(shape, a) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    if any(shape[place] != 1 for place in places):
+        words = f"shape {say(shape)} has no axis {axis} of length 1"
         raise ShapeError(words, "reshape(x, ...) makes any other shape")
-    place = axis % len(shape)
-    return shape[:place] + shape[place + 1 :]
+    return tuple(n for place, n in enumerate(shape) if place not in places)
 
 
 SQUEEZE = Gate(
     name="squeeze",
-    summary="the same entries without an axis of length 1",
+    summary="the same entries without an axis of length 1 (all of these)",
     parameters=("x", "axis"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, axis: m.reshape(x, _without_axis(m.shape(x), axis)),
@@ -194,7 +195,7 @@ SQUEEZE = Gate(
     rules=("upstream, in the shape of x",),
     shape=_without_axis,
     fixed=("axis",),
-    defaults={"axis": "0"},
+    defaults={"axis": ""},
 )
 
 

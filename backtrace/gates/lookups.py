@@ -1,7 +1,8 @@
-"""Gates that look entries up by whole numbers: C[i] (rows, an embedding), p[range(n), k].
+"""Gates that look entries up by whole numbers: C[i] (rows, an embedding), x[i, j], p[range(n), k].
 
 An index is no quantity: it has no slope. Where an entry is looked up several times its gradients
-add up. An index that is no whole number from 0 below the length gives nan, and is a fault.
+add up. Below 0 it counts from the end. One that is no whole number, or beyond either end, gives
+nan, and is a fault.
 """
 
 from __future__ import annotations
@@ -10,81 +11,118 @@ from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
-from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
+from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, axis_of, broadcast, say
 
-_SAYS = "every index to be a whole number from 0, below the length of what it is looked up in"
-_CURE = "entries are counted from 0: of 3 they are 0, 1 and 2"
-
-
-def _is_valid(m: Any, targets: Value) -> bool:
-    return not m.truth(m.not_equal(m.sum(targets * 1.0, -1), 1))
+_SAYS = "every index to be a whole number below the length of what it is looked up in"
+_CURE = "entries are counted from 0, from the end with -1: of 3 they are 0, 1 and 2"
 
 
-def _holds(count: int, i: Value) -> bool:
+def _are_places(i: Value, count: int) -> bool:
     from backtrace.algebra.arrays import ARRAYS
 
-    return _is_valid(ARRAYS, ARRAYS.one_hot(i, count))
+    return ARRAYS.places(i, count) is not None
 
 
-def _rows_of(x: Shape, i: Shape) -> Shape:
-    if len(x) not in (1, 2) or len(i) > MOST_AXES - 1:
-        hint = "x is a vector or a matrix, i holds whole numbers"
-        raise ShapeError(f"{say(x)} is not looked up by {say(i)}", hint)
-    return (*i, *x[1:])
+def _taken_shape(x: Shape, i: Shape, axis: int) -> Shape:
+    if not x:
+        raise ShapeError(f"{say(x)} is not looked up by {say(i)}", "a number has no entries")
+    place = axis_of(x, axis)
+    found = (*x[:place], *i, *x[place + 1 :])
+    if len(found) > MOST_AXES:
+        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(found)}")
+    return found
 
 
-def _as_matrix(m: Any, x: Value, i: Value) -> Value:
-    """A row for every index, with a 1 where it looks: what is taken is this times x."""
-    count = m.shape(x)[0]
-    return m.reshape(m.one_hot(i, count) * 1.0, (size(m.shape(i)), count))
-
-
-def _take(m: Any, x: Value, i: Value) -> Value:
-    targets = _as_matrix(m, x, i)
-    found = m.reshape(m.matmul(targets, x), (*m.shape(i), *m.shape(x)[1:]))
-    return found if _is_valid(m, targets) else found * float("nan")
-
-
-def _take_back(m: Any, k: int, u: Value, _: Value, x: Value, i: Value) -> Value:
-    if k == 1:
-        return 0.0 * i
-    rows = m.reshape(u, (size(m.shape(i)), *m.shape(x)[1:]))
-    return m.matmul(m.transpose(_as_matrix(m, x, i)), rows)
+def _take_back(m: Any, k: int, u: Value, x: Value, i: Value, axis: int) -> Value:
+    return 0.0 * i if k else m.added_up(u, m.shape(x), axis % len(m.shape(x)), i)
 
 
 TAKE = Gate(
     name="take",
     summary="rows of an array by an array of whole numbers, C[i]: an embedding",
-    parameters=("x", "i"),
+    parameters=("x", "i", "axis"),
     role=Role.ROUTER,
-    forward=_take,
+    forward=lambda m, x, i, axis: m.looked_up(x, axis % len(m.shape(x)), i),
     local=(),
     formula="take(x, i)",
-    pullback=_take_back,
+    pullback=lambda m, k, u, f, x, i, axis: _take_back(m, k, u, x, i, axis),
     rules=("upstream added up at the rows that were taken, 0 at the rest", "0: an index"),
-    shape=_rows_of,
-    domain=Domain(says=_SAYS, holds=lambda x, i: _holds(len(x), i)),
+    shape=_taken_shape,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+    domain=Domain(says=_SAYS, holds=lambda x, i, axis: _are_places(i, x.shape[axis])),
+    cure=_CURE,
+)
+
+
+def _looked_up_shape(x: Shape, *operands: Any) -> Shape:
+    *indices, axis = operands
+    if not x or not indices:
+        raise ShapeError(f"{say(x)} is not looked up", "x[i, j]: an array and its indices")
+    place = axis_of(x, axis)
+    if place + len(indices) > len(x):
+        raise ShapeError(f"shape {say(x)} has {len(x)} axes, not {place + len(indices)}")
+    return (*x[:place], *broadcast(*indices), *x[place + len(indices) :])
+
+
+def _looked_up(m: Any, x: Value, *operands: Any) -> Value:
+    *indices, axis = operands
+    return m.looked_up(x, axis % len(m.shape(x)), *indices)
+
+
+def _looked_up_back(m: Any, k: int, u: Value, _: Value, x: Value, *operands: Any) -> Value:
+    *indices, axis = operands
+    if k:
+        return 0.0 * indices[k - 1]
+    return m.added_up(u, m.shape(x), axis % len(m.shape(x)), *indices)
+
+
+def _are_all_places(x: Value, *operands: Any) -> bool:
+    *indices, axis = operands
+    return all(_are_places(i, x.shape[axis + k]) for k, i in enumerate(indices))
+
+
+LOOKUP = Gate(
+    name="lookup",
+    summary="entries by several arrays of whole numbers, one for each axis: x[i, j]",
+    parameters=("x", "i", "axis"),
+    variadic=True,
+    role=Role.ROUTER,
+    forward=_looked_up,
+    local=(),
+    formula="lookup(x, i)",
+    pullback=_looked_up_back,
+    rules=("upstream added up at the entries that were taken, 0 at the rest", "0: an index"),
+    shape=_looked_up_shape,
+    fixed=("axis",),
+    defaults={"axis": "0"},
+    domain=Domain(says=_SAYS, holds=_are_all_places),
     cure=_CURE,
 )
 
 
 def _one_of_each_row(x: Shape, k: Shape) -> Shape:
-    if len(x) not in (1, 2) or k != x[:-1]:
+    if not x or k != x[:-1]:
         hint = "of a matrix with 4 rows 4 whole numbers, one for each"
         raise ShapeError(f"of {say(x)} one entry of each row is not looked up by {say(k)}", hint)
     return k
 
 
+def _targets(m: Any, x: Value, k: Value) -> Value:
+    """A 1 in every row at its entry."""
+    count = m.shape(x)[-1]
+    return m.one_hot(m.where(m.less(m.real(k), 0), k + count, k), count)
+
+
 def _pick(m: Any, x: Value, k: Value) -> Value:
-    targets = m.one_hot(k, m.shape(x)[-1])
+    targets = _targets(m, x, k)
     found = m.sum(m.where(targets, x, 0.0), -1)
-    return found if _is_valid(m, targets) else found * float("nan")
+    is_bad = m.truth(m.not_equal(m.sum(targets * 1.0, -1), 1))
+    return found * float("nan") if is_bad else found
 
 
 def _pick_back(m: Any, place: int, u: Value, _: Value, x: Value, k: Value) -> Value:
-    if place == 1:
-        return 0.0 * k
-    return m.where(m.one_hot(k, m.shape(x)[-1]), m.aligned(u, -1), 0.0)
+    return 0.0 * k if place == 1 else m.where(_targets(m, x, k), m.aligned(u, -1), 0.0)
 
 
 PICK = Gate(
@@ -98,8 +136,40 @@ PICK = Gate(
     pullback=_pick_back,
     rules=("upstream at the entry of each row, 0 at the rest", "0: an index"),
     shape=_one_of_each_row,
-    domain=Domain(says=_SAYS, holds=lambda x, k: _holds(x.shape[-1], k)),
+    domain=Domain(says=_SAYS, holds=lambda x, k: _are_places(k, x.shape[-1])),
     cure=_CURE,
 )
 
-ROWS = (TAKE, PICK)
+
+def _with_classes(i: Shape, n: int) -> Shape:
+    if n < 1 or len(i) >= MOST_AXES:
+        raise ShapeError(f"there are no {n} classes", "one_hot(i, 3)")
+    return (*i, n)
+
+
+def _one_hot(m: Any, i: Value, n: int) -> Value:
+    targets = m.one_hot(i, n)
+    is_bad = m.truth(m.not_equal(m.sum(targets * 1.0, -1), 1))
+    return targets * float("nan") if is_bad else m.where(targets, 1.0, 0.0)
+
+
+ONE_HOT = Gate(
+    name="one_hot",
+    summary="a 1 at the class i, 0 at the others of n; a class has no slope",
+    parameters=("i", "n"),
+    role=Role.ROUTER,
+    forward=_one_hot,
+    local=(),
+    formula="one_hot(i, n)",
+    pullback=lambda m, k, u, f, i, n: 0.0 * i,
+    rules=("0: a class",),
+    shape=_with_classes,
+    fixed=("n",),
+    domain=Domain(
+        says="every i to be a class: a whole number from 0, below n",
+        holds=lambda i, n: _are_places(i, n) and bool((i >= 0).all()),
+    ),
+    cure="classes are counted from 0: of 3 they are 0, 1 and 2",
+)
+
+ROWS = (TAKE, LOOKUP, PICK, ONE_HOT)

@@ -37,6 +37,25 @@ HELPERS = {
     return np.moveaxis(found, -1, axis) if axis is not None else np.reshape(found, x.shape)""",
     "one_hot": """def one_hot(k, count):
     return np.equal(np.expand_dims(k, -1), np.arange(count)) * 1.0""",
+    "whole": """def whole(i):
+    return np.asarray(i).astype(int)""",
+    "added_up": """def added_up(u, index, shape):
+    found = np.zeros(shape)
+    np.add.at(found, index, u)
+    return found""",
+    "cumsum_back": """def cumsum_back(u, axis):
+    return np.flip(np.cumsum(np.flip(u, axis), axis), axis)""",
+    "cumprod_back": """def cumprod_back(u, x, axis):
+    rows, ups = np.moveaxis(x, axis, -1), np.moveaxis(u, axis, -1)
+    count = rows.shape[-1]
+    without = np.where(np.eye(count, dtype=bool), 1, rows[..., None, :])
+    terms = np.where(np.tri(count, dtype=bool).T, np.cumprod(without, -1), 0)
+    return np.moveaxis(np.sum(terms * ups[..., None, :], -1), -1, axis)""",
+    "on_diagonal": """def on_diagonal(u, shape, k):
+    found = np.zeros(shape)
+    places = np.arange(len(u))
+    found[places + max(-k, 0), places + max(k, 0)] = u
+    return found""",
     "erf": "erf = np.vectorize(math.erf, otypes=[float])",
     "erfc": "erfc = np.vectorize(math.erfc, otypes=[float])",
 }

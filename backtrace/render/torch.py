@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backtrace.algebra.code import Code, TorchCode
+from backtrace.algebra.coded import Coded, Shape
 from backtrace.graph.record import Record
 from backtrace.render._script import Script, aligned, literal
 from backtrace.render._view import View
@@ -17,17 +18,27 @@ _HELPERS = {
     return torch.tensor(value, dtype=torch.float64)""",
     "one_hot": """def one_hot_t(k, count):
     return torch.nn.functional.one_hot(torch.as_tensor(k).long(), count).bool()""",
+    "put": """def put_t(u, index, shape):
+    whole = torch.zeros(shape, dtype=torch.float64)
+    whole[index] = u
+    return whole""",
+    "on_diagonal": """def on_diagonal_t(u, shape, k):
+    return torch.diag(u, k)""",
+    "whole": """def whole_t(i):
+    return torch.as_tensor(i).long()""",
     "cbrt": """def cbrt(x):
     return torch.sign(x) * torch.abs(x) ** (1 / 3)""",
 }
 
 
 class _Torch(TorchCode):
-    """`one_hot` by its name here: the NumPy part has its own."""
+    """Helpers that the NumPy part has too are called by another name here."""
 
-    def one_hot(self, k: object, count: int) -> object:  # type: ignore[override]
-        found = super().one_hot(k, count)
-        return type(found)(found.text.replace("one_hot(", "one_hot_t(", 1), shape=found.shape)
+    def helper(self, name: str, *arguments: object, shape: Shape | None = None) -> Coded:
+        found = super().helper(name, *arguments, shape=shape)
+        if f"def {name}_t(" not in _HELPERS.get(name, ""):
+            return found
+        return Coded(f"{name}_t{found.text.removeprefix(name)}", shape=found.shape)
 
 
 def render(record: Record, view: View) -> str:
@@ -69,10 +80,12 @@ def _compared(ours: Script, theirs: Script) -> Iterator[str]:
     for index, node in enumerate(record.graph.nodes):
         if node.gate is not None or node.is_input:
             what = f"d{node.name}" if node.name else ours.comment(index)
-            yield f"    ({what!r}, {ours.gradients[index]}, {theirs.names[index]}.grad),"
+            yield f"    ({what!r}, {ours.gradients[index]}, {theirs.names[index]}),"
     yield "]"
-    yield "for what, by_hand, by_torch in rows:"
-    yield "    by_torch = np.zeros_like(by_hand) if by_torch is None else by_torch.numpy()"
+    yield "for what, by_hand, tensor in rows:"
+    yield "    if not tensor.requires_grad:"
+    yield "        continue  # no gradient goes there"
+    yield "    by_torch = np.zeros_like(by_hand) if tensor.grad is None else tensor.grad.numpy()"
     yield "    same = np.allclose(by_hand, by_torch, rtol=1e-6, atol=1e-9, equal_nan=True)"
     yield "    print('same     ' if same else 'DIFFERENT', what, by_hand, by_torch)"
     if not any(note.kind == "kink" for note in record.notes):

@@ -150,6 +150,7 @@ def test_every_spelling_is_the_gate_to_fifty_digits(gate: Gate) -> None:
                 continue
             point = {n: m.number(number) for n in whole.inputs}
             point |= {"a": m.number("0.3")} if "a" in point else {}
+            point |= {"lo": m.number("-3"), "hi": m.number("2")} if "lo" in point else {}
             sides = []
             for graph in (whole, spelled):
                 values = graph.evaluate(m, point)
