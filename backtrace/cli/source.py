@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
-from backtrace.errors import FormulaError, UsageError
+from backtrace.errors import FormulaError, UsageError, near_misses
 from backtrace.files import InputFile
 
 if TYPE_CHECKING:
@@ -42,7 +42,23 @@ def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ..
     path, colon, name = first.rpartition(":") if ":" in first else (first, "", "")
     if colon and not name.isidentifier():
         return None
-    return (path, name, rest) if path.endswith(_CODE) and os.path.isfile(path) else None
+    if not path.endswith(_CODE):
+        return None
+    if not os.path.exists(path):
+        raise UsageError(f"there is no file '{path}'", hint=_near_files(path))
+    return path, name, rest
+
+
+def _near_files(path: str) -> str:
+    """The files of code in that folder whose names are like it."""
+    folder, name = os.path.split(path)
+    try:
+        entries = sorted(entry for entry in os.listdir(folder or ".") if entry.endswith(_CODE))
+    except OSError:
+        return f"there is no folder '{folder}' either"
+    known = {os.path.splitext(entry)[0]: os.path.join(folder, entry) for entry in entries}
+    near = near_misses(os.path.splitext(name)[0], list(known))
+    return f"did you mean {' or '.join(known[stem] for stem in near)}?" if near else ""
 
 
 def result_named(

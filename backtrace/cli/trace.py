@@ -35,6 +35,7 @@ from backtrace.errors import BacktraceError, UsageError
 from backtrace.numbers import DIGITS
 
 if TYPE_CHECKING:
+    from backtrace.code import Program
     from backtrace.formula.point import Given
     from backtrace.graph.record import Granularity
     from backtrace.render import View
@@ -100,7 +101,8 @@ def _of_code(
     program = read_code(read_file(path), path, name, shapes(given), asked.task.of or "")
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
     words = [*values, *own]
-    asked = asked._replace(reading=f"read from {path}:{name}" if name else f"read from {path}")
+    reading = f"read from {path}:{name}" if name else f"read from {path}"
+    asked = asked._replace(reading=reading, program=program)
     try:
         return _at_a_point(program.formula, words, asked, made_of)
     except BacktraceError as error:
@@ -119,6 +121,7 @@ class Asked(NamedTuple):
     points: PointsAsked
     look: Look
     reading: str = ""  # how the formula came about
+    program: Program | None = None  # the code that it was read from
 
     @property
     def wrt(self) -> list[str] | None:
@@ -165,6 +168,8 @@ class Asked(NamedTuple):
         if self.reading:
             told = Note("reading", self.reading)
             traced = replace(traced, notes=(told, *traced.notes))
+        if self.program is not None:
+            traced = replace(traced, lines=self.program.lines_of(traced.graph))
         return traced.showing(*answers)
 
     def section(self) -> str:
@@ -219,8 +224,17 @@ def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Gran
         _open(destination.output or "")
     problem = problem_of(shown.trace)
     if problem is not None:
-        complain(problem, asked.look.color)
+        complain(_told(problem, asked), asked.look.color)
     return 0 if shown.is_right else 1
+
+
+def _told(problem: BacktraceError, asked: Asked) -> BacktraceError:
+    """A problem of the numbers, at its line where there is code."""
+    if asked.program is None:
+        return problem
+    from backtrace.code import placed
+
+    return placed(problem, asked.program)
 
 
 def _refuse_for_points(asked: Asked) -> None:

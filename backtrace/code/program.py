@@ -3,41 +3,91 @@
 from __future__ import annotations
 
 import ast
+import bisect
+import io
+import itertools
 import json
+import re
+import tokenize
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from backtrace.code.machine import Machine
 from backtrace.code.stages import Stage
 from backtrace.code.values import CannotRead
 from backtrace.errors import BacktraceError, FormulaError, UsageError
+from backtrace.graph import Graph
+from backtrace.graph.record import SourceLine
 
 MOST_BYTES = 2_000_000
+_BETWEEN = "; "
+_LINE_ENDS = re.compile("\r\n|\r|\n")  # those of Python's: str.splitlines() knows more
+_MAGIC = re.compile(r"\s*(%%?[^\W\d]|!|\?+\w|\w[\w.]*\?+\s*$)")
+_MAGIC_OF_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The lines of a file; of a notebook those of its cells of code, and where each stands."""
+
+    path: str
+    lines: tuple[str, ...]
+    cells: tuple[SourceLine, ...] = ()
+
+    def place(self, line: int) -> SourceLine:
+        """Where a line is, counted as people count: of a notebook, in its cell."""
+        return self.cells[min(line, len(self.cells)) - 1] if self.cells else SourceLine(line)
+
+    def column(self, line: int, place: int) -> int:
+        """A place in a line as `ast` has it, in bytes, as one in characters."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return len(text.encode()[:place].decode("utf-8", "ignore"))
+
+    def error(
+        self, what: str, line: int, column: int, end: int | None = None, hint: str = ""
+    ) -> FormulaError:
+        """What is wrong, with the file, the line and the caret under `column` to `end`."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        column = max(0, min(column, len(text)))
+        stop = min(len(text), end) if end is not None and end > column else column + 1
+        place = self.place(line)
+        where = f"{line}" if place.cell is None else f"{place.words}"
+        told = f"{self.path}:{where}:{column + 1}: {what}"
+        return FormulaError(told, text=text, span=(column, max(stop, column + 1)), hint=hint)
 
 
 @dataclass(frozen=True)
 class Program:
-    """path     what the code was read from, as it is told
+    """source   what the code was read from
     formula  in our own grammar, a stage for every assignment
     point    the values that the code gives to its inputs, as texts
     stages   what the stages are, in the order of the formula
     """
 
-    path: str
+    source: Source
     formula: str
     point: dict[str, str]
     stages: tuple[Stage, ...] = ()
-    lines: tuple[str, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where every stage begins in the formula."""
+        lengths = (len(stage.text) + len(_BETWEEN) for stage in self.stages[:-1])
+        return list(itertools.accumulate(lengths, initial=0))
 
     def line_of(self, place: int) -> int:
-        """The line of the file that a place in the formula comes from."""
-        at = 0
-        for stage in self.stages:
-            at += len(stage.text) + len("; ")
-            if place < at:
-                return stage.line
-        return self.stages[-1].line if self.stages else 1
+        """The line of the source that a place in the formula comes from."""
+        at = bisect.bisect_right(self._starts, place) - 1
+        return self.stages[at].line if self.stages else 1
+
+    def lines_of(self, graph: Graph) -> tuple[SourceLine | None, ...]:
+        """The line that every node of the formula's graph comes from; None for inputs."""
+        return tuple(
+            None if node.is_input else self.source.place(self.line_of(node.span[0]))
+            for node in graph.nodes
+        )
 
 
 def read_code(
@@ -52,24 +102,24 @@ def read_code(
     file, line and caret for what cannot be read."""
     if len(text) > MOST_BYTES:
         raise UsageError(f"{path} is longer than {MOST_BYTES // 1_000_000} MB")
-    source = _cells(text, path) if path.endswith(".ipynb") else text
-    lines = tuple(source.splitlines())
+    source = _notebook(text, path) if path.endswith(".ipynb") else _file(text, path)
     try:
-        tree = ast.parse(source)
+        tree = ast.parse("\n".join(source.lines))
     except SyntaxError as error:
-        column = (error.offset or 1) - 1
-        raise _at(path, lines, error.lineno or 1, column, str(error.msg)) from None
+        raise source.error(str(error.msg), error.lineno or 1, (error.offset or 1) - 1) from None
     except (RecursionError, ValueError, MemoryError) as error:
         raise UsageError(f"{path} cannot be read: {type(error).__name__}") from None
     machine = Machine(given)
     try:
         stages, point = machine.read(tree, name, of)
     except CannotRead as error:
-        place = (error.line, error.column, error.what, error.hint, error.end)
-        raise _at(path, lines, *place) from None
+        ends = [error.column, error.column if error.end is None else error.end]
+        column, end = (source.column(error.line, place) for place in ends)
+        raise source.error(error.what, error.line, column, end, error.hint) from None
     except RecursionError:
         raise UsageError(f"{path}: expressions are nested too deep") from None
-    return Program(path, "; ".join(s.text for s in stages), point, tuple(stages), lines)
+    formula = _BETWEEN.join(stage.text for stage in stages)
+    return Program(source, formula, point, tuple(stages))
 
 
 def placed(error: BacktraceError, program: Program) -> BacktraceError:
@@ -78,36 +128,64 @@ def placed(error: BacktraceError, program: Program) -> BacktraceError:
         return error
     line = program.line_of(error.span[0])
     part = program.formula[slice(*error.span)]
-    text = program.lines[line - 1]
+    text = program.source.lines[line - 1]
     at = text.find(part)
     column, end = (at, at + len(part)) if at >= 0 else (len(text) - len(text.lstrip()), len(text))
     what = f"{error.what} (in {part})" if at < 0 else error.what
-    return _at(program.path, program.lines, line, column, what, error.hint, end)
+    return program.source.error(what, line, column, end, error.hint)
 
 
-def _at(
-    path: str,
-    lines: tuple[str, ...],
-    line: int,
-    column: int,
-    what: str,
-    hint: str = "",
-    end: int | None = None,
-) -> FormulaError:
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    column = max(0, min(column, len(text)))
-    stop = min(len(text), end) if end is not None and end > column else column + 1
-    told = f"{path}:{line}:{column + 1}: {what}"
-    return FormulaError(told, text=text, span=(column, max(stop, column + 1)), hint=hint)
+def _file(text: str, path: str) -> Source:
+    return Source(path, tuple(_LINE_ENDS.split(text)))
 
 
-def _cells(text: str, path: str) -> str:
-    """A notebook's cells of code, one after the other; magics are passed over."""
+def _notebook(text: str, path: str) -> Source:
+    """A notebook's cells of code, one after the other."""
     try:
         cells = json.loads(text)["cells"]
         sources = [c["source"] for c in cells if c["cell_type"] == "code"]
         joined = [s if isinstance(s, str) else "".join(s) for s in sources]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(f"{path} is no notebook that can be read") from None
-    lines = "\n".join(joined).splitlines()
-    return "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+    lines: list[str] = []
+    places: list[SourceLine] = []
+    for cell, source in enumerate(joined, 1):
+        own = _without_magics(_LINE_ENDS.split(source))
+        lines += own
+        places += [SourceLine(k, cell) for k in range(1, len(own) + 1)]
+    return Source(path, tuple(lines), tuple(places))
+
+
+def _without_magics(lines: list[str]) -> list[str]:
+    """The lines of a cell, with blanks for %matplotlib, !pip and help?; of another language's cell
+    (%%bash) nothing is left."""
+    first = next((line for line in lines if line.strip()), "")
+    if first.startswith("%%") and not first.startswith(_MAGIC_OF_PYTHON):
+        return [""] * len(lines)
+    found = list(lines)
+    for _ in lines:
+        try:
+            ast.parse("\n".join(found))
+        except SyntaxError as error:
+            at = (error.lineno or 0) - 1
+            is_magic = 0 <= at < len(found) and _MAGIC.match(found[at])
+            if not is_magic or _goes_on(found[:at]):
+                break
+            found[at] = ""
+        except (ValueError, RecursionError, MemoryError):
+            break
+        else:
+            break
+    return found
+
+
+def _goes_on(lines: list[str]) -> bool:
+    """Whether what follows belongs to these lines: a bracket is open, or a text."""
+    try:
+        for _ in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
+            pass
+    except tokenize.TokenError:
+        return True
+    except SyntaxError:
+        return False
+    return False

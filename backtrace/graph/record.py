@@ -81,6 +81,22 @@ class Check(NamedTuple):
     right: Value | None = None
 
 
+class SourceLine(NamedTuple):
+    """The line of the code that a gate comes from; of a notebook the line in its cell, where cells
+    of code are counted from 1."""
+
+    line: int
+    cell: int | None = None
+
+    @property
+    def words(self) -> str:
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+
+    @property
+    def short(self) -> str:
+        return str(self.line) if self.cell is None else f"{self.cell}:{self.line}"
+
+
 class Note(NamedTuple):
     """Something a careful teacher would say: a tie at a kink, an overflow that healed."""
 
@@ -214,6 +230,8 @@ class Record:
     checks              by variable; empty when the check was not asked for
     asked               what is shown beside these numbers
     granularity, groups how the graph was reshaped; the groups that were fused, or that could be
+    lines               of a formula that was read from code: per node the line it comes from, None
+                        for inputs; else ()
     """
 
     formula: str
@@ -231,6 +249,7 @@ class Record:
     granularity: Granularity = AS_WRITTEN
     groups: tuple[Group, ...] = ()
     asked: Asked = NOTHING_ASKED
+    lines: tuple[SourceLine | None, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):
@@ -251,6 +270,10 @@ class Record:
         return any(map(shape_of, self.values)) or any(
             gate.pullback is not None for _, _, gate in self.graph.gates()
         )
+
+    def line_of(self, index: int) -> SourceLine | None:
+        """Where in the code a node comes from; None where there is no code, or it is an input."""
+        return self.lines[index] if self.lines else None
 
     @property
     def open_groups(self) -> tuple[Group, ...]:

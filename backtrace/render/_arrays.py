@@ -20,6 +20,7 @@ from backtrace.render._rules import (
     where,
 )
 from backtrace.render._view import View
+from backtrace.render._words import line_words
 
 _SHORT_FACTOR = 24  # characters of an upstream gradient that is written again
 
@@ -45,9 +46,17 @@ def _gate(record: Record, view: View, index: int, computes: str) -> Iterator[Tex
     text.append(view.text(label(node)), style="gate not dim")
     shape = shape_note(shape_of(record.values[index]))
     text.append(f"  {view.text(computes)}{shape} = ", style="not dim")
-    yield from _with_value(text, view.sized(record.values[index]), "value not dim", view, 6)
+    value = [*_with_value(text, view.sized(record.values[index]), "value not dim", view, 6)]
     text = Text("   upstream ", style="quiet")
-    yield from _with_value(text, view.sized(record.upstreams[index]), "gradient not dim", view, 6)
+    sized = view.sized(record.upstreams[index])
+    upstream = [*_with_value(text, sized, "gradient not dim", view, 6)]
+    words = line_words(record, index)
+    rooms = [line for line in (value[-1], upstream[-1]) if len(line) + 3 + len(words) <= view.width]
+    if words and rooms:
+        rooms[0].append(f"   {words}", style="quiet")
+    yield from [*value, *upstream]
+    if words and not rooms:
+        yield Text(f"   {words}", style="quiet")
 
 
 def _edge(record: Record, view: View, edge: Edge) -> Iterator[Text]:

@@ -12,6 +12,7 @@ from backtrace.graph import Constant, Node
 from backtrace.graph.record import Edge, Record
 from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note, where
 from backtrace.render._view import View
+from backtrace.render._words import line_words
 
 _MOST_GATES = 60
 _LONGEST = 60  # characters of an operand that is written out
@@ -72,7 +73,9 @@ def _gate(
     assert gate is not None
     stage = f"{node.name} = " if node.name else ""
     shape = shape_note(shape_of(record.values[index]))
-    yield f"#{index} {label(node)}: {stage}{text}{shape} is {view.value(record.values[index])}."
+    line = f" ({words})" if (words := line_words(record, index)) else ""
+    value = view.value(record.values[index])
+    yield f"#{index} {label(node)}: {stage}{text}{shape} is {value}{line}."
     rule = rule_sentence(record, index)
     if rule is _KINK:
         yield f"  {rule}"

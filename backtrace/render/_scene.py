@@ -18,7 +18,15 @@ from backtrace.graph.record import Record
 from backtrace.layout import Layout, arrange
 from backtrace.layout.layers import Wire
 from backtrace.render._view import View
-from backtrace.render._words import number_text, shape_words, symbol, title_of, wrapped
+from backtrace.render._words import (
+    line_label,
+    line_words,
+    number_text,
+    shape_words,
+    symbol,
+    title_of,
+    wrapped,
+)
 
 MOST_NODES = 4000
 MANY_GATES = 60
@@ -46,6 +54,7 @@ class Sign:
     wire       where the stub begins and ends; numbers where these begin
     value      above the wire; gradient below; a blank is None
     name       of a stage; shape of an array: small, above the value
+    line       of the code, at a stage's gate; small, below the shape
     title      what the gate computes, in a line
     """
 
@@ -62,6 +71,7 @@ class Sign:
     gradient: str | None
     name: str
     shape: str
+    line: str
     title: str
 
     @property
@@ -285,6 +295,7 @@ class _Drawing:
             gradient,
             self._name(index),
             self._shape(index),
+            line_label(self.record, index),
             self._sentence(index),
         )
 
@@ -293,10 +304,11 @@ class _Drawing:
         node, view, record = self.record.graph.nodes[index], self.view, self.record
         what = view.formula(self._texts[index])
         head = f"#{index} {label(node)}: {what}" if node.gate is not None else what
+        line = f", {words}" if (words := line_words(record, index)) else ""
         if not record.has_point:
-            return view.text(head)
+            return view.text(f"{head}{line}")
         value, gradient = view.value(record.values[index]), view.value(record.upstreams[index])
-        return view.text(f"{head} = {value}, gradient {gradient}")
+        return view.text(f"{head} = {value}, gradient {gradient}{line}")
 
     def _lines(self) -> Iterator[Line]:
         consumers = self.record.graph.consumers

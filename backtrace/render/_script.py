@@ -14,6 +14,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.graph.record import Record
 from backtrace.numbers import Blank
+from backtrace.render._words import line_words
 
 MOST_ENTRIES = 20_000
 _MOST_GATES = 20_000
@@ -89,7 +90,8 @@ class Script:
     def comment(self, index: int) -> str:
         """#3 add: x + y"""
         node = self.record.graph.nodes[index]
-        return f"#{index} {label(node)}: {self._texts[index]}" if node.gate else ""
+        line = f", {words}" if (words := line_words(self.record, index)) else ""
+        return f"#{index} {label(node)}: {self._texts[index]}{line}" if node.gate else ""
 
     def inputs(self) -> Iterator[tuple[str, Any]]:
         """Every input's name and value. Raises UsageError for arrays that are too long to write."""

@@ -30,7 +30,7 @@ from backtrace.numbers import number
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
 from backtrace.render._view import View, products_are_rounded
-from backtrace.render._words import formula_lines
+from backtrace.render._words import formula_lines, line_words
 
 STYLES = Theme(
     {
@@ -53,6 +53,7 @@ _MOST_NOTES = 12
 _MOST_GRADIENTS = 60
 _MOST_FORKS = 40
 _LONGEST_SUM = 12  # terms
+_MOST_SIDE_BY_SIDE = 30
 _MARKS = {
     AGREE: ("✓ ", "agree"),
     LOST: ("✗ ", "disagree"),
@@ -196,7 +197,7 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
     for name, check in record.wrong_at_kinks.items():
         words = f"✗ the gradient of {name} is not the derivative: {check.reason}"
         yield Text(view.text(words), style="disagree")
-    notes = dict.fromkeys((_said(note), note.text) for note in record.notes)
+    notes = dict.fromkeys((_said(note), _noted(record, note)) for note in record.notes)
     texts = [(said, text) for said, text in notes if text != read_as(record)]
     for said, text in texts[:_MOST_NOTES]:
         yield Text(view.text(f"{said}: {text}"), style="note")
@@ -219,6 +220,11 @@ def _said(note: Note) -> str:
     return note.kind if note.kind == "cure" else "note"
 
 
+def _noted(record: Record, note: Note) -> str:
+    line = line_words(record, note.node) if note.node is not None else ""
+    return f"{note.text} ({line})" if line else note.text
+
+
 def _fault_lines(record: Record, view: View) -> Iterator[Text]:
     fault = record.fault
     assert fault is not None
@@ -228,7 +234,8 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
     )
     more = view.text(" → …") if len(fault.chain) > 8 else ""
     where = "forward" if fault.direction == "forward" else "backward"
-    yield Text(view.text(f"✗ {where}, at #{fault.node}: {fault.what}"), style="disagree")
+    line = f" ({words})" if (words := line_words(record, fault.node)) else ""
+    yield Text(view.text(f"✗ {where}, at #{fault.node}{line}: {fault.what}"), style="disagree")
     yield Text(f"  it spreads: {chain}{more}")
     if fault.hint:
         yield Text(view.text(f"  {'cure' if fault.cure else 'advice'}: {fault.hint}"))
@@ -268,6 +275,19 @@ def rounding_remark(view: View, shown: list[tuple[str, str, str]]) -> Iterator[T
         digits = f"{view.digits} digit{'s' * (view.digits != 1)}"
         words = f"numbers are rounded to {digits}, so printed factors may not multiply exactly"
         yield Text(words, style="quiet")
+
+
+def side_by_side(parts: list[str], view: View) -> list[Text]:
+    """Quiet words, as many in a line as have room."""
+    shown = parts[:_MOST_SIDE_BY_SIDE]
+    shown += [f"… {len(parts) - len(shown):,} more"] * (len(parts) > len(shown))
+    lines: list[str] = []
+    for part in map(view.text, shown):
+        if lines and len(lines[-1]) + 3 + len(part) <= view.width:
+            lines[-1] += f"   {part}"
+        else:
+            lines.append(part)
+    return [Text(line, style="quiet") for line in lines]
 
 
 def section_texts(record: Record, view: View) -> list[Text]:

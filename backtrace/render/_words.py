@@ -40,6 +40,21 @@ def wire_name(record: Record, index: int) -> str:
     return node.name or expressions(record.graph)[index]
 
 
+def line_words(record: Record, index: int) -> str:
+    """line 14, or cell 3, line 2; "" where the formula was not read from code."""
+    line = record.line_of(index)
+    return line.words if line else ""
+
+
+def line_label(record: Record, index: int) -> str:
+    """line 14, or cell 3:2, under a stage's gate in a picture; "" elsewhere."""
+    line = record.line_of(index)
+    node = record.graph.nodes[index]
+    if line is None or node.gate is None or not node.name:
+        return ""
+    return f"{'line' if line.cell is None else 'cell'} {line.short}"
+
+
 def shape_words(record: Record, index: int) -> str:
     """4×3; "" for a number."""
     shape = shape_of(record.values[index])

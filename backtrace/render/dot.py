@@ -11,6 +11,8 @@ from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
     gradient_words,
+    line_label,
+    line_words,
     subscript,
     symbol,
     title_of,
@@ -86,7 +88,10 @@ def _gate(record: Record, view: View, index: int) -> str:
     text = escape(view.text(symbol(label(node))))
     is_short = len(text) <= 4
     shape = "circle, fixedsize=true, width=0.56" if is_short else 'box, style="rounded"'
-    return f"n{index} [shape={shape}, label=<{text}>];"
+    if line := line_label(record, index):
+        text += f'<br/><font point-size="8" color="{LIGHT.quiet}">{line}</font>'
+    about = f', tooltip="{words}"' if (words := line_words(record, index)) else ""
+    return f"n{index} [shape={shape}, label=<{text}>{about}];"
 
 
 def _wire(record: Record, view: View, index: int) -> str:

@@ -19,7 +19,14 @@ from backtrace.render._rules import local_text, rule_with_shapes, where
 from backtrace.render._scene import scene
 from backtrace.render._terminal import group_remarks, partial, remarks, verdict
 from backtrace.render._view import View
-from backtrace.render._words import EMPTY, gradient_words, number_text, symbol, title_of
+from backtrace.render._words import (
+    EMPTY,
+    gradient_words,
+    line_words,
+    number_text,
+    symbol,
+    title_of,
+)
 from backtrace.render.svg import description, draw, name_of
 
 SUFFIX = ".html"
@@ -159,7 +166,9 @@ class _Steps:
         node, view = self.record.graph.nodes[gate], self.view
         stage = f"{node.name} = " if node.name else ""
         what = escape(view.text(f"#{gate} {symbol(label(node))}: {stage}{self._texts[gate]} = "))
-        return f"<p><b>Forward.</b> {what}{_number(self.record.values[gate], view, 'v')}</p>"
+        line = f" ({words})" if (words := line_words(self.record, gate)) else ""
+        value = _number(self.record.values[gate], view, "v")
+        return f"<p><b>Forward.</b> {what}{value}{line}</p>"
 
     def _backward(self, gate: int, arrived: dict[int, list[str]]) -> Iterator[str]:
         node, view = self.record.graph.nodes[gate], self.view
@@ -237,8 +246,10 @@ def _findings(record: Record, view: View) -> Iterator[str]:
 
 def _table(record: Record, view: View) -> str:
     """All numbers, a row for every edge."""
-    head = ["#", "gate", "computes", "value", "upstream", "input", "local", "downstream"]
-    numeric = {"#", "value", "upstream", "local", "downstream"}
+    has_lines = bool(record.lines)
+    head = ["#", "gate", *["line"] * has_lines, "computes"]
+    head += ["value", "upstream", "input", "local", "downstream"]
+    numeric = {"#", "line", "value", "upstream", "local", "downstream"}
     cells = "".join(f'<th scope="col"{" class=n" * (h in numeric)}>{h}</th>' for h in head)
     texts = expressions(record.graph, 60)
     rows = []
@@ -247,6 +258,7 @@ def _table(record: Record, view: View) -> str:
         first = [
             f'<td class="n">{index}</td>',
             f"<td>{escape(view.text(label(node)))}</td>",
+            *[f'<td class="n">{line_words(record, index).removeprefix("line ")}</td>'] * has_lines,
             f"<td>{escape(view.text(stage + texts[index]))}</td>",
             _cell(record.values[index], view, "v", f"value of #{index}"),
             _cell(record.upstreams[index], view, "r", f"upstream of #{index}"),
@@ -254,7 +266,7 @@ def _table(record: Record, view: View) -> str:
         for edge in record.edges_of(index):
             name = record.graph.nodes[edge.input].name or f"#{edge.input}"
             rows.append("".join([*first, *_edge_cells(record, view, edge, name)]))
-            first = ["<td></td>"] * 5
+            first = ["<td></td>"] * (5 + has_lines)
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 

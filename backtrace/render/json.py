@@ -108,6 +108,10 @@ def node_objects(record: Record) -> list[dict[str, Any]]:
         else:
             kind = "input" if node.is_input else "constant"
             described |= {"kind": kind, "name": node.name or None, "expr": texts[index]}
+        if line := record.line_of(index):
+            described["line"] = line.line
+            if line.cell is not None:
+                described["cell"] = line.cell
         if record.has_arrays:
             described["shape"] = list(shape_of(record.values[index]))
         described["value"] = _number(record, record.values[index])

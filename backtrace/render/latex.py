@@ -14,7 +14,7 @@ from backtrace.render._explain import local_formula
 from backtrace.render._latex import escaped, formula, symbol
 from backtrace.render._rules import rule_of, summed
 from backtrace.render._view import View
-from backtrace.render._words import title_of
+from backtrace.render._words import line_label, title_of
 
 SUFFIX = ".tex"
 
@@ -124,6 +124,8 @@ class _Chain:
             row = f"{symbol(self._names[index])} &= {formula(text)}"
             if self.record.has_point:
                 row += f" = {_number(self.record.values[index], self.view)}"
+            if line := line_label(self.record, index):
+                row += rf" \tag*{{\footnotesize {line}}}"
             yield row
 
     def _spoken(self) -> list[str]:

@@ -20,6 +20,7 @@ from backtrace.render._terminal import (
     rounding_remark,
 )
 from backtrace.render._view import View
+from backtrace.render._words import line_words
 
 SUFFIX = ".md"
 
@@ -57,14 +58,18 @@ def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> l
 
 
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterator[str]:
-    yield "| # | gate | computes | value | upstream | input | local | downstream |"
-    yield "|---:|---|---|---:|---:|---|---:|---:|"
+    has_lines = bool(record.lines)
+    between = ("line | ", "---:|") if has_lines else ("", "")
+    yield f"| # | gate | {between[0]}computes | value | upstream | input | local | downstream |"
+    yield f"|---:|---|{between[1]}---|---:|---:|---|---:|---:|"
     texts = expressions(record.graph)
     gates = [index for index, _, _ in record.graph.gates()]
     for index in gates[:_MOST_GATES]:
         node = record.graph.nodes[index]
         stage = f"{node.name} = " if node.name else ""
-        first = [str(index), _code(view.text(label(node))), _code(view.text(stage + texts[index]))]
+        first = [str(index), _code(view.text(label(node)))]
+        first += [line_words(record, index)] * has_lines
+        first += [_code(view.text(stage + texts[index]))]
         first += [view.value(record.values[index]), view.value(record.upstreams[index])]
         for edge in record.edges_of(index):
             shown += shown_products(edge, view)
@@ -73,7 +78,7 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
             yield f"| {' | '.join([*first, source, local, view.value(edge.downstream)])} |"
             first = [""] * len(first)
     if len(gates) > _MOST_GATES:
-        yield f"| | | {len(gates) - _MOST_GATES:,} more gates | | | | | |"
+        yield f"| | |{' |' * has_lines} {len(gates) - _MOST_GATES:,} more gates | | | | | |"
 
 
 def _rule(record: Record, view: View, edge: Edge) -> str:

@@ -13,6 +13,7 @@ from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
     gradient_words,
+    line_label,
     subscript,
     symbol,
     title_of,
@@ -65,7 +66,10 @@ def _node(record: Record, view: View, index: int) -> str:
     if node.gate is None:
         base, below = subscript(view.text(wire_name(record, index)))
         return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
-    return f'n{index}(("{_safe(view.text(symbol(label(node))))}"))'
+    text = _safe(view.text(symbol(label(node))))
+    if line := line_label(record, index):
+        text += f"<br/><span style='color:{LIGHT.quiet};font-size:11px'>{line}</span>"
+    return f'n{index}(("{text}"))'
 
 
 def _edges(record: Record, view: View) -> Iterator[str]:

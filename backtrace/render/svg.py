@@ -199,9 +199,10 @@ def _sign(sign: Sign, name: str, is_page: bool) -> str:
     if sign.kind == "gate":
         pieces.append(_shape(sign, name))
         pieces.append(_text(f"{name}-l", sign.x, sign.y + 5, escape(sign.label)))
-        if is_page:
+        under = f"#{sign.index}" if is_page else sign.line
+        if under:
             below = sign.y + sign.height / 2 + 11
-            pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, f"#{sign.index}"))
+            pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, under))
     else:
         classes = f"{name}-n" if sign.kind == "input" else f"{name}-n {name}-q"
         pieces.append(_text(classes, begin - 4, sign.y + 5, _subscripted(sign.label)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,9 +26,11 @@ from backtrace.render._terminal import (
     remarks,
     rounding_remark,
     section_texts,
+    side_by_side,
     verdict,
 )
 from backtrace.render._view import View
+from backtrace.render._words import line_words
 
 SUFFIX = ".txt"
 
@@ -35,7 +38,7 @@ _LEAST_EXPRESSION = 10  # cells; with less, or with numbers cut, lines are easie
 _MOST_GATES = 120  # rows; of a larger graph the first and the last are shown
 _MOST_VARIABLES = 60
 _MOST_ENTRIES = 6
-_COMPUTES = 2  # the column of expressions
+_COLUMNS = ("#", "gate", "value", "upstream", "input", "local", "downstream")
 _GAP = 2  # cells between columns
 
 
@@ -70,38 +73,78 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
             yield Text(view.text(f"… {hidden}"), style="quiet")
             yield from gate_lines(record, view, tail, shown)
         return
+    head, hidden, tail = _shown_gates(record)
+    rows = {index: _gate_rows(record, view, index, shown) for index in (*head, *tail)}
+    room = _room_for_expressions(rows.values(), view)
+    if room < _LEAST_EXPRESSION:
+        yield from _gate_lines(record, view)
+        return
+    texts = short_expressions(record.graph, room)
+    lines, has_room = _code_lines(record, room, texts)
+    table = _empty(view, lines if has_room else [])
+    for index, cells in rows.items():
+        if hidden and index == tail[0]:
+            table.add_row("", view.text("…"), *[""] * has_room, hidden)
+        for k, (number, gate, *numbers) in enumerate(cells):
+            computes = [view.text(texts[index]) if k == 0 else ""]
+            if has_room:
+                computes.insert(0, lines[index] if k == 0 else "")
+            table.add_row(number, gate, *computes, *numbers)
+    yield table
+    if lines and not has_room:
+        yield from side_by_side(_ranges(record, [*head, *tail]), view)
+
+
+def _empty(view: View, lines: list[str]) -> Table:
+    """The table's columns, one for the lines of the code where there are any."""
     table = plain_table(view)
     table.add_column("#", justify="right", style="quiet", no_wrap=True)
     table.add_column("gate", style="gate", no_wrap=True)
+    if lines:
+        table.add_column(_head_of_lines(lines), justify="right", style="quiet", no_wrap=True)
     table.add_column("computes", overflow="fold", min_width=_LEAST_EXPRESSION)
     table.add_column("value", justify="right", style="value", no_wrap=True)
     table.add_column("upstream", justify="right", style="gradient", no_wrap=True)
     table.add_column("input", style="name", no_wrap=True)
     table.add_column("local", justify="right", no_wrap=True)
     table.add_column("downstream", justify="right", style="gradient", no_wrap=True)
-    head, hidden, tail = _shown_gates(record)
-    rows = {index: _gate_rows(record, view, index, shown) for index in (*head, *tail)}
-    room = _room_for_expressions(table, rows.values(), view)
-    if room < _LEAST_EXPRESSION:
-        yield from _gate_lines(record, view)
-        return
-    texts = short_expressions(record.graph, room)
-    for index, lines in rows.items():
-        if hidden and index == tail[0]:
-            table.add_row("", view.text("…"), hidden)
-        lines[0][_COMPUTES] = view.text(texts[index])
-        for line in lines:
-            table.add_row(*line)
-    yield table
+    return table
 
 
-def _room_for_expressions(table: Table, rows: Iterable[list[list[str]]], view: View) -> int:
+def _code_lines(record: Record, room: int, texts: list[str]) -> tuple[list[str], bool]:
+    """Where in the code every node comes from, and whether a column has room for that: no
+    expression is to be shorter for it."""
+    if not record.lines:
+        return [], False
+    lines = [line.short if line else "" for line in record.lines]
+    left = room - _width_of_lines(lines)
+    return lines, left >= _LEAST_EXPRESSION and short_expressions(record.graph, left) == texts
+
+
+def _ranges(record: Record, gates: list[int]) -> list[str]:
+    """line 7: #5-#8, for every line of the code that these gates come from."""
+    found = []
+    for words, group in itertools.groupby(gates, lambda index: line_words(record, index)):
+        first, *rest = group
+        found.append(f"{words}: #{first}" + (f"-#{rest[-1]}" if rest else ""))
+    return found
+
+
+def _head_of_lines(lines: list[str]) -> str:
+    return "cell:line" if any(":" in line for line in lines) else "line"
+
+
+def _width_of_lines(lines: list[str]) -> int:
+    return max(map(len, [_head_of_lines(lines), *lines])) + _GAP
+
+
+def _room_for_expressions(rows: Iterable[list[list[str]]], view: View) -> int:
     """How wide the column of expressions may be, for the others to keep their width."""
-    widths = [len(str(column.header)) for column in table.columns]
+    widths = list(map(len, _COLUMNS))
     for lines in rows:
         for line in lines:
             widths = [max(width, len(cell)) for width, cell in zip(widths, line, strict=True)]
-    return view.width - sum(widths) + widths[_COMPUTES] - _GAP * (len(widths) - 1)
+    return view.width - sum(widths) - _GAP * len(widths)
 
 
 def _shown_gates(record: Record) -> tuple[list[int], str, list[int]]:
@@ -129,20 +172,23 @@ def _gate_lines(record: Record, view: View) -> Iterator[Text]:
         text.append(f"  {view.text(texts[index])} = ", style="not dim")
         text.append(view.number(record.values[index]), style="value not dim")
         text.append(", ").append(view.number(record.upstreams[index]), style="gradient not dim")
+        line = line_words(record, index)
+        if line and text.cell_len + 3 + len(line) <= view.width:
+            text.append(f"   {line}", style="quiet")
         yield text
         for edge in record.edges_of(index):
             numbers = [view.number(x) for x in (edge.upstream, edge.local, edge.downstream)]
-            line = Text(f"  {view.text(node_name(record, edge.input))}: ", style="name")
-            line.append(view.text(f"{numbers[0]} × {numbers[1]} = "), style="not italic")
-            yield line.append(numbers[2], style="gradient not italic")
+            row = Text(f"  {view.text(node_name(record, edge.input))}: ", style="name")
+            row.append(view.text(f"{numbers[0]} × {numbers[1]} = "), style="not italic")
+            yield row.append(numbers[2], style="gradient not italic")
 
 
 def _gate_rows(
     record: Record, view: View, index: int, shown: list[tuple[str, str, str]]
 ) -> list[list[str]]:
-    """A line for every edge of the gate; what it computes is left to be filled in."""
+    """A line for every edge of the gate, without what it computes."""
     node = record.graph.nodes[index]
-    first = [str(index), view.text(label(node)), ""]
+    first = [str(index), view.text(label(node))]
     first += [view.number(record.values[index]), view.number(record.upstreams[index])]
     lines = []
     for edge in record.edges_of(index):

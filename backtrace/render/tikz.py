@@ -108,6 +108,10 @@ def _sign(sign: Sign) -> Iterator[str]:
     yield f"  \\draw[btwire] ({_at(begin, sign.y)}) -- ({_at(end, sign.y)});"
     if sign.kind == "gate":
         yield _shape(sign)
+        if sign.line:
+            below = _at(sign.x, sign.y + sign.height / 2)
+            look = "anchor=north, inner sep=2pt, text=btquiet"
+            yield f"  \\node[{look}] at ({below}) {{\\tiny {sign.line}}};"
     else:
         name = math_name(sign.label) if sign.kind == "input" else math_text(sign.label)
         yield f"  \\node[anchor=east, inner sep=2pt] at ({_at(begin, sign.y)}) {{{name}}};"

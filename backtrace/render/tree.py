@@ -23,11 +23,13 @@ from backtrace.render._terminal import (
     section_texts,
 )
 from backtrace.render._view import View
+from backtrace.render._words import line_words
 
 SUFFIX = ".tree"
 
 _MOST_NODES = 400
-_DEEPEST = 24  # levels; each takes four cells of the width
+_DEEPEST = 24  # levels
+_GUIDE = 4  # cells that each takes of the width
 
 
 def render(record: Record, view: View) -> str:
@@ -54,7 +56,8 @@ def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], T
     """The graph from the output down; `line` has the words for a node, the edge it is reached by
     (None: the output), and whether it is drawn already."""
     output = record.graph.output
-    root = Tree(line(output, None, False), guide_style="quiet")
+    first = _with_line(line(output, None, False), record, view, output, 0)
+    root = Tree(first, guide_style="quiet")
     done = {output}
     left_out = 0
     stack = [(root, edge, 1) for edge in reversed(record.edges_of(output))]
@@ -64,7 +67,8 @@ def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], T
             left_out += 1
             continue
         again = edge.input in done and record.graph.nodes[edge.input].gate is not None
-        branch = parent.add(line(edge.input, edge, again))
+        text = line(edge.input, edge, again)
+        branch = parent.add(text if again else _with_line(text, record, view, edge.input, depth))
         if not again:
             done.add(edge.input)
             below = reversed(record.edges_of(edge.input))
@@ -73,6 +77,15 @@ def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], T
         words = f"… {left_out:,} branches not shown: --format jsonl has every gate"
         root.add(Text(view.text(words), style="quiet"))
     return root
+
+
+def _with_line(text: Text, record: Record, view: View, index: int, depth: int) -> Text:
+    """The words, with the line of the code, unless they would need another row for it."""
+    line = line_words(record, index)
+    room = view.width - _GUIDE * depth
+    if line and not room - len(line) - 3 < text.cell_len <= room:
+        text.append(f"   {line}", style="quiet")
+    return text
 
 
 def node_words(record: Record, view: View, index: int) -> Text:

@@ -26,9 +26,10 @@ from backtrace.render._terminal import (
     paint,
     remarks,
     rounding_remark,
+    side_by_side,
 )
 from backtrace.render._view import View
-from backtrace.render._words import symbol
+from backtrace.render._words import line_words, symbol
 
 SUFFIX = ".wires"
 
@@ -45,6 +46,7 @@ def render(record: Record, view: View) -> str:
         why = Text(view.text(f"(no wires: {reason}; a tree)"), style="quiet")
         return paint(view, why) + "\n" + tree.render(record, view)
     parts = [heading(record, view), Text(), *drawing.grid.lines()]
+    parts += _code_lines(record, view)
     sums = list(fork_sums(record, view))
     if sums:
         parts += [Text(), *sums]
@@ -56,6 +58,13 @@ def render(record: Record, view: View) -> str:
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)
+
+
+def _code_lines(record: Record, view: View) -> list[Text]:
+    """Under the drawing, where in the code its stages are."""
+    stages = [(k, node.name) for k, node, _ in record.graph.gates() if node.name]
+    found = [f"{name}: {words}" for k, name in stages if (words := line_words(record, k))]
+    return [Text(), *side_by_side(found, view)] if found else []
 
 
 def _too_much(record: Record) -> str:

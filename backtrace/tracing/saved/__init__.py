@@ -23,6 +23,7 @@ from backtrace.graph.record import (
     Jacobian,
     Note,
     SecondDerivative,
+    SourceLine,
     Wording,
 )
 from backtrace.rewrite import graph_of
@@ -100,7 +101,18 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
             jacobians=tuple(_jacobian(j, len(nodes)) for j in saved.get("jacobians", ())),
             descent=_descent(saved["descent"]) if saved.get("descent") else None,
         ),
+        "lines": _lines(nodes),
     }
+
+
+def _lines(nodes: list[dict[str, Any]]) -> tuple[SourceLine | None, ...]:
+    """Where in the code the nodes come from; () where they do not."""
+    found = [(node.get("line"), node.get("cell")) for node in nodes]
+    for number in (number for place in found for number in place if number is not None):
+        if type(number) is not int or number < 1:
+            raise ValueError("a line of the code is a whole number from 1")
+    lines = tuple(SourceLine(line, cell) if line else None for line, cell in found)
+    return lines if any(lines) else ()
 
 
 def _jacobian(saved: dict[str, Any], nodes: int) -> Jacobian:
