@@ -62,7 +62,7 @@ def _read(value: str, text: str, offset: int, name: str, seed: int) -> Any:
 
 
 def shape_of_value(text: str) -> Shape:
-    """The shape of a value as it is written; nothing random is made for it. Raises BacktraceError."""
+    """The shape of a value as it is written, made of nothing random. Raises BacktraceError."""
     if PLAIN_NUMBER.fullmatch(text):
         return ()
     if text.startswith("@") or _PLAIN_ARRAY.fullmatch(text):
