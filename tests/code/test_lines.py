@@ -193,9 +193,9 @@ WRONG = [
         "  f = {1: a}[2]\n      ^^^^^^^^^\n",
     ),
     ("a = 1.0\nf = (a +", "n.ipynb:cell 2, line 2:5: '(' was never closed", "  f = (a +\n      ^"),
-    ("ß = 1.0\nf = ß*[ß][2]", "n.ipynb:cell 2, line 2:7: ", "  f = ß*[ß][2]\n        ^^^^^^\n"),
+    ("ß = 1.0\nf = ß*[ß][2]", "n.ipynb:cell 2, line 2:7: ", "  f = ß*[ß][2]\n        ^^^^^^"),
     ("x = 3.0\nf = (x*\n%b\n+ 1)", "n.ipynb:cell 2, line 3:1: ", "  %b\n  ^"),
-    ("%time\nx = [1.0, 2.0]\nx += [3]", "n.ipynb:cell 2, line 3:1: ", "  x += [3]\n  ^^^^^^^^"),
+    ("%time\nx = [1.0, 2.0]\nf = -x", "n.ipynb:cell 2, line 3:5: ", "  f = -x\n      ^^"),
 ]
 
 
