@@ -190,7 +190,7 @@ WRONG = [
     (
         "a = 1.0\n\nf = {1: a}[2]",
         "n.ipynb:cell 2, line 3:5: ",
-        "  f = {1: a}[2]\n      ^^^^^^^^^\n",
+        "  f = {1: a}[2]\n      ^^^^^^^^^",
     ),
     ("a = 1.0\nf = (a +", "n.ipynb:cell 2, line 2:5: '(' was never closed", "  f = (a +\n      ^"),
     ("ß = 1.0\nf = ß*[ß][2]", "n.ipynb:cell 2, line 2:7: ", "  f = ß*[ß][2]\n        ^^^^^^"),
