@@ -97,8 +97,13 @@ def _of_code(
     from backtrace.code import placed, read_code
     from backtrace.formula.point import read_words, shapes
 
+    if asked.points.points is not None:
+        hint = "give the formula that it is, which a trace shows first"
+        raise UsageError("--points is for a formula, and here is code", hint=hint)
     given = read_words(values, asked.arrays.seed)
-    program = read_code(read_file(path), path, name, shapes(given), asked.task.of or "")
+    text = read_file(path)
+    path = "standard input" if path == "-" else path
+    program = read_code(text, path, name, shapes(given), asked.task.of or "")
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
     words = [*values, *own]
     reading = f"read from {path}:{name}" if name else f"read from {path}"

@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -17,7 +17,8 @@ from types import MappingProxyType
 from backtrace.code.machine import Machine
 from backtrace.code.stages import Stage
 from backtrace.code.values import CannotRead
-from backtrace.errors import BacktraceError, FormulaError, UsageError
+from backtrace.code.writer import Place
+from backtrace.errors import BacktraceError, FormulaError, Span, UsageError
 from backtrace.graph import Graph
 from backtrace.graph.record import SourceLine
 
@@ -40,16 +41,24 @@ class Source:
         """Where a line is, counted as people count: of a notebook, in its cell."""
         return self.cells[min(line, len(self.cells)) - 1] if self.cells else SourceLine(line)
 
+    def text(self, line: int) -> str:
+        return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+
     def column(self, line: int, place: int) -> int:
         """A place in a line as `ast` has it, in bytes, as one in characters."""
-        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        return len(text.encode()[:place].decode("utf-8", "ignore"))
+        return len(self.text(line).encode()[:place].decode("utf-8", "ignore"))
+
+    def between(self, line: int, column: int, end_line: int, end: int) -> str:
+        """What is written from a column to a place that `ast` has."""
+        *before, last = self.lines[line - 1 : end_line]
+        text = "\n".join([*before, last[: self.column(end_line, end)]])
+        return text[column:]
 
     def error(
         self, what: str, line: int, column: int, end: int | None = None, hint: str = ""
     ) -> FormulaError:
         """What is wrong, with the file, the line and the caret under `column` to `end`."""
-        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        text = self.text(line)
         column = max(0, min(column, len(text)))
         stop = min(len(text), end) if end is not None and end > column else column + 1
         place = self.place(line)
@@ -77,17 +86,60 @@ class Program:
         lengths = (len(stage.text) + len(_BETWEEN) for stage in self.stages[:-1])
         return list(itertools.accumulate(lengths, initial=0))
 
-    def line_of(self, place: int) -> int:
-        """The line of the source that a place in the formula comes from."""
+    @cached_property
+    def _parts(self) -> dict[int, _Parts]:
+        return {}
+
+    def stage_at(self, place: int) -> tuple[Stage, int]:
+        """The stage that a place in the formula is in, and where that begins."""
         at = bisect.bisect_right(self._starts, place) - 1
-        return self.stages[at].line if self.stages else 1
+        return self.stages[at], self._starts[at]
+
+    def part(self, span: Span) -> Place | None:
+        """The smallest part of the code that a part of the formula comes from, where that is
+        known."""
+        stage, begin = self.stage_at(span[0])
+        if begin not in self._parts:
+            self._parts[begin] = _Parts(stage.places)
+        found = self._parts[begin].around(span[0] - begin, span[1] - begin)
+        return found and found._replace(start=found.start + begin, end=found.end + begin)
+
+    def line_of(self, span: Span) -> int:
+        """The line of the source that a part of the formula comes from."""
+        found = self.part(span)
+        return found.line if found is not None else self.stage_at(span[0])[0].line
 
     def lines_of(self, graph: Graph) -> tuple[SourceLine | None, ...]:
         """The line that every node of the formula's graph comes from; None for inputs."""
         return tuple(
-            None if node.is_input else self.source.place(self.line_of(node.span[0]))
+            None if node.is_input else self.source.place(self.line_of(node.span))
             for node in graph.nodes
         )
+
+
+class _Parts:
+    """The parts of a stage, each inside another or beside it."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._all = sorted(set(places), key=lambda p: (p.start, -p.end))
+        self._starts = [part.start for part in self._all]
+        self._exact = {(part.start, part.end): part for part in self._all}
+        self._outer: list[int] = []  # the part around each; -1 for none
+        around: list[int] = []
+        for at, part in enumerate(self._all):
+            while around and self._all[around[-1]].end < part.end:
+                around.pop()
+            self._outer.append(around[-1] if around else -1)
+            around.append(at)
+
+    def around(self, start: int, end: int) -> Place | None:
+        """The smallest part that holds all from `start` to `end`."""
+        if (start, end) in self._exact:
+            return self._exact[start, end]
+        at = bisect.bisect_right(self._starts, start) - 1
+        while at >= 0 and self._all[at].end < end:
+            at = self._outer[at]
+        return self._all[at] if at >= 0 else None
 
 
 def read_code(
@@ -126,13 +178,35 @@ def placed(error: BacktraceError, program: Program) -> BacktraceError:
     """An error in the formula, told at the line of the file that it comes from."""
     if error.text != program.formula or error.span is None:
         return error
-    line = program.line_of(error.span[0])
-    part = program.formula[slice(*error.span)]
-    text = program.source.lines[line - 1]
-    at = text.find(part)
-    column, end = (at, at + len(part)) if at >= 0 else (len(text) - len(text.lstrip()), len(text))
-    what = f"{error.what} (in {part})" if at < 0 else error.what
-    return program.source.error(what, line, column, end, error.hint)
+    source, part = program.source, program.formula[slice(*error.span)]
+    found = program.part(error.span)
+    if found is None:
+        line = program.line_of(error.span)
+        code = source.text(line).strip()
+        column, begin, end = source.text(line).find(code), 0, len(code)
+    else:
+        line, column = found.line, source.column(found.line, found.column)
+        code = source.between(line, column, found.end_line, found.end_column)
+        whole = program.formula[found.start : found.end]
+        begin, end = _same_part(code, whole, error.span[0] - found.start, part)
+    is_same = "".join(code[begin:end].split()) == "".join(part.split())
+    what = error.what if is_same else f"{error.what} (in {part})"
+    *above, last = code[:begin].split("\n")
+    column = len(last) if above else column + begin
+    width = len(code[begin:end].partition("\n")[0])
+    return source.error(what, line + len(above), column, column + width, error.hint)
+
+
+def _same_part(code: str, whole: str, start: int, part: str) -> Span:
+    """Where in the code the part is that begins at `start` in what was read from it, if both have
+    it equally often; else all of the code."""
+    here, there = (
+        [match.start() for match in re.finditer(re.escape(part), text)] for text in (whole, code)
+    )
+    if part and len(here) == len(there) and start in here:
+        at = there[here.index(start)]
+        return at, at + len(part)
+    return 0, len(code)
 
 
 def _file(text: str, path: str) -> Source:

@@ -6,10 +6,10 @@ The text is cut at its statements, so that whoever reads it next, SymPy too, rea
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from backtrace.errors import FormulaError, UsageError, near_misses
+from backtrace.errors import FormulaError, Span, UsageError, near_misses
 from backtrace.formula import latex
 from backtrace.formula.expression import without_low_line
 from backtrace.formula.parser import Statement, parse_definitions, parse_statements
@@ -21,12 +21,19 @@ _MOST_TOLD = 6
 
 
 class Cut(NamedTuple):
-    """What is left of a formula, and which of its stages and variables are not needed for that."""
+    """What is left of a formula, and which of its stages and variables are not needed for that;
+    `begins` has where every statement that is left begins in the text, and where it did."""
 
     result: str
     text: str
-    stages: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
+    stages: tuple[str, ...]
+    variables: tuple[str, ...]
+    begins: tuple[tuple[int, int], ...]
+
+    def span_before(self, span: Span) -> Span:
+        """Where in the whole formula a part of the text was."""
+        now, then = max(pair for pair in self.begins if pair[0] <= span[0])
+        return (span[0] - now + then, span[1] - now + then)
 
     @property
     def note(self) -> str:
@@ -57,11 +64,13 @@ def cut(text: str, of: str, names: Collection[str] = (), definitions: str = "") 
         kept = [s for s in before if s.parameters or s.name in stages]
         variables = {name for name, index in graph.inputs.items() if index in needed}
     staying = set(kept)
+    left, begins = _joined(text, named, kept)
     return Cut(
         result.name,
-        _joined(text, named, kept),
+        left,
         tuple(s.name for s in named if s not in staying),
         tuple(name for name in graph.inputs if name not in variables),
+        begins,
     )
 
 
@@ -88,13 +97,22 @@ def _canonical(name: str) -> str:
     return tokens[0].text if len(tokens) == 2 and tokens[0].kind == NAME else name
 
 
-def _joined(text: str, statements: list[Statement], kept: list[Statement]) -> str:
-    """The statements that are kept, as they were typed and with what parts them."""
+def _joined(
+    text: str, statements: list[Statement], kept: list[Statement]
+) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The statements that are kept, as they were typed and with what parts them; and where each
+    begins, now and before."""
     if len(kept) == len(statements):
-        return text
+        return text, ((0, 0),)
     if latex.is_latex(text):
-        return f"${'; '.join(text[slice(*s.tokens)] for s in kept)}$"
-    following = {s: after.place[0] for s, after in pairwise(statements)}
-    *before, last = kept
-    typed = [text[s.place[0] : following[s]] for s in before]
-    return "".join(typed) + text[slice(*last.place)].rstrip()
+        starts, between = [s.tokens[0] for s in kept], "; "
+        typed = [text[slice(*s.tokens)] for s in kept]
+    else:
+        starts, between = [s.place[0] for s in kept], ""
+        following = {s: after.place[0] for s, after in pairwise(statements)}
+        typed = [text[s.place[0] : following[s]] for s in kept[:-1]]
+        typed.append(text[slice(*kept[-1].place)].rstrip())
+    around = "$" if between else ""
+    lengths = [len(part) + len(between) for part in typed]
+    begins = accumulate(lengths[:-1], initial=len(around))
+    return f"{around}{between.join(typed)}{around}", tuple(zip(begins, starts, strict=True))

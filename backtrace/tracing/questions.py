@@ -34,6 +34,14 @@ def of(trace: Trace, name: str) -> Trace:
     asked = [variable for variable in trace.wrt if variable not in left.variables]
     found = trace_given(left.text, given, trace.origin.request._replace(wrt=asked, upstream=None))
     notes = (Note("reading", left.note),) * bool(left.note)
+    if trace.lines:
+        nodes = zip(trace.graph.nodes, trace.lines, strict=True)
+        lines = {node.span: line for node, line in nodes if not node.is_input}
+        own = [
+            None if node.is_input else lines.get(left.span_before(node.span))
+            for node in found.graph.nodes
+        ]
+        found = replace(found, lines=tuple(own))
     return replace(found, notes=(*notes, *found.notes))
 
 

@@ -8,9 +8,13 @@ import re
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import backtrace
-from backtrace.code import read_code
+from backtrace.code import placed, read_code
+from backtrace.code.program import _Parts
+from backtrace.code.writer import Place
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.graph.record import SourceLine
 from backtrace.render import View, data, formats
@@ -83,7 +87,7 @@ CASES = {
         "net.ipynb",
         NET,
         (),
-        {"z": "cell 3, line 2", "h": "cell 4, line 1", "loss": "cell 4, line 2"},
+        {"z": "cell 3, line 2", "loss": "cell 4, line 2"},
     ),
 }
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -143,6 +147,15 @@ def test_every_format_says_the_lines(case: Case, option: str, backtrace_command:
             assert any(words in text for words in short), name
 
 
+def test_a_stage_of_a_trace_keeps_its_lines(case: Case, backtrace_command: Command) -> None:
+    trace = backtrace.Trace.from_json(backtrace_command(*words_of(case, "--json")).out)
+    for name in case.lines:
+        left = trace.of(name)
+        assert told(left).items() <= told(trace).items()
+        assert told(left)[name] == case.lines[name]
+        assert all(left.line_of(index) for index, _, _ in left.graph.gates())
+
+
 @pytest.mark.parametrize("format", ["table", "tree", "wires"])
 @pytest.mark.parametrize("width", [30, 60, 80, 86, 100, 200])
 def test_nothing_is_cut_for_a_line(
@@ -187,15 +200,15 @@ def test_a_damaged_line(
 
 
 WRONG = [
-    (
-        "a = 1.0\n\nf = {1: a}[2]",
-        "n.ipynb:cell 2, line 3:5: ",
-        "  f = {1: a}[2]\n      ^^^^^^^^^",
-    ),
+    ("a = 1.0\n\nf = (yield a)", "n.ipynb:cell 2, line 3:6: ", "  f = (yield a)\n       ^^^^^^^\n"),
     ("a = 1.0\nf = (a +", "n.ipynb:cell 2, line 2:5: '(' was never closed", "  f = (a +\n      ^"),
-    ("ß = 1.0\nf = ß*[ß][2]", "n.ipynb:cell 2, line 2:7: ", "  f = ß*[ß][2]\n        ^^^^^^"),
+    (
+        "ß = 1.0\nf = ß*(yield ß)",
+        "n.ipynb:cell 2, line 2:8: ",
+        "  f = ß*(yield ß)\n         ^^^^^^^\n",
+    ),
     ("x = 3.0\nf = (x*\n%b\n+ 1)", "n.ipynb:cell 2, line 3:1: ", "  %b\n  ^"),
-    ("%time\nx = [1.0, 2.0]\nf = -x", "n.ipynb:cell 2, line 3:5: ", "  f = -x\n      ^^"),
+    ("%time\nx = 1.0\nf = (yield x)", "n.ipynb:cell 2, line 3:6: ", "  f = (yield x)\n"),
 ]
 
 
@@ -242,6 +255,101 @@ def test_lines_are_those_of_python() -> None:
     program = read_code("x = 3.0\n\f\ny = 'a\u2028b'\r\nf = 2*x\n", "a.py")
     trace = backtrace.trace(program.formula, program.point, check=False)
     assert program.lines_of(trace.graph)[-1] == SourceLine(4)
+
+
+TWICE = [
+    # the source, where the part begins that is in doubt, and how long it is
+    ("h = (A @ A.T) + (A @ A)", 18, 5),
+    ("h = ((A @ A.T)\n  + 2*(A @ A))", 8, 5),
+    ("ß = A*2; h = ß@ß.T + (ß@ß)", 23, 3),
+]
+
+
+@pytest.mark.parametrize(("code", "column", "length"), TWICE)
+def test_the_caret_is_where_the_part_stands(code: str, column: int, length: int) -> None:
+    program = read_code(f"A = randn(2, 3)\n{code}", "a.py")
+    with pytest.raises(BacktraceError) as caught:
+        backtrace.trace(program.formula, program.point)
+    assert placed(caught.value, program).span == (column - 1, column - 1 + length)
+
+
+LOOP = """
+def step(h, V):
+    return np.tanh(h @ V) + (
+        h @ V)
+ä = randn(2, 2)
+W = randn(2, 2)
+for t in range(2):
+    ä = step(ä, W)
+f = (ä*2 -
+     ä*2/3).sum()
+"""
+SPANS = [
+    # a part of the formula (which of those that are spelled so), and where it is told
+    ("ä @ W", 0, "a.py:3:20: wrong (in ä @ W)", "h @ V"),
+    ("ä @ W", 1, "a.py:4:9: wrong (in ä @ W)", "h @ V"),
+    ("np.tanh(ä @ W)", 0, "a.py:3:12: wrong (in np.tanh(ä @ W))", "np.tanh(h @ V)"),
+    ("tanh(ä @ W)", 0, "a.py:3:12: wrong (in tanh(ä @ W))", "np.tanh(h @ V)"),
+    ("ä_v2 @ W", 1, "a.py:4:9: wrong (in ä_v2 @ W)", "h @ V"),
+    ("ä_v3 * 2", 0, "a.py:9:6: wrong (in ä_v3 * 2)", "ä*2"),
+    ("ä_v3 * 2", 1, "a.py:10:6: wrong (in ä_v3 * 2)", "ä*2"),
+    ("f = ", 0, "a.py:9:1: wrong (in f = )", "f = (ä*2 -"),
+    ("@", 0, "a.py:3:22: wrong", "@"),  # an operator, in what is spelled otherwise
+    ("@", 1, "a.py:4:11: wrong", "@"),
+    ("/", 0, "a.py:10:9: wrong", "/"),
+    (" - ", 0, "a.py:9:6: wrong (in  - )", "ä*2 -"),
+]
+
+
+@pytest.mark.parametrize(("part", "which", "told", "code"), SPANS)
+def test_a_part_of_the_formula_is_told_where_it_comes_from(
+    part: str, which: int, told: str, code: str
+) -> None:
+    program = read_code(LOOP, "a.py")
+    places = [match.span() for match in re.finditer(re.escape(part), program.formula)]
+    error = placed(BacktraceError("wrong", text=program.formula, span=places[which]), program)
+    assert error.what == told
+    assert error.span is not None
+    assert error.text[slice(*error.span)] == code
+
+
+def test_every_line_is_that_of_the_function() -> None:
+    program = read_code(LOOP, "a.py")
+    trace = backtrace.trace(program.formula, program.point, check=False)
+    lines = program.lines_of(trace.graph)
+    found = [
+        (node.gate.name, line.line)
+        for node, line in zip(trace.graph.nodes, lines, strict=True)
+        if node.gate and line
+    ]
+    once = [("matmul", 3), ("tanh", 3), ("matmul", 4), ("add", 3)]
+    assert found[:-5] == once * 2
+    assert found[-5:] == [("mul", 9), ("mul", 10), ("div", 10), ("sub", 9), ("sum", 9)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=12), st.data())
+def test_the_smallest_part_around(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
+    """Held against a search through all; the parts are those of a tree."""
+    spans: list[tuple[int, int]] = []
+    for start, length in pairs:
+        end = start + length
+        if all(end <= a or b <= start or (a <= start and end <= b) or (start <= a and b <= end)
+               for a, b in spans):  # fmt: skip
+            spans.append((start, end))
+    parts = _Parts([Place(a, b, 1, a, 1, b) for a, b in spans])
+    start = data.draw(st.integers(0, 60))
+    end = data.draw(st.integers(start, 61))
+    holding = [(b - a, a, b) for a, b in spans if a <= start and end <= b]
+    found = parts.around(start, end)
+    assert (found and (found.end - found.start)) == (min(holding)[0] if holding else None)
+
+
+def test_many_points_are_for_formulas(tmp_path: pathlib.Path, backtrace_command: Command) -> None:
+    path = tmp_path / "unit.py"
+    path.write_text("x = 1.0\nf = 2*x", "utf-8")
+    ended = backtrace_command(str(path), "--points", "rows.csv")
+    assert ended.status == 2
+    assert ended.err.startswith("error: --points is for a formula, and here is code\n")
 
 
 MISSING = [

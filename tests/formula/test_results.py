@@ -81,6 +81,9 @@ def test_what_is_left_is_what_the_stage_needs(
     assert set(found.variables) == set(whole.inputs) - wanted
     assert cut(found.text, LETTERS[at], VARIABLES).text == found.text
     assert bool(found.note) == bool(found.stages)
+    for node in left.nodes:
+        before = slice(*found.span_before(node.span))
+        assert text[before] == found.text[slice(*node.span)]
 
 
 @pytest.mark.parametrize(
