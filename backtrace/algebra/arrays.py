@@ -15,7 +15,9 @@ import numpy as np
 from backtrace.algebra import Value
 from backtrace.algebra.rounded import Rounded
 
-Axis = int | None
+Axis = Any
+"""An axis, a tuple of several, or None: all of them."""
+
 Index = tuple[Any, ...]
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
@@ -192,6 +194,8 @@ class Arrays(Rounded):
     @staticmethod
     def aligned(u: Value, axis: Axis) -> Value:
         """What a reduction along `axis` gave, with that axis back at length 1, to broadcast."""
+        if isinstance(axis, tuple):
+            return np.expand_dims(u, axis)
         if axis is None or not np.ndim(u):
             return u
         shape = list(np.shape(u))

@@ -185,49 +185,51 @@ class Code(Derived):
         return self.call(f"{self.library}.outer", x, y, shape=(*x.shape, *y.shape))
 
     def pick(self, x: Coded, index: tuple[Any, ...]) -> Coded:
-        shape = []
-        for k, length in enumerate(x.shape):
-            part = index[k] if k < len(index) else (None, None, None)
-            if isinstance(part, tuple):
-                shape.append(len(range(length)[slice(*part)]))
+        from numpy import empty
+
+        from backtrace.algebra.arrays import ARRAYS
+
+        shape = ARRAYS.pick(empty(x.shape, bool), index).shape
         text = f"{x.within(Binding.ATOM)}[{index_text(index)}]"
-        return Coded(text, Binding.ATOM, tuple(shape))
+        return Coded(text, Binding.ATOM, shape)
 
     def put(self, u: Value, index: tuple[Any, ...], shape: Shape) -> Coded:
         where = f"np.s_[{index_text(index)}]"
         return self.helper("put", u, where, str(shape), shape=shape)
 
-    def sum(self, x: Value, axis: int | None) -> Coded:
+    def sum(self, x: Value, axis: Any) -> Coded:
         return self._reduced("sum", coded(x), axis)
 
-    def product(self, x: Value, axis: int | None) -> Coded:
+    def product(self, x: Value, axis: Any) -> Coded:
         return self._reduced("prod", coded(x), axis)
 
-    def largest(self, x: Value, axis: int | None) -> Coded:
+    def largest(self, x: Value, axis: Any) -> Coded:
         return self._reduced(self._most("max"), coded(x), axis)
 
-    def smallest(self, x: Value, axis: int | None) -> Coded:
+    def smallest(self, x: Value, axis: Any) -> Coded:
         return self._reduced(self._most("min"), coded(x), axis)
 
     def _most(self, name: str) -> str:
         return name
 
-    def _reduced(self, name: str, x: Coded, axis: int | None) -> Coded:
+    def _reduced(self, name: str, x: Coded, axis: Any) -> Coded:
         called = f"{self.library}.{name}"
         if axis is None:
             return self.call(called, x, shape=())
-        shape = tuple(n for k, n in enumerate(x.shape) if k != axis % len(x.shape))
+        places = _places(axis, len(x.shape))
+        shape = tuple(n for k, n in enumerate(x.shape) if k not in places)
         return self.call(called, x, str(axis), shape=shape)
 
-    def aligned(self, u: Value, axis: int | None) -> Coded:
+    def aligned(self, u: Value, axis: Any) -> Coded:
         piece = coded(u)
-        if axis is None or not piece.shape:
+        if axis is None or (not piece.shape and not isinstance(axis, tuple)):
             return piece
         shape = list(piece.shape)
-        shape.insert(axis if axis >= 0 else axis + len(shape) + 1, 1)
+        for place in sorted(_places(axis, len(shape) + len(_places(axis, 1)))):
+            shape.insert(place, 1)
         return self.reshape(piece, tuple(shape))
 
-    def spread(self, u: Value, x: Coded, axis: int | None) -> Coded:
+    def spread(self, u: Value, x: Coded, axis: Any) -> Coded:
         whole = self.aligned(u, axis)
         return self.call(f"{self.library}.broadcast_to", whole, str(x.shape), shape=x.shape)
 
@@ -252,26 +254,26 @@ class Code(Derived):
     def erfc(self, x: Value) -> Coded:
         return self.helper("erfc", x)
 
-    def softmax(self, x: Coded, axis: int | None) -> Coded:
+    def softmax(self, x: Coded, axis: Any) -> Coded:
         return self.helper("softmax", x, str(axis), shape=x.shape)
 
-    def log_softmax(self, x: Coded, axis: int | None) -> Coded:
+    def log_softmax(self, x: Coded, axis: Any) -> Coded:
         return self.helper("log_softmax", x, str(axis), shape=x.shape)
 
-    def logsumexp_along(self, x: Coded, axis: int | None) -> Coded:
+    def logsumexp_along(self, x: Coded, axis: Any) -> Coded:
         found: Coded = self.log(self.sum(self.exp(x), axis))
         return found
 
-    def sum_of_others(self, x: Value, axis: int | None) -> Coded:
+    def sum_of_others(self, x: Value, axis: Any) -> Coded:
         piece = coded(x)
         if axis is None or not piece.shape:
             return self.sum(piece, axis) - piece
         return self.aligned(self.sum(piece, axis), axis) - piece
 
-    def others(self, x: Coded, axis: int | None) -> Coded:
+    def others(self, x: Coded, axis: Any) -> Coded:
         return self.helper("others", x, str(axis), shape=x.shape)
 
-    def norm(self, x: Coded, axis: int | None) -> Coded:
+    def norm(self, x: Coded, axis: Any) -> Coded:
         found: Coded = self.sqrt(self.sum(self.square(x), axis))
         return found
 
@@ -378,11 +380,16 @@ class TorchCode(Code):
     def _most(self, name: str) -> str:
         return f"a{name}"
 
-    def softmax(self, x: Coded, axis: int | None) -> Coded:
+    def softmax(self, x: Coded, axis: Any) -> Coded:
         return self.call("torch.softmax", x, str(axis), shape=x.shape)
 
-    def log_softmax(self, x: Coded, axis: int | None) -> Coded:
+    def log_softmax(self, x: Coded, axis: Any) -> Coded:
         return self.call("torch.log_softmax", x, str(axis), shape=x.shape)
+
+
+def _places(axis: Any, count: int) -> list[int]:
+    """One axis or several, counted from the front."""
+    return [a % count for a in (axis if isinstance(axis, tuple) else (axis,))]
 
 
 def _plain(text: str) -> str:

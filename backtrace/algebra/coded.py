@@ -84,5 +84,5 @@ def index_text(index: tuple[Any, ...]) -> str:
             start, stop, step = ("" if p is None else str(p) for p in part)
             parts.append(f"{start}:{stop}{f':{step}' * bool(step)}")
         else:
-            parts.append(str(part))
+            parts.append("..." if part is ... else str(part))
     return ", ".join(parts)

@@ -123,6 +123,9 @@ class ComplexStep(Arrays):
         if axis is None:
             flat = np.reshape(x, -1)
             return flat[find(np.real(flat))]
+        if isinstance(axis, tuple):
+            last = np.moveaxis(np.asarray(x), axis, range(-len(axis), 0))
+            x, axis = np.reshape(last, (*last.shape[: -len(axis)], -1)), -1
         place = np.expand_dims(find(np.real(x), axis), axis)
         return np.take_along_axis(np.asarray(x), place, axis).squeeze(axis)
 

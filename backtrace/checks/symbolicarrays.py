@@ -178,8 +178,8 @@ def _sum(_: Any, x: Any, p_axis: Any = None) -> Any:
     return np.sum(np.asarray(x, dtype=object), axis=_axis(p_axis))
 
 
-def _count(x: Any, axis: int | None) -> Any:
-    return sympy.Integer(np.size(x) if axis is None else np.shape(x)[axis])
+def _count(x: Any, axis: Any) -> Any:
+    return sympy.Integer(np.size(x) if axis is None else np.size(x) // np.size(np.sum(x, axis)))
 
 
 def _mean(_: Any, x: Any, p_axis: Any = None) -> Any:
@@ -187,25 +187,28 @@ def _mean(_: Any, x: Any, p_axis: Any = None) -> Any:
     return _sum(None, x, axis) * (sympy.Integer(1) / _count(x, axis))
 
 
-def _kept(value: Any, axis: int | None) -> Any:
+def _kept(value: Any, axis: Any) -> Any:
     return value if axis is None else np.expand_dims(value, axis)
 
 
-def _var(_: Any, x: Any, p_axis: Any = None) -> Any:
+def _var(_: Any, x: Any, p_axis: Any = None, p_ddof: Any = 0) -> Any:
     axis = _axis(p_axis)
     deviations = x - _kept(_mean(None, x, axis), axis)
-    return _mean(None, deviations * deviations, axis)
+    total = _sum(None, deviations * deviations, axis)
+    return total * (sympy.Integer(1) / (_count(x, axis) - p_ddof))
 
 
 def _root(value: Any) -> Any:
     return _entrywise(sympy.sqrt, value)
 
 
-def _reduced(function: Callable[..., Any], x: Any, axis: int | None) -> Any:
+def _reduced(function: Callable[..., Any], x: Any, axis: Any) -> Any:
     array = np.asarray(x, dtype=object)
     if axis is None:
         return function(*array.reshape(-1))
-    rows = np.moveaxis(array, axis, -1)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    rows = np.moveaxis(array, axes, range(-len(axes), 0))
+    rows = rows.reshape(*rows.shape[: -len(axes)], -1)
     result = np.empty(rows.shape[:-1], dtype=object)
     for place in np.ndindex(result.shape):
         result[place] = function(*rows[place])
@@ -307,7 +310,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "prod": lambda _, x, p_axis=None: _reduced(lambda *v: math.prod(v), x, _axis(p_axis)),
     "var": _var,
-    "std": lambda _, x, p_axis=None: _root(_var(None, x, p_axis)),
+    "std": lambda _, x, p_axis=None, p_ddof=0: _root(_var(None, x, p_axis, p_ddof)),
     "norm": lambda _, x, p_axis=None: _root(_sum(None, x * x, p_axis)),
     "norm2": lambda _, x, p_axis=None: _sum(None, x * x, p_axis),
     "logsumexp": lambda own, *x, p_axis=None: _choice(_log_sum, own)(*x, p_axis=p_axis),

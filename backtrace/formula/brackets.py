@@ -120,7 +120,13 @@ class Brackets(Stack):
         self.operands.append(Operand(self.builder.fixed(value, spelled(value), span), *span))
         self.at = after
 
-    def _comma(self) -> None:
+    def _comma(self) -> bool:
+        """True if an operand is due after it."""
+        if self.brackets and self.brackets[-1].ends == self.at:
+            while self.tokens[self.at].kind != "]":
+                self.at += 1
+            self._close(self.tokens[self.at])
+            return False
         if not self.brackets or self.brackets[-1].gate is None:
             raise slips.comma_outside_call(self.text, self.tokens, self.at)
         self._reduce(0)
@@ -133,6 +139,7 @@ class Brackets(Stack):
             )
         bracket.commas += 1
         self.at += 1
+        return True
 
     def _close(self, token: Token) -> None:
         if not self.brackets:
@@ -148,6 +155,10 @@ class Brackets(Stack):
             given = self.operands[bracket.base :]
             del self.operands[bracket.base :]
             span = (bracket.token.start, token.end)
+            if bracket.axis:
+                axis = self.builder.fixed(bracket.axis, str(bracket.axis), span)
+                bracket.keywords["axis"] = len(given)
+                given.append(Operand(axis, *span))
             self._apply(bracket.gate, arguments(bracket, given, span, self.builder), *span)
             if bracket.power is not None:
                 self._raised(bracket.power, span)

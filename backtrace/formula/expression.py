@@ -193,8 +193,7 @@ class ExpressionReader(Suffixes):
             self._close(token)
             return False
         if kind == ",":
-            self._comma()
-            return True
+            return self._comma()
         if kind == SIDE:
             self._implicit_product(token)
             self.at += 1

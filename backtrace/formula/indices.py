@@ -1,14 +1,18 @@
-"""What stands in the brackets of x[0], x[1:3], x[:, -1]: whole numbers and slices.
+"""What stands in the brackets of x[0], x[1:3], x[:, -1], x[..., None]: whole numbers and slices.
 
 Counted from 0, from the end with a minus, a slice up to and without its end: as in Python.
 """
 
 from __future__ import annotations
 
-from backtrace.errors import FormulaError
-from backtrace.formula.token import END, NUMBER, Token
+from typing import Any
 
-Part = int | tuple[int | None, int | None, int | None]
+from backtrace.errors import FormulaError
+from backtrace.formula.token import END, NAME, NUMBER, Token
+
+Part = Any
+"""A whole number, a slice (start, stop, step), None for a new axis, `...` for what is not said."""
+
 _HINT = "an index is made of whole numbers and slices: x[0], x[1:3], x[:, -1]"
 
 
@@ -20,6 +24,8 @@ def read_index(text: str, tokens: list[Token], at: int) -> tuple[tuple[Part, ...
     parts: list[Part] = []
     while True:
         part, at = _read_part(text, tokens, at)
+        if part is ... and ... in parts:
+            raise _refused(text, tokens[at - 1])
         parts.append(part)
         token = tokens[at]
         at += 1
@@ -34,7 +40,32 @@ def read_index(text: str, tokens: list[Token], at: int) -> tuple[tuple[Part, ...
             raise _refused(text, token)
 
 
+def parts_of(tokens: list[Token], at: int) -> list[tuple[int, int]]:
+    """Where the parts between the commas of the index that begins at `at` stand, [start, end); the
+    last end is the place of its `]`. Nothing where it is never closed."""
+    found, depth, start = [], 0, at + 1
+    for place in range(at, len(tokens)):
+        kind = tokens[place].kind
+        depth += (kind in ("(", "[")) - (kind in (")", "]"))
+        if depth == 0 or (depth == 1 and kind == ","):
+            found.append((start, place))
+            start = place + 1
+        if depth == 0:
+            return found
+    return []
+
+
+def is_looked_up(tokens: list[Token]) -> bool:
+    """Whether a part of an index is an array of whole numbers: i, y - 1, [0, 2]."""
+    is_new_axis = [token.text for token in tokens] == ["None"]
+    return not is_new_axis and any(token.kind in (NAME, "[") for token in tokens)
+
+
 def _read_part(text: str, tokens: list[Token], at: int) -> tuple[Part, int]:
+    if tokens[at].kind == NAME and tokens[at].text == "None":
+        return None, at + 1
+    if [token.kind for token in tokens[at : at + 3]] == [".", ".", "."]:
+        return ..., at + 3
     numbers: list[int | None] = []
     while True:
         number, at = _read_number(text, tokens, at)
@@ -72,7 +103,9 @@ def _refused(text: str, token: Token) -> FormulaError:
 
 
 def _spelled(part: Part) -> str:
-    if isinstance(part, int):
+    if part is ...:
+        return "..."
+    if part is None or isinstance(part, int):
         return str(part)
     start, stop, step = ("" if number is None else str(number) for number in part)
     return f"{start}:{stop}" + (f":{step}" if step else "")

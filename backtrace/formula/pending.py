@@ -42,6 +42,8 @@ class Bracket:
     commas: int = 0
     keywords: dict[str, int] = field(default_factory=dict)
     power: Token | None = None
+    axis: int = 0  # of x[:, i]
+    ends: int = -1  # the token at which the index arrays of x[i, :] end
     is_mask: bool = False  # a comparison stands in it, outside where()
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from backtrace.algebra.spelling import Binding
 from backtrace.formula.brackets import Brackets
-from backtrace.formula.indices import end_of_call, read_index
+from backtrace.formula.indices import end_of_call, is_looked_up, parts_of, read_index
 from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.token import END, NAME, NUMBER, POWER, Token
+from backtrace.formula.tokens import tokenize
 
 ROOT = Binding.ATOM + 1  # √ takes what stands next to it, before any power
 
@@ -27,7 +28,7 @@ class Suffixes(Brackets):
         self._refuse_after_power(token)
         if self._is_new_axis():
             return False
-        if self._is_lookup():
+        if self._is_lookup(token):
             return True
         array = self.operands.pop()
         index, text, self.at = read_index(self.text, self.tokens, self.at)
@@ -53,25 +54,61 @@ class Suffixes(Brackets):
         self._apply(self.gates["expand_dims"], [array, axis], array.start, span[1])
         return True
 
-    def _is_lookup(self) -> bool:
-        """Opens C[i] and p[range(n), k], which are take(C, i) and pick(p, k)."""
-        at, token = self.at, self.tokens[self.at]
-        first = self.tokens[at + 1]
-        name = "take"
-        if first.kind == NAME and first.text in ("range", "arange"):
-            after = end_of_call(self.tokens, at + 2)
-            if after is None or self.tokens[after].kind != ",":
-                return False
-            name, at = "pick", after
-        else:
-            follows = ("]", "+", "-", "*", "[") if first.kind == NAME else ("+", "-", "*")
-            if first.kind not in (NAME, NUMBER) or self.tokens[at + 2].kind not in follows:
-                return False
-        self.builder.is_respelled = True
-        self.at = at
-        bracket = Bracket(token, len(self.operands) - 1, self.gates[name], commas=1)
-        self._open(bracket)
+    def _is_lookup(self, token: Token) -> bool:
+        """Opens C[i], x[:, i], x[i, j] and p[range(n), k], which are take(C, i),
+        take(x, i, axis=1), lookup(x, i, j) and pick(p, k)."""
+        parts = parts_of(self.tokens, self.at)
+        if not parts:
+            raise self.error("'[' is never closed", token, "add the missing ']'")
+        written = [self.tokens[start:end] for start, end in parts]
+        arrays = [k for k, part in enumerate(written) if is_looked_up(part)]
+        if not arrays:
+            return False
+        if self._is_of_each_row(written):
+            self._open_lookup(token, "pick", parts[1:2])
+            return True
+        # a whole number beside an array is looked up with it, as NumPy does
+        chosen = [k for k, part in enumerate(written) if k in arrays or _is_whole(part)]
+        first, last = chosen[0], chosen[-1]
+        kinds = {"".join(t.text for t in part) for k, part in enumerate(written) if k not in chosen}
+        if chosen == [1] and len(written) == 2 and kinds == {"..."}:
+            self._open_lookup(token, "take", parts[1:], -1)
+            return True
+        apart = chosen != list(range(first, last + 1))
+        if apart or "None" in kinds or "..." in kinds:
+            hint = "look them up one after the other: y = x[:, :, 0]; y[i]"
+            what = "index arrays beside None, ... or apart from each other are not read"
+            raise self.error(what, (token.start, self.tokens[parts[-1][1]].end), hint)
+        if kinds - {":"}:
+            self._pick_first(token, written, chosen)
+        name = "take" if len(chosen) == 1 else "lookup"
+        self._open_lookup(token, name, parts[first : last + 1], first)
         return True
+
+    def _is_of_each_row(self, written: list[list[Token]]) -> bool:
+        """Whether it is p[range(n), k], p[np.arange(n), k]."""
+        first = written[0]
+        is_range = first[0].text in ("range", "arange") and len(first) > 2
+        return is_range and len(written) == 2 and end_of_call(first, 1) == len(first)
+
+    def _pick_first(self, token: Token, written: list[list[Token]], chosen: list[int]) -> None:
+        """The slices of x[i, 1:3], before anything is looked up."""
+        texts = [":" if k in chosen else "".join(t.text for t in p) for k, p in enumerate(written)]
+        index, text, _ = read_index("", tokenize(f"[{', '.join(texts)}]"), 0)
+        array = self.operands.pop()
+        span = (token.start, token.end)
+        fixed = Operand(self.builder.fixed(index, text, span), *span)
+        self._apply(self.gates["index"], [array, fixed], array.start, token.end)
+
+    def _open_lookup(
+        self, token: Token, name: str, parts: list[tuple[int, int]], axis: int = 0
+    ) -> None:
+        """Goes on with the parts that are looked up; behind them the bracket closes."""
+        self.builder.is_respelled = True
+        self.at = parts[0][0] - 1
+        bracket = Bracket(token, len(self.operands) - 1, self.gates[name], commas=1)
+        bracket.axis, bracket.ends = axis, parts[-1][1]
+        self._open(bracket)
 
     def _is_transpose(self, token: Token) -> bool:
         """Whether x^T is the transpose: where values are given, and none of that name."""
@@ -102,3 +139,8 @@ class Suffixes(Brackets):
             raise self.error(
                 "it is not clear what the power belongs to", token, "add brackets: √(x^2) or (√x)^2"
             )
+
+
+def _is_whole(part: list[Token]) -> bool:
+    """Whether a part of an index is one entry: 0, -1."""
+    return [token.kind for token in part] in ([NUMBER], ["-", NUMBER])

@@ -12,7 +12,17 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import Binding, Spelled
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, axis_of, matrix_product, say, size
+from backtrace.gates.shapes import (
+    MOST_AXES,
+    Axis,
+    Shape,
+    ShapeError,
+    axis_of,
+    matrix_product,
+    places_of,
+    say,
+    size,
+)
 
 
 def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Value]:
@@ -148,12 +158,14 @@ RESHAPE = Gate(
 )
 
 
-def _with_axis(shape: Shape, axis: int) -> Shape:
-    count = len(shape) + 1
-    if count > MOST_AXES or not -count <= axis < count:
+def _with_axis(shape: Shape, axis: int | tuple[int, ...]) -> Shape:
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    count = len(shape) + len(axes)
+    places = {place % count for place in axes if -count <= place < count}
+    if count > MOST_AXES or len(places) < len(axes):
         raise ShapeError(f"there is no place {axis} for a new axis in shape {say(shape)}")
-    place = axis % count
-    return (*shape[:place], 1, *shape[place:])
+    old = iter(shape)
+    return tuple(1 if place in places else next(old) for place in range(count))
 
 
 EXPAND_DIMS = Gate(
@@ -172,11 +184,11 @@ EXPAND_DIMS = Gate(
 )
 
 
-def _without_axis(shape: Shape, axis: int | tuple[int, ...] | None) -> Shape:
+def _without_axis(shape: Shape, axis: Axis) -> Shape:
     """Without an axis of length 1, or several, or all of them (None)."""
     if axis is None:
         return tuple(n for n in shape if n != 1)
-    places = [axis_of(shape, a) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    places = places_of(shape, axis)
     if any(shape[place] != 1 for place in places):
         words = f"shape {say(shape)} has no axis {axis} of length 1"
         raise ShapeError(words, "reshape(x, ...) makes any other shape")
@@ -200,21 +212,37 @@ SQUEEZE = Gate(
 
 
 def _picked(shape: Shape, index: tuple[Any, ...]) -> Shape:
-    if len(index) > len(shape):
-        words = f"shape {say(shape)} has {len(shape)} axes, and the index {len(index)}"
+    """What is left of the axes; None is a new one, ... stands for all that are not said."""
+    said = sum(part is not None and part is not ... for part in index)
+    if said > len(shape):
+        words = f"shape {say(shape)} has {len(shape)} axes, and the index {said}"
         raise ShapeError("a number has no entries" if not shape else words)
+    rest = len(shape) - said
     result: list[int] = []
-    for length, part in zip(shape, index, strict=False):
-        if isinstance(part, tuple):
-            result.append(len(range(length)[slice(*part)]))
-            if not result[-1]:
-                raise ShapeError(f"the slice takes nothing of an axis of {length}")
-        elif not -length <= part < length:
-            raise ShapeError(
-                f"there is no entry {part} in an axis of {length}",
-                f"its entries are 0 to {length - 1}",
-            )
-    return (*result, *shape[len(index) :])
+    lengths = iter(shape)
+    for part in index if ... in index else (*index, ...):
+        if part is ...:
+            result += [next(lengths) for _ in range(rest)]
+        else:
+            result += [1] if part is None else _left_of(next(lengths), part)
+    if len(result) > MOST_AXES:
+        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(result)}")
+    return tuple(result)
+
+
+def _left_of(length: int, part: Any) -> list[int]:
+    """What a slice leaves of an axis; an entry leaves nothing."""
+    if isinstance(part, tuple):
+        count = len(range(length)[slice(*part)])
+        if not count:
+            raise ShapeError(f"the slice takes nothing of an axis of {length}")
+        return [count]
+    if not -length <= part < length:
+        raise ShapeError(
+            f"there is no entry {part} in an axis of {length}",
+            f"its entries are 0 to {length - 1}",
+        )
+    return []
 
 
 INDEX = Gate(

@@ -1,40 +1,64 @@
 """Gates that make few numbers of many: sums, norms, the largest.
 
-`axis` is the axis that is summed over (its entries are counted from 0, from the end with -1);
-without one it is all of them. What a rule names besides its operands is among its row's terms.
+`axis` is the axis that is summed over (axes are counted from 0, from the end with -1); several are
+a tuple, without one it is all of them. What a rule names besides its operands is among its row's
+terms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
-from backtrace.gates.shapes import size, without
+from backtrace.gates.shapes import Axis, Shape, ShapeError, places_of, say, size, without
 
 _ALL = {"axis": ""}  # no axis: over all entries
 
 
-def _count(m: Any, x: Value, axis: int | None) -> int:
+def _count(m: Any, x: Value, axis: Axis) -> int:
     shape = m.shape(x)
-    return size(shape) if axis is None else shape[axis]
+    return size(shape) // size(without(shape, axis))
 
 
-def _mean(m: Any, x: Value, axis: int | None) -> Value:
+def _mean(m: Any, x: Value, axis: Axis) -> Value:
     return m.divide(m.sum(x, axis), _count(m, x, axis))
 
 
-def _deviations(m: Any, x: Value, axis: int | None) -> Value:
+def _deviations(m: Any, x: Value, axis: Axis) -> Value:
     """From the mean; taken twice, so that no rounding of the mean is left in them (Chan, Golub and
     LeVeque, "Algorithms for computing the sample variance", 1983): equal entries have none."""
     once = x - m.aligned(_mean(m, x, axis), axis)
     return once - m.aligned(_mean(m, once, axis), axis)
 
 
-def _variance(m: Any, x: Value, axis: int | None) -> Value:
-    return _mean(m, m.square(_deviations(m, x, axis)), axis)
+def _variance(m: Any, x: Value, axis: Axis, ddof: int) -> Value:
+    total = m.sum(m.square(_deviations(m, x, axis)), axis)
+    return m.divide(total, _count(m, x, axis) - ddof)
+
+
+def _merged(m: Any, x: Value, axis: Axis) -> tuple[Value, int | None]:
+    """Where it goes along several axes, these as the last one; and the axis then."""
+    if not isinstance(axis, tuple):
+        return x, axis
+    shape = m.shape(x)
+    places, left = places_of(shape, axis), without(shape, axis)
+    kept = tuple(place for place in range(len(shape)) if place not in places)
+    return m.reshape(m.transpose(x, (*kept, *places)), (*left, size(shape) // size(left))), -1
+
+
+def _parted(m: Any, u: Value, x: Value, axis: Axis) -> Value:
+    """What was merged, as x has it."""
+    if not isinstance(axis, tuple):
+        return u
+    shape = m.shape(x)
+    places = places_of(shape, axis)
+    order = (*(place for place in range(len(shape)) if place not in places), *places)
+    parted = m.reshape(u, tuple(shape[place] for place in order))
+    return m.transpose(parted, tuple(order.index(place) for place in range(len(shape))))
 
 
 def _over(m: Any, u: Value, f: Value) -> Value:
@@ -44,16 +68,24 @@ def _over(m: Any, u: Value, f: Value) -> Value:
 
 
 _N = {"n": lambda m, f, x, axis: ("the entries that are averaged", _count(m, x, axis))}
-_MEAN_AND_N = {"mean(x)": lambda m, f, x, axis: (_along(axis), _mean(m, x, axis)), **_N}
+_MEAN_AND_N: dict[str, Callable[..., tuple[str, Value]]] = {
+    "mean(x)": lambda m, f, x, axis, ddof: (_along(axis), _mean(m, x, axis)),
+    "n": lambda m, f, x, axis, ddof: (
+        "the entries that are averaged" + f", less {ddof}" * bool(ddof),
+        _count(m, x, axis) - ddof,
+    ),
+}
 
 
-def _along(axis: int | None) -> str:
+def _along(axis: Axis) -> str:
+    if isinstance(axis, tuple):
+        return f"along the axes {', '.join(map(str, axis))}"
     return "" if axis is None else f"along axis {axis}"
 
 
 def _zero_norm(says: str) -> Kink:
     return Kink(
-        at=lambda m, f, x, axis: m.equal(f, 0),
+        at=lambda m, f, x, *fixed: m.equal(f, 0),
         local=lambda m, k, f, x, constant: 0,
         says=says,
     )
@@ -118,35 +150,66 @@ PROD = _reduction(
     "prod",
     "the product of the entries",
     Role.SWITCHER,
-    forward=lambda m, x, axis: m.product(x, axis),
-    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * m.others(x, axis),
+    forward=lambda m, x, axis: m.product(*_merged(m, x, axis)),
+    pullback=lambda m, u, f, x, axis: (
+        m.aligned(u, axis) * _parted(m, m.others(*_merged(m, x, axis)), x, axis)
+    ),
     rule="upstream*(the product of all other entries)",
 )
 
-VAR = _reduction(
+
+def _spread_shape(shape: Shape, axis: Axis, ddof: int) -> Shape:
+    left = without(shape, axis)
+    count = size(shape) // size(left)
+    if not 0 <= ddof < count:
+        raise ShapeError(f"{count} entries of shape {say(shape)} cannot be divided by n - {ddof}")
+    return left
+
+
+def _of_spread(
+    name: str,
+    summary: str,
+    forward: Callable[..., Value],
+    pullback: Callable[..., Value],
+    rule: str,
+    kink: Kink | None = None,
+) -> Gate:
+    """A reduction that divides by n - ddof."""
+    row = _reduction(
+        name, summary, Role.SCALER, forward, pullback, rule, kink=kink, terms=_MEAN_AND_N
+    )
+    return replace(
+        row,
+        parameters=("x", "axis", "ddof"),
+        fixed=("axis", "ddof"),
+        defaults={**_ALL, "ddof": "0"},
+        pullback=lambda m, k, u, f, x, axis, ddof: pullback(m, u, f, x, axis, ddof),
+        shape=_spread_shape,
+        spells=lambda shape, axis, ddof: axis is None and ddof == 0,
+    )
+
+
+VAR = _of_spread(
     "var",
-    "the variance of the entries: the mean square distance from their mean (divided by n)",
-    Role.SCALER,
+    "the variance: the sum of square distances from the mean, over n (ddof=1: over n - 1)",
     forward=_variance,
-    pullback=lambda m, u, f, x, axis: (
-        m.aligned(m.divide(2 * u, _count(m, x, axis)), axis) * _deviations(m, x, axis)
+    pullback=lambda m, u, f, x, axis, ddof: (
+        m.aligned(m.divide(2 * u, _count(m, x, axis) - ddof), axis) * _deviations(m, x, axis)
     ),
     rule="upstream*2*(x - mean(x))/n",
-    terms=_MEAN_AND_N,
 )
 
-STD = _reduction(
+STD = _of_spread(
     "std",
     "the standard deviation: the square root of the variance",
-    Role.SCALER,
-    forward=lambda m, x, axis: m.divide(
-        m.norm(_deviations(m, x, axis), axis), _count(m, x, axis) ** 0.5
+    forward=lambda m, x, axis, ddof: m.divide(
+        m.norm(_deviations(m, x, axis), axis), (_count(m, x, axis) - ddof) ** 0.5
     ),
-    pullback=lambda m, u, f, x, axis: (
-        m.aligned(m.divide(_over(m, u, f), _count(m, x, axis)), axis) * _deviations(m, x, axis)
+    pullback=lambda m, u, f, x, axis, ddof: (
+        m.aligned(m.divide(_over(m, u, f), _count(m, x, axis) - ddof), axis)
+        * _deviations(m, x, axis)
     ),
     rule="upstream*(x - mean(x))/(n*f)",
-    terms=_MEAN_AND_N,
     kink=_zero_norm("all entries are equal: the slope is taken as 0"),
 )
 
@@ -173,13 +236,13 @@ NORM2 = _reduction(
 )
 
 
-def _winners(m: Any, u: Value, f: Value, x: Value, axis: int | None) -> Value:
+def _winners(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
     """The upstream to the winning entry, split among the tied."""
     hits = m.equal(x, m.aligned(f, axis))
     return m.aligned(m.divide(u, m.sum(hits * 1.0, axis)), axis) * hits
 
 
-def _tied(m: Any, f: Value, x: Value, axis: int | None) -> Value:
+def _tied(m: Any, f: Value, x: Value, axis: Axis) -> Value:
     return m.greater(m.sum(m.equal(x, m.aligned(f, axis)) * 1.0, axis), 1)
 
 
@@ -211,14 +274,19 @@ REDUCE_MIN = _reduction(
     kink=_TIES,
 )
 
+
+def _shares(m: Any, x: Value, axis: Axis) -> Value:
+    return _parted(m, m.softmax(*_merged(m, x, axis)), x, axis)
+
+
 REDUCE_LOGSUMEXP = _reduction(
     "reduce_logsumexp",
     "the logarithm of the sum of the entries' exponentials",
     Role.SCALER,
-    forward=lambda m, x, axis: m.logsumexp_along(x, axis),
-    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * m.softmax(x, axis),
+    forward=lambda m, x, axis: m.logsumexp_along(*_merged(m, x, axis)),
+    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * _shares(m, x, axis),
     rule="upstream*p",
-    terms={"p": lambda m, f, x, axis: ("exp(x - f)", m.softmax(x, axis))},
+    terms={"p": lambda m, f, x, axis: ("exp(x - f)", _shares(m, x, axis))},
     called="logsumexp",
     formula="ln(sum(exp(x)))",
 )

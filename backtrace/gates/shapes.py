@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 
 Shape = tuple[int, ...]
+Axis = int | tuple[int, ...] | None
+"""What a sum goes along: one axis, several, or all."""
+
 MOST_AXES = 32
 
 
@@ -61,12 +64,20 @@ def axis_of(shape: Shape, axis: int) -> int:
     return axis % len(shape)
 
 
-def without(shape: Shape, axis: int | None) -> Shape:
-    """What is left of a shape when it is reduced along an axis, or along all (None)."""
+def without(shape: Shape, axis: Axis) -> Shape:
+    """What is left of a shape when it is reduced along an axis, several, or all (None)."""
     if axis is None:
         return ()
-    place = axis_of(shape, axis)
-    return shape[:place] + shape[place + 1 :]
+    places = places_of(shape, axis)
+    return tuple(n for place, n in enumerate(shape) if place not in places)
+
+
+def places_of(shape: Shape, axis: int | tuple[int, ...]) -> tuple[int, ...]:
+    """One axis or several, counted from the front. Raises ShapeError."""
+    places = tuple(axis_of(shape, a) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    if len(set(places)) < len(places):
+        raise ShapeError(f"an axis of shape {say(shape)} is named twice")
+    return places
 
 
 def matrix_product(x: Shape, y: Shape) -> Shape:

@@ -61,6 +61,20 @@ CASES: list[tuple[str, Shapes]] = [
         for axis in range(-len(shape), len(shape))
         if not (name == "std" and shape[axis] == 1)  # one entry does not deviate: a kink
     ],
+    *[
+        (f"{name}(x, axis={axis})", (shape,))
+        for name in REDUCED
+        for axis, shape in (
+            ("(0, 2)", (2, 3, 2)),
+            ("(-1, 0)", (2, 3, 2)),
+            ("(1, 3)", (1, 2, 2, 3)),
+            ("(0, 1)", (2, 3)),
+        )
+    ],
+    *[(f"{n}(x, ddof=1)", (shape,)) for n in ("var", "std") for shape in ((4,), (2, 3))],
+    *[(f"{n}(x, axis={a}, ddof=1)", ((3, 3),)) for n in ("var", "std") for a in (0, -1)],
+    ("std(x, axis=(0, 2), ddof=2)", ((2, 3, 2),)),
+    ("softmax(x, axis=1)", ((2, 3, 2, 2),)),
     ("softmax(x)", ((3,),)),
     ("log_softmax(x)", ((2, 3),)),
     *[("x.T", (shape,)) for shape in ONE],
