@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from backtrace.algebra import Derived, Value
+from backtrace.algebra.codearranged import ArrangedCode
 from backtrace.algebra.coded import Coded, Shape, broadcast, coded, index_text, infix
 from backtrace.algebra.spelling import Binding
 
@@ -32,7 +33,7 @@ _NAME = re.compile(r"\b[^\W\d]")
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
 
-class Code(Derived):
+class Code(ArrangedCode, Derived):
     """`library` is what functions are called of; `helpers` what the lines need to be defined."""
 
     of_arrays = True
@@ -276,49 +277,6 @@ class Code(Derived):
     def norm(self, x: Coded, axis: Any) -> Coded:
         found: Coded = self.sqrt(self.sum(self.square(x), axis))
         return found
-
-    def looked_up(self, x: Coded, axis: int, *indices: Value) -> Coded:
-        text = f"{x.within(Binding.ATOM)}[{self._whole_index(axis, indices)}]"
-        return Coded(text, Binding.ATOM, self._looked_up_shape(x.shape, axis, indices))
-
-    def added_up(self, u: Value, shape: Shape, axis: int, *indices: Value) -> Coded:
-        where = f"np.s_[{self._whole_index(axis, indices)}]"
-        return self.helper("added_up", u, where, str(shape), shape=shape)
-
-    def _whole_index(self, axis: int, indices: Sequence[Value]) -> str:
-        return ", ".join([*[":"] * axis, *(self.helper("whole", i).text for i in indices)])
-
-    def _looked_up_shape(self, shape: Shape, axis: int, indices: Sequence[Value]) -> Shape:
-        found = broadcast(*(coded(i).shape for i in indices))
-        return (*shape[:axis], *found, *shape[axis + len(indices) :])
-
-    def tril(self, x: Coded, k: int) -> Coded:
-        return self.call(f"{self.library}.tril", x, str(k), shape=x.shape)
-
-    def triu(self, x: Coded, k: int) -> Coded:
-        return self.call(f"{self.library}.triu", x, str(k), shape=x.shape)
-
-    def cumsum(self, x: Coded, axis: int) -> Coded:
-        return self.call(f"{self.library}.cumsum", x, str(axis), shape=x.shape)
-
-    def cumprod(self, x: Coded, axis: int) -> Coded:
-        return self.call(f"{self.library}.cumprod", x, str(axis), shape=x.shape)
-
-    def cumsum_back(self, u: Coded, axis: int) -> Coded:
-        return self.helper("cumsum_back", u, str(axis), shape=u.shape)
-
-    def cumprod_back(self, u: Coded, x: Coded, axis: int) -> Coded:
-        return self.helper("cumprod_back", u, x, str(axis), shape=x.shape)
-
-    def diagonal(self, x: Coded, k: int) -> Coded:
-        count = min(x.shape[0] + min(k, 0), x.shape[1] - max(k, 0))
-        return self.call(f"{self.library}.diagonal", x, str(k), shape=(count,))
-
-    def on_diagonal(self, u: Coded, shape: Shape, k: int) -> Coded:
-        return self.helper("on_diagonal", u, str(shape), str(k), shape=shape)
-
-    def identity(self, shape: Shape) -> Coded:
-        return Coded(f"{self.library}.eye({', '.join(map(str, shape))})", shape=shape)
 
     def one_hot(self, k: Value, count: int) -> Coded:
         k = coded(k)

@@ -15,7 +15,7 @@ from backtrace.algebra.values import Place, at, place_text
 from backtrace.checks import gate_values, questions
 from backtrace.checks.accuracy import Losses
 from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
-from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, wrong_gate
+from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, products_of, wrong_gate
 from backtrace.checks.contradiction import Contradicted, judged
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import (
@@ -141,6 +141,7 @@ def _operations_by_entry(subject: Subject) -> float:
             inner = max(1.0, max(sizes) / max(1, np.size(subject.values[index])))
             if "@" in gate.formula:
                 inner = float(max(np.shape(subject.values[sources[0]])[-1:] or (1,)))
+            inner = max(inner, products_of(subject, index) / max(1, np.size(subject.values[index])))
         lengths.append(1.0 + inner * sum(lengths[source] for source in sources))
     output = subject.graph.output
     return lengths[output] * int(np.size(subject.values[output]))

@@ -217,8 +217,20 @@ def _work(subject: Subject) -> int:
         if gate is not None and "@" in gate.formula and sources:
             inner = max(np.shape(subject.values[sources[0]])[-1:] or (1,))
         total += int(np.size(subject.values[index])) * inner + 2
+        total += products_of(subject, index)
         total += sum(int(np.size(subject.values[source])) for source in sources)
     return total
+
+
+def products_of(subject: Subject, index: int) -> int:
+    """How many products a gate takes that says so itself."""
+    node = subject.graph.nodes[index]
+    if node.gate is None or node.gate.products is None:
+        return 0
+    operands = node.operand_values(subject.values, ARRAYS)
+    fixed = [isinstance(o, Constant) and o.fixed is not None for o in node.operands]
+    shapes = [o if f else np.shape(o) for o, f in zip(operands, fixed, strict=True)]
+    return node.gate.products(*shapes)
 
 
 def wrong_gate(subject: Subject, budget: Budget) -> int | None:

@@ -7,6 +7,7 @@ functions of arrays mean is said here once more, in SymPy's terms, and owes noth
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -236,7 +237,9 @@ def _softmax(_: Any, x: Any, p_axis: Any = -1) -> Any:
     return powers / np.expand_dims(np.sum(powers, axis=axis), axis)
 
 
-def _cross_entropy(value: Callable[[Any], float], z: Any, k: Any) -> Any:
+def _cross_entropy(
+    value: Callable[[Any], float], z: Any, k: Any, p_reduction: Sequence[Any] = ()
+) -> Any:
     """A class is no symbol to differentiate by: it stands for its value. A distribution is."""
     scores = np.atleast_2d(z)
     if np.shape(k) == np.shape(z):
@@ -246,7 +249,10 @@ def _cross_entropy(value: Callable[[Any], float], z: Any, k: Any) -> Any:
     else:
         classes = [round(value(entry)) for entry in np.atleast_1d(np.asarray(k, dtype=object))]
         losses = [_log_sum(*row) - row[c] for row, c in zip(scores, classes, strict=True)]
-    return sum(losses, sympy.Integer(0)) / len(losses)
+    reduction = "".join(chr(int(character)) for character in p_reduction)
+    if reduction == "none":
+        return np.array(losses, dtype=object) if np.ndim(z) > 1 else losses[0]
+    return sum(losses, sympy.Integer(0)) / (1 if reduction == "sum" else len(losses))
 
 
 def _places(value: Callable[[Any], float], k: Any) -> Any:
@@ -301,6 +307,25 @@ def _flat(shape: Shape, start: int, end: int) -> Shape:
     return (*shape[:first], math.prod(shape[first:behind]), *shape[behind:])
 
 
+def _einsum(_: Any, pattern: Sequence[Any], *arrays: Any) -> Any:
+    """Every product written out; the pattern comes as its characters' numbers."""
+    text = "".join(chr(int(character)) for character in pattern).replace(" ", "")
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    given = [np.asarray(array, dtype=object) for array in arrays]
+    lengths: dict[str, int] = {}
+    for term, array in zip(terms, given, strict=True):
+        lengths |= dict(zip(term, array.shape, strict=True))
+    if not arrow:
+        output = "".join(sorted(c for c in lengths if inputs.count(c) == 1))
+    found = np.zeros([lengths[c] for c in output], dtype=object)
+    for place in itertools.product(*map(range, lengths.values())):
+        at = dict(zip(lengths, place, strict=True))
+        factors = [x[tuple(at[c] for c in t)] for t, x in zip(terms, given, strict=True)]
+        found[tuple(at[c] for c in output)] += math.prod(factors, start=sympy.Integer(1))
+    return found if found.shape else found[()]
+
+
 def _cumprod(x: Any, axis: int) -> Any:
     return np.multiply.accumulate(np.asarray(x, dtype=object), axis)
 
@@ -331,6 +356,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "flatten": lambda _, x, start=0, end=-1, p_start=0, p_end=-1: np.reshape(
         x, _flat(np.shape(x), int(p_start or start), int(p_end if end == -1 else end))
     ),
+    "einsum": _einsum,
     "pad": lambda _, x, widths: _pad(np.asarray(x), widths),
     "tril": lambda _, x, k=0, p_k=0: np.tril(x, int(k or p_k)),
     "triu": lambda _, x, k=0, p_k=0: np.triu(x, int(k or p_k)),

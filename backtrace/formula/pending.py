@@ -115,6 +115,11 @@ def _with_fixed(
         by_place = {name: [operand] for name, operand in zip(gate.fixed, rest, strict=False)}
     has_enough = bool(operands) if gate.variadic else len(operands) == free
     known = {*by_place, *bracket.keywords, *gate.defaults}
+    missing = [name for name in gate.fixed if name not in known]
+    if has_enough and missing and gate.variadic:
+        hint = f"it is written {slips.signature(gate)}"
+        what = f"{gate.word} is not told its {missing[0]}"
+        raise FormulaError(what, text=builder.text, span=span, hint=hint)
     if not has_enough or bool(rest) is not bool(by_place) or not known.issuperset(gate.fixed):
         raise slips.wrong_count(builder.text, gate, len(given), span)
     for name, place in bracket.keywords.items():

@@ -219,6 +219,8 @@ def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
 def signature(gate: Gate) -> str:
     """How a function is called: leaky_relu(x, a=0.01), max(x, y, ...), sum(x, axis=...)."""
     free = [p for p in gate.parameters if p not in gate.defaults] + ["..."] * gate.variadic
+    if gate.variadic:  # einsum(subscripts, x, y, ...)
+        free.sort(key=lambda parameter: parameter not in gate.fixed)
     given = [f"{name}={text or '...'}" for name, text in gate.defaults.items()]
     return f"{gate.word}({', '.join([*free, *given])})"
 

@@ -8,6 +8,7 @@
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
     linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
     arrangement   of arrays: axes in another order, zeros around, triangles, diagonals, running sums
+    einsums       of arrays: einsum
     lookups       of arrays: rows and entries by an array of whole numbers
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     networks      of arrays: linear layers, softmax, cross_entropy
@@ -23,6 +24,7 @@ from backtrace.gates import (
     arithmetic,
     arrangement,
     choices,
+    einsums,
     elementary,
     linear,
     lookups,
@@ -41,6 +43,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "still": still.ROWS,
     "activations": activations.ROWS,
     "linear": linear.ROWS,
+    "einsums": einsums.ROWS,
     "arrangement": arrangement.ROWS,
     "lookups": lookups.ROWS,
     "reductions": reductions.ROWS,

@@ -115,6 +115,7 @@ class Gate:
     by_name            whether those are given by their names alone: sum(x, axis=0)
     reduction          the name of the gate that this one is when it is given one array
     called             how formulas call it, where that is not its name
+    products(*shapes)  how many products of numbers it takes, where that is not one an entry
     notation           how it is written, when that is no operator and no call: x[0], x.T
     spells(*shapes)    whether the formula is this gate for operands of these shapes
     inner              an own gate's graph
@@ -157,6 +158,7 @@ class Gate:
     reduction: str = ""
     called: str = ""
     notation: Callable[[list[Spelled]], Spelled] | None = None
+    products: Callable[..., int] | None = None
     spells: Callable[..., bool] = lambda *shapes: True
     inner: Any = None
     of_shapes: Callable[[tuple[Shape, ...]], Gate] | None = None

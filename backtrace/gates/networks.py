@@ -133,12 +133,14 @@ LOG_SOFTMAX = _softmax_like(
 )
 
 
-def _loss_shape(z: Shape, k: Shape) -> Shape:
+def _loss_shape(z: Shape, k: Shape, reduction: str) -> Shape:
     if len(z) not in (1, 2) or k not in (z, z[:-1]):
         words = f"cross_entropy takes scores, and a class or a distribution for each row: {say(z)}"
         hint = "scores 3 and a number, 100x3 and 100; or two of one shape"
         raise ShapeError(f"{words} and {say(k)} do not fit", hint)
-    return ()
+    if reduction not in ("mean", "sum", "none"):
+        raise ShapeError(f"there is no reduction '{reduction}'", "there are mean, sum and none")
+    return z[:-1] if reduction == "none" else ()
 
 
 def _targets(m: Any, z: Value, k: Value) -> Value:
@@ -146,21 +148,31 @@ def _targets(m: Any, z: Value, k: Value) -> Value:
     return k if m.shape(k) == m.shape(z) else m.one_hot(k, m.shape(z)[-1])
 
 
-def _rows(m: Any, z: Value) -> int:
-    return size(m.shape(z)[:-1])
+def _rows(m: Any, z: Value, reduction: str = "mean") -> int:
+    """What the sum over the rows is divided by."""
+    return size(m.shape(z)[:-1]) if reduction == "mean" else 1
 
 
-def _cross_entropy(m: Any, z: Value, k: Value) -> Value:
+def _cross_entropy(m: Any, z: Value, k: Value, reduction: str) -> Value:
     targets = _targets(m, z, k)
     if m.shape(k) == m.shape(z):
-        return m.divide(-m.sum(k * m.log_softmax(z, -1), None), _rows(m, z))
-    if m.truth(m.not_equal(m.sum(targets, -1), 1)):
-        return float("nan")  # some k is no class
-    return m.divide(-m.sum(m.where(targets, m.log_softmax(z, -1), 0.0), None), _rows(m, z))
+        terms = k * m.log_softmax(z, -1)
+    elif m.truth(m.not_equal(m.sum(targets, -1), 1)):
+        return m.sum(z * float("nan"), -1 if reduction == "none" else None)  # some k is no class
+    else:
+        terms = m.where(targets, m.log_softmax(z, -1), 0.0)
+    if reduction == "none":
+        return -m.sum(terms, -1)
+    total = -m.sum(terms, None)
+    return m.divide(total, _rows(m, z)) if reduction == "mean" else total
 
 
-def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Value) -> Value:
-    share, is_class = m.divide(u, _rows(m, z)), m.shape(k) != m.shape(z)
+def _cross_entropy_pullback(
+    m: Any, i: int, u: Value, _: Value, z: Value, k: Value, reduction: str
+) -> Value:
+    is_class = m.shape(k) != m.shape(z)
+    share = m.divide(u, _rows(m, z)) if reduction == "mean" else u
+    share = m.aligned(share, -1) if reduction == "none" else share
     if i == 1:  # a class is no quantity: it has no slope
         return 0.0 * k if is_class else -share * m.log_softmax(z, -1)
     p, targets = m.softmax(z, -1), _targets(m, z, k)
@@ -173,7 +185,7 @@ def _cross_entropy_pullback(m: Any, i: int, u: Value, _: Value, z: Value, k: Val
 CROSS_ENTROPY = Gate(
     name="cross_entropy",
     summary="-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution",
-    parameters=("z", "k"),
+    parameters=("z", "k", "reduction"),
     role=Role.SCALER,
     forward=_cross_entropy,
     local=(),
@@ -181,17 +193,23 @@ CROSS_ENTROPY = Gate(
     pullback=_cross_entropy_pullback,
     rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*log_softmax(z)/n"),
     terms={
-        "p": lambda m, f, z, k: _weighted(m, z, k),
-        "one_hot(k)": lambda m, f, z, k: (
+        "p": lambda m, f, z, k, reduction: _weighted(m, z, k),
+        "one_hot(k)": lambda m, f, z, k, reduction: (
             "k, a distribution" if m.shape(k) == m.shape(z) else "",
             _targets(m, z, k) * 1.0,
         ),
-        "n": lambda m, f, z, k: ("the number of rows", _rows(m, z)),
+        "n": lambda m, f, z, k, reduction: (
+            "the number of rows" if reduction == "mean" else f"reduction is {reduction}",
+            _rows(m, z, reduction),
+        ),
     },
     shape=_loss_shape,
+    fixed=("reduction",),
+    by_name=True,
+    defaults={"reduction": '"mean"'},
     domain=Domain(
         says="every k to be a class: a whole number from 0, below the number of scores",
-        holds=lambda z, k: _is_class(z, k),
+        holds=lambda z, k, reduction: _is_class(z, k),
     ),
     cure="classes are counted from 0: with 3 scores they are 0, 1 and 2",
     spellings=(
@@ -201,7 +219,9 @@ CROSS_ENTROPY = Gate(
         "-mean(sum(k*log_softmax(z), axis=1))",
         "-mean(sum(k*ln(softmax(z)), axis=1))",
     ),
-    spells=lambda z, k: (len(z), len(k)) == (1, 0) or (len(z) == 2 and z == k),
+    spells=lambda z, k, reduction: (
+        reduction == "mean" and ((len(z), len(k)) == (1, 0) or (len(z) == 2 and z == k))
+    ),
 )
 
 
