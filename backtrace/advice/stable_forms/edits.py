@@ -111,11 +111,12 @@ def _with_any(graph: Graph, row: Row) -> Graph:
     """With [0] and axis=0 for whatever stands there."""
     nodes = []
     for node in graph.nodes:
-        if node.gate is not None and node.gate.fixed and isinstance(node.operands[-1], Constant):
-            name = "k" if node.gate is GATES["index"] else "axis"
-            if re.search(rf"\b{name}\b", row.written):
-                anything = Constant(name, fixed=ANY_FIXED)
-                node = node._replace(operands=(*node.operands[:-1], anything))
+        fixed = node.gate.fixed if node.gate is not None else ()
+        name = "k" if node.gate is GATES["index"] else "axis"
+        if fixed and fixed[0] in ("index", "axis") and re.search(rf"\b{name}\b", row.written):
+            operands = list(node.operands)
+            operands[-len(fixed)] = Constant(name, fixed=ANY_FIXED)
+            node = node._replace(operands=tuple(operands))
         nodes.append(node)
     return replace(graph, nodes=tuple(nodes))
 
