@@ -24,6 +24,8 @@ from backtrace.graph.record import SourceLine
 
 MOST_BYTES = 2_000_000
 _BETWEEN = "; "
+_LIBRARY = re.compile(r"(?<![\w.])(?:[^\W\d]\w*\.)+\Z")
+_LONGEST_LIBRARY = 80
 _LINE_ENDS = re.compile("\r\n|\r|\n")  # those of Python's: str.splitlines() knows more
 _MAGIC = re.compile(r"\s*(%%?[^\W\d]|!|\?+\w|\w[\w.]*\?+\s*$)")
 _MAGIC_OF_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
@@ -104,6 +106,12 @@ class Program:
         found = self._parts[begin].around(span[0] - begin, span[1] - begin)
         return found and found._replace(start=found.start + begin, end=found.end + begin)
 
+    def with_library(self, span: Span) -> Span:
+        """The part with the np. before it, which is no part of what was read."""
+        start, end = span
+        found = _LIBRARY.search(self.formula, max(0, start - _LONGEST_LIBRARY), start)
+        return (found.start() if found else start), end
+
     def line_of(self, span: Span) -> int:
         """The line of the source that a part of the formula comes from."""
         found = self.part(span)
@@ -112,7 +120,7 @@ class Program:
     def lines_of(self, graph: Graph) -> tuple[SourceLine | None, ...]:
         """The line that every node of the formula's graph comes from; None for inputs."""
         return tuple(
-            None if node.is_input else self.source.place(self.line_of(node.span))
+            None if node.is_input else self.source.place(self.line_of(self.with_library(node.span)))
             for node in graph.nodes
         )
 
@@ -178,17 +186,18 @@ def placed(error: BacktraceError, program: Program) -> BacktraceError:
     """An error in the formula, told at the line of the file that it comes from."""
     if error.text != program.formula or error.span is None:
         return error
-    source, part = program.source, program.formula[slice(*error.span)]
-    found = program.part(error.span)
+    source, span = program.source, program.with_library(error.span)
+    part = program.formula[slice(*span)]
+    found = program.part(span)
     if found is None:
-        line = program.line_of(error.span)
+        line = program.line_of(span)
         code = source.text(line).strip()
         column, begin, end = source.text(line).find(code), 0, len(code)
     else:
         line, column = found.line, source.column(found.line, found.column)
         code = source.between(line, column, found.end_line, found.end_column)
         whole = program.formula[found.start : found.end]
-        begin, end = _same_part(code, whole, error.span[0] - found.start, part)
+        begin, end = _same_part(code, whole, span[0] - found.start, part)
     is_same = "".join(code[begin:end].split()) == "".join(part.split())
     what = error.what if is_same else f"{error.what} (in {part})"
     *above, last = code[:begin].split("\n")
