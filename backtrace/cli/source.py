@@ -40,7 +40,7 @@ def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ..
     if first == "-" and task.python:
         return "-", "", rest
     path, colon, name = first.rpartition(":") if ":" in first else (first, "", "")
-    if colon and not name.isidentifier():
+    if colon and not all(part.isidentifier() for part in name.split(".")):
         return None
     if not path.endswith(_CODE):
         return None

@@ -95,23 +95,34 @@ def _of_code(
 ) -> int:
     """Python code: the formula that it is, at its own values and those that are given."""
     from backtrace.code import placed, read_code
-    from backtrace.formula.point import read_words, shapes
+    from backtrace.formula.point import read_words
 
     if asked.points.points is not None:
         hint = "give the formula that it is, which a trace shows first"
         raise UsageError("--points is for a formula, and here is code", hint=hint)
+    texts = {word.partition("=")[0]: word for word in values if _is_text(word)}
+    values = [word for word in values if word not in texts.values()]
     given = read_words(values, asked.arrays.seed)
+    known = {n: found.value for n, found in given.items()}
+    known |= {n: word.partition("=")[2] for n, word in texts.items()}
     text = read_file(path)
     path = "standard input" if path == "-" else path
-    program = read_code(text, path, name, shapes(given), asked.task.of or "")
+    program = read_code(text, path, name, known, asked.task.of or "")
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
-    words = [*values, *own]
+    settled = {found.text for n, found in given.items() if n in program.settled}
+    words = [*(word for word in values if word not in settled), *own]
     reading = f"read from {path}:{name}" if name else f"read from {path}"
-    asked = asked._replace(reading=reading, program=program)
+    asked = asked._replace(reading="; ".join([reading, *program.notes]), program=program)
     try:
         return _at_a_point(program.formula, words, asked, made_of)
     except BacktraceError as error:
         raise placed(error, program) from None
+
+
+def _is_text(word: str) -> bool:
+    """Whether what is given is a text, as code compares it: activation=relu."""
+    _, sign, value = word.partition("=")
+    return bool(sign) and value.isidentifier() and value not in ("pi", "e", "tau", "inf", "nan")
 
 
 class Asked(NamedTuple):

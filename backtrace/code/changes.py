@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from backtrace.code.calls import Calls
-from backtrace.code.expressions import is_made
+from backtrace.code.operands import is_made
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -75,7 +75,8 @@ class Changes(Calls):
         if self.begins and self.revalued(of.name, new.node):
             return
         new.is_data = False
-        of.node = self.add_stage(new, name, node, scope)
+        begun = of.name.partition("_v")[0]
+        of.node = self.add_stage(new, begun or name, node, None if begun else scope)
         of.is_data = False
 
     def is_changed_in_place(self, of: Value, node: ast.AST) -> bool:
@@ -177,14 +178,14 @@ class Changes(Calls):
                 raise CannotRead("only a number is put where a mask says yes", node, hint)
             nodes = self.nodes([mask, value, of])
             made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
-            return self._made_of(made, [mask, value, of], node)
+            return self.made_of(made, [mask, value, of], node)
         place, _ = self.place(of, index, scope)
         first, second = self.nodes([of, value])
         if of.is_data and value.is_data:
             first = of.node = self.add_input(of, _word(of.name or "made"), scope)
             of.is_data = False
         made = ast.Call(ast.Name("put"), [ast.Subscript(first, place), second], [])
-        return self._made_of(made, [of, value], node)
+        return self.made_of(made, [of, value], node)
 
     def _mask(self, index: ast.expr, scope: Scope) -> Array | None:
         if isinstance(index, ast.Slice | ast.Tuple | ast.Constant):

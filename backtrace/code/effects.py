@@ -20,16 +20,18 @@ def called_names(tree: ast.AST) -> set[str]:
 
 def stored_names(node: ast.AST) -> set[str]:
     """The names that a statement binds, those inside of a function's body not among them."""
-    parts = _parts(node)
-    found = {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
-    return found | {p.name for p in parts if isinstance(p, ast.FunctionDef | ast.ClassDef)}
+    inside = parts(node)
+    found = {p.id for p in inside if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+    return found | {p.name for p in inside if isinstance(p, ast.FunctionDef | ast.ClassDef)}
 
 
 def changed_names(node: ast.AST, find: Find) -> set[str]:
     """The names of what a statement would change in place: arrays, lists, objects."""
     found: set[str] = set()
-    for part in _parts(node):
+    for part in parts(node):
         match part:
+            case ast.Delete():
+                found |= set().union(*map(_base, part.targets))
             case ast.AugAssign():
                 found |= _base(part.target)
             case ast.Assign():
@@ -40,6 +42,8 @@ def changed_names(node: ast.AST, find: Find) -> set[str]:
     is_alone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     if is_alone and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         found |= _given_to_strangers(node.value, find)
+        if isinstance(node.value.func, ast.Attribute) and not PURE.match(node.value.func.attr):
+            found |= _base(node.value.func.value)
     return found
 
 
@@ -77,8 +81,11 @@ def _body(function: Function) -> ast.AST:
     return ast.Module(body, []) if isinstance(body, list) else body
 
 
-def _parts(node: ast.AST) -> list[ast.AST]:
-    """A statement and all in it, functions that it defines left out."""
+def parts(node: ast.AST) -> list[ast.AST]:
+    """A statement and all in it, functions that it defines left out; kept with the node."""
+    kept: list[ast.AST] | None = getattr(node, "parts_of_it", None)
+    if kept is not None:
+        return kept
     found: list[ast.AST] = []
     waiting = [node]
     while waiting:
@@ -86,6 +93,7 @@ def _parts(node: ast.AST) -> list[ast.AST]:
         found.append(part)
         if not isinstance(part, ast.FunctionDef | ast.Lambda | ast.ClassDef):
             waiting += ast.iter_child_nodes(part)
+    node.parts_of_it = found  # type: ignore[attr-defined]
     return found
 
 

@@ -15,6 +15,7 @@ class Gradients(Changes):
     """Tells forward lines from backward ones, by names."""
 
     backward: set[str]  # the names of gradients
+    forward: frozenset[str]  # names that look like a gradient's and are none
     goes_back: bool  # whether gradients have begun: what follows is no result
     training: int  # how many training loops are open
     output: Value | None
@@ -27,8 +28,10 @@ class Gradients(Changes):
         if isinstance(target, ast.Attribute):
             return self._is_attribute(target, scope)
         forward = self._forward_names(scope)
-        found = isinstance(target, ast.Name) and (
-            target.id in self.backward or is_gradient(target.id, forward)
+        found = (
+            isinstance(target, ast.Name)
+            and target.id not in self.forward
+            and (target.id in self.backward or is_gradient(target.id, forward))
         )
         if found and isinstance(target, ast.Name):
             self.backward.add(target.id)

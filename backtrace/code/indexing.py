@@ -40,6 +40,9 @@ class Indexing(Expressions):
             case Builtin():
                 raise CannotRead("this cannot be read", node)
         array = self.array(inner, node)
+        part = self._of_parameter(array, node, scope)
+        if part is not None:
+            return part
         picked = self._picked(array, node, scope)
         if picked is not None:
             return picked
@@ -48,6 +51,24 @@ class Indexing(Expressions):
         kind = "number" if array.kind == "list" and isinstance(place, ast.Constant) else array.kind
         part_of = array if is_part else None
         return Array(taken, array.is_data, array.library, kind, array.is_mask, part_of)
+
+    def _of_parameter(self, array: Array, node: ast.Subscript, scope: Scope) -> Value | None:
+        """params['W1'] of a parameter that has no value: an input W1."""
+        if isinstance(node.slice, ast.Slice | ast.Tuple) or not self.is_open(array.name):
+            return None
+        place = self.value(node.slice, scope)
+        if not isinstance(place, Known) or not isinstance(place.value, str):
+            return None
+        name = place.value if place.value.isidentifier() else f"{array.name}_entry"
+        held = self.dictionaries.setdefault(array.name, Dictionary())
+        if place.value not in held.items:
+            held.items[place.value] = self.opened(name)
+        return held.items[place.value]
+
+    dictionaries: dict[str, Dictionary]
+
+    def opened(self, name: str) -> Value:
+        raise NotImplementedError
 
     @staticmethod
     def _readable(value: Value) -> Value:
@@ -136,6 +157,8 @@ class Indexing(Expressions):
         """Whether they are all the rows, in order: range(n), np.arange(n)."""
         if isinstance(rows, Known) and isinstance(rows.value, range):
             counted: list[object] = list(rows.value)
+        elif isinstance(rows, Several) and all(isinstance(r, Known) for r in rows.items):
+            counted = [r.value for r in rows.items if isinstance(r, Known)]
         elif isinstance(rows, Array) and rows.is_data and isinstance(rows.node, ast.List):
             counted = [getattr(item, "value", None) for item in rows.node.elts]
         else:

@@ -141,6 +141,24 @@ def called(name: str, values: list[Any], node: ast.AST) -> Any:
         raise _refused(f"{name}() of this is not read", node) from None
 
 
+def of_text(text: str, name: str, given: list[Any], node: ast.AST) -> Any:
+    """A method of a text: ", ".join(names), key.startswith("W")."""
+    if name not in _TEXT_METHODS:
+        raise _refused(f"'.{name}()' of a text is not read", node)
+    try:
+        found = getattr(text, name)(*given)
+    except (ValueError, TypeError, LookupError):
+        raise _refused(f".{name}() of this is not read", node) from None
+    if not _is_short(found):
+        raise _refused("the text is too long", node)
+    return found
+
+
+_TEXT_METHODS = (
+    *("join", "split", "lower", "upper", "strip", "startswith", "endswith", "replace"),
+    *("isdigit", "count", "find", "splitlines", "title"),
+)
+
 BUILTINS = frozenset(
     (
         *_FUNCTIONS,

@@ -75,12 +75,16 @@ class Program:
     formula  in our own grammar, a stage for every assignment
     point    the values that the code gives to its inputs, as texts
     stages   what the stages are, in the order of the formula
+    settled  the names among those given that served as counts or texts, and are no inputs
+    notes    what is to be said of how the code was read
     """
 
     source: Source
     formula: str
     point: dict[str, str]
     stages: tuple[Stage, ...] = ()
+    settled: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -154,12 +158,12 @@ def read_code(
     text: str,
     path: str,
     name: str = "",
-    given: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+    given: Mapping[str, object] = MappingProxyType({}),
     of: str = "",
 ) -> Program:
-    """What the code computes: the function `name`, or the whole file. `given` has the shapes of the
-    values that are given besides, `of` the name that is the result. Raises BacktraceError with
-    file, line and caret for what cannot be read."""
+    """What the code computes: the function `name`, or the whole file. `given` has the values that
+    are given besides (numbers, arrays, texts), `of` the name that is the result. Raises
+    BacktraceError with file, line and caret for what cannot be read."""
     if len(text) > MOST_BYTES:
         raise UsageError(f"{path} is longer than {MOST_BYTES // 1_000_000} MB")
     source = _notebook(text, path) if path.endswith(".ipynb") else _file(text, path)
@@ -169,9 +173,8 @@ def read_code(
         raise source.error(str(error.msg), error.lineno or 1, (error.offset or 1) - 1) from None
     except (RecursionError, ValueError, MemoryError) as error:
         raise UsageError(f"{path} cannot be read: {type(error).__name__}") from None
-    machine = Machine(given)
     try:
-        stages, point = machine.read(tree, name, of)
+        machine, stages = _walked(tree, name, of, given)
     except CannotRead as error:
         ends = [error.column, error.column if error.end is None else error.end]
         column, end = (source.column(error.line, place) for place in ends)
@@ -179,7 +182,27 @@ def read_code(
     except RecursionError:
         raise UsageError(f"{path}: expressions are nested too deep") from None
     formula = _BETWEEN.join(stage.text for stage in stages)
-    return Program(source, formula, point, tuple(stages))
+    settled, notes = frozenset(machine.settled), tuple(machine.notes)
+    return Program(source, formula, machine.point, tuple(stages), settled, notes)
+
+
+def _walked(
+    tree: ast.Module, name: str, of: str, given: Mapping[str, object]
+) -> tuple[Machine, list[Stage]]:
+    """The code walked. A name that looks like a gradient's and is asked for is none: then it is
+    walked once more."""
+    machine = Machine(given)
+    try:
+        return machine, machine.read(tree, name, of)
+    except CannotRead:
+        if not machine.backward:
+            raise
+        again = Machine(given, forward=machine.backward)
+        try:
+            return again, again.read(tree, name, of)
+        except CannotRead:
+            pass
+        raise
 
 
 def placed(error: BacktraceError, program: Program) -> BacktraceError:

@@ -38,11 +38,20 @@ class _Replaced(ast.NodeTransformer):
         return self.found.get(node.id, node)
 
 
-class Stages:
-    """`given` has the shapes of the values that are given besides."""
+def _shape_of(value: object) -> Shape:
+    """The shape of a number, an array or nested lists."""
+    shape = getattr(value, "shape", ())
+    while isinstance(value, list | tuple) and value:
+        shape, value = (*shape, len(value)), value[0]
+    return tuple(shape)
 
-    def __init__(self, given: Mapping[str, Shape]) -> None:
+
+class Stages:
+    """`given` has the values that are given besides: numbers, arrays, texts."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
         self.given = given
+        self.notes: list[str] = []
         self.stages: list[tuple[str, ast.expr, int]] = []  # name, expression, line
         self.point: dict[str, str] = {}
         self.taken: set[str] = set()
@@ -80,7 +89,7 @@ class Stages:
         self.stages.append((fresh, value.node, getattr(node, "lineno", 1)))
         if scope is not None and scope.label:
             self._inner.add(fresh)
-        return ast.copy_location(ast.Name(fresh), node)
+        return ast.Name(fresh)
 
     def call_it(self, stage: str, name: str) -> None:
         """What a function gave back goes by the name that the caller has for it."""
@@ -96,6 +105,10 @@ class Stages:
         self.point[fresh] = written(value.node)[0]
         self._data[fresh] = value.node
         return ast.Name(fresh)
+
+    def data_of(self, name: str) -> ast.expr | None:
+        """What the code gives an input."""
+        return self._data.get(name)
 
     def revalued(self, name: str, node: ast.expr) -> bool:
         """Gives an input another value, worked out from what it was: W.data *= 0.1. Whether it is
@@ -159,7 +172,9 @@ class Stages:
                 hint = "give the arrays on the command line: X=randn(3,4)"
                 raise BacktraceError(f"'{name}' has no value", hint=hint)
             is_given = name in self.given
-            self._shapes[name] = self.given[name] if is_given else shape_of_value(self.point[name])
+            self._shapes[name] = (
+                _shape_of(self.given[name]) if is_given else shape_of_value(self.point[name])
+            )
         return self._shapes[name]
 
     # what the result needs
@@ -181,6 +196,19 @@ class Stages:
         begin = len(shown) + len(" = ")
         moved = [p._replace(start=p.start + begin, end=p.end + begin) for p in places]
         return Stage(shown, f"{shown} = {text}", line, tuple(moved))
+
+    def inputs_of(self, result: str) -> set[str]:
+        """The inputs that lead to a stage, or the input itself."""
+        wanted = {result}
+        place = self._places.get(result, -1)
+        for name, node, _ in reversed(self.stages[: place + 1]):
+            if name in wanted:
+                wanted |= self._names(node)
+        return {name for name in wanted if name not in self._places}
+
+    def called(self, stage: str) -> str:
+        """The name that a stage is shown under."""
+        return self._called.get(stage, stage)
 
     def is_stage(self, name: str) -> bool:
         return name in self._places

@@ -85,7 +85,7 @@ CONSTANTS = {
     for name, value in (("pi", math.pi), ("e", math.e), ("newaxis", None), ("inf", math.inf))
 } | {"math.tau": math.tau}
 
-CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum", "clip"))
+CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum", "clip", "clamp"))
 WITHOUT_PREFIX = CALLED | MAKERS | DATA
 """Functions that are read where nothing says whose they are."""
 
