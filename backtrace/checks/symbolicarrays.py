@@ -307,6 +307,22 @@ def _flat(shape: Shape, start: int, end: int) -> Shape:
     return (*shape[:first], math.prod(shape[first:behind]), *shape[behind:])
 
 
+def _put(_: Any, x: Any, v: Any, at: Sequence[Any]) -> Any:
+    """The entries set as NumPy sets them; the index comes as its characters' numbers."""
+    found = np.array(x, dtype=object)
+    parts = "".join(chr(int(character)) for character in at).replace(" ", "").split(",")
+    index: list[Any] = []
+    for part in parts:
+        if part == "...":
+            index.append(Ellipsis)
+        elif ":" in part:
+            index.append(slice(*(int(end) if end else None for end in part.split(":"))))
+        else:
+            index.append(int(part))
+    found[tuple(index)] = v
+    return found
+
+
 def _einsum(_: Any, pattern: Sequence[Any], *arrays: Any) -> Any:
     """Every product written out; the pattern comes as its characters' numbers."""
     text = "".join(chr(int(character)) for character in pattern).replace(" ", "")
@@ -357,6 +373,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
         x, _flat(np.shape(x), int(p_start or start), int(p_end if end == -1 else end))
     ),
     "einsum": _einsum,
+    "put": _put,
     "pad": lambda _, x, widths: _pad(np.asarray(x), widths),
     "tril": lambda _, x, k=0, p_k=0: np.tril(x, int(k or p_k)),
     "triu": lambda _, x, k=0, p_k=0: np.triu(x, int(k or p_k)),

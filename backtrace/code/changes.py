@@ -24,6 +24,7 @@ from backtrace.code.values import (
     Several,
     Value,
 )
+from backtrace.code.writer import written
 
 _NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
 _HINT = "give the new value a name of its own: b = a + 1"
@@ -179,19 +180,60 @@ class Changes(Calls):
             nodes = self.nodes([mask, value, of])
             made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
             return self.made_of(made, [mask, value, of], node)
+        rows = self._row_mask(of, index, value, scope, node)
+        if rows is not None:
+            return rows
         place, _ = self.place(of, index, scope)
-        first, second = self.nodes([of, value])
-        if of.is_data and value.is_data:
-            first = of.node = self.add_input(of, _word(of.name or "made"), scope)
-            of.is_data = False
-        made = ast.Call(ast.Name("put"), [ast.Subscript(first, place), second], [])
+        at = _index_text(place)
+        if not at:
+            hint = "whole numbers and slices are: x[0, 1:3] = v"
+            raise CannotRead("places that an array tells are not set", node, hint)
+        if of.is_data:
+            of.node, of.is_data = self.add_input(of, "made", scope), False
+        made = ast.Call(ast.Name("put"), [*self.nodes([of, value]), ast.Constant(at)], [])
         return self.made_of(made, [of, value], node)
+
+    def _row_mask(
+        self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST
+    ) -> Array | None:
+        """margins[np.arange(n), y] = 0: one entry of each row, by `where` and `one_hot`."""
+        if not isinstance(index, ast.Tuple) or len(index.elts) != 2:
+            return None
+        rows, columns = index.elts
+        if any(isinstance(part, ast.Slice | ast.Constant) for part in (rows, columns)):
+            return None
+        if not self._is_every_row(self.value(rows, scope), of, rows):
+            return None
+        if value.kind != "number" and self.shape(value, node):
+            raise CannotRead("only a number is put into one entry of each row", node, "x[0, 1] = v")
+        chosen = self.array(self.value(columns, scope), columns)
+        count = ast.Constant(self.shape(of, node)[-1])
+        places, number, whole = self.nodes([chosen, value, of])
+        hot = ast.Compare(
+            ast.Call(ast.Name("one_hot"), [places, count], []), [ast.Gt()], [ast.Constant(0.5)]
+        )
+        return self.made_of(
+            ast.Call(ast.Name("where"), [hot, number, whole], []), [value, of], node
+        )
 
     def _mask(self, index: ast.expr, scope: Scope) -> Array | None:
         if isinstance(index, ast.Slice | ast.Tuple | ast.Constant):
             return None
         value = self.value(index, scope)
         return value if isinstance(value, Array) and value.is_mask else None
+
+
+def _index_text(place: ast.expr) -> str:
+    """An index of whole numbers and slices as the gate `put` has it; "" for any other."""
+    parts = place.elts if isinstance(place, ast.Tuple) else [place]
+    for part in parts:
+        inside = [*ast.walk(part)]
+        is_plain = all(
+            isinstance(p, ast.Slice | ast.Constant | ast.UnaryOp | ast.USub) for p in inside
+        )
+        if not is_plain or any(isinstance(p, ast.Constant) and p.value is None for p in inside):
+            return ""
+    return ", ".join(written(part)[0] for part in parts)
 
 
 def _whole_of(array: Array) -> Array:

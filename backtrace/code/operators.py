@@ -54,7 +54,7 @@ class Operators(Operands):
         if isinstance(node.op, ast.Invert):
             if not array.is_mask:
                 raise CannotRead("'~' is read of yes and no only", node, "~(x > 0)")
-            not_so = ast.Compare(as_number(array).node, [ast.Lt()], [ast.Constant(1)])
+            not_so = ast.Compare(as_number(array).node, [ast.Lt()], [ast.Constant(0.5)])
             return self.made_of(not_so, [array], node, is_mask=True)
         self.refuse_list(array, node)
         array = as_number(array)
@@ -145,7 +145,7 @@ class Operators(Operands):
             both = ast.Call(ast.Name("max"), [first, second], [])
         elif isinstance(op, ast.BitXor):
             both = ast.BinOp(ast.BinOp(first, ast.Sub(), second), ast.Pow(), ast.Constant(2))
-        yes = ast.Compare(both, [ast.Gt()], [ast.Constant(0)])
+        yes = ast.Compare(both, [ast.Gt()], [ast.Constant(0.5)])
         return self.made_of(yes, of, node, is_mask=True)
 
     def _comparison(self, node: ast.Compare, scope: Scope) -> Value:

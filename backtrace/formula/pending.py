@@ -134,7 +134,7 @@ _OF_MANY = (("shape",), ("axes",))
 """Parameters that are all the whole numbers that stand at the end of a call."""
 
 _TUPLES = ("axis", "shape", "axes", "widths")
-_TEXTS = ("reduction", "subscripts")
+_TEXTS = ("reduction", "subscripts", "at")
 
 
 def _fixed(name: str, given: list[Operand] | None, span: Span, builder: Builder, gate: Gate) -> int:

@@ -10,6 +10,7 @@
     arrangement   of arrays: axes in another order, zeros around, triangles, diagonals, running sums
     einsums       of arrays: einsum
     lookups       of arrays: rows and entries by an array of whole numbers
+    entries       of arrays: other entries put at some places
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     networks      of arrays: linear layers, softmax, cross_entropy
 
@@ -26,6 +27,7 @@ from backtrace.gates import (
     choices,
     einsums,
     elementary,
+    entries,
     linear,
     lookups,
     networks,
@@ -46,6 +48,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "einsums": einsums.ROWS,
     "arrangement": arrangement.ROWS,
     "lookups": lookups.ROWS,
+    "entries": entries.ROWS,
     "reductions": reductions.ROWS,
     "networks": networks.ROWS,
 }

@@ -211,7 +211,7 @@ SQUEEZE = Gate(
 )
 
 
-def _picked(shape: Shape, index: tuple[Any, ...]) -> Shape:
+def picked_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
     """What is left of the axes; None is a new one, ... stands for all that are not said."""
     said = sum(part is not None and part is not ... for part in index)
     if said > len(shape):
@@ -255,7 +255,7 @@ INDEX = Gate(
     formula="index(x, index)",
     pullback=lambda m, k, u, f, x, index: m.put(u, index, m.shape(x)),
     rules=("upstream at these entries, 0 at the rest",),
-    shape=_picked,
+    shape=picked_shape,
     fixed=("index",),
     notation=lambda operands: Spelled(f"{operands[0].within(Binding.ATOM)}[{operands[1].text}]"),
 )
