@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from backtrace.code import known
 from backtrace.code.builtincalls import BuiltinCalls
+from backtrace.code.modules import applied
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -17,6 +18,7 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     TooMuch,
@@ -40,7 +42,7 @@ class Calls(BuiltinCalls):
             return self._inherited(node.func.attr, node, scope)
         if isinstance(node.func, ast.Attribute):
             of = self.before_dot(node.func, scope)
-            if not isinstance(of, Builtin | Instance | Class):
+            if not isinstance(of, Builtin | Instance | Class | Module):
                 return self.method(of, node.func.attr, node, scope)
         return self.apply(self.value(node.func, scope), node, scope)
 
@@ -50,14 +52,33 @@ class Calls(BuiltinCalls):
                 return self.inlined(called, *self.arguments(node, scope), node)
             case Class():
                 return self.made_object(called, *self.arguments(node, scope), node)
-            case Instance():
-                method = called.of.find("__call__") or called.of.find("forward")
-                if isinstance(method, Function):
-                    return self.inlined(_bound(method, called), *self.arguments(node, scope), node)
+            case Instance() | Module():
+                placed, named = self.arguments(node, scope)
+                if not named or isinstance(called, Instance):
+                    return self.called_with(called, placed, node, named)
             case Builtin(path=path) if path in known.BUILTINS:
                 return self.builtin(path, node, scope)
             case Builtin():
                 return self.library(called.path, node, scope)
+        raise CannotRead("this cannot be called", node, "def f(x): ...")
+
+    def called_with(
+        self,
+        called: Value,
+        placed: list[Value],
+        node: ast.AST,
+        named: dict[str, Value] | None = None,
+    ) -> Value:
+        """An object, a layer or a function called with values."""
+        match called:
+            case Module():
+                return applied(self, called, placed, node)
+            case Function():
+                return self.inlined(called, placed, named or {}, node)
+            case Instance():
+                method = called.of.find("__call__") or called.of.find("forward")
+                if isinstance(method, Function):
+                    return self.inlined(_bound(method, called), placed, named or {}, node)
         raise CannotRead("this cannot be called", node, "def f(x): ...")
 
     def arguments(self, node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, Value]]:
@@ -208,6 +229,8 @@ class Calls(BuiltinCalls):
         if isinstance(of, Instance) and name in of.names:
             return of.names[name]
         kind = of.of if isinstance(of, Instance) else of
+        if isinstance(of, Instance) and name in ("parameters", "train", "eval", "to", "zero_grad"):
+            return Builtin(f"torch.optim.{name}")
         found = kind.find(name)
         if found is None:
             raise CannotRead(f"there is no '{name}' in {kind.name}", node)

@@ -20,6 +20,7 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     Value,
@@ -49,6 +50,9 @@ class Changes(Calls):
             case Several():
                 for place, item in enumerate(found.items):
                     self._inside(item, f"{name}_{place}", scope, node)
+            case Module():
+                for key, item in found.names.items():
+                    self._inside(item, f"{name}_{_word(key)}", scope, node)
             case Dictionary():
                 for key, item in found.items.items():
                     inner = key if isinstance(key, str) and key.isidentifier() else None
@@ -58,7 +62,7 @@ class Changes(Calls):
     def _inside(self, item: Value, name: str, scope: Scope | None, node: ast.AST) -> None:
         """What stands in a list is worked out once, and random numbers are drawn once."""
         is_literal = isinstance(item, Array) and item.is_data and not is_made(item.node)
-        if isinstance(item, Array | Several | Dictionary) and not is_literal:
+        if isinstance(item, Array | Several | Dictionary | Module) and not is_literal:
             self.named(item, name, scope, node)
 
     def append(self, of: Several, item: Value, node: ast.Call, scope: Scope) -> None:
@@ -133,7 +137,7 @@ class Changes(Calls):
                     waiting += [value.outer] if value.outer is not None else []
                 case Several():
                     waiting += value.items
-                case Dictionary() | Instance():
+                case Dictionary() | Instance() | Module():
                     held = value.items if isinstance(value, Dictionary) else value.names
                     waiting += held.values()
                 case Function():

@@ -9,6 +9,7 @@ _SHAPED = (
     *("range", "zeros", "ones", "eye", "full", "randn", "rand", "randint", "arange", "empty"),
     *("reshape", "view", "transpose", "permute", "expand", "one_hot", "normal", "uniform"),
     *("unsqueeze", "squeeze", "expand_dims", "swapaxes", "linspace", "standard_normal"),
+    *("Linear", "Embedding", "LayerNorm", "tril", "triu", "repeat"),
 )
 _NAMED = ("axis", "dim", "size", "shape", "num_classes", "keepdims", "keepdim", "ddof")
 
@@ -19,6 +20,7 @@ def counts(tree: ast.AST) -> tuple[set[str], set[str]]:
     found: set[str] = set()
     added: set[str] = set()
     made: dict[str, set[str]] = {}
+    parameters = _parameters(tree)
     for node in ast.walk(tree):
         match node:
             case ast.AugAssign(target=ast.Name(id=name)):
@@ -28,6 +30,8 @@ def counts(tree: ast.AST) -> tuple[set[str], set[str]]:
             case ast.Call():
                 added |= _appended(node)
                 found |= _of_call(node)
+                for name, part in zip(parameters.get(_called(node), ()), node.args, strict=False):
+                    made.setdefault(name, set()).update(_worked_out(part))
             case ast.Subscript():
                 found |= _names(node.slice)
             case ast.BinOp(op=ast.FloorDiv() | ast.Mod()):
@@ -43,9 +47,26 @@ def counts(tree: ast.AST) -> tuple[set[str], set[str]]:
     return found, added
 
 
-def _of_call(node: ast.Call) -> set[str]:
+def _parameters(tree: ast.AST) -> dict[str, list[str]]:
+    """What the functions of the code call their arguments; of a class those of its __init__."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in found:
+            found[node.name] = [a.arg for a in node.args.args if a.arg != "self"]
+        elif isinstance(node, ast.ClassDef):
+            for start in node.body:
+                if isinstance(start, ast.FunctionDef) and start.name == "__init__":
+                    found[node.name] = [a.arg for a in start.args.args][1:]
+    return found
+
+
+def _called(node: ast.Call) -> str:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    name = name or (node.func.id if isinstance(node.func, ast.Name) else "")
+    return name or (node.func.id if isinstance(node.func, ast.Name) else "")
+
+
+def _of_call(node: ast.Call) -> set[str]:
+    name = _called(node)
     parts: list[Iterable[str]] = [_names(k.value) for k in node.keywords if k.arg in _NAMED]
     if name in _SHAPED:
         parts += [_names(part) for part in node.args]

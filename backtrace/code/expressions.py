@@ -19,6 +19,7 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     Unreadable,
@@ -224,6 +225,8 @@ class Expressions(Operators):
         return self.value(base, scope)
 
     def attribute(self, inner: Value, name: str, node: ast.AST) -> Value:
+        if isinstance(inner, Module) and name in inner.names:
+            return inner.names[name]
         if isinstance(inner, Instance | Class):
             return self.member(inner, name, node)
         if name == "shape":

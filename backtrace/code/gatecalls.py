@@ -214,8 +214,8 @@ def _turned(machine: GateCalls, call: GateCall) -> Value:
     if order == list(range(count))[::-1]:
         made = ast.Attribute(array.node, "T") if count > 1 else array.node
     elif order != list(range(count)):
-        named_axes = ast.Tuple([ast.Constant(axis) for axis in order])
-        made = ast.Call(dotted("np", "transpose"), [array.node, named_axes], [])
+        axes_in_order = [ast.Constant(axis) for axis in order]
+        made = ast.Call(ast.Name("permute"), [array.node, *axes_in_order], [])
     turned = machine.made_of(made, [array], call.node, array.is_mask, part_of=array)
     turned.library = array.library or call.library
     return turned

@@ -10,6 +10,7 @@ from backtrace.code import known
 from backtrace.code.containers import Containers
 from backtrace.code.gatecalls import IN_PLACE, GateCall
 from backtrace.code.makers import made_value
+from backtrace.code.modules import made_module
 from backtrace.code.operands import as_number
 from backtrace.code.values import (
     Array,
@@ -42,6 +43,9 @@ _GENERATORS = ("default_rng", "RandomState", "Generator", "manual_seed", "seed",
 class Library(Containers):
     """What the modules of PREFIXES have, and what arrays have behind a dot."""
 
+    def called_with(self, called: Value, placed: list[Value], node: ast.AST) -> Value:
+        raise NotImplementedError
+
     def library(self, path: str, node: ast.Call, scope: Scope) -> Value:
         """The function that a path of names means: numpy.linalg.norm, relu."""
         module, _, name = path.rpartition(".")
@@ -56,6 +60,8 @@ class Library(Containers):
             return Known(False if path.endswith("available") else "cpu")
         if module == "torch.optim" or name in ("DataLoader", "SummaryWriter"):
             return Builtin(path)
+        if module == "torch.nn" and name != "Parameter":
+            return made_module(name, *self.arguments(node, scope), node)
         if name == "Value" and module:
             return self._value_of_micrograd(node, scope)
         if name == "Parameter" and module.startswith("torch.nn"):

@@ -14,6 +14,7 @@ from backtrace.code.values import (
     Dictionary,
     Instance,
     Known,
+    Module,
     Several,
     TooMuch,
     Unreadable,
@@ -49,6 +50,8 @@ class Operands(Stages):
         match value:
             case Several():
                 return list(value.items)
+            case Module(kind="ModuleList"):
+                return list(value.names.values())
             case Dictionary():
                 return [Known(k) if not isinstance(k, Instance) else k for k in value.items]
             case Known(value=range() | list() | tuple() | str() as held):

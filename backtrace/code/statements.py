@@ -146,6 +146,7 @@ class Statements(Assignments):
         """What a statement would have bound or changed is unreadable from here on."""
         self.steps += _COST
         inside = parts(node)
+        self.updates += self.goes_back and any(map(_is_update, inside))
         if self.depth and any(isinstance(part, ast.Return) for part in inside):
             raise Returned(Unreadable(error))
         if any(isinstance(part, ast.Break | ast.Continue) for part in inside) and not self.training:
@@ -330,6 +331,14 @@ def _is_bookkeeping(node: ast.stmt) -> bool:
         case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
             return True
     return isinstance(node, ast.Pass)
+
+
+def _is_update(node: ast.AST) -> bool:
+    """p.data += ..., whatever of."""
+    return isinstance(node, ast.AugAssign | ast.Assign) and any(
+        isinstance(target, ast.Attribute) and target.attr == "data"
+        for target in ([node.target] if isinstance(node, ast.AugAssign) else node.targets)
+    )
 
 
 def _is_endless(node: ast.For | ast.While) -> bool:

@@ -140,6 +140,15 @@ class Instance:
     names: dict[str, Value] = field(default_factory=dict)
 
 
+@dataclass(eq=False, slots=True)
+class Module:
+    """A layer of PyTorch's, with its weights; of several layers these, by their numbers."""
+
+    kind: str
+    names: dict[Any, Value] = field(default_factory=dict)
+    settings: dict[str, ast.expr] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """What could not be read: an error where it is needed, and nowhere else."""
@@ -154,4 +163,15 @@ class Builtin:
     path: str
 
 
-Value = Known | Array | Several | Dictionary | Function | Class | Instance | Unreadable | Builtin
+Value = (
+    Known
+    | Array
+    | Several
+    | Dictionary
+    | Function
+    | Class
+    | Instance
+    | Module
+    | Unreadable
+    | Builtin
+)

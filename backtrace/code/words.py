@@ -89,7 +89,7 @@ CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum", "clip", "cla
 WITHOUT_PREFIX = CALLED | MAKERS | DATA
 """Functions that are read where nothing says whose they are."""
 
-_WRITTEN = {"max", "min", "sum", "abs", "where", "stack", "pick", "put", "detach", "transpose"}
+_WRITTEN = {"max", "min", "sum", "abs", "where", "stack", "pick", "put", "detach", "permute"}
 """Functions that the machine itself writes."""
 
 

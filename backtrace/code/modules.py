@@ -1,0 +1,148 @@
+"""PyTorch's layers as objects: nn.Linear(3, 4), nn.ReLU(), nn.CrossEntropyLoss(), nn.Sequential.
+
+A layer's weights are inputs, with random values in the range that PyTorch draws them from
+(https://pytorch.org/docs/stable/nn.html: Linear from -1/sqrt(n) to 1/sqrt(n)).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from backtrace.code.values import Array, CannotRead, Known, Module, Several, Value
+
+if TYPE_CHECKING:
+    from backtrace.code.library import Library
+
+_FUNCTIONS = {
+    "ReLU": "relu(x)",
+    "Tanh": "tanh(x)",
+    "Sigmoid": "sigmoid(x)",
+    "GELU": "gelu(x)",
+    "SiLU": "silu(x)",
+    "ELU": "elu(x, alpha)",
+    "LeakyReLU": "leaky_relu(x, negative_slope)",
+    "Softplus": "softplus(x)",
+    "Softmax": "softmax(x, axis=dim)",
+    "LogSoftmax": "log_softmax(x, axis=dim)",
+    "Identity": "x",
+    "CrossEntropyLoss": "F.cross_entropy(x, y)",
+    "NLLLoss": "F.nll_loss(x, y)",
+    "MSELoss": "F.mse_loss(x, y)",
+    "L1Loss": "F.l1_loss(x, y)",
+    "BCELoss": "F.binary_cross_entropy(x, y)",
+    "BCEWithLogitsLoss": "F.binary_cross_entropy_with_logits(x, y)",
+}
+_LAYERS = {
+    "Linear": ("x @ weight.T + bias", "x @ weight.T"),
+    "Embedding": ("weight[x]", "weight[x]"),
+    "LayerNorm": (
+        "(x - mean(x, axis=-1, keepdims=True))/sqrt(var(x, axis=-1, keepdims=True) + eps)"
+        "*weight + bias",
+        "",
+    ),
+}
+_SETTINGS = {
+    "ELU": ("alpha",),
+    "LeakyReLU": ("negative_slope",),
+    "Softmax": ("dim",),
+    "LogSoftmax": ("dim",),
+    "Linear": ("in_features", "out_features", "bias"),
+    "Embedding": ("num_embeddings", "embedding_dim"),
+    "LayerNorm": ("normalized_shape", "eps"),
+}
+_DEFAULTS = {"alpha": 1.0, "negative_slope": 0.01, "bias": True, "eps": 1e-5}
+_WEIGHTS = {
+    "Linear": {
+        "weight": "(2*rand(out_features, in_features) - 1)/in_features**0.5",
+        "bias": "(2*rand(out_features) - 1)/in_features**0.5",
+    },
+    "Embedding": {"weight": "randn(num_embeddings, embedding_dim)"},
+    "LayerNorm": {"weight": "ones(normalized_shape)", "bias": "zeros(normalized_shape)"},
+}
+
+
+def made_module(
+    kind: str, placed: Sequence[Value], named: Mapping[str, Value], node: ast.AST
+) -> Module:
+    """nn.Linear(3, 4): the layer with its weights. Raises CannotRead for what is not read."""
+    if kind in ("Sequential", "ModuleList"):
+        is_list = len(placed) == 1 and isinstance(placed[0], Several)
+        layers = placed[0].items if is_list and isinstance(placed[0], Several) else placed
+        return Module(kind, dict(enumerate(layers)))
+    if kind not in _FUNCTIONS and kind not in _LAYERS:
+        hint = f"read are {', '.join([*_LAYERS, *_FUNCTIONS][:8])}, ..."
+        if kind.startswith("Dropout"):
+            hint = "it is random: nn.Identity() is what it is when a net is used"
+        raise CannotRead(f"'nn.{kind}' is not read", node, hint)
+    words = _SETTINGS.get(kind, ())
+    given = {**dict(zip(words, placed, strict=False)), **named}
+    unknown = given.keys() - set(words) - {"inplace", "device", "dtype", "approximate"}
+    if unknown or len(placed) > len(words):
+        raise CannotRead(f"'nn.{kind}' with these arguments is not read", node)
+    settings = _settings(words, given, node)
+    weights: dict[object, Value] = {}
+    for name, text in _WEIGHTS.get(kind, {}).items():
+        if name != "bias" or "bias" not in settings:
+            weights[name] = Array(_filled(text, settings), is_data=True, library="torch")
+    return Module(kind, weights, settings)
+
+
+def _settings(
+    words: Sequence[str], given: Mapping[str, Value], node: ast.AST
+) -> dict[str, ast.expr]:
+    """The numbers that a layer is made with; bias only where there is none."""
+    found: dict[str, ast.expr] = {}
+    for word in words:
+        value = given.get(word, Known(_DEFAULTS.get(word)))
+        if not isinstance(value, Known) or not isinstance(value.value, int | float):
+            raise CannotRead(f"{word} is a number that is known", node)
+        if word != "bias" or not value.value:
+            found[word] = ast.Constant(value.value)
+    return found
+
+
+def applied(machine: Library, of: Module, placed: Sequence[Value], node: ast.AST) -> Value:
+    """layer(x), loss(x, y)."""
+    if of.kind == "Sequential":
+        value = placed[0]
+        for inner in of.names.values():
+            value = machine.called_with(inner, [value], node)
+        return value
+    if of.kind in _LAYERS:
+        with_bias, without = _LAYERS[of.kind]
+        text = with_bias if "bias" in of.names or of.kind != "Linear" else without
+    else:
+        text = _FUNCTIONS.get(of.kind, "")
+    arrays = {"x": machine.array(placed[0], node)} if placed else {}
+    if of.kind == "LayerNorm" and placed and not arrays["x"].name and not arrays["x"].is_data:
+        arrays["x"].node = machine.add_stage(arrays["x"], "entered", node)
+    if len(placed) > 1:
+        arrays["y"] = machine.array(placed[1], node)
+    wanted = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    if not text or {"x", "y"} & wanted != arrays.keys():
+        raise CannotRead(f"'nn.{of.kind}' of {len(placed)} values is not read", node)
+    arrays |= {str(k): v for k, v in of.names.items() if isinstance(v, Array)}
+    parts = dict(zip(arrays, machine.nodes(list(arrays.values())), strict=True))
+    made = machine.made_of(_filled(text, {**of.settings, **parts}), list(arrays.values()), node)
+    made.library = "torch"
+    return made
+
+
+class _Filled(ast.NodeTransformer):
+    def __init__(self, parts: Mapping[str, ast.expr]) -> None:
+        self.parts = parts
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return copy.deepcopy(self.parts.get(node.id, node))
+
+
+def _filled(text: str, parts: Mapping[str, ast.expr]) -> ast.expr:
+    """A template with expressions in the places of its names."""
+    filled: ast.expr = _Filled(parts).visit(ast.parse(text, mode="eval").body)
+    for inner in ast.walk(filled):
+        for place in ("lineno", "end_lineno", "col_offset", "end_col_offset"):
+            inner.__dict__.pop(place, None)
+    return filled
