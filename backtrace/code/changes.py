@@ -77,6 +77,9 @@ class Changes(Calls):
         """The array has a new value, under all its names. Raises CannotRead where others that
         are still needed would change with it."""
         self._refuse_shared(of, node)
+        if of.is_whole and not (new.is_whole or self.is_whole(new)):
+            hint = "write one of its numbers with a point: np.array([1.0, 2])"
+            raise CannotRead("an array of whole numbers keeps whole ones only", node, hint)
         if self.begins and self.revalued(of.name, new.node):
             return
         new.is_data = False
@@ -183,7 +186,9 @@ class Changes(Calls):
                 raise CannotRead("only a number is put where a mask says yes", node, hint)
             nodes = self.nodes([mask, value, of])
             made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
-            return self.made_of(made, [mask, value, of], node)
+            found = self.made_of(made, [mask, value, of], node)
+            found.is_whole = self.is_whole(value)
+            return found
         rows = self._row_mask(of, index, value, scope, node)
         if rows is not None:
             return rows
@@ -195,7 +200,9 @@ class Changes(Calls):
         if of.is_data:
             of.node, of.is_data = self.add_input(of, "made", scope), False
         made = ast.Call(ast.Name("put"), [*self.nodes([of, value]), ast.Constant(at)], [])
-        return self.made_of(made, [of, value], node)
+        found = self.made_of(made, [of, value], node)
+        found.is_whole = self.is_whole(value)
+        return found
 
     def _row_mask(
         self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST

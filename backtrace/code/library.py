@@ -73,6 +73,7 @@ class Library(Containers):
             placed, named = self.arguments(node, scope)
             made = made_value(self, name, placed, named, node)
             made.library = _LIBRARY.get(PREFIXES.get(module, ""), "") or made.library
+            made.is_whole = self._makes_whole(name, placed, named)
             return made
         prefix = self._prefix(module)
         if prefix is None or (not prefix and name not in CALLED):
@@ -103,6 +104,15 @@ class Library(Containers):
                 return prefix + module.removeprefix(known_module)
         return None
 
+    def _makes_whole(self, name: str, placed: list[Value], named: Mapping[str, Value]) -> bool:
+        """Whether a maker makes an array of whole numbers, as arange(3) and zeros_like of one do."""
+        if "dtype" in named:
+            return False
+        if name.endswith("_like"):
+            return isinstance(placed[0], Array) and placed[0].is_whole
+        is_filled = name == "full" and len(placed) == 2 and self.is_whole(placed[1])
+        return is_filled or (name == "arange" and all(map(self.is_whole, placed)))
+
     def _value_of_micrograd(self, node: ast.Call, scope: Scope) -> Value:
         value = self.value(node.args[0], scope)
         array = self.array(value, node)
@@ -127,7 +137,8 @@ class Library(Containers):
                 first.node, first.is_data, library, "", first.is_mask, None if copied else first
             )
         array = self.stacked(first, node)
-        return Array(array.node, array.is_data, library)
+        is_whole = self.is_whole(first) and "dtype" not in named and bool(library)
+        return Array(array.node, array.is_data, library, is_whole=is_whole)
 
     def stacked(self, value: Value, node: ast.AST) -> Array:
         """A list as an array: written out where it is of numbers, else stacked."""
@@ -158,7 +169,7 @@ class Library(Containers):
             case Several():
                 return all(map(self.is_whole, value.items))
             case Array():
-                return value.is_mask or _is_whole(value.node)
+                return value.is_mask or value.is_whole or _is_whole(value.node)
         return False
 
     def _same(
@@ -176,13 +187,18 @@ class Library(Containers):
             return of
         if name in DETACHED and not of.is_data:
             if self.library_of(of) == "torch" or name == "detach":
-                return self.detached(of, node)
+                found = self.detached(of, node)
+                found.library = "numpy" if name == "numpy" else of.library
+                return found
             return of
         if of.is_mask:
             return as_number(of)
         part_of = None if name in COPIES else of
         kind_of = "" if name in ("copy", "clone") else of.kind
-        return Array(of.node, of.is_data, of.library, kind_of, of.is_mask, part_of)
+        same = Array(of.node, of.is_data, of.library, kind_of, of.is_mask, part_of)
+        same.is_whole = of.is_whole and name in ("copy", "clone")
+        same.library = {"numpy": "numpy", "from_numpy": "torch"}.get(name, of.library)
+        return same
 
     # methods
 

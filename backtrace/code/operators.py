@@ -36,6 +36,9 @@ class Operators(Operands):
     def value(self, node: ast.expr, scope: Scope) -> Value:
         raise NotImplementedError
 
+    def is_whole(self, value: Value) -> bool:
+        raise NotImplementedError
+
     def truth(self, node: ast.expr, scope: Scope) -> bool:
         raise NotImplementedError
 
@@ -93,7 +96,10 @@ class Operators(Operands):
             first, second = as_number(first), as_number(second)
         nodes = self.nodes([first, second])
         made = ast.copy_location(ast.BinOp(nodes[0], op, nodes[1]), node)
-        return self.made_of(made, [first, second], node)
+        found = self.made_of(made, [first, second], node)
+        is_kept = isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.FloorDiv | ast.Mod)
+        found.is_whole = is_kept and self.is_whole(left) and self.is_whole(right)
+        return found
 
     def _joined(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Several | None:
         """Lists are joined by +, and repeated by *; beside an array they are arrays (None)."""

@@ -247,6 +247,7 @@ class Statements(Assignments):
 
     def _loop(self, node: ast.For | ast.While, scope: Scope) -> None:
         if all(map(_is_bookkeeping, node.body)):
+            self.updates += self.goes_back and any(map(_is_update, node.body))
             return
         is_training = any(
             isinstance(inner, ast.Attribute) and inner.attr in ("backward", "step", "zero_grad")

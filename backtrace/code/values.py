@@ -43,6 +43,7 @@ class Array:
     kind      "number" for a number of Python's own, "list" for a list of them; neither adds up, nor
               is changed in place, as arrays do
     is_mask   whether its entries say yes or no
+    is_whole  whether it holds whole numbers only, as NumPy's arrays of int do
     part_of   the array that it shows a part of, or shows in another shape
     error     why it cannot be read any more, after a change that cannot
     """
@@ -54,6 +55,7 @@ class Array:
     is_mask: bool = False
     part_of: Array | None = None
     error: CannotRead | None = None
+    is_whole: bool = False
 
     @property
     def name(self) -> str:
