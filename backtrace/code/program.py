@@ -28,6 +28,7 @@ _LIBRARY = re.compile(r"(?<![\w.])(?:[^\W\d]\w*\.)+\Z")
 _LONGEST_LIBRARY = 80
 _LINE_ENDS = re.compile("\r\n|\r|\n")  # those of Python's: str.splitlines() knows more
 _MAGIC = re.compile(r"\s*(%%?[^\W\d]|!|\?+\w|\w[\w.]*\?+\s*$)")
+_LOOKS = 5  # how often a line of a cell may be looked at, to find its magics
 _MAGIC_OF_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 
@@ -269,29 +270,32 @@ def _without_magics(lines: list[str]) -> list[str]:
     if first.startswith("%%") and not first.startswith(_MAGIC_OF_PYTHON):
         return [""] * len(lines)
     found = list(lines)
-    for _ in lines:
-        try:
-            ast.parse("\n".join(found))
-        except SyntaxError as error:
-            at = (error.lineno or 0) - 1
-            is_magic = 0 <= at < len(found) and _MAGIC.match(found[at])
-            if not is_magic or _goes_on(found[:at]):
-                break
-            found[at] = ""
-        except (ValueError, RecursionError, MemoryError):
-            break
-        else:
-            break
+    begin, looked, most = 0, 0, _LOOKS * (_size(lines) + 1000)
+    for at, line in enumerate(lines):
+        if not _MAGIC.match(line):
+            continue
+        before = found[begin:at]
+        looked += _size(before)
+        if looked > most:
+            break  # what is left is no Python, and refused as that
+        if not _goes_on(before):
+            indent = line[: len(line) - len(line.lstrip())]
+            last = next((other for other in reversed(before) if other.strip()), "")
+            found[at] = f"{indent}pass" if last.rstrip().endswith(":") else ""
+            begin = begin if indent else at + 1
     return found
 
 
+def _size(lines: list[str]) -> int:
+    return sum(map(len, lines)) + len(lines)
+
+
 def _goes_on(lines: list[str]) -> bool:
-    """Whether what follows belongs to these lines: a bracket is open, or a text."""
+    """Whether what follows belongs to these lines: a bracket is open, a text, or a line that ends
+    in a backslash. A line in brackets that begins with % is no magic."""
     try:
         for _ in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
             pass
-    except tokenize.TokenError:
+    except (tokenize.TokenError, SyntaxError):
         return True
-    except SyntaxError:
-        return False
     return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import pathlib
 import re
+import time
 from typing import Any, NamedTuple
 
 import pytest
@@ -230,6 +232,10 @@ CELLS: list[tuple[str, Any]] = [
     ("%%time\nf = 2*x", 2),
     ("%load_ext a\n%b\nf = (2*x\n  - 3)", 3),
     ("f = '''\n%time\n'''\nf = 2*x", 4),
+    ("for k in range(1):\n    %time\n    if True:\n        !ls\n    f = 2*x", 5),
+    ("if True:\n    %time\n%time\nf = 2*x", 4),
+    ("f = 2*x \\\n\n%time", 1),
+    ("%config a.b = 'c'\nf = 2*x  # 100 %\n%time", 2),
 ]
 
 
@@ -250,6 +256,15 @@ def test_a_line_in_brackets_is_no_magic() -> None:
     except BacktraceError:
         return
     assert value == 1.0
+
+
+@pytest.mark.parametrize("line", ["%x", "  !x", "x?", "'''\n%x", "(\n%x"])
+def test_a_cell_of_magics_is_read_in_time(line: str) -> None:
+    text = notebook("x = 3.0\n" + f"{line}\n" * 30_000)
+    begun = time.monotonic()
+    with contextlib.suppress(BacktraceError):
+        read_code(text, "n.ipynb")
+    assert time.monotonic() - begun < 20
 
 
 def test_lines_are_those_of_python() -> None:
