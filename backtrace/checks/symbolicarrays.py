@@ -293,8 +293,10 @@ def _numbers(shape: Sequence[Any]) -> Shape:
     return tuple(int(n) for n in shape)
 
 
-def _pad(x: Any, widths: Any) -> Any:
-    """Zeros put before and behind, axis by axis."""
+def _pad(x: Any, widths: Any, is_last: bool) -> Any:
+    """Zeros put before and behind, axis by axis; or of the last axes alone."""
+    if is_last:
+        widths = ((0, 0),) * (np.ndim(x) - len(widths)) + widths
     pairs = np.broadcast_to(np.array(widths, dtype=int), (np.ndim(x), 2))
     for axis, ends in enumerate(pairs):
         zeros = [np.zeros(np.insert(np.delete(x.shape, axis), axis, n), object) for n in ends]
@@ -374,7 +376,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     ),
     "einsum": _einsum,
     "put": _put,
-    "pad": lambda _, x, widths: _pad(np.asarray(x), widths),
+    "pad": lambda _, x, widths, p_last=0: _pad(np.asarray(x), widths, bool(p_last)),
     "tril": lambda _, x, k=0, p_k=0: np.tril(x, int(k or p_k)),
     "triu": lambda _, x, k=0, p_k=0: np.triu(x, int(k or p_k)),
     "diag": lambda _, x, k=0, p_k=0: np.diag(x, int(k or p_k)),

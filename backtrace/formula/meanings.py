@@ -107,6 +107,9 @@ class Meanings:
         if sign == "×":
             hint = f"{a}*{b} is entry by entry, {a}@{b} the matrix or dot product"
             raise ShapeError("× of arrays has several readings", hint)
+        if sign == "·" and len(y) > 2 and len(x) > 1:
+            hint = f"{a}@{b} goes along the axes in front; np.dot takes every pair, as einsum can"
+            raise ShapeError(f"{a}·{b} of shapes {say(x)} and {say(y)} has two readings", hint)
         if max(len(x), len(y)) > 1:
             return "matmul"
         lie = [o in self._rows for o in node.operands]

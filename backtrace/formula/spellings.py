@@ -42,6 +42,8 @@ KEYWORDS = {
     "a_max": "hi",
     "correction": "ddof",
     "ddof": "ddof",
+    "alpha": "a",
+    "diagonal": "k",
 }
 
 TEMPLATES = {
@@ -53,8 +55,6 @@ TEMPLATES = {
     "mul": "({0})*({1})",
     "negative": "-({0})",
     "neg": "-({0})",
-    "divide": "({0})/({1})",
-    "div": "({0})/({1})",
     "true_divide": "({0})/({1})",
     "power": "({0})**({1})",
     "pow": "({0})**({1})",
@@ -62,7 +62,6 @@ TEMPLATES = {
     "reciprocal": "1/({0})",
     "rsqrt": "1/sqrt({0})",
     "mod": "({0}) % ({1})",
-    "remainder": "({0}) % ({1})",
     "floor_divide": "({0}) // ({1})",
     # elementary functions
     "absolute": "abs({0})",
@@ -78,6 +77,8 @@ TEMPLATES = {
     "fmax": "max({0}, {1})",
     "fmin": "min({0}, {1})",
     "stop_gradient": "detach({0})",
+    "clamp_min": "max({0}, {1})",
+    "clamp_max": "min({0}, {1})",
     # matrices
     "matmul": "({0}) @ ({1})",
     "mm": "({0}) @ ({1})",
@@ -94,6 +95,8 @@ TEMPLATES = {
     # shapes
     "view": "reshape({0})",
     "ravel": "reshape({0}, -1)",
+    "swapdims": "swapaxes({0}, {1}, {2})",
+    "diagonal": "diag({0})",
     "unsqueeze": "expand_dims({0})",
     "cat": "concatenate({0})",
     # what is the same number
@@ -110,13 +113,20 @@ TEMPLATES = {
     "array": "({0})",
     "as_tensor": "({0})",
     "tensor": "({0})",
-    # losses
-    "mse_loss": "mean((({0}) - ({1}))**2)",
-    "l1_loss": "mean(abs(({0}) - ({1})))",
-    "binary_cross_entropy": "-mean(({1})*log({0}) + (1 - ({1}))*log(1 - ({0})))",
-    "binary_cross_entropy_with_logits": "mean(softplus({0}) - ({1})*({0}))",
     "softplus": "softplus({0})",
+    "masked_fill": "where({1}, {2}, {0})",
 }
+
+FLOATS = frozenset(
+    (
+        *("float", "double", "float_", "float64", "float32", "float16", "bfloat16", "half"),
+        *("single", "longdouble"),
+    )
+)
+"""What dtype= may say: all are 64-bit floats here."""
+
+GROWING = frozenset(("view", "unsqueeze", "cat"))
+"""Templates whose call takes more arguments than it has places."""
 
 REDUCTIONS = frozenset(
     (
@@ -128,7 +138,8 @@ REDUCTIONS = frozenset(
         "amax",
         "amin",
         "logsumexp",
-        "norm",
+        "cumsum",
+        "cumprod",
         "softmax",
         "log_softmax",
         "expand_dims",

@@ -102,8 +102,9 @@ FLATTEN = Gate(
 )
 
 
-def _pairs(shape: Shape, widths: Widths) -> list[tuple[int, int]]:
-    """How many zeros before and behind every axis: of a number, of a pair for all, of pairs."""
+def _pairs(shape: Shape, widths: Widths, last: int) -> list[tuple[int, int]]:
+    """How many zeros before and behind every axis: of a number, of a pair for all, of pairs; with
+    `last` these are of the last axes."""
     if not shape:
         raise ShapeError("a number has no ends to pad")
     if isinstance(widths, int):
@@ -111,6 +112,8 @@ def _pairs(shape: Shape, widths: Widths) -> list[tuple[int, int]]:
     if all(isinstance(width, int) for width in widths):
         widths = (widths,)
     pairs = [pair * 2 if len(pair) == 1 else pair for pair in map(_as_tuple, widths)]
+    if last and len(pairs) < len(shape):
+        pairs = [(0, 0)] * (len(shape) - len(pairs)) + pairs
     pairs = pairs * len(shape) if len(pairs) == 1 else pairs
     if len(pairs) != len(shape) or any(len(pair) != 2 for pair in pairs):
         hint = f"({', '.join('(1, 1)' for _ in shape)}): before and behind each axis"
@@ -124,31 +127,32 @@ def _as_tuple(part: Widths) -> tuple[Any, ...]:
     return part if isinstance(part, tuple) else (part,)
 
 
-def _padded(shape: Shape, widths: Widths) -> Shape:
-    pairs = _pairs(shape, widths)
+def _padded(shape: Shape, widths: Widths, last: int) -> Shape:
+    pairs = _pairs(shape, widths, last)
     found = tuple(n + before + behind for n, (before, behind) in zip(shape, pairs, strict=True))
     if size(found) > 10**9:
         raise ShapeError(f"{say(found)} is too large")
     return found
 
 
-def _inside(shape: Shape, widths: Widths) -> tuple[Any, ...]:
-    pairs = _pairs(shape, widths)
+def _inside(shape: Shape, widths: Widths, last: int) -> tuple[Any, ...]:
+    pairs = _pairs(shape, widths, last)
     return tuple((before, before + n, None) for n, (before, _) in zip(shape, pairs, strict=True))
 
 
 PAD = Gate(
     name="pad",
     summary="zeros around an array: pad(x, 1), pad(x, ((0, 0), (1, 2))), a pair for every axis",
-    parameters=("x", "widths"),
+    parameters=("x", "widths", "last"),
     role=Role.ROUTER,
-    forward=lambda m, x, widths: m.put(x, _inside(m.shape(x), widths), _padded(m.shape(x), widths)),
+    forward=lambda m, x, *told: m.put(x, _inside(m.shape(x), *told), _padded(m.shape(x), *told)),
     local=(),
     formula="pad(x, widths)",
-    pullback=lambda m, k, u, f, x, widths: m.pick(u, _inside(m.shape(x), widths)),
+    pullback=lambda m, k, u, f, x, *told: m.pick(u, _inside(m.shape(x), *told)),
     rules=("the part of upstream that is x",),
     shape=_padded,
-    fixed=("widths",),
+    fixed=("widths", "last"),
+    defaults={"last": "0"},
 )
 
 

@@ -220,7 +220,7 @@ def test_the_same_graph(typed: str, ours: str) -> None:
         ("np.float64", "'np.float64' is not read", "float64"),
         ("np.vstack([x, y])", "'vstack' depends on shapes", "vstack"),
         ("np.clip(x)", "clip takes bounds", "clip"),
-        ("np.fmod(x, y)", "'fmod' is not read", "fmod"),
+        ("np.fmod(x, y)", "fmod has the sign of x, as in C", "fmod"),
         ("F.mse_loss(x)", "mse_loss takes 2 arguments here", "mse_loss"),
         ("np.sum(x", "'(' is never closed", "("),
         ("x.sum(axis=0", "'(' is never closed", "("),
