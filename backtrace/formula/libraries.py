@@ -47,10 +47,11 @@ class _Frame:
 
 def translated(
     text: str, tokens: list[Token], names: Collection[str], gates: Mapping[str, Gate]
-) -> list[Token]:
-    """The tokens in our own grammar. `names` are the variables that have a value. Raises
-    FormulaError for what is not known."""
-    return _Translator(text, tokens, names, gates).tokens()
+) -> tuple[list[Token], tuple[str, ...]]:
+    """The tokens in our own grammar, and what a reader is to be told of how they were read. `names`
+    are the variables that have a value. Raises FormulaError for what is not known."""
+    translator = _Translator(text, tokens, names, gates)
+    return translator.tokens(), tuple(translator.readings)
 
 
 class _Translator:
@@ -63,6 +64,7 @@ class _Translator:
         self.gates = gates
         self.frames = [_Frame(tokens[0])]
         self.calls = 0
+        self.readings: list[str] = []
 
     def tokens(self) -> list[Token]:
         at = 0
@@ -210,9 +212,9 @@ class _Translator:
             return 0
         name = frame.name.text
         if base != "torch" and not words & {"dim", "keepdim"}:
-            what = f".{name}(...)[0] is the first entry in NumPy, all {name}ima in PyTorch"
-            hint = f"write np.{name}(x, 1)[0], or .{name}(dim=1).values"
-            raise self._error(what, frame.name, hint)
+            told = f".{name}(...)[0] is read as NumPy's first entry; PyTorch's {name}ima are "
+            self.readings.append(f"{told}.{name}(dim=...).values")
+            return 0
         if [token.text for token in self.given[at + 1 : at + 4]] != ["[", "0", "]"]:
             raise self._error("the places of the largest are not read", frame.name, "[0] is")
         return 3

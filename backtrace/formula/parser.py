@@ -8,6 +8,7 @@ folded or shared.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -74,9 +75,11 @@ class _Statements:
         self.tokens = latex.tokens_of(text, names) if is_latex else tokenize(text)
         self.builder = Builder(text)
         self.builder.is_respelled = is_latex
+        self.readings: tuple[str, ...] = ()
         if not is_latex and libraries.has_calls(text):
             typed = [token[:2] for token in self.tokens]
-            self.tokens = libraries.translated(text, self.tokens, names, {**GATES, **own})
+            known = {**GATES, **own}
+            self.tokens, self.readings = libraries.translated(text, self.tokens, names, known)
             self.builder.is_respelled = [token[:2] for token in self.tokens] != typed
         self.own = dict(own)
         self.gates = {**GATES, **own}
@@ -110,7 +113,8 @@ class _Statements:
         if result is None:
             hint = 'try backtrace "(x+y)*z" x=-2 y=5 z=-4'
             raise self.reader.error("the formula is empty", (0, 0), hint)
-        return self.builder.finish(result, tuple(self.own.values()))
+        graph = self.builder.finish(result, tuple(self.own.values()))
+        return replace(graph, readings=self.readings) if self.readings else graph
 
     def definitions(self) -> dict[str, Gate]:
         while self._more():

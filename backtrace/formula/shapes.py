@@ -46,7 +46,7 @@ def _with_meanings(graph: Graph, shapes: Mapping[str, Shape], is_whole: bool) ->
     read = Meanings(graph, graph.nodes, shapes, is_whole)
     nodes, place = _read(graph, graph.nodes, read, shapes)
     result = replace(graph, nodes=nodes, output=place[graph.output], signs={})
-    readings = tuple(read.sentences)
+    readings = (*graph.readings, *read.sentences)
     if read.is_rewritten:
         readings = (f"read as {source(result, powers=False)}", *readings)
     return replace(result, readings=readings)

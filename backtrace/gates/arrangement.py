@@ -240,6 +240,7 @@ TRACE = Gate(
     pullback=lambda m, k, u, f, x: u * m.identity(m.shape(x)),
     rules=("upstream on the diagonal, 0 elsewhere",),
     shape=_trace_shape,
+    spells=lambda x: len(x) == 2,
 )
 
 

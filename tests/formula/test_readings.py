@@ -108,7 +108,6 @@ REFUSED = [
     ("special.softmax(X)", "special.softmax is not told its axis"),
     ("nn.gelu(X)", "which gelu?"),
     ("torch.max(X, 1)[1]", "the places of the largest are not read"),
-    ("X.max(1)[0]", ".max(...)[0] is the first entry in NumPy, all maxima in PyTorch"),
     ("np.maximum(X, Z, v)", "maximum takes 2 arguments here"),
     ("np.hypot(X, Z, v)", "hypot takes two arrays"),
     ("F.cross_entropy(X, k, weight=v)", "cross_entropy has no 'weight='"),
@@ -156,6 +155,13 @@ def test_what_has_two_readings_or_is_not_known_is_refused(text: str, what: str) 
     with pytest.raises(BacktraceError) as refused:
         backtrace.trace(text, point_of(text), check=False)
     assert what in refused.value.what
+
+
+def test_what_is_read_as_numpys_is_said() -> None:
+    trace = backtrace.trace("X.max(1)[0]*v", point_of("X.max(1)[0]*v"), check=False)
+    np.testing.assert_array_equal(trace.value, VALUES["X"].max(1)[0] * VALUES["v"])
+    said = [note.text for note in trace.notes if note.kind == "reading"]
+    assert any("read as NumPy's first entry" in text for text in said)
 
 
 @pytest.mark.bench

@@ -80,6 +80,19 @@ def torch_library() -> Any:
         def log_softmax(x: Any, axis: int) -> Any:
             return torch.log_softmax(x, axis)
 
+        swapaxes, permute, tril, triu = torch.swapaxes, torch.permute, torch.tril, torch.triu
+        diag, trace, cumsum, cumprod = torch.diag, torch.trace, torch.cumsum, torch.cumprod
+        einsum, floor, clip = torch.einsum, torch.floor, torch.clamp
+        full_like, remainder = torch.full_like, torch.remainder
+
+        @staticmethod
+        def detach(x: Any) -> Any:
+            return x.detach()
+
+        @staticmethod
+        def pad(x: Any, pairs: Any) -> Any:
+            return torch.nn.functional.pad(x, [n for pair in reversed(pairs) for n in pair])
+
         @staticmethod
         def value_and_gradients(function: Function, point: dict[str, Any]) -> Any:
             leaves = {n: Torch.array(v).requires_grad_() for n, v in point.items()}
@@ -106,6 +119,10 @@ def jax_library() -> Any:
         matmul, outer, dot, transpose = jnp.matmul, jnp.outer, jnp.dot, jnp.transpose
         softmax, log_softmax = jax.nn.softmax, jax.nn.log_softmax
         concatenate, stack = jnp.concatenate, jnp.stack
+        swapaxes, permute, tril, triu = jnp.swapaxes, jnp.transpose, jnp.tril, jnp.triu
+        diag, trace, cumsum, cumprod = jnp.diag, jnp.trace, jnp.cumsum, jnp.cumprod
+        einsum, floor, clip, pad = jnp.einsum, jnp.floor, jnp.clip, jnp.pad
+        full_like, remainder, detach = jnp.full_like, jnp.remainder, jax.lax.stop_gradient
 
         @staticmethod
         def gelu(x: Any) -> Any:
@@ -139,24 +156,30 @@ def _named(name: str) -> Step:
 ENTRYWISE = [
     *map(_named, ("exp", "sin", "cos", "tanh", "atan", "abs", "sigmoid", "relu", "softplus")),
     *map(_named, ("silu", "gelu", "mish")),
-    Step("log(1 + {0}^2)", lambda m, a: m.log1p(a * a)),
-    Step("sqrt(1 + {0}^2)", lambda m, a: m.sqrt(1 + a * a)),
+    Step("log(1 + {0}**2)", lambda m, a: m.log1p(a * a)),
+    Step("sqrt(1 + {0}**2)", lambda m, a: m.sqrt(1 + a * a)),
     Step("-{0}", lambda m, a: -a),
-    Step("{0}^2", lambda m, a: a * a),
-    Step("{0}^3", lambda m, a: a * a * a),
+    Step("{0}**2", lambda m, a: a * a),
+    Step("{0}**3", lambda m, a: a * a * a),
     Step("1/(2 + cos({0}))", lambda m, a: 1 / (2 + m.cos(a))),
+    Step("clip({0}, -0.55, 0.65)", lambda m, a: m.clip(a, -0.55, 0.65)),
+    Step("{0} % 0.77", lambda m, a: m.remainder(a, 0.77)),
+    Step("{0} // 0.77 + {0}", lambda m, a: m.floor(a / 0.77) + a),
+    Step("detach({0})*{0}", lambda m, a: m.detach(a) * a),
+    Step("zeros_like({0}) + {0}*ones_like({0})", lambda m, a: a),
+    Step("full_like({0}, 2)*{0}", lambda m, a: m.full_like(a, 2) * a),
 ]
 PAIRWISE = [
     Step("{0} + {1}", lambda m, a, b: a + b),
     Step("{0} - {1}", lambda m, a, b: a - b),
     Step("{0}*{1}", lambda m, a, b: a * b),
-    Step("{0}/(1 + {1}^2)", lambda m, a, b: a / (1 + b * b)),
+    Step("{0}/(1 + {1}**2)", lambda m, a, b: a / (1 + b * b)),
     Step("{0}/(3 + exp({1}))", lambda m, a, b: a / (3 + m.exp(b))),
     Step("max({0}, {1})", lambda m, a, b: m.maximum(a, b)),
     Step("min({0}, {1})", lambda m, a, b: m.minimum(a, b)),
     Step("where({0} < {1}, {0}, 2*{1})", lambda m, a, b: m.where(a < b, a, 2 * b)),
     Step("atan2({0}, {1})", lambda m, a, b: m.atan2(a, b)),
-    Step("(1 + {0}^2)^{1}", lambda m, a, b: (1 + a * a) ** b),
+    Step("(1 + {0}**2)**{1}", lambda m, a, b: (1 + a * a) ** b),
 ]
 REDUCTIONS = ("sum", "mean", "prod", "var", "std", "norm", "norm2", "max", "min", "logsumexp")
 
@@ -170,9 +193,63 @@ def _reduction(chance: random.Random, rank: int) -> Step:
     return Step(text, lambda m, a: m.reduce(name, a, axis))
 
 
+def _arranged(chance: random.Random, shape: Shape) -> Step:
+    """Entries set out in another way, looked up, or added up."""
+    rank = len(shape)
+    axis, other = chance.randrange(-rank, rank), chance.randrange(rank)
+    order = chance.sample(range(rank), rank)
+    k = chance.choice((0, 0, 1, -1)) if min(shape[-2:]) > 1 else 0
+    letters = "abcd"[:rank]
+    pairs = tuple((chance.randrange(2), chance.randrange(2)) for _ in shape)
+    places = [chance.randrange(-shape[axis], shape[axis]) for _ in range(chance.randint(1, 3))]
+    along, at = (slice(None),) * (axis % rank), np.array(places)
+    steps = [
+        Step(f"swapaxes({{0}}, {axis}, {other})", lambda m, a: m.swapaxes(a, axis, other)),
+        Step("flatten({0})", lambda m, a: a.reshape(-1)),
+        Step(f"pad({{0}}, {pairs if rank > 1 else pairs[0]})", lambda m, a: m.pad(a, pairs)),
+        Step(f"cumsum({{0}}, axis={axis})", lambda m, a: m.cumsum(a, axis)),
+        Step(f"cumprod({{0}}, axis={axis})", lambda m, a: m.cumprod(a, axis)),
+        Step(f"take({{0}}, {places}, axis={axis})", lambda m, a: a[(*along, at)]),
+        Step(f"expand_dims({{0}}, axis={other})", lambda m, a: a[(slice(None),) * other + (None,)]),
+        Step(
+            f'einsum("{letters},{letters}->{letters[other]}", {{0}}, {{0}})',
+            lambda m, a: m.einsum(f"{letters},{letters}->{letters[other]}", a, a),
+        ),
+        Step(
+            f"one_hot({[place % shape[0] for place in places]}, {shape[0]})@{{0}}",
+            lambda m, a: m.matmul(m.array(np.eye(shape[0])[np.array(places) % shape[0]]), a),
+        )
+        if rank < 3
+        else Step("squeeze({0})", lambda m, a: a.reshape([n for n in shape if n != 1])),
+    ]
+    if rank > 1:
+        rows = [chance.randrange(-shape[0], shape[0]) for _ in places]
+        columns = [chance.randrange(-shape[1], shape[1]) for _ in places]
+        i, j = np.array(rows), np.array(columns)
+        steps += [
+            Step(f"lookup({{0}}, {rows}, {columns})", lambda m, a: a[i, j]),
+            Step(f"tril({{0}}, {k})", lambda m, a: m.tril(a, k)),
+            Step(f"triu({{0}}, {k})", lambda m, a: m.triu(a, k)),
+            Step("squeeze({0})", lambda m, a: a.reshape([n for n in shape if n != 1])),
+        ]
+    if rank > 2:
+        text = ", ".join(map(str, order))
+        steps.append(Step(f"permute({{0}}, {text})", lambda m, a: m.permute(a, order)))
+    if rank <= 2:
+        steps.append(Step(f"diag({{0}}, {k})", lambda m, a: m.diag(a, k)))
+    if rank == 2:
+        each = [chance.randrange(-shape[1], shape[1]) for _ in range(shape[0])]
+        here, there = np.arange(shape[0]), np.array(each)
+        steps.append(Step("trace({0})", lambda m, a: m.trace(a)))
+        steps.append(Step(f"pick({{0}}, {each})", lambda m, a: a[here, there]))
+    return chance.choice(steps)
+
+
 def _of_one_array(chance: random.Random, shape: Shape) -> Step:
     """An operation that is only of arrays, on one of this shape."""
     rank, size = len(shape), math.prod(shape)
+    if chance.random() < 0.5:
+        return _arranged(chance, shape)
     kind = chance.choice(["reduce", "reduce", "softmax", "transpose", "pick", "reshape", "entropy"])
     if kind == "softmax":
         name, axis = chance.choice(["softmax", "log_softmax"]), chance.randrange(-rank, rank)
@@ -263,7 +340,7 @@ def random_formula(chance: random.Random, m: Any) -> Formula:
             continue
         operands = (a, b) if "{1}" in step.text else (a,)
         shape = tuple(step.apply(m, *(m.array(np.full(shapes[k], 0.5)) for k in operands)).shape)
-        if math.prod(shape) <= 36 and len(shape) <= 3:
+        if math.prod(shape) <= 36 and len(shape) <= 4:
             steps.append((step, operands))
             shapes.append(shape)
             names.append(f"a{len(steps)}")

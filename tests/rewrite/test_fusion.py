@@ -136,6 +136,15 @@ def test_every_spelling_is_the_gate(gate: Gate) -> None:
             assert opened.evaluate(FLOATS, point)[opened.output] == pytest.approx(expected)
 
 
+def test_the_sum_of_a_diagonal_is_the_trace_of_a_matrix_alone() -> None:
+    """diag(v) of a vector is a matrix, whose sum is no trace of v."""
+    matrix = backtrace.trace("sum(diag(M))", {"M": [[1, 2], [3, 4]]}, fuse=True)
+    assert source(matrix.graph) == "trace(M)"
+    vector = backtrace.trace("sum(diag(v))", {"v": [1, 2]}, fuse=True)
+    assert source(vector.graph) == "sum(diag(v))"
+    assert vector.value == 3
+
+
 @pytest.mark.parametrize("gate", COMPOSITE)
 def test_every_spelling_is_the_gate_to_fifty_digits(gate: Gate) -> None:
     """Values and gradients of gate, formula and spellings: the same function, not a near one."""
