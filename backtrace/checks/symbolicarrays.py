@@ -7,7 +7,6 @@ functions of arrays mean is said here once more, in SymPy's terms, and owes noth
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,12 +16,12 @@ import sympy
 
 from backtrace.algebra.arrays import quiet
 from backtrace.checks.answers import Answer
+from backtrace.checks.arrangedsymbols import ARRANGED, LOOKUPS, numbers
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.reading import exact, read, text_of, value_by_replacing
 from backtrace.checks.respell import respell
 from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
 from backtrace.checks.symbolic import words
-from backtrace.gates.shapes import Shape
 
 _OF_MATRICES = ("outer", "transpose", "affine", "relu_layer")
 _LONGEST = 200  # characters of an entry's derivative
@@ -255,97 +254,11 @@ def _cross_entropy(
     return sum(losses, sympy.Integer(0)) / (1 if reduction == "sum" else len(losses))
 
 
-def _places(value: Callable[[Any], float], k: Any) -> Any:
-    """Whole numbers, which stand for their values."""
-    return np.frompyfunc(lambda entry: round(value(entry)), 1, 1)(np.asarray(k, dtype=object))
-
-
-def _take(value: Callable[[Any], float], x: Any, i: Any, p_axis: Any = 0) -> Any:
-    return np.take(np.asarray(x), np.asarray(_places(value, i), dtype=int), int(p_axis))
-
-
-def _lookup(value: Callable[[Any], float], x: Any, *indices: Any, p_axis: Any = 0) -> Any:
-    places = [np.asarray(_places(value, i), dtype=int) for i in indices]
-    return np.asarray(x)[(slice(None),) * (int(p_axis) % np.ndim(x)) + tuple(places)]
-
-
-def _one_hot(value: Callable[[Any], float], i: Any, n: Any) -> Any:
-    rows = np.eye(int(n), dtype=int).astype(object)
-    return rows[np.asarray(_places(value, i), dtype=int)]
-
-
-def _pick(value: Callable[[Any], float], x: Any, k: Any) -> Any:
-    places = np.asarray(_places(value, k), dtype=int)[..., None]
-    return np.take_along_axis(np.asarray(x), places, -1)[..., 0]
-
-
 _OF_CLASSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": _cross_entropy,
-    "take": _take,
-    "lookup": _lookup,
-    "one_hot": _one_hot,
-    "pick": _pick,
+    **LOOKUPS,
 }
 """Functions that are handed what an entry's value is: classes and indices are no quantities."""
-
-
-def _numbers(shape: Sequence[Any]) -> Shape:
-    return tuple(int(n) for n in shape)
-
-
-def _pad(x: Any, widths: Any, is_last: bool) -> Any:
-    """Zeros put before and behind, axis by axis; or of the last axes alone."""
-    if is_last:
-        widths = ((0, 0),) * (np.ndim(x) - len(widths)) + widths
-    pairs = np.broadcast_to(np.array(widths, dtype=int), (np.ndim(x), 2))
-    for axis, ends in enumerate(pairs):
-        zeros = [np.zeros(np.insert(np.delete(x.shape, axis), axis, n), object) for n in ends]
-        x = np.concatenate([zeros[0], x, zeros[1]], axis)
-    return x
-
-
-def _flat(shape: Shape, start: int, end: int) -> Shape:
-    first, behind = start % len(shape), end % len(shape) + 1
-    return (*shape[:first], math.prod(shape[first:behind]), *shape[behind:])
-
-
-def _put(_: Any, x: Any, v: Any, at: Sequence[Any]) -> Any:
-    """The entries set as NumPy sets them; the index comes as its characters' numbers."""
-    found = np.array(x, dtype=object)
-    parts = "".join(chr(int(character)) for character in at).replace(" ", "").split(",")
-    index: list[Any] = []
-    for part in parts:
-        if part == "...":
-            index.append(Ellipsis)
-        elif ":" in part:
-            index.append(slice(*(int(end) if end else None for end in part.split(":"))))
-        else:
-            index.append(int(part))
-    found[tuple(index)] = v
-    return found
-
-
-def _einsum(_: Any, pattern: Sequence[Any], *arrays: Any) -> Any:
-    """Every product written out; the pattern comes as its characters' numbers."""
-    text = "".join(chr(int(character)) for character in pattern).replace(" ", "")
-    inputs, arrow, output = text.partition("->")
-    terms = inputs.split(",")
-    given = [np.asarray(array, dtype=object) for array in arrays]
-    lengths: dict[str, int] = {}
-    for term, array in zip(terms, given, strict=True):
-        lengths |= dict(zip(term, array.shape, strict=True))
-    if not arrow:
-        output = "".join(sorted(c for c in lengths if inputs.count(c) == 1))
-    found = np.zeros([lengths[c] for c in output], dtype=object)
-    for place in itertools.product(*map(range, lengths.values())):
-        at = dict(zip(lengths, place, strict=True))
-        factors = [x[tuple(at[c] for c in t)] for t, x in zip(terms, given, strict=True)]
-        found[tuple(at[c] for c in output)] += math.prod(factors, start=sympy.Integer(1))
-    return found if found.shape else found[()]
-
-
-def _cumprod(x: Any, axis: int) -> Any:
-    return np.multiply.accumulate(np.asarray(x, dtype=object), axis)
 
 
 _OF_ARRAYS: dict[str, Callable[..., Any]] = {
@@ -362,27 +275,10 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "dot": lambda _, x, y: np.sum(x * y),
     "outer": lambda _, x, y: np.outer(x, y),
     "transpose": lambda _, x: np.transpose(x),
-    "reshape": lambda _, x, *shape: np.reshape(x, _numbers(shape)),
-    "expand_dims": lambda _, x, p_axis=0: np.expand_dims(x, int(p_axis)),
+    "reshape": lambda _, x, *shape: np.reshape(x, numbers(shape)),
+    "expand_dims": lambda _, x, p_axis=0: np.expand_dims(x, _axis(p_axis)),
     "squeeze": lambda _, x, p_axis=None: np.squeeze(x, _axis(p_axis)),
-    "swapaxes": lambda _, x, a, b: np.swapaxes(x, int(a), int(b)),
-    "permute": lambda _, x, *axes: (
-        np.swapaxes(x, *_numbers(axes))
-        if len(axes) < np.ndim(x)
-        else np.transpose(x, _numbers(axes))
-    ),
-    "flatten": lambda _, x, start=0, end=-1, p_start=0, p_end=-1: np.reshape(
-        x, _flat(np.shape(x), int(p_start or start), int(p_end if end == -1 else end))
-    ),
-    "einsum": _einsum,
-    "put": _put,
-    "pad": lambda _, x, widths, p_last=0: _pad(np.asarray(x), widths, bool(p_last)),
-    "tril": lambda _, x, k=0, p_k=0: np.tril(x, int(k or p_k)),
-    "triu": lambda _, x, k=0, p_k=0: np.triu(x, int(k or p_k)),
-    "diag": lambda _, x, k=0, p_k=0: np.diag(x, int(k or p_k)),
-    "trace": lambda _, x: sum(np.diag(x), sympy.Integer(0)),
-    "cumsum": lambda _, x, p_axis=0: np.add.accumulate(np.asarray(x), int(p_axis)),
-    "cumprod": lambda _, x, p_axis=0: _cumprod(x, int(p_axis)),
+    **ARRANGED,
     "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
     "stack": lambda _, *x, p_axis=0: np.stack(
         [np.asarray(entry, dtype=object) for entry in x], int(p_axis)

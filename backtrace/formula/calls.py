@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backtrace.errors import FormulaError, near_misses
-from backtrace.formula.spellings import FLOATS, GROWING, KEYWORDS, TEMPLATES
+from backtrace.formula.spellings import FLOATS, GROWING, KEYWORDS, OVER_ALL, TEMPLATES
 from backtrace.formula.token import NAME, NUMBER, TEXT, Token
 from backtrace.gates import Gate
 
@@ -84,7 +84,8 @@ class Call:
         if "out" in self.named:
             raise self.error("out= is not read", "name the result: y = ...", self.named["out"])
         for word in ("axis", "dim"):
-            if word in self.named and written(self.named[word]) == "None":
+            is_all = word in self.named and written(self.named[word]) == "None"
+            if is_all and self.name.text in OVER_ALL:
                 del self.named[word]
 
     def plain(self, name: str = "") -> Tokens:

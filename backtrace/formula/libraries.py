@@ -154,8 +154,11 @@ class _Translator:
 
     def _attribute(self, at: int) -> int:
         name = self.given[at + 1]
-        if name.text in ("values", "data", "real"):
+        if name.text in ("values", "real"):
             return at + 2
+        if name.text == "data":
+            hint = "write x, or x.detach()"
+            raise self._error(".data has no gradient in PyTorch, elsewhere it is x", name, hint)
         if name.text == "mT":
             frame = self.frames[-1]
             receiver = frame.out[frame.primary :]

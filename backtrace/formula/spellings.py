@@ -125,6 +125,14 @@ FLOATS = frozenset(
 )
 """What dtype= may say: all are 64-bit floats here."""
 
+OVER_ALL = frozenset(
+    (
+        *("sum", "mean", "prod", "max", "min", "amax", "amin", "logsumexp", "norm"),
+        *("var", "std", "squeeze", "take", "cumsum", "cumprod"),
+    )
+)
+"""Calls that without an axis mean what they mean with axis=None."""
+
 GROWING = frozenset(("view", "unsqueeze", "cat"))
 """Templates whose call takes more arguments than it has places."""
 

@@ -11,8 +11,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.algebra.spelling import Spelled
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.linear import picked_shape
-from backtrace.gates.shapes import Shape, ShapeError, broadcast, say
+from backtrace.gates.shapes import Shape, ShapeError, broadcast, picked_shape, say
 
 _HINT = 'put(x, v, "0, 1:3"): whole numbers and slices, as in x[0, 1:3]'
 _PART = re.compile(r"(-?\d{1,9})|(-?\d{0,9}):(-?\d{0,9})(?::(-?\d{1,9}))?|(\.\.\.)")

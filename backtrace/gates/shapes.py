@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 Shape = tuple[int, ...]
 Axis = int | tuple[int, ...] | None
@@ -92,3 +93,58 @@ def matrix_product(x: Shape, y: Shape) -> Shape:
         raise ShapeError(f"{words}, {inner} rows on its right")
     batch = broadcast(x[:-2], y[:-2])
     return batch + x[-2:-1] + (y[-1:] if len(y) > 1 else ())
+
+
+def with_axis(shape: Shape, axis: int | tuple[int, ...]) -> Shape:
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    count = len(shape) + len(axes)
+    places = {place % count for place in axes if -count <= place < count}
+    if count > MOST_AXES or len(places) < len(axes):
+        raise ShapeError(f"there is no place {axis} for a new axis in shape {say(shape)}")
+    old = iter(shape)
+    return tuple(1 if place in places else next(old) for place in range(count))
+
+
+def without_axis(shape: Shape, axis: Axis) -> Shape:
+    """Without an axis of length 1, or several, or all of them (None)."""
+    if axis is None:
+        return tuple(n for n in shape if n != 1)
+    places = places_of(shape, axis)
+    if any(shape[place] != 1 for place in places):
+        words = f"shape {say(shape)} has no axis {axis} of length 1"
+        raise ShapeError(words, "reshape(x, ...) makes any other shape")
+    return tuple(n for place, n in enumerate(shape) if place not in places)
+
+
+def picked_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
+    """What is left of the axes; None is a new one, ... stands for all that are not said."""
+    said = sum(part is not None and part is not ... for part in index)
+    if said > len(shape):
+        words = f"shape {say(shape)} has {len(shape)} axes, and the index {said}"
+        raise ShapeError("a number has no entries" if not shape else words)
+    rest = len(shape) - said
+    result: list[int] = []
+    lengths = iter(shape)
+    for part in index if ... in index else (*index, ...):
+        if part is ...:
+            result += [next(lengths) for _ in range(rest)]
+        else:
+            result += [1] if part is None else _left_of(next(lengths), part)
+    if len(result) > MOST_AXES:
+        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(result)}")
+    return tuple(result)
+
+
+def _left_of(length: int, part: Any) -> list[int]:
+    """What a slice leaves of an axis; an entry leaves nothing."""
+    if isinstance(part, tuple):
+        count = len(range(length)[slice(*part)])
+        if not count:
+            raise ShapeError(f"the slice takes nothing of an axis of {length}")
+        return [count]
+    if not -length <= part < length:
+        raise ShapeError(
+            f"there is no entry {part} in an axis of {length}",
+            f"its entries are 0 to {length - 1}",
+        )
+    return []
