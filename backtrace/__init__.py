@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backtrace.homework.checking import check
     from backtrace.homework.exercise import exercise
     from backtrace.homework.grading import grade
+    from backtrace.tracing.from_code import from_source
     from backtrace.tracing.trace import Trace
     from backtrace.tracing.tracer import trace
 
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "check",
     "exercise",
+    "from_source",
     "grade",
     "trace",
     "vectorize",
@@ -42,6 +44,7 @@ _HOMES = {
     "Trace": "backtrace.tracing.tracer",
     "check": "backtrace.homework.checking",
     "exercise": "backtrace.homework.exercise",
+    "from_source": "backtrace.tracing.from_code",
     "grade": "backtrace.homework.grading",
     "trace": "backtrace.tracing.tracer",
     "vectorize": "backtrace.batch.run",

@@ -58,7 +58,7 @@ class _Commands(click.Group):
             args = [word for word in args if word in _GLOBAL][:1]
         found = _command(args[0])
         if found is not None:
-            args = [args[0], *_arranged(found, args[1:])]
+            args = [args[0], *arranged(found, args[1:])]
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -90,7 +90,8 @@ def _command(name: str) -> click.Command | None:
     return found
 
 
-def _arranged(command: click.Command, words: list[str]) -> list[str]:
+def arranged(command: click.Command, words: list[str]) -> list[str]:
+    """The words so that what looks like an option, and is none, is not taken for one."""
     takes_value: dict[str, bool | None] = {"--help": False, "-h": False}
     for parameter in command.params:
         if isinstance(parameter, click.Option):
@@ -141,7 +142,7 @@ def run(words: Sequence[str]) -> int:
     except BacktraceError as error:
         complain(error, color)
     except click.ClickException as error:
-        complain(_as_ours(error), color)
+        complain(as_ours(error), color)
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     except _Terminated:
@@ -180,7 +181,8 @@ def _color_asked(words: Sequence[str]) -> str:
     return "auto"
 
 
-def _as_ours(error: click.ClickException) -> UsageError:
+def as_ours(error: click.ClickException) -> UsageError:
+    """An error of the options, in our own words."""
     message = error.format_message().rstrip(".")
     return UsageError(message[:1].lower() + message[1:])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from backtrace.checks import sympy_process
+from backtrace.cli.code import Reading, read_with_values
 from backtrace.cli.help import Sectioned
 from backtrace.cli.options import (
     ArraysAsked,
@@ -50,21 +51,24 @@ EXAMPLES = """\b
 """
 
 
+def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """All that can be asked of a trace: the words, and the options in their groups."""
+    groups = (
+        *(task_options, destination_options, beside_options, granularity_options),
+        *(arrays_options, descent_options, points_options, look_options),
+    )
+    for options in reversed(groups):
+        command = options(command)
+    return click.argument("words", nargs=-1, metavar="FORMULA [NAME=VALUE ...]")(command)
+
+
 @click.command(
     "trace",
     cls=Sectioned,
     help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
     epilog="Examples:\n\n" + EXAMPLES,
 )
-@click.argument("words", nargs=-1, metavar="FORMULA [NAME=VALUE ...]")
-@task_options
-@destination_options
-@beside_options
-@granularity_options
-@arrays_options
-@descent_options
-@points_options
-@look_options
+@trace_options
 def trace(words: tuple[str, ...], **groups: Any) -> int:
     asked = Asked(**groups)
     if asked.task.json_schema:
@@ -94,35 +98,32 @@ def _of_code(
     path: str, name: str, values: Sequence[str], asked: Asked, made_of: Granularity
 ) -> int:
     """Python code: the formula that it is, at its own values and those that are given."""
-    from backtrace.code import placed, read_code
-    from backtrace.formula.point import read_words
+    from backtrace.code import read_code
+
+    text = read_file(path)
+    path = "standard input" if path == "-" else path
+    told = f"read from {path}:{name}" if name else f"read from {path}"
+    return of_program(
+        lambda known, of: read_code(text, path, name, known, of), values, asked, made_of, told
+    )
+
+
+def of_program(
+    read: Reading, values: Sequence[str], asked: Asked, made_of: Granularity, told: str
+) -> int:
+    """The trace of code, shown; the exit status."""
+    from backtrace.code import placed
 
     if asked.points.points is not None:
         hint = "give the formula that it is, which a trace shows first"
         raise UsageError("--points is for a formula, and here is code", hint=hint)
-    texts = {word.partition("=")[0]: word for word in values if _is_text(word)}
-    values = [word for word in values if word not in texts.values()]
-    given = read_words(values, asked.arrays.seed)
-    known = {n: found.value for n, found in given.items()}
-    known |= {n: word.partition("=")[2] for n, word in texts.items()}
-    text = read_file(path)
-    path = "standard input" if path == "-" else path
-    program = read_code(text, path, name, known, asked.task.of or "")
-    own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
-    settled = {found.text for n, found in given.items() if n in program.settled}
-    words = [*(word for word in values if word not in settled), *own]
-    reading = f"read from {path}:{name}" if name else f"read from {path}"
-    asked = asked._replace(reading="; ".join([reading, *program.notes]), program=program)
+    program, words = read_with_values(read, values, asked.arrays.seed, asked.task.of or "")
+    told = "; ".join(part for part in (told, *program.notes) if part)
+    asked = asked._replace(reading=told, program=program)
     try:
         return _at_a_point(program.formula, words, asked, made_of)
     except BacktraceError as error:
         raise placed(error, program) from None
-
-
-def _is_text(word: str) -> bool:
-    """Whether what is given is a text, as code compares it: activation=relu."""
-    _, sign, value = word.partition("=")
-    return bool(sign) and value.isidentifier() and value not in ("pi", "e", "tau", "inf", "nan")
 
 
 class Asked(NamedTuple):
@@ -142,6 +143,26 @@ class Asked(NamedTuple):
     @property
     def wrt(self) -> list[str] | None:
         return names_in(self.task.wrt) if self.task.wrt is not None else None
+
+    def given(self, values: Sequence[str]) -> dict[str, Given]:
+        """The values that are written, and those that the code's names have where it runs."""
+        from backtrace.formula.point import read_mapping, read_words
+
+        given = read_words(values, self.arrays.seed)
+        outside = self.program.outside if self.program is not None else {}
+        return {**read_mapping({n: v for n, v in outside.items() if n not in given}), **given}
+
+    @property
+    def is_for_readers(self) -> bool:
+        """Whether it says how the trace is to be shown, and not only of what."""
+        task, beside, look = self.task, self.beside, self.look
+        return any(
+            (
+                *(*self.destination, task.compare, task.blank is not None, task.open_page),
+                *(task.json_schema, beside.explain, beside.paths, beside.forward, beside.full),
+                *(look.digits != Look().digits, look.ascii, look.width, self.points.points),
+            )
+        )
 
     def request(self, made_of: Granularity) -> Request:
         """How the formula is to be traced. Raises UsageError."""
@@ -218,8 +239,6 @@ class Showing(NamedTuple):
 
 def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Granularity) -> int:
     """The usual command: one trace, shown; the exit status."""
-    from backtrace.formula.point import read_words
-
     destination = _paged(asked.destination) if asked.task.open_page else asked.destination
     format = destination.chosen()
     request = asked.request(made_of)
@@ -233,7 +252,7 @@ def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Gran
     run = _blanked if asked.task.blank else _compared if asked.task.compare else _traced
     steps = (asked.descent.steps or 1) if asked.descent.rate() else 0
     with ticking(steps, "descending") as tick:
-        given = read_words(values, asked.arrays.seed)
+        given = asked.given(values)
         shown = run(formula, given, request, Showing(format, view, asked, arrays_file, tick))
     destination.write(shown.text, format, shown.beside)
     if asked.task.open_page:

@@ -5,7 +5,8 @@
     program.point        {"X": "[[1, 2]]", "W": "randn(2, 3)", ...}
 
 Python's own `ast` reads it; `machine` walks it: assignments become stages, functions are inlined,
-loops over what is known are unrolled. What it cannot read is an error with its line.
+loops over what is known are unrolled. What it cannot read is an error with its line. `functions`
+has what is read in a running Python: functions, and cells of notebooks.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from backtrace.code.words import IMPLIED
 
-_FAMILIES = {
+FAMILIES = {
     "numpy": "numpy",
     "autograd": "numpy",
     "cupy": "numpy",
@@ -49,7 +49,7 @@ def libraries(tree: ast.AST) -> set[str]:
             else []
         )
     }
-    found = {_FAMILIES[root] for root in roots if root in _FAMILIES}
+    found = {FAMILIES[root] for root in roots if root in FAMILIES}
     if found:
         return found
     used = {
@@ -59,4 +59,4 @@ def libraries(tree: ast.AST) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id in IMPLIED
     }
-    return {_FAMILIES[root] for root in used if root in _FAMILIES}
+    return {FAMILIES[root] for root in used if root in FAMILIES}

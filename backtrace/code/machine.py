@@ -141,14 +141,23 @@ class Machine(Statements):
         self.is_part = True
         self._beside(tree)
         found, owner = self._function(name, tree)
+        if isinstance(found.node, ast.FunctionDef):
+            self._refuse_decorated(found.node, found.node)
+        self.walk_alone(found, owner)
+
+    def walk_alone(self, found: Function, owner: Instance | None) -> None:
+        """The lines of a function whose parameters are the inputs, all but its `owner`."""
         self.last = None
-        scope = Scope(found.scope, found.name)
+        self.is_part = True
+        scope = Scope(found.scope, found.name if isinstance(found.node, ast.FunctionDef) else "")
         if found.of is not None:
             scope.names["__class__"] = found.of
         scope.names |= self._parameters(found, owner)
         self.open_scopes.append(scope)
-        assert isinstance(found.node, ast.FunctionDef)
         self.depth = 1
+        if isinstance(found.node, ast.Lambda):
+            self.output = self.value(found.node.body, scope)
+            return
         try:
             self.block(found.node.body, scope)
         except Returned as returned:

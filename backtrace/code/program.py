@@ -9,10 +9,11 @@ import itertools
 import json
 import re
 import tokenize
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import TypeVar
 
 from backtrace.code.machine import Machine
 from backtrace.code.stages import Stage
@@ -44,6 +45,14 @@ class Source:
         """Where a line is, counted as people count: of a notebook, in its cell."""
         return self.cells[min(line, len(self.cells)) - 1] if self.cells else SourceLine(line)
 
+    def path_of(self, _: int, /) -> str:
+        """The file that a line is of."""
+        return self.path
+
+    def shown(self, line: int) -> SourceLine | None:
+        """The line of a gate, as it is shown; None where it would be taken for another."""
+        return self.place(line)
+
     def text(self, line: int) -> str:
         return self.lines[line - 1] if 0 < line <= len(self.lines) else ""
 
@@ -66,7 +75,8 @@ class Source:
         stop = min(len(text), end) if end is not None and end > column else column + 1
         place = self.place(line)
         where = f"{line}" if place.cell is None else f"{place.words}"
-        told = f"{self.path}:{where}:{column + 1}: {what}"
+        path = self.path_of(line)
+        told = f"{path}{':' * bool(path)}{where}:{column + 1}: {what}"
         return FormulaError(told, text=text, span=(column, max(stop, column + 1)), hint=hint)
 
 
@@ -78,6 +88,7 @@ class Program:
     stages   what the stages are, in the order of the formula
     settled  the names among those given that served as counts or texts, and are no inputs
     notes    what is to be said of how the code was read
+    outside  the values of inputs that names have where the code runs
     """
 
     source: Source
@@ -86,6 +97,7 @@ class Program:
     stages: tuple[Stage, ...] = ()
     settled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    outside: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -125,7 +137,7 @@ class Program:
     def lines_of(self, graph: Graph) -> tuple[SourceLine | None, ...]:
         """The line that every node of the formula's graph comes from; None for inputs."""
         return tuple(
-            None if node.is_input else self.source.place(self.line_of(self.with_library(node.span)))
+            None if node.is_input else self.source.shown(self.line_of(self.with_library(node.span)))
             for node in graph.nodes
         )
 
@@ -165,42 +177,68 @@ def read_code(
     """What the code computes: the function `name`, or the whole file. `given` has the values that
     are given besides (numbers, arrays, texts), `of` the name that is the result. Raises
     BacktraceError with file, line and caret for what cannot be read."""
+    source, tree = parsed(text, path)
+    return walked(
+        lambda forward: Machine(given, forward),
+        lambda machine: machine.read(tree, name, of),
+        lambda _: source,
+    )
+
+
+def parsed(text: str, path: str, is_cell: bool = False) -> tuple[Source, ast.Module]:
+    """The lines of a file, a notebook or a cell of one, and its tree. Raises BacktraceError."""
+    whose = path or "the code"
     if len(text) > MOST_BYTES:
-        raise UsageError(f"{path} is longer than {MOST_BYTES // 1_000_000} MB")
+        raise UsageError(f"{whose} is longer than {MOST_BYTES // 1_000_000} MB")
     source = _notebook(text, path) if path.endswith(".ipynb") else _file(text, path)
+    if is_cell:
+        source = Source(path, tuple(_without_magics([*source.lines])))
     try:
-        tree = ast.parse("\n".join(source.lines))
+        return source, ast.parse("\n".join(source.lines))
     except SyntaxError as error:
         raise source.error(str(error.msg), error.lineno or 1, (error.offset or 1) - 1) from None
     except (RecursionError, ValueError, MemoryError) as error:
-        raise UsageError(f"{path} cannot be read: {type(error).__name__}") from None
+        raise UsageError(f"{whose} cannot be read: {type(error).__name__}") from None
+
+
+M = TypeVar("M", bound=Machine)
+
+
+def walked(
+    make: Callable[[Collection[str]], M],
+    read: Callable[[M], list[Stage]],
+    source_of: Callable[[M], Source],
+) -> Program:
+    """The program that a machine reads. A name that looks like a gradient's and is asked for is
+    none: then the code is walked once more, with such names handed to `make`."""
+    machine = make(frozenset())
     try:
-        machine, stages = _walked(tree, name, of, given)
+        machine, stages = _stages(machine, make, read)
     except CannotRead as error:
+        source = source_of(machine)
         ends = [error.column, error.column if error.end is None else error.end]
         column, end = (source.column(error.line, place) for place in ends)
         raise source.error(error.what, error.line, column, end, error.hint) from None
     except RecursionError:
-        raise UsageError(f"{path}: expressions are nested too deep") from None
+        whose = source_of(machine).path or "the code"
+        raise UsageError(f"{whose}: expressions are nested too deep") from None
     formula = _BETWEEN.join(stage.text for stage in stages)
     settled, notes = frozenset(machine.settled), tuple(machine.notes)
-    return Program(source, formula, machine.point, tuple(stages), settled, notes)
+    source, point = source_of(machine), machine.point
+    return Program(source, formula, point, tuple(stages), settled, notes, machine.outside)
 
 
-def _walked(
-    tree: ast.Module, name: str, of: str, given: Mapping[str, object]
-) -> tuple[Machine, list[Stage]]:
-    """The code walked. A name that looks like a gradient's and is asked for is none: then it is
-    walked once more."""
-    machine = Machine(given)
+def _stages(
+    machine: M, make: Callable[[Collection[str]], M], read: Callable[[M], list[Stage]]
+) -> tuple[M, list[Stage]]:
     try:
-        return machine, machine.read(tree, name, of)
+        return machine, read(machine)
     except CannotRead:
         if not machine.backward:
             raise
-        again = Machine(given, forward=machine.backward)
+        again = make(machine.backward)
         try:
-            return again, again.read(tree, name, of)
+            return again, read(again)
         except CannotRead:
             pass
         raise

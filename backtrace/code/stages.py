@@ -38,7 +38,7 @@ class _Replaced(ast.NodeTransformer):
         return self.found.get(node.id, node)
 
 
-def _shape_of(value: object) -> Shape:
+def shape_of(value: object) -> Shape:
     """The shape of a number, an array or nested lists."""
     shape = getattr(value, "shape", ())
     while isinstance(value, list | tuple) and value:
@@ -54,6 +54,7 @@ class Stages:
         self.notes: list[str] = []
         self.stages: list[tuple[str, ast.expr, int]] = []  # name, expression, line
         self.point: dict[str, str] = {}
+        self.outside: dict[str, object] = {}  # inputs that have a value where the code runs
         self.taken: set[str] = set()
         self.reserved: frozenset[str] = LIBRARIES  # what would be read as a function
         self.versions: dict[str, int] = {}
@@ -173,7 +174,7 @@ class Stages:
                 raise BacktraceError(f"'{name}' has no value", hint=hint)
             is_given = name in self.given
             self._shapes[name] = (
-                _shape_of(self.given[name]) if is_given else shape_of_value(self.point[name])
+                shape_of(self.given[name]) if is_given else shape_of_value(self.point[name])
             )
         return self._shapes[name]
 

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from backtrace.advice import faults, notes
@@ -27,9 +28,10 @@ from backtrace.tracing.trace import Origin, Trace
 
 
 def trace(
-    formula: str,
+    formula: str | Callable[..., object],
     point: Mapping[str, object] | None = None,
     *,
+    of: str = "",
     wrt: Sequence[str] | None = None,
     fuse: bool | Sequence[str] = False,
     expand: bool = False,
@@ -40,9 +42,14 @@ def trace(
     check: bool = True,
     budget: Budget | None = None,
 ) -> Trace:
-    """Traces a formula at a point, gate by gate.
+    """Traces a formula at a point, gate by gate; or what a function of Python computes.
+
+    A function (a def, a lambda, a method) is read, and never called: its parameters are the inputs,
+    and so are the numbers and arrays that it finds outside, at the values that they have now.
+    Functions that it calls are read too. Every gate knows its line (`lines`).
 
     point   a number or an array for every variable (or its text: "1/3", "[1, 2]", "randn(3)")
+    of      the stage that is the result, where it is not the last
     wrt     the variables whose gradients are asked for; all of them when it is None
     fuse    whether groups that spell out a bigger gate become it: all, or those named
     expand  whether gates that are made of others are opened, before anything is fused
@@ -53,15 +60,43 @@ def trace(
     check   whether SymPy and measured slopes are asked too; `budget` limits what that costs
 
     A formula that is given no value at all is traced as formulas. Raises FormulaError,
-    ValueGivenError or UsageError (all BacktraceError), with the place. Whatever the numbers do, the
+    ValueGivenError or UsageError (all BacktraceError), with the place; UsageError for a function
+    that has no source. Whatever the numbers do, the
     trace comes back: see `ok`, `fault` and `checks`. What follows from it is a method: `hessian()`,
     `to_digits(50)`, `descend(0.1)`.
     """
+    request = request_of(wrt, fuse, expand, gates, kink, upstream, check, budget)
+    if not isinstance(formula, str):
+        from backtrace.tracing.from_code import from_function
+
+        return from_function(formula, point or {}, request, of, seed)
+    given = read_mapping(point or {}, seed)
+    if not of:
+        return trace_given(formula, given, request)
+    from backtrace.formula.results import cut
+
+    left = cut(formula, of, given, gates)
+    given = {name: value for name, value in given.items() if name not in left.variables}
+    traced = trace_given(left.text, given, request)
+    notes = (Note("reading", left.note),) * bool(left.note)
+    return replace(traced, notes=(*notes, *traced.notes))
+
+
+def request_of(
+    wrt: Sequence[str] | None,
+    fuse: bool | Sequence[str],
+    expand: bool,
+    gates: str,
+    kink: str,
+    upstream: object,
+    check: bool,
+    budget: Budget | None,
+) -> Request:
+    """The options of `trace` as one value."""
     names = None if isinstance(fuse, bool) else tuple(fuse)
     granularity = Granularity(expand, bool(fuse), names, gates, kink)
     arriving = None if upstream is None else read_mapping({"upstream": upstream})["upstream"].value
-    request = Request(granularity, wrt, arriving, check, budget or Budget())
-    return trace_given(formula, read_mapping(point or {}, seed), request)
+    return Request(granularity, wrt, arriving, check, budget or Budget())
 
 
 def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> Trace:

@@ -1,0 +1,75 @@
+"""A function, or a cell, of a running Python as a formula: read, and never called."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import FunctionType, MappingProxyType, MethodType
+
+from backtrace.code.namespaces import NamespaceMachine
+from backtrace.code.program import Program, parsed, walked
+from backtrace.code.python_objects import is_of_user
+from backtrace.errors import UsageError
+
+_WHAT = "a def, a lambda or a method is traced"
+
+
+def read_function(
+    function: object, given: Mapping[str, object] = MappingProxyType({}), of: str = ""
+) -> Program:
+    """What a function, a method or an object that is called computes. Its parameters are inputs;
+    what it reads from outside has the value that it has now. Raises BacktraceError where there is
+    no source, and for what cannot be read."""
+    called = _function(function)
+    return walked(
+        lambda forward: NamespaceMachine(given, forward),
+        lambda machine: machine.read_function(called, of),
+        lambda machine: machine.reader.source(),
+    )
+
+
+def read_cell(
+    text: str,
+    names: Mapping[str, object],
+    given: Mapping[str, object] = MappingProxyType({}),
+    of: str = "",
+    path: str = "",
+) -> Program:
+    """What code computes where `names` have their values. Raises as `read_code`."""
+    source, tree = parsed(text, path, is_cell=True)
+    return walked(
+        lambda forward: NamespaceMachine(given, forward),
+        lambda machine: machine.read_cell(source, tree, of, names),
+        lambda machine: machine.reader.source(),
+    )
+
+
+def _function(function: object) -> FunctionType | MethodType:
+    """The function that would run. Raises UsageError."""
+    kind = type(function)
+    if kind is FunctionType or kind is MethodType:
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is not None:
+            what = f"'{getattr(function, '__name__', '')}' is decorated"
+            raise UsageError(what, hint="trace what was decorated: f.__wrapped__")
+        if kind is FunctionType and is_of_user(function):
+            return function  # type: ignore[return-value]
+        if kind is MethodType and type(function.__func__) is FunctionType:  # type: ignore[attr-defined]
+            return function  # type: ignore[return-value]
+    if kind is functools.partial:
+        hint = "trace its function, and give the arguments as values"
+        raise UsageError("a partial is not traced", hint=hint)
+    if issubclass(kind, type):
+        name = function.__name__  # type: ignore[attr-defined]
+        raise UsageError(
+            f"{name} is a class", hint=f"trace a method of an object: {name}(...).forward"
+        )
+    for name in ("__call__", "forward"):  # a module of PyTorch calls its forward
+        found = next((vars(c)[name] for c in kind.__mro__ if name in vars(c)), None)
+        if type(found) is FunctionType and is_of_user(found):
+            return MethodType(found, function)
+    if not callable(function):
+        raise UsageError(f"a formula or a function is traced, not {kind.__name__}")
+    name = getattr(function, "__name__", kind.__name__)
+    hint = f"{_WHAT}: lambda x: {name}(x)"
+    raise UsageError(f"'{name}' has no source in Python", hint=hint)
