@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from backtrace.code.trees import every_part
+
 _SHAPED = (
     *("range", "zeros", "ones", "eye", "full", "randn", "rand", "randint", "arange", "empty"),
     *("reshape", "view", "transpose", "permute", "expand", "one_hot", "normal", "uniform"),
@@ -21,7 +23,7 @@ def counts(tree: ast.AST) -> tuple[set[str], set[str]]:
     added: set[str] = set()
     made: dict[str, set[str]] = {}
     parameters = _parameters(tree)
-    for node in ast.walk(tree):
+    for node in every_part(tree):
         match node:
             case ast.AugAssign(target=ast.Name(id=name)):
                 added.add(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from backtrace.code.trees import every_part
 from backtrace.code.values import Function, Instance, Value
 from backtrace.code.words import CHANGERS, PURE, UNTOUCHED
 
@@ -14,7 +15,7 @@ Find = Callable[[str], Value | None]
 
 def called_names(tree: ast.AST) -> set[str]:
     """The names of all functions and methods that are called somewhere."""
-    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    calls = (node.func for node in every_part(tree) if isinstance(node, ast.Call))
     return {f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "") for f in calls}
 
 

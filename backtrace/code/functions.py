@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from types import FunctionType, MappingProxyType, MethodType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
+from typing import Any
 
 from backtrace.code.namespaces import NamespaceMachine
 from backtrace.code.program import Program, parsed, walked
-from backtrace.code.python_objects import is_of_user
+from backtrace.code.python_objects import LIBRARIES, is_of_user
 from backtrace.errors import UsageError
 
 _WHAT = "a def, a lambda or a method is traced"
@@ -20,10 +21,10 @@ def read_function(
     """What a function, a method or an object that is called computes. Its parameters are inputs;
     what it reads from outside has the value that it has now. Raises BacktraceError where there is
     no source, and for what cannot be read."""
-    called = _function(function)
+    found = _function(function)
     return walked(
         lambda forward: NamespaceMachine(given, forward),
-        lambda machine: machine.read_function(called, of),
+        lambda machine: machine.read_function(found, of),
         lambda machine: machine.reader.source(),
     )
 
@@ -42,6 +43,16 @@ def read_cell(
         lambda machine: machine.read_cell(source, tree, of, names),
         lambda machine: machine.reader.source(),
     )
+
+
+def called(function: Any) -> str:
+    """What a function is called; nothing is asked of an object but its class."""
+    kind = type(function)
+    is_plain = kind in (FunctionType, MethodType, BuiltinFunctionType) or issubclass(kind, type)
+    if is_plain or kind.__module__.partition(".")[0] in LIBRARIES:
+        name = getattr(function, "__qualname__", getattr(function, "__name__", ""))
+        return str(name or kind.__name__).rpartition("<locals>.")[2]
+    return kind.__qualname__.rpartition("<locals>.")[2]
 
 
 def _function(function: object) -> FunctionType | MethodType:
@@ -70,6 +81,6 @@ def _function(function: object) -> FunctionType | MethodType:
             return MethodType(found, function)
     if not callable(function):
         raise UsageError(f"a formula or a function is traced, not {kind.__name__}")
-    name = getattr(function, "__name__", kind.__name__)
+    name = called(function)
     hint = f"{_WHAT}: lambda x: {name}(x)"
     raise UsageError(f"'{name}' has no source in Python", hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from backtrace.code.trees import every_part
 from backtrace.code.words import IMPLIED
 
 FAMILIES = {
@@ -40,7 +41,7 @@ def libraries(tree: ast.AST) -> set[str]:
     """numpy, torch: which of them the code is written for. Without imports, by np. and torch."""
     roots = {
         part.partition(".")[0]
-        for node in ast.walk(tree)
+        for node in every_part(tree)
         for part in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
@@ -54,7 +55,7 @@ def libraries(tree: ast.AST) -> set[str]:
         return found
     used = {
         IMPLIED[node.value.id].partition(".")[0]
-        for node in ast.walk(tree)
+        for node in every_part(tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id in IMPLIED

@@ -214,4 +214,9 @@ class Machine(Statements):
             self.replaced.add(name)
             self.taken.add(name)
             found[name] = self.given_value(name) if name in self.given else Array(ast.Name(name))
+        for star in (arguments.vararg, arguments.kwarg):
+            if star is not None:
+                what = f"what '{star.arg}' gathers is told by a call, and none is made"
+                error = CannotRead(what, star, "def f(x, w): its parameters are the inputs")
+                found[star.arg] = Unreadable(error)
         return found

@@ -132,9 +132,9 @@ class NamespaceMachine(Machine):
         return self.needed(self._result(of, ast.Module([part], [])))
 
     def needed(self, result: str) -> list[Stage]:
-        wanted = self.inputs_of(result)
-        self.outside = {name: v for name, v in self.outside.items() if name in wanted}
-        return super().needed(result)
+        found = super().needed(result)
+        self.outside = {name: v for name, v in self.outside.items() if name in self.inputs}
+        return found
 
     def _met(self, tree: ast.Module) -> None:
         """What a text as a whole says of its names."""

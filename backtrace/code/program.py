@@ -88,6 +88,7 @@ class Program:
     stages   what the stages are, in the order of the formula
     settled  the names among those given that served as counts or texts, and are no inputs
     notes    what is to be said of how the code was read
+    idle     the names among those given that the code has, and that the result does without
     outside  the values of inputs that names have where the code runs
     """
 
@@ -97,6 +98,7 @@ class Program:
     stages: tuple[Stage, ...] = ()
     settled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    idle: frozenset[str] = frozenset()
     outside: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
@@ -225,7 +227,9 @@ def walked(
     formula = _BETWEEN.join(stage.text for stage in stages)
     settled, notes = frozenset(machine.settled), tuple(machine.notes)
     source, point = source_of(machine), machine.point
-    return Program(source, formula, point, tuple(stages), settled, notes, machine.outside)
+    met = machine.replaced.intersection(machine.given)
+    idle = frozenset(met - machine.inputs - settled)
+    return Program(source, formula, point, tuple(stages), settled, notes, idle, machine.outside)
 
 
 def _stages(

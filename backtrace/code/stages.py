@@ -54,6 +54,7 @@ class Stages:
         self.notes: list[str] = []
         self.stages: list[tuple[str, ast.expr, int]] = []  # name, expression, line
         self.point: dict[str, str] = {}
+        self.inputs: set[str] = set()  # what the result needs
         self.outside: dict[str, object] = {}  # inputs that have a value where the code runs
         self.taken: set[str] = set()
         self.reserved: frozenset[str] = LIBRARIES  # what would be read as a function
@@ -188,6 +189,7 @@ class Stages:
             if name in wanted:
                 wanted |= self._names(node)
                 found.append(self._written(name, node, line))
+        self.inputs = wanted - self._places.keys()
         self.point = {name: text for name, text in self.point.items() if name in wanted}
         return found[::-1]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from backtrace.checks.traced import Budget
 from backtrace.code import Program, placed, read_code
-from backtrace.code.functions import read_function
+from backtrace.code.functions import called, read_function
 from backtrace.code.python_objects import as_value
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import Given, read_mapping
@@ -61,7 +61,7 @@ def from_source(
     known = {**words, **{n: found.value for n, found in values.items()}}
     program = read_code(text, path, name, known, of)
     told = f"read from {path}{':' * bool(path and name)}{name}" if path or name else ""
-    return trace_program(program, values, request, seed, told)
+    return trace_program(program, values, request, seed, told, of)
 
 
 def from_function(
@@ -76,10 +76,9 @@ def from_function(
     values, words = given_to_code(point, seed)
     known = {**words, **{n: found.value for n, found in values.items()}}
     program = read_function(function, known, of)
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    name = name.rpartition("<locals>.")[2]
+    name = called(function)
     told = f"read from {program.source.path}:{name}".removesuffix(":<lambda>")
-    return trace_program(program, values, request, seed, told)
+    return trace_program(program, values, request, seed, told, of or name)
 
 
 def given_to_code(
@@ -96,17 +95,21 @@ def _is_word(value: object) -> bool:
 
 
 def trace_program(
-    program: Program, values: Mapping[str, Given], request: Request, seed: int = 0, told: str = ""
+    program: Program, values: Mapping[str, Given], request: Request, seed: int, told: str, of: str
 ) -> Trace:
-    """The trace of code that was read, its values and those that are given, with its lines."""
+    """The trace of code that was read, its values and those that are given, with its lines. Of
+    values that only others need than the stage `of`, or a function's result, it is said that they
+    are left out."""
     own: dict[str, Any] = {**program.outside, **program.point}
     given = read_mapping({n: v for n, v in own.items() if n not in values}, seed)
-    given |= {n: value for n, value in values.items() if n not in program.settled}
+    idle = program.idle if of else frozenset()
+    given |= {n: value for n, value in values.items() if n not in program.settled | idle}
     try:
         traced = trace_given(program.formula, given, request)
     except BacktraceError as error:
         raise placed(error, program) from None
-    notes = [Note("reading", "; ".join(part for part in (told, *program.notes) if part))]
+    without = f"left out, because {of} does not need it: {', '.join(sorted(idle))}" if idle else ""
+    notes = [Note("reading", "; ".join(part for part in (told, *program.notes, without) if part))]
     notes = [note for note in notes if note.text]
     lines = program.lines_of(traced.graph)
     return replace(traced, lines=lines, notes=(*notes, *traced.notes))

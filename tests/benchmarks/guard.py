@@ -17,8 +17,9 @@ from collections.abc import Callable
 import numpy as np
 
 import backtrace
+from backtrace.code import read_code
 from backtrace.formula.parser import parse
-from tests.benchmarks import points, scalars, startup
+from tests.benchmarks import parsing, points, scalars, startup
 
 RECORD = pathlib.Path(__file__).with_name("record.json")
 LIMIT = 1.7  # times what was recorded
@@ -40,6 +41,8 @@ def measured() -> dict[str, float]:
     graph = parse(scalars.dag(4_000), scalars.POINT)
     text = scalars.dag(1_000)
     python = text.replace("; ", "\n")
+    code = parsing.staged(1_000)
+    formula = read_code(code, "staged.py").formula
     trace = backtrace.trace(text, scalars.POINT, check=False)
     chance = np.random.default_rng(0)
     columns = {name: chance.uniform(-1, 1, points.COUNT) for name in points.NAMES}
@@ -50,6 +53,9 @@ def measured() -> dict[str, float]:
     found = {
         "forward and backward / a flat tape": ratio(scalars.ours(graph), scalars.tape(graph)),
         "parsing / ast.parse": ratio(lambda: parse(text), lambda: ast.parse(python)),
+        "code of 1,000 lines / as a formula": ratio(
+            lambda: read_code(code, "staged.py"), lambda: parse(formula)
+        ),
         "JSON of a trace / its two passes": ratio(trace.to_json, scalars.ours(trace.graph)),
         "many points / NumPy by hand": ratio(
             lambda: made(columns, out=out), lambda: points.by_hand(columns, out)

@@ -1,4 +1,5 @@
-"""Reading a formula, against `ast.parse` of the same text (Python's own parser, in C).
+"""Reading a formula, against `ast.parse` of the same text (Python's own parser, in C); and reading
+staged code of NumPy, against our own grammar reading the same formula (3 times that is the most).
 
 python -m tests.benchmarks.parsing
 """
@@ -10,10 +11,18 @@ import statistics
 import time
 from collections.abc import Callable
 
+from backtrace.code import read_code
 from backtrace.formula.parser import parse
 from tests.benchmarks.scalars import chain, dag
 
 SIZES = (100, 1_000, 10_000, 100_000)
+
+
+def staged(lines: int) -> str:
+    """A program of so many stages, each a line."""
+    begin = ["import numpy as np", "w, b, h0 = 0.5, 0.1, 1.0"]
+    rows = (f"h{k + 1} = np.tanh(h{k}*w + b)" for k in range(lines))
+    return "\n".join([*begin, *rows])
 
 
 def microseconds(work: Callable[[], object], gates: int) -> float | None:
@@ -40,6 +49,15 @@ def main() -> None:
             shown = "refused | " if theirs is None else f"{theirs:.1f} | "
             ratio = "" if theirs is None else f"{ours / theirs:.1f}"
             print(f"| {kind.__name__} | {size:,} | {shown}{ours:.1f} | {ratio} |")
+    print("\n| microseconds a line | lines | formula | code | ratio |\n|---|---|---|---|---|")
+    for size in SIZES[:2]:
+        text = staged(size)
+        formula = read_code(text, "staged.py").formula
+        own = microseconds(lambda formula=formula: parse(formula), size)
+        code = microseconds(lambda text=text: read_code(text, "staged.py"), size)
+        assert own is not None
+        assert code is not None
+        print(f"| staged | {size:,} | {own:.1f} | {code:.1f} | {code / own:.1f} |")
 
 
 if __name__ == "__main__":

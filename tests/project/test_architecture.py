@@ -171,6 +171,18 @@ def test_the_import_budget(words: list[str], absent: set[str]) -> None:
     assert not loaded_after(RUN.format(words=words)) & absent
 
 
+def test_a_formula_loads_nothing_that_reads_code() -> None:
+    words = ["(x+y)*z", "x=1", "y=2", "z=3"]
+    script = f"{RUN.format(words=words)}\nimport sys\nprint(*sys.modules, file=sys.stderr)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(ended.stderr.split())
+    assert "backtrace.cli.trace" in loaded
+    assert not {name for name in loaded if name.startswith("backtrace.code")}
+    assert "backtrace.tracing.from_code" not in loaded
+
+
 def test_the_import_budget_can_be_broken() -> None:
     loaded = loaded_after(RUN.format(words=["(x+y)*z", "x=1", "y=2", "z=3"]))
     assert {"sympy", "mpmath", "rich", "click"} <= loaded
