@@ -52,7 +52,7 @@ def counts(tree: ast.AST) -> tuple[set[str], set[str]]:
 def _parameters(tree: ast.AST) -> dict[str, list[str]]:
     """What the functions of the code call their arguments; of a class those of its __init__."""
     found: dict[str, list[str]] = {}
-    for node in ast.walk(tree):
+    for node in every_part(tree):
         if isinstance(node, ast.FunctionDef) and node.name not in found:
             found[node.name] = [a.arg for a in node.args.args if a.arg != "self"]
         elif isinstance(node, ast.ClassDef):

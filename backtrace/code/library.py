@@ -105,7 +105,7 @@ class Library(Containers):
         return None
 
     def _makes_whole(self, name: str, placed: list[Value], named: Mapping[str, Value]) -> bool:
-        """Whether a maker makes an array of whole numbers, as arange(3) and zeros_like of one do."""
+        """Whether a maker makes whole numbers, as arange(3) and zeros_like of such do."""
         if "dtype" in named:
             return False
         if name.endswith("_like"):
