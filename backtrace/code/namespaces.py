@@ -89,6 +89,11 @@ def _ask(scope: Scope, node: ast.AST) -> None:
             scope.find(part.id)
 
 
+def _placed(error: CannotRead, node: ast.AST) -> CannotRead:
+    """The error, where the code has what it is of."""
+    return CannotRead(error.what, node, error.hint) if error.line == NOWHERE else error
+
+
 class NamespaceMachine(Machine):
     """Reads code with the values that its names have in a running Python."""
 
@@ -153,13 +158,17 @@ class NamespaceMachine(Machine):
 
     # names
 
-    def of_name(self, node: ast.Name, scope: Scope) -> Value:
+    def value(self, node: ast.expr, scope: Scope) -> Value:
         try:
-            return super().of_name(node, scope)
+            return super().value(node, scope)
         except CannotRead as error:
-            if error.line == NOWHERE:
-                raise CannotRead(error.what, node, error.hint) from None
-            raise
+            raise _placed(error, node) from None
+
+    def _statement(self, node: ast.stmt, scope: Scope) -> None:
+        try:
+            super()._statement(node, scope)
+        except CannotRead as error:
+            raise _placed(error, node) from None
 
     def _shape_of_input(self, name: str) -> Shape:
         if name in self.outside and name not in self.given:

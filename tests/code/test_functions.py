@@ -269,7 +269,7 @@ def test_lines_are_those_of_the_file() -> None:
         (3, "a formula or a function is traced, not int"),
         (None, "a formula or a function is traced, not NoneType"),
     ],
-    ids=lambda x: str(x)[:24],
+    ids=["ufunc", "builtin", "partial", "class", "decorated", "number", "nothing"],
 )
 def test_what_is_no_function_with_a_source(function: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
@@ -299,6 +299,15 @@ def reads_a_stranger(x: Any) -> Any:
     return x * STRANGER
 
 
+class Slotted:
+    __slots__ = ("w",)
+    one: Any = None
+
+    def __init__(self) -> None:
+        self.w = 2.0
+
+
+Slotted.one = Slotted()
 STRANGER = types.SimpleNamespace(a=1)
 
 
@@ -316,8 +325,21 @@ STRANGER = types.SimpleNamespace(a=1)
 def test_what_is_refused(function: Any, told: str) -> None:
     with pytest.raises(BacktraceError, match=told):
         backtrace.trace(function, {"x": x2})
-    with pytest.raises(BacktraceError):
-        backtrace.trace(reads_a_stranger, {"x": 1})
+
+
+def test_what_is_no_number_is_told_where_it_is_read() -> None:
+    held = [object(), 1.0]
+    reading: list[tuple[Callable[..., Any], str]] = [
+        (reads_a_stranger, "SimpleNamespace has no __rmul__"),
+        (lambda x: x * Slotted.one.w, "is not read"),
+        (lambda x: x * held[0], "."),
+    ]
+    for function, told in reading:
+        with pytest.raises(BacktraceError, match=told) as raised:
+            backtrace.trace(function, {"x": 1})
+        place = str(raised.value).split(":")[1]
+        lines = pathlib.Path(__file__).read_text("utf-8").splitlines()
+        assert "x * " in lines[int(place) - 1]
 
 
 # files
