@@ -8,6 +8,7 @@ from backtrace.code.changes import base_name
 from backtrace.code.gradients import Gradients
 from backtrace.code.values import (
     Array,
+    Bound,
     CannotRead,
     Class,
     Instance,
@@ -27,6 +28,7 @@ class Assignments(Gradients):
     replaced: set[str]  # the given names whose lines have been met
     settled: set[str]  # those of them that are no inputs
     last: tuple[str, Value, ast.AST] | None
+    bound: list[Bound]
     printed: tuple[Value, ast.AST] | None = None  # what is printed last
 
     def _assignment(self, node: ast.Assign, scope: Scope) -> None:
@@ -152,6 +154,7 @@ class Assignments(Gradients):
                 value = self.bind(target.id, self._bound(target.id, found, node), scope, node)
                 if isinstance(value, Array) and value.name:
                     self.call_it(value.name, target.id)
+                    self.log(target.id, value, node)
                 if self._is_result(value) and not self.goes_back and not self.depth:
                     self.last = (target.id, value, node)
             case ast.Attribute(attr="data") if isinstance(
@@ -164,7 +167,9 @@ class Assignments(Gradients):
                 owner = self.value(target.value, scope)
                 if not isinstance(owner, Instance | Class):
                     raise CannotRead(f"'.{target.attr}' is not set", target)
-                owner.names[target.attr] = self.named(found, target.attr, scope, node)
+                value = owner.names[target.attr] = self.named(found, target.attr, scope, node)
+                if isinstance(value, Array):
+                    self.log(target.attr, value, node)
             case ast.Subscript():
                 self.set_entry(target, found, scope, node)
             case _:
@@ -179,9 +184,16 @@ class Assignments(Gradients):
         number = found.value if isinstance(found, Known) else None
         is_whole = is_listed or type(number) is int
         begins = name in self.added and (is_whole or number == 0)
-        is_count = (name in self.counts and is_whole) or begins
+        is_count = (name in self.counts and is_whole) or begins or name in self.backward
         is_measured = isinstance(found, Known) and found.measured
         return found if is_count or is_measured else self.array(found, node)
+
+    def log(
+        self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
+    ) -> None:
+        """Remembers which line has given a name what it holds."""
+        back = name in self.backward
+        self.bound.append(Bound(name, array, array.name, node, back, adds, entry))
 
     def _is_result(self, value: Value) -> bool:
         """Whether it is worked out, or should have been; an input is given."""
@@ -227,6 +239,7 @@ class Assignments(Gradients):
         assert isinstance(old, Array)
         name = base_name(target)
         self.change(old, self.array(new, node), name, scope, node)
+        self.log(name, old, node, adds=True)
         if not self.goes_back and not self.depth:
             self.last = (name, old, node)
 

@@ -78,7 +78,7 @@ class Calls(BuiltinCalls):
             case Instance():
                 method = called.of.find("__call__") or called.of.find("forward")
                 if isinstance(method, Function):
-                    return self.inlined(_bound(method, called), placed, named or {}, node)
+                    return self.inlined(bound(method, called), placed, named or {}, node)
         raise CannotRead("this cannot be called", node, "def f(x): ...")
 
     def arguments(self, node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, Value]]:
@@ -220,7 +220,7 @@ class Calls(BuiltinCalls):
         made = Instance(of)
         start = of.find("__init__")
         if isinstance(start, Function):
-            self.inlined(_bound(start, made), placed, named, node)
+            self.inlined(bound(start, made), placed, named, node)
         elif placed or named:
             raise CannotRead(f"{of.name} takes no arguments", node)
         return made
@@ -240,15 +240,15 @@ class Calls(BuiltinCalls):
         if "staticmethod" in words:
             return found
         if "property" in words:
-            return self.inlined(_bound(found, of), [], {}, node)
-        return _bound(found, of)
+            return self.inlined(bound(found, of), [], {}, node)
+        return bound(found, of)
 
     def operated(self, on: Instance, name: str, other: Value | None, node: ast.AST) -> Value:
         """a + b of objects whose class says what that is."""
         method = on.of.find(f"__{name}__")
         if not isinstance(method, Function):
             raise CannotRead(f"{on.of.name} has no __{name}__", node)
-        return self.inlined(_bound(method, on), [other] if other is not None else [], {}, node)
+        return self.inlined(bound(method, on), [other] if other is not None else [], {}, node)
 
     def _inherited(self, name: str, node: ast.Call, scope: Scope) -> Value:
         """super().__init__(...): the method of the class above; nn.Module has nothing to do."""
@@ -258,7 +258,7 @@ class Calls(BuiltinCalls):
         above = of.bases
         method = next((m for base in above if (m := base.find(name))), None)
         if isinstance(method, Function):
-            return self.inlined(_bound(method, owner), *self.arguments(node, scope), node)
+            return self.inlined(bound(method, owner), *self.arguments(node, scope), node)
         if name == "__init__":
             return Known(None)
         raise CannotRead(f"'super().{name}' is not read", node)
@@ -269,7 +269,7 @@ class Calls(BuiltinCalls):
         raise NotImplementedError
 
 
-def _bound(method: Function, owner: Instance) -> Function:
+def bound(method: Function, owner: Instance) -> Function:
     return Function(method.node, method.scope, method.defaults, owner, method.of)
 
 

@@ -176,6 +176,12 @@ class Changes(Calls):
         array = self.array(of, node)
         new = self.put(array, target.slice, self.array(found, node), scope, node)
         self.change(array, new, base_name(target), scope, node)
+        self.log(base_name(target), array, node, entry=True)
+
+    def log(
+        self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
+    ) -> None:
+        raise NotImplementedError
 
     def put(self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST) -> Array:
         """The array with other entries at an index: by a mask `where`, else `put`."""
@@ -184,6 +190,9 @@ class Changes(Calls):
             if value.kind != "number" and self.shape(value, node):
                 hint = "np.where(mask, y, x) takes arrays"
                 raise CannotRead("only a number is put where a mask says yes", node, hint)
+            if self.shape(mask, node) != self.shape(of, node):
+                hint = "np.where(mask[:, None], 0, x) says which axis is meant"
+                raise CannotRead("the mask has another shape than the array", node, hint)
             nodes = self.nodes([mask, value, of])
             made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
             found = self.made_of(made, [mask, value, of], node)
@@ -215,8 +224,12 @@ class Changes(Calls):
             return None
         if not self._is_every_row(self.value(rows, scope), of, rows):
             return None
-        if value.kind != "number" and self.shape(value, node):
-            raise CannotRead("only a number is put into one entry of each row", node, "x[0, 1] = v")
+        shape = () if value.kind == "number" else self.shape(value, node)
+        if shape and shape != self.shape(of, node)[:-1]:
+            raise CannotRead("one number for each row is due", node, "x[0, 1] = v")
+        if shape:  # beside the columns
+            across = ast.Tuple([ast.Slice(), ast.Constant(None)])
+            value = Array(ast.Subscript(value.node, across), value.is_data, value.library)
         chosen = self.array(self.value(columns, scope), columns)
         count = ast.Constant(self.shape(of, node)[-1])
         places, number, whole = self.nodes([chosen, value, of])

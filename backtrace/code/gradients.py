@@ -20,13 +20,14 @@ class Gradients(Changes):
     training: int  # how many training loops are open
     output: Value | None
     updates: int  # how often a value was changed by gradients: w -= rate*dw
+    keeps_gradients = False  # whether backward lines are walked too, to be judged
 
     def is_of_gradients(self, target: ast.expr, scope: Scope) -> bool:
         """dW, dh[h <= 0], W.grad, p.data, W.requires_grad: no part of what goes forward."""
         while isinstance(target, ast.Subscript):
             target = target.value
         if isinstance(target, ast.Attribute):
-            return self._is_attribute(target, scope)
+            return self._is_attribute(target, scope) and not self._is_kept(target.attr)
         forward = self._forward_names(scope)
         found = (
             isinstance(target, ast.Name)
@@ -36,7 +37,11 @@ class Gradients(Changes):
         if found and isinstance(target, ast.Name):
             self.backward.add(target.id)
             self.goes_back = True
-        return found
+        return found and not self.keeps_gradients
+
+    def _is_kept(self, attribute: str) -> bool:
+        """Whether it is walked and judged: self.dW; W.grad is PyTorch's own."""
+        return self.keeps_gradients and attribute not in _ATTRIBUTES
 
     def _is_attribute(self, target: ast.Attribute, scope: Scope) -> bool:
         owner = scope.find(target.value.id) if isinstance(target.value, ast.Name) else None
@@ -60,13 +65,17 @@ class Gradients(Changes):
     def is_made_of_gradients(self, target: ast.expr, value: ast.expr, scope: Scope) -> bool:
         """Whether a value is made of gradients: w -= rate*grad_w, dz = dh*h, p += -h*p.grad."""
         is_back = any(
-            (isinstance(n, ast.Name) and n.id in self.backward and scope.find(n.id) is None)
+            (isinstance(n, ast.Name) and self._is_gradient(n.id, scope))
             or (isinstance(n, ast.Attribute) and n.attr == "grad")
             for n in ast.walk(value)
         )
         if is_back and isinstance(target, ast.Name):
             if scope.find(target.id) is None:
                 self.backward.add(target.id)
-            else:
+            elif target.id not in self.backward:
                 self.updates += 1
-        return is_back
+                return True
+        return is_back and not self.keeps_gradients
+
+    def _is_gradient(self, name: str, scope: Scope) -> bool:
+        return name in self.backward and (self.keeps_gradients or scope.find(name) is None)

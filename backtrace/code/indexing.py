@@ -132,12 +132,47 @@ class Indexing(Expressions):
             items = [ast.Constant(item) for item in value.value]
             return ast.copy_location(ast.Tuple(list(items)), node), True
         array = self.array(value, node)
+        number = self.known_number(array.node)
+        if number is not None:
+            return ast.copy_location(_whole(number), node), True
         if array.is_mask:
             hint = "np.where(mask, x, 0) keeps the shape"
             raise CannotRead("how many entries a mask takes is not known", node, hint)
         if array.kind == "number" and not array.name:
             raise CannotRead("an index is a whole number", node)
         return self.nodes([array, of])[0], False
+
+    def known_number(self, node: ast.expr) -> int | None:
+        """The whole number that an entry of given or written data is: table[index[2]]."""
+        if not isinstance(node, ast.Subscript):
+            return None
+        held = self._data_in(node)
+        is_number = isinstance(held, int | float) and not isinstance(held, bool)
+        return int(held) if is_number and float(held).is_integer() else None
+
+    def _data_in(self, node: ast.expr) -> Any:
+        """What stands in data at an index of whole numbers; None where that is not known."""
+        if isinstance(node, ast.Name):
+            if node.id in self.given:
+                return self.given[node.id]
+            made = self.data_of(node.id)
+            return self._data_in(made) if made is not None else None
+        if isinstance(node, ast.List):
+            return [self._data_in(item) for item in node.elts]
+        if isinstance(node, ast.Constant):
+            return node.value
+        if not isinstance(node, ast.Subscript):
+            return None
+        held = self._data_in(node.value)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        for part in parts:
+            place = self._data_in(part)
+            if held is None or type(place) is not int or not hasattr(held, "__getitem__"):
+                return None
+            if not -len(held) <= place < len(held):
+                return None
+            held = held[place]
+        return held
 
     def _picked(self, of: Array, node: ast.Subscript, scope: Scope) -> Array | None:
         """p[range(n), y]: one entry of each row; None for any other index."""

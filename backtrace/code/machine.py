@@ -13,6 +13,7 @@ from backtrace.code.stages import Stage
 from backtrace.code.statements import Statements
 from backtrace.code.values import (
     Array,
+    Bound,
     CannotRead,
     Class,
     Dictionary,
@@ -35,6 +36,7 @@ class Machine(Statements):
         super().__init__(given)
         self.forward = frozenset(forward)
         self.settled: set[str] = set()
+        self.bound: list[Bound] = []
         self.parameters: set[str] = set()
         self.dictionaries: dict[str, Dictionary] = {}
         self.counts: set[str] = set()
@@ -51,15 +53,19 @@ class Machine(Statements):
 
     def read(self, tree: ast.Module, name: str, of: str) -> list[Stage]:
         """The stages of the formula, the last its result; the inputs' values are in `point`."""
-        self.counts, self.added = counts(tree)
-        self.libraries = libraries(tree)
-        self.reserved = reserved_names(called_names(tree))
+        self.prepare(tree)
         if name:
             self._function_alone(tree, name)
         else:
             self.block(tree.body, self.module)
         result = self._result(of, tree)
         return self.needed(result)
+
+    def prepare(self, tree: ast.Module) -> None:
+        """What the text as a whole tells."""
+        self.counts, self.added = counts(tree)
+        self.libraries = libraries(tree)
+        self.reserved = reserved_names(called_names(tree))
 
     # the result
 

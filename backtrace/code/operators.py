@@ -65,8 +65,15 @@ class Operators(Operands):
         return self.made_of(sign, [array], node)
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
-        left, right = self.value(node.left, scope), self.value(node.right, scope)
-        return self.binary(node.op, left, right, node)
+        """Down the left side in a loop: sums are long."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        value = self.value(chain[-1].left, scope)
+        for inner in reversed(chain):
+            self.step(inner)
+            value = self.binary(inner.op, value, self.value(inner.right, scope), inner)
+        return value
 
     def binary(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
         """Two values with an operator between them."""

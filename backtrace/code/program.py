@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import bisect
+import contextlib
 import io
 import itertools
 import json
 import re
 import tokenize
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -78,6 +79,18 @@ class Source:
         path = self.path_of(line)
         told = f"{path}{':' * bool(path)}{where}:{column + 1}: {what}"
         return FormulaError(told, text=text, span=(column, max(stop, column + 1)), hint=hint)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """What cannot be read is told with its place in these lines."""
+        try:
+            yield
+        except CannotRead as error:
+            ends = [error.column, error.column if error.end is None else error.end]
+            column, end = (self.column(error.line, place) for place in ends)
+            raise self.error(error.what, error.line, column, end, error.hint) from None
+        except RecursionError:
+            raise UsageError(f"{self.path}: expressions are nested too deep") from None
 
 
 @dataclass(frozen=True)

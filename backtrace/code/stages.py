@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from backtrace.code.values import Array, CannotRead, Scope, TooMuch
@@ -26,6 +26,10 @@ class Stage:
     text: str
     line: int
     places: tuple[Place, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        return self.text.removeprefix(f"{self.name} = ")
 
 
 class _Replaced(ast.NodeTransformer):
@@ -183,15 +187,28 @@ class Stages:
 
     def needed(self, result: str) -> list[Stage]:
         """The stages that lead to a stage, which stands last, and no input that they do without."""
-        wanted = {result}
-        found: list[Stage] = []
-        for name, node, line in reversed(self.stages[: self._places[result] + 1]):
-            if name in wanted:
-                wanted |= self._names(node)
-                found.append(self._written(name, node, line))
+        found = self.stages_of({result})
+        self.keep_point({result})
+        return found
+
+    def stages_of(self, results: Collection[str]) -> list[Stage]:
+        """The stages that lead to others, and these, in order."""
+        wanted = self._leading_to(results)
+        return [self._written(*stage) for stage in self.stages if stage[0] in wanted]
+
+    def keep_point(self, results: Collection[str]) -> None:
+        """Leaves out the inputs that these do without."""
+        wanted = self._leading_to(results)
         self.inputs = wanted - self._places.keys()
         self.point = {name: text for name, text in self.point.items() if name in wanted}
-        return found[::-1]
+
+    def _leading_to(self, results: Collection[str]) -> set[str]:
+        wanted = set(results)
+        last = max((self._places.get(name, -1) for name in results), default=-1)
+        for name, node, _ in reversed(self.stages[: last + 1]):
+            if name in wanted:
+                wanted |= self._names(node)
+        return wanted
 
     def _written(self, name: str, node: ast.expr, line: int) -> Stage:
         shown = self._called.get(name, name)
@@ -202,12 +219,7 @@ class Stages:
 
     def inputs_of(self, result: str) -> set[str]:
         """The inputs that lead to a stage, or the input itself."""
-        wanted = {result}
-        place = self._places.get(result, -1)
-        for name, node, _ in reversed(self.stages[: place + 1]):
-            if name in wanted:
-                wanted |= self._names(node)
-        return {name for name in wanted if name not in self._places}
+        return {name for name in self._leading_to({result}) if name not in self._places}
 
     def called(self, stage: str) -> str:
         """The name that a stage is shown under."""

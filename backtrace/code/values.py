@@ -142,6 +142,21 @@ class Instance:
     names: dict[str, Value] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a line has given a name: `name` as it is written, the array, and the statement's part
+    that makes it; `adds` says that it was added to what the name had, `entry` that a part of it
+    was set."""
+
+    name: str
+    array: Array
+    stage: str
+    node: ast.AST
+    goes_back: bool
+    adds: bool = False
+    entry: bool = False
+
+
 @dataclass(eq=False, slots=True)
 class Module:
     """A layer of PyTorch's, with its weights; of several layers these, by their numbers."""

@@ -104,6 +104,21 @@ _GRADIENT = re.compile(r"d(?:[A-Z]d|fd|Ld|lossd)?_?(?P<a>\w+)|(?P<c>\w+)_grad")
 _ALWAYS = re.compile(r"grads?|grad_\w+|dout|dlogits")
 
 
+_OF = (
+    re.compile(r"d_?(?P<name>\w+)"),
+    re.compile(r"d[A-Za-z]\w*?_?d_?(?P<name>\w+)"),
+    re.compile(r"grad_(?P<name>\w+)"),
+    re.compile(r"(?P<name>\w+)_grad"),
+    re.compile(r"d(?P<name>\w+)"),
+)
+
+
+def differentiated(name: str) -> list[str]:
+    """What a gradient's name may be the gradient of: W of dW, dfdW, dL_dW, grad_W, W_grad."""
+    matches = (pattern.fullmatch(name) for pattern in _OF)
+    return list(dict.fromkeys(match["name"] for match in matches if match))
+
+
 def is_gradient(name: str, forward: Collection[str]) -> bool:
     """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad."""
     if _ALWAYS.fullmatch(name):

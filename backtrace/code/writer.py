@@ -128,15 +128,16 @@ class _Writer:
     def _binary(self, node: ast.BinOp, binding: int) -> None:
         """Down the left side in a loop: sums are long. A power groups to the right."""
         chain = [(node, binding)]
+        starts: list[int] = []
         while True:
             inner, outer = chain[-1]
             _, own = _SIGNS[type(inner.op)]
             below = own + 1 if isinstance(inner.op, ast.Pow) else own
+            starts.append(self.length)
             self._open(own, outer)
             if not isinstance(inner.left, ast.BinOp):
                 break
             chain.append((inner.left, below))
-        starts = [self.length] * len(chain)
         self.write(chain[-1][0].left, below)
         for (inner, outer), start in zip(reversed(chain), reversed(starts), strict=True):
             sign, own = _SIGNS[type(inner.op)]

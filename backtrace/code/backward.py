@@ -1,0 +1,346 @@
+"""Somebody's backward pass: the gradients that code works out, line by line, beside its formula.
+
+A script has its loss and then its gradients; a pair of functions NAME_forward and NAME_backward,
+and a class with forward and backward, have theirs in what they give back and keep on the object.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from backtrace.code.calls import bound
+from backtrace.code.machine import Machine
+from backtrace.code.program import Source, parsed
+from backtrace.code.stages import Stage
+from backtrace.code.values import (
+    Array,
+    Bound,
+    CannotRead,
+    Class,
+    Dictionary,
+    Function,
+    Instance,
+    Known,
+    Several,
+    Unreadable,
+    Value,
+)
+from backtrace.code.words import differentiated
+
+UPSTREAM = "dout"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that gives a gradient what it holds: its stage, the expression of the code, and
+    whether it adds to what was there, or sets a part of it."""
+
+    stage: str
+    node: ast.AST
+    adds: bool = False
+    entry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """name    as the code has it
+    of      the forward names that it may be the gradient of, the likeliest first
+    lines   those that it comes from, in order; the last is what it is in the end
+    error   why it cannot be read, if it cannot
+    """
+
+    name: str
+    of: tuple[str, ...]
+    lines: tuple[Line, ...] = ()
+    error: CannotRead | None = None
+
+    @property
+    def final(self) -> str:
+        return self.lines[-1].stage if self.lines else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardPass:
+    """source     the file
+    forward    the formula, its last stage the result
+    stages     the stages of the formula and of the gradients, in order
+    point      the values that the code gives its inputs, as texts
+    gradients  in the order of the lines where they are final
+    upstream   the input that is the gradient of the result; "" where that is 1
+    settled    the names among those given that are no inputs
+    """
+
+    source: Source
+    forward: tuple[Stage, ...]
+    stages: tuple[Stage, ...]
+    point: dict[str, str]
+    gradients: tuple[Gradient, ...]
+    upstream: str = ""
+    settled: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def result(self) -> str:
+        return self.forward[-1].name
+
+
+def read_backward(
+    text: str, path: str, name: str = "", given: Mapping[str, object] | None = None, of: str = ""
+) -> BackwardPass:
+    """The backward pass of a file, or of a pair of functions or a class in it. Raises
+    BacktraceError with file, line and caret."""
+    source, tree = parsed(text, path)
+    reader = _Reader(given or {})
+    with source.told():
+        gradients = reader.read_pass(tree, name, of)
+        forward = reader.stages_of({reader.result})
+        wanted = {reader.result, *(g.final for g in gradients if g.final)}
+        stages = reader.stages_of(wanted)
+    shown = tuple(reader.shown(gradient) for gradient in gradients)
+    reader.keep_point({reader.result, *wanted})
+    return BackwardPass(
+        source,
+        tuple(forward),
+        tuple(stages),
+        reader.point,
+        shown,
+        reader.upstream,
+        frozenset(reader.settled),
+        tuple(reader.notes),
+    )
+
+
+class _Reader(Machine):
+    """The machine, which walks backward lines too."""
+
+    keeps_gradients = True
+    upstream = ""
+    result = ""
+
+    def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
+        if not name:
+            self.read(tree, "", of)
+            self.result = self._result(of, tree)
+            return self._of_bound(self.bound)
+        self._prepare(tree)
+        found = self._beside_and(tree, name)
+        if isinstance(found, Class):
+            return self._of_class(found, tree)
+        return self._of_pair(name, tree)
+
+    def _prepare(self, tree: ast.Module) -> None:
+        self.prepare(tree)
+        self.is_part = True
+        self._beside(tree)
+
+    def _beside_and(self, tree: ast.Module, name: str) -> Value:
+        first = name.partition(".")[0]
+        base = first.removesuffix("_backward").removesuffix("_forward")
+        found = self.module.names.get(first) or self.module.names.get(f"{base}_forward")
+        if not isinstance(found, Class | Function):
+            raise CannotRead(f"there is no '{name}' here", tree, self._all())
+        return found
+
+    # scripts
+
+    def _of_bound(self, bound: list[Bound]) -> list[Gradient]:
+        """The gradients among what lines have bound, by their names."""
+        held: dict[str, list[Bound]] = {}
+        for one in bound:
+            if one.goes_back:
+                held.setdefault(one.name, []).append(one)
+        found = []
+        for name, lines in held.items():
+            of = self._bases(name)
+            if of:
+                error = lines[-1].array.error
+                found.append(Gradient(name, of, () if error else tuple(_lines(lines)), error))
+        for name in self.backward:
+            value = self.module.names.get(name)
+            if isinstance(value, Unreadable) and (of := self._bases(name)):
+                found = [g for g in found if g.name != name]
+                found.append(Gradient(name, of, (), value.error))
+        order = {stage: place for place, (stage, _, _) in enumerate(self.stages)}
+        return sorted(found, key=lambda g: order.get(g.final, len(order)))
+
+    def _bases(self, name: str) -> tuple[str, ...]:
+        """The forward stages and inputs that a gradient's name speaks of, the last one first."""
+        bases = differentiated(name)
+        if name in ("grad", "grads"):
+            return ()
+        found: list[str] = []
+        for base in bases:
+            versions = [b.stage for b in self.bound if b.name == base and not b.goes_back]
+            if not versions and (base in self.point or base in self.given):
+                versions = [base]
+            found += versions[::-1]
+        return tuple(dict.fromkeys(found))
+
+    # pairs of functions
+
+    def _of_pair(self, name: str, tree: ast.Module) -> list[Gradient]:
+        base = name.removesuffix("_backward").removesuffix("_forward")
+        forward = self.module.names.get(f"{base}_forward", self.module.names.get(base))
+        backward = self.module.names.get(f"{base}_backward")
+        if not isinstance(forward, Function) or not isinstance(backward, Function):
+            raise CannotRead(
+                f"there is no {base}_backward beside {base}_forward", tree, self._all()
+            )
+        parameters = self._parameters(forward, None)
+        returned = self.inlined(forward, list(parameters.values()), {}, forward.node)
+        items: list[Value] = returned.items if isinstance(returned, Several) else [returned]
+        dout = self._seeded(items, forward.node)
+        given = self._arguments_of(backward, dout, items, parameters)
+        before = len(self.bound)
+        result = self.inlined(backward, given, {}, backward.node)
+        return self._of_returned(result, backward, parameters, self.bound[before:])
+
+    def _seeded(self, items: list[Value], node: ast.AST) -> Value:
+        """The gradient of what is given back: an input of its shape."""
+        out = items[0]
+        if not isinstance(out, Array):
+            raise CannotRead("what is given back first is no array", node)
+        if not self.is_stage(out.name):
+            out.node = self.add_stage(out, "out", node)
+        self.result = out.name
+        shape = self.shape(out, node)
+        self.upstream = UPSTREAM
+        self.taken.add(UPSTREAM)
+        self.point[UPSTREAM] = f"randn({', '.join(map(str, shape))})" if shape else "1"
+        return Array(ast.Name(UPSTREAM), library=out.library)
+
+    def _arguments_of(
+        self,
+        backward: Function,
+        dout: Value,
+        items: list[Value],
+        parameters: Mapping[str, Value],
+    ) -> list[Value]:
+        """The upstream, then what forward has kept, or arguments of forward by their names."""
+        names = [a.arg for a in backward.node.args.args]
+        rest = items[1:]
+        if len(names) == 2 and len(rest) > 1:
+            rest = [Several(rest, is_tuple=True)]
+        found: list[Value] = [dout]
+        for name in names[1:]:
+            if name in parameters:
+                found.append(parameters[name])
+            elif rest:
+                found.append(rest.pop(0))
+        return found
+
+    def _of_returned(
+        self,
+        result: Value,
+        backward: Function,
+        parameters: Mapping[str, Value],
+        bound_inside: list[Bound],
+    ) -> list[Gradient]:
+        """What backward gives back is the gradients of forward's arguments, by their names or in
+        their order; inside are the gradients of the steps between."""
+        items = result.items if isinstance(result, Several) else [result]
+        inputs = {n: v for n, v in parameters.items() if isinstance(v, Array)}
+        found: list[Gradient] = []
+        if isinstance(result, Dictionary):
+            pairs = [(str(k), v) for k, v in result.items.items()]
+        else:
+            names = _returned_names(backward)
+            pairs = [
+                (names[place] if place < len(names) and names[place] else f"d{n}", item)
+                for place, (item, n) in enumerate(
+                    zip(items, [*inputs, *map(str, range(len(items)))], strict=False)
+                )
+            ]
+        order = list(inputs)
+        for place, (name, item) in enumerate(pairs):
+            bases = [b for b in differentiated(name) if b in inputs]
+            base = bases[0] if bases else (order[place] if place < len(order) else "")
+            if base and isinstance(item, Array | Unreadable):
+                found.append(self._final(name, inputs[base], item, bound_inside, backward))
+        inner = self._of_bound(bound_inside)
+        known_names = {g.name for g in found}
+        return [*(g for g in inner if g.name not in known_names), *found]
+
+    def _final(
+        self, name: str, of: Value, item: Value, inside: list[Bound], backward: Function
+    ) -> Gradient:
+        assert isinstance(of, Array)
+        if isinstance(item, Unreadable):
+            return Gradient(name, (of.name,), (), item.error)
+        assert isinstance(item, Array)
+        if item.is_data or not item.name:
+            item.is_data = False
+            item.node = self.add_stage(
+                item, name, item.node if hasattr(item.node, "lineno") else backward.node
+            )
+        lines = [b for b in inside if b.array is item] or [
+            b for b in inside if b.stage == item.name
+        ]
+        if not lines:
+            lines = [Bound(name, item, item.name, _last_return(backward), True)]
+        return Gradient(name, (of.name,), tuple(_lines(lines)))
+
+    # classes
+
+    def _of_class(self, of: Class, tree: ast.Module) -> list[Gradient]:
+        forward, backward = of.find("forward"), of.find("backward")
+        if not isinstance(forward, Function) or not isinstance(backward, Function):
+            raise CannotRead(f"{of.name} has no forward and backward", tree, self._all())
+        owner = Instance(of)
+        start = of.find("__init__")
+        if isinstance(start, Function):
+            values = [*self._parameters(start, owner).values()][1:]
+            self.inlined(bound(start, owner), values, {}, start.node)
+        kept = {n: v for n, v in owner.names.items() if isinstance(v, Array)}
+        parameters = dict([*self._parameters(forward, owner).items()][1:])
+        returned = self.inlined(bound(forward, owner), [*parameters.values()], {}, forward.node)
+        dout = self._seeded([returned], forward.node)
+        before = len(self.bound)
+        needs = len(backward.node.args.args) - 1 - len(backward.defaults)
+        result = self.inlined(bound(backward, owner), [dout] * (needs > 0), {}, backward.node)
+        inside = self.bound[before:]
+        found = self._of_returned(result, backward, parameters, inside)
+        names = {g.name for g in found}
+        for name, value in owner.names.items():
+            bases = [b for b in differentiated(name) if b in kept]
+            if name not in names and bases and isinstance(value, Array | Unreadable):
+                found.append(self._final(name, kept[bases[0]], value, inside, backward))
+        return found
+
+    # what is shown
+
+    def shown(self, gradient: Gradient) -> Gradient:
+        lines = tuple(
+            Line(self.called(one.stage), one.node, one.adds, one.entry) for one in gradient.lines
+        )
+        of = tuple(self.called(name) for name in gradient.of)
+        return Gradient(gradient.name, of, lines, gradient.error)
+
+
+def _lines(found: list[Bound]) -> Iterator[Line]:
+    for one in found:
+        yield Line(one.stage, one.node, one.adds, one.entry)
+
+
+def _last_return(function: Function) -> ast.AST:
+    returns = [n for n in ast.walk(function.node) if isinstance(n, ast.Return)]
+    return returns[-1] if returns else function.node
+
+
+def _returned_names(function: Function) -> list[str]:
+    """What a function calls what it gives back; "" for what is no name."""
+    last = _last_return(function)
+    value = last.value if isinstance(last, ast.Return) else None
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+    found = []
+    for part in parts:
+        if isinstance(part, ast.Name):
+            found.append(part.id)
+        else:
+            found.append(part.attr if isinstance(part, ast.Attribute) else "")
+    return found
+
+
+__all__ = ["UPSTREAM", "BackwardPass", "Gradient", "Known", "Line", "read_backward"]
