@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from backtrace.code.calls import Calls
-from backtrace.code.operands import is_made
+from backtrace.code.operands import as_number, is_made
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -190,7 +190,7 @@ class Changes(Calls):
             if value.kind != "number" and self.shape(value, node):
                 hint = "np.where(mask, y, x) takes arrays"
                 raise CannotRead("only a number is put where a mask says yes", node, hint)
-            if self.shape(mask, node) != self.shape(of, node):
+            if self.shape(as_number(mask), node) != self.shape(of, node):
                 hint = "np.where(mask[:, None], 0, x) says which axis is meant"
                 raise CannotRead("the mask has another shape than the array", node, hint)
             nodes = self.nodes([mask, value, of])
