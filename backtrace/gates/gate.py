@@ -107,7 +107,8 @@ class Gate:
     pullback(m, k, u, f, *x)  the downstream gradient of input k, in its shape, given upstream `u`:
                        for gates whose Jacobian is never formed. `local` is then empty
     pullbacks          the same for other conventions at kinks, where they differ
-    rules              the pullbacks in words, of `upstream` and the parameters
+    rules              the pullbacks in words, of `upstream` and the parameters; or a local gradient
+                       that is no calculus
     terms              what else the rules name, `p`: {"p": (m, f, *x) -> (in words, its value)};
                        no value where a word is explained, neither where there is nothing to say
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
@@ -246,9 +247,9 @@ class Gate:
         return self.binding is Binding.COMPARISON
 
     def local_rule(self, k: int) -> str:
-        """The local gradient of input k as text, from the rule itself: `s*(1 - s)`; of a gate with
-        a pullback, that in words."""
-        if self.pullback is not None:
+        """The local gradient of input k as text, from the rule itself: `s*(1 - s)`; in words where
+        the row has such, as those with a pullback have."""
+        if self.rules and (self.pullback is not None or not self.is_own):
             return self.rules[min(k, len(self.rules) - 1)]
         names = [Spelled(name) for name in self.parameters]
         inputs = names[k : k + 1] if self.variadic else names

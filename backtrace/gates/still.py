@@ -12,6 +12,7 @@ DETACH = Gate(
     forward=lambda m, x: m.detach(x),
     local=(lambda m, f, x: 0,),
     formula="detach(x)",
+    rules=("0: by definition",),
     sympy="detach",
     is_flat=True,
 )

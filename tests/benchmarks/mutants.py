@@ -37,7 +37,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FILES = (
     *(f"gates/{n}" for n in ("activations", "arithmetic", "choices", "elementary", "linear")),
     *("gates/networks", "gates/reductions", "gates/gate"),
-    *("algebra/__init__", "algebra/floats", "algebra/arrays"),
+    *(f"gates/{n}" for n in ("remainders", "still", "arrangement", "lookups", "einsums")),
+    *("algebra/__init__", "algebra/floats", "algebra/arrays", "algebra/arranged"),
     *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),
     *("formula/expression", "formula/suffixes", "formula/brackets", "formula/stack"),
     *("formula/parser", "formula/builder", "formula/definitions"),
