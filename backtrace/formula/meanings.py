@@ -124,7 +124,7 @@ class Meanings:
         self, gate: Gate, sign: str, index: int, node: Node, given: Sequence[Shape]
     ) -> None:
         """x@y.T, x·y^T, x^T*y of vectors: NumPy's reading is not that of columns and rows."""
-        if not self._rows or len(node.operands) != 2:
+        if not self._rows or len(node.operands) != 2 or gate.fixed:
             return
         lie = [o in self._rows for o in node.operands]
         if lie[0] == lie[1] or [len(shape or ()) for shape in given] != [1, 1]:

@@ -278,3 +278,9 @@ def test_bars_of_numbers_are_absolute_values_however_they_nest(
     point = {"x": -2.5, "y": 4.0}
     value = backtrace.trace(formula, _point(formula, point), check=False).value
     assert value == pytest.approx(backtrace.trace(called, _point(called, point), check=False).value)
+
+
+def test_a_vector_that_lies_may_be_summed_along_its_axis() -> None:
+    """An axis is no operand that could lie beside it."""
+    for text in ("mean(v.T, axis=-1)", "cumsum(v.T, axis=-1)", "v.T[1]"):
+        assert backtrace.trace(text, {"v": [1.0, 2.0]}, check=False).ok, text
