@@ -32,6 +32,14 @@ _SIGNS: dict[str, type[ast.operator]] = {
     "@": ast.MatMult,
     "**": ast.Pow,
 }
+_RELATIONS: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
 _HAS_NO_SOURCE = "trace a function whose def stands in a file or in a cell, or give its formula"
 
 
@@ -168,33 +176,54 @@ def _has_body_of(node: Written, code: CodeType, offset: int) -> bool:
 def _is_current(node: Written, code: CodeType, offset: int) -> bool:
     """Whether the arithmetic, the names and the numbers of the code stand in the text where the
     code has them: a file that was edited after it was imported says something else."""
-    found: dict[tuple[int, int, int, int], list[ast.AST]] = {}
+    found: dict[tuple[int | None, ...], list[ast.AST]] = {}
     for part in ast.walk(node):
         if isinstance(part, ast.expr | ast.AugAssign):
             end = (part.end_lineno or 0) - offset, part.end_col_offset or 0
             found.setdefault((part.lineno - offset, part.col_offset, *end), []).append(part)
-    for step in dis.get_instructions(code):
-        at = step.positions
-        if at is None or None in (at.lineno, at.col_offset, at.end_lineno, at.end_col_offset):
-            continue
-        place = (at.lineno, at.col_offset, at.end_lineno, at.end_col_offset)
-        if not _is_step_of(step, found.get(place, [])):  # type: ignore[arg-type]
-            return False
-    return True
+    return all(
+        _is_step_of(step, found.get(_place(step), []))
+        for part in _with_inner(code)
+        for step in dis.get_instructions(part)
+        if None not in _place(step)
+    )
+
+
+def _place(step: dis.Instruction) -> tuple[int | None, ...]:
+    at = step.positions
+    if at is None:
+        return (None,)
+    return at.lineno, at.col_offset, at.end_lineno, at.end_col_offset
+
+
+def _with_inner(code: CodeType) -> Iterator[CodeType]:
+    """The code, and that of the functions inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _with_inner(constant)
 
 
 def _is_step_of(step: dis.Instruction, parts: list[ast.AST]) -> bool:
     """Whether an instruction does what one of the parts says that stand at its place."""
-    if step.opname == "BINARY_OP":
+    name, of = step.opname, step.argval
+    if name == "BINARY_OP":
         sign = _SIGNS.get(step.argrepr.rstrip("="))
-        return sign is None or any(
-            isinstance(part, ast.BinOp | ast.AugAssign) and isinstance(part.op, sign)
-            for part in parts
-        )
-    if step.opname in ("LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_NAME"):
-        names = [part.id for part in parts if isinstance(part, ast.Name)]
-        return not names or step.argval in names or step.argval.startswith("_")
-    if step.opname == "LOAD_CONST" and type(step.argval) in (int, float):
-        values = [part.value for part in parts if isinstance(part, ast.Constant)]
-        return not values or step.argval in values
-    return True
+        sums = [part for part in parts if isinstance(part, ast.BinOp | ast.AugAssign)]
+        return sign is None or any(isinstance(part.op, sign) for part in sums)
+    if name == "COMPARE_OP":
+        relations = [p.ops[0] for p in parts if isinstance(p, ast.Compare) and len(p.ops) == 1]
+        told = [_RELATIONS.get(type(relation), step.argrepr) for relation in relations]
+        return not told or any(sign in (step.argrepr, step.argrepr[5:-1]) for sign in told)
+    if name == "UNARY_NEGATIVE":
+        return any(isinstance(p, ast.UnaryOp) and isinstance(p.op, ast.USub) for p in parts)
+    said: list[object] = []
+    if name in ("LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_NAME"):
+        said = [part.id for part in parts if isinstance(part, ast.Name)]
+        return not said or of in said or str(of).startswith(("_", "."))
+    if name in ("LOAD_ATTR", "LOAD_METHOD"):
+        said = [part.attr for part in parts if isinstance(part, ast.Attribute)]
+        return not said or of in said or str(of).startswith("_")
+    if name in ("LOAD_CONST", "LOAD_SMALL_INT") and type(of) in (int, float, str, bool):
+        said = [part.value for part in parts if isinstance(part, ast.Constant)]
+    return not said or of in said

@@ -151,7 +151,7 @@ class Machine(Statements):
             self._refuse_decorated(found.node, found.node)
         self.walk_alone(found, owner)
 
-    def walk_alone(self, found: Function, owner: Instance | None) -> None:
+    def walk_alone(self, found: Function, owner: Instance | Class | None) -> None:
         """The lines of a function whose parameters are the inputs, all but its `owner`."""
         self.last = None
         self.is_part = True
@@ -199,7 +199,7 @@ class Machine(Statements):
             raise CannotRead(f"there is no function '{name}'", tree, self._all())
         return found, None
 
-    def _parameters(self, function: Function, owner: Instance | None) -> dict[str, Value]:
+    def _parameters(self, function: Function, owner: Instance | Class | None) -> dict[str, Value]:
         """Parameters are inputs; those with a number for a default have it, or are counts."""
         arguments = function.node.args
         found: dict[str, Value] = {}

@@ -30,6 +30,7 @@ from backtrace.code.python_objects import (
     nowhere,
     path_of,
     undecorated,
+    unmangled,
 )
 from backtrace.code.stages import Shape, Stage, shape_of
 from backtrace.code.values import (
@@ -131,7 +132,9 @@ class NamespaceMachine(Machine):
         self.given = {**arrays, **self.given}
         held = getattr(function, "__self__", None)
         owner = self.value_of(held, "self") if called is not function else None
-        self.walk_alone(found, owner if isinstance(owner, Instance) else None)
+        if isinstance(owner, Unreadable):
+            raise CannotRead(owner.error.what, found.node, owner.error.hint)
+        self.walk_alone(found, owner if isinstance(owner, Instance | Class) else None)
         node = found.node
         part = ast.copy_location(ast.Expr(node), node) if isinstance(node, ast.Lambda) else node
         return self.needed(self._result(of, ast.Module([part], [])))
@@ -323,7 +326,7 @@ class NamespaceMachine(Machine):
         return made
 
     def _of_class(self, value: type, made: Class, name: str) -> Value | None:
-        held = vars(value).get(name)
+        held = vars(value).get(unmangled(vars(value).keys(), name))
         if isinstance(held, property):
             held = held.fget
         elif isinstance(held, staticmethod | classmethod):
@@ -346,5 +349,9 @@ class NamespaceMachine(Machine):
             inner = own.get(part)
             held |= inner if type(inner) is dict else {}
         held |= own
-        made.names = Names(lambda name: self._of_namespace(held, name))
+        made.names = Names(lambda name: self._of_attribute(held, name))
         return made
+
+    def _of_attribute(self, held: Mapping[str, Any], name: str) -> Value | None:
+        found = unmangled(held.keys(), name)
+        return self._of_namespace({name: held[found]}, name) if found in held else None

@@ -4,10 +4,12 @@ library. Nothing of theirs is called."""
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import sys
+from collections.abc import Collection
 from fractions import Fraction
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, MemberDescriptorType
 from typing import Any
 
 from backtrace.code.function_sources import Written
@@ -26,10 +28,23 @@ _OF_METHODS = ("staticmethod", "classmethod", "property")
 
 def attributes(value: object) -> dict[str, Any]:
     """What is kept on an object; what its class would work out is not asked for."""
-    try:
-        return dict(object.__getattribute__(value, "__dict__"))
-    except AttributeError:
-        return {}
+    found: dict[str, Any] = {}
+    for kind in type(value).__mro__:
+        for name, part in vars(kind).items():
+            if type(part) is MemberDescriptorType:  # of __slots__
+                with contextlib.suppress(AttributeError):
+                    found[name] = part.__get__(value)
+    with contextlib.suppress(AttributeError):
+        found |= object.__getattribute__(value, "__dict__")
+    return found
+
+
+def unmangled(names: Collection[str], name: str) -> str:
+    """A private name, __w, as the one class has it that has it: _Net__w."""
+    if not name.startswith("__") or name.endswith("__") or name in names:
+        return name
+    ends = [one for one in names if one.startswith("_") and one.endswith(name)]
+    return ends[0] if len(ends) == 1 else name
 
 
 def nowhere(what: str, hint: str = "") -> CannotRead:

@@ -23,6 +23,8 @@ from tests.benchmarks import parsing, points, scalars, startup
 
 RECORD = pathlib.Path(__file__).with_name("record.json")
 LIMIT = 1.7  # times what was recorded
+MOST = {"code of 1,000 lines / as a formula": 3.0}
+"""What a ratio may be at the very most, whatever was recorded."""
 _ROUNDS = 15
 
 
@@ -77,7 +79,7 @@ def main(is_recording: bool) -> int:
     record = json.loads(RECORD.read_text("utf-8"))
     worse = 0
     for name, value in found.items():
-        is_worse = value > LIMIT * record[name]
+        is_worse = value > min(LIMIT * record[name], MOST.get(name, float("inf")))
         worse += is_worse
         print(
             f"{'WORSE' if is_worse else 'fine ':<6}{name:<40}{value:6.2f}  was {record[name]:.2f}"

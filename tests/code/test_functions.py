@@ -331,7 +331,7 @@ def test_what_is_no_number_is_told_where_it_is_read() -> None:
     held = [object(), 1.0]
     reading: list[tuple[Callable[..., Any], str]] = [
         (reads_a_stranger, "SimpleNamespace has no __rmul__"),
-        (lambda x: x * Slotted.one.w, "is not read"),
+        (lambda x: x * Slotted.one.g, "there is no 'g'"),
         (lambda x: x * held[0], "."),
     ]
     for function, told in reading:
@@ -390,6 +390,55 @@ def test_a_file_that_was_edited_since_is_refused(
     (tmp_path / "layers_made_here.py").write_text(other + "# longer, so that it is seen\n", "utf-8")
     with pytest.raises(UsageError, match="the source of 'f'"):
         backtrace.trace(made.f, {"x": 3})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("np.sin(x)", "np.cos(x)"),
+        ("np.where(x > 0, x, 1)", "np.where(x < 0, x, 1)"),
+        ("(lambda z: z*2)(x)", "(lambda z: z*3)(x)"),
+        ("sum([z*2 for z in (x, x)])", "sum([z-2 for z in (x, x)])"),
+        ("a*x + b", "b*x + a"),
+        ("-x", "+x"),
+        ("x.sum(axis=0)", "x.sum(axis=1)"),
+    ],
+)
+def test_an_edit_of_the_same_length_is_seen(
+    module: Any, tmp_path: pathlib.Path, before: str, after: str
+) -> None:
+    text = "import numpy as np\na, b = 2.0, 3.0\ndef f(x):\n    return {}\n"
+    made = module(text.format(before))
+    backtrace.trace(made.f, {"x": [0.5, 2.0]}, check=False)
+    (tmp_path / "layers_made_here.py").write_text(text.format(after) + "# edited\n", "utf-8")
+    with pytest.raises(UsageError, match="the source of 'f' has changed"):
+        backtrace.trace(made.f, {"x": [0.5, 2.0]})
+
+
+class Private(Slotted):
+    rate = 0.5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.__v = 3.0
+        self._u = 1.5
+
+    def __double(self, x: Any) -> Any:
+        return 2 * x
+
+    def forward(self, x: Any) -> Any:
+        return (self.__double(x) * self.__v + self._u * self.w).sum()
+
+    @classmethod
+    def rated(cls, x: Any) -> Any:
+        return (x * cls.rate).sum()
+
+
+@pytest.mark.parametrize("function", [Private().forward, Private.rated, Private().rated])
+def test_private_names_slots_and_classmethods(function: Any) -> None:
+    trace = backtrace.trace(function, {"x": x2})
+    assert trace.ok
+    assert trace.value == pytest.approx(function(x2))
 
 
 def test_functions_of_two_files_read_their_own_names(module: Any) -> None:
