@@ -24,7 +24,6 @@ from backtrace.code.python_objects import (
     attributes,
     defaults,
     is_array,
-    is_listed,
     is_number,
     is_of_user,
     nowhere,
@@ -125,11 +124,8 @@ class NamespaceMachine(Machine):
         code = called.__code__
         self._own = {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
         self.taken |= self._own
-        found = self._function_of(called)
+        found = self._function_of(called, is_main=True)
         _ask(found.scope, found.node)
-        arrays = {n: v for n, v in defaults(called).items() if is_listed(v)}
-        self.outside |= arrays
-        self.given = {**arrays, **self.given}
         held = getattr(function, "__self__", None)
         owner = self.value_of(held, "self") if called is not function else None
         if isinstance(owner, Unreadable):
@@ -286,7 +282,7 @@ class NamespaceMachine(Machine):
 
     # functions and objects
 
-    def _function_of(self, function: FunctionType) -> Function:
+    def _function_of(self, function: FunctionType, is_main: bool = False) -> Function:
         node = undecorated(self.reader.node(function.__code__))
         self._know_libraries(node, function.__globals__)
         root = self._root(function.__globals__)
@@ -298,10 +294,12 @@ class NamespaceMachine(Machine):
         made = Function(node, scope)
         self._kept[id(function)] = function, made
         for name, value in defaults(function).items():
+            if is_main:
+                self.taken.discard(name)  # the array that is the default goes by its name
             is_plain = type(value) in (int, float)
-            is_main = name in self._own and is_listed(value)
-            if not is_main:
-                made.defaults[name] = Known(value) if is_plain else self.value_of(value, name)
+            made.defaults[name] = Known(value) if is_plain else self.value_of(value, name)
+        if is_main:
+            self.taken |= self._own
         return made
 
     def _of_cell(self, cells: Mapping[str, Any], name: str) -> Value | None:

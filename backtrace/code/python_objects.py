@@ -14,7 +14,6 @@ from typing import Any
 
 from backtrace.code.function_sources import Written
 from backtrace.code.imports import FAMILIES
-from backtrace.code.known import is_of_numbers
 from backtrace.code.values import CannotRead, Known, Several, Value
 
 LIBRARIES = (*FAMILIES, "math", "scipy", "random", "builtins")
@@ -116,10 +115,6 @@ def is_array(value: object) -> bool:
     return (_is_of_numpy(value) and hasattr(value, "__len__") and _is_real(value)) or _is_tensor(
         value
     )
-
-
-def is_listed(value: object) -> bool:
-    return is_array(value) or (type(value) is list and is_of_numbers(value))
 
 
 def as_value(value: Any) -> object:

@@ -207,17 +207,68 @@ def test_a_parameter_is_no_name_outside() -> None:
     assert trace.gradients["W"] == pytest.approx(x2 @ W)
 
 
-def test_views_of_an_array_that_is_changed_are_refused() -> None:
-    base = np.array([1.0, 2.0, 3.0])
-    part, whole = base[:2], base
+M = np.array([[1.0, 2.0], [3.0, 4.0]])
+row, turned, same = M[0], M.T, M
 
-    def after(x: Any) -> Any:
-        nonlocal whole
-        whole += x
-        return (part * 2).sum()
 
-    with pytest.raises(BacktraceError):
-        backtrace.trace(after, {"x": 1.0})
+def through_a_name(x: Any) -> Any:
+    y = M
+    y += x
+    return (M * y).sum()
+
+
+def through_another(x: Any) -> Any:
+    y = same
+    y *= x
+    return M.sum()
+
+
+def through_a_default(x: Any, b: Any = M) -> Any:
+    b += x
+    return (M * x).sum()
+
+
+def through_a_copy(x: Any) -> Any:
+    y = M.copy()
+    y += x
+    return (y * row * turned).sum()
+
+
+def of_a_row(x: Any) -> Any:
+    y = M
+    y += x
+    return row.sum()
+
+
+def of_a_row_before(x: Any) -> Any:
+    before = row * 1
+    y = turned
+    y += x
+    return (row * before * M).sum()
+
+
+def of_an_entry(x: Any) -> Any:
+    row[0] = 5.0
+    return (M * x).sum()
+
+
+@pytest.mark.parametrize(
+    "function", [through_a_name, through_another, through_a_default, through_a_copy]
+)
+def test_an_array_is_one_under_all_its_names(function: Any) -> None:
+    before = M.copy()
+    trace = backtrace.trace(function, {"x": 2.0}, check=False)
+    assert before.tolist() == M.tolist()
+    try:
+        assert trace.value == pytest.approx(function(2.0))
+    finally:
+        M[...] = before
+
+
+@pytest.mark.parametrize("function", [of_a_row, of_a_row_before, of_an_entry])
+def test_views_of_an_array_that_is_changed_are_refused(function: Any) -> None:
+    with pytest.raises(BacktraceError, match=r"one array, of which both would change|memory of"):
+        backtrace.trace(function, {"x": 2.0})
 
 
 def test_options() -> None:
