@@ -31,6 +31,10 @@ def arranged(chance: random.Random, shape: Shape) -> Step:
     steps = [
         Step(f"swapaxes({{0}}, {axis}, {other})", lambda m, a: m.swapaxes(a, axis, other)),
         Step("flatten({0})", lambda m, a: a.reshape(-1)),
+        Step(
+            'put({0}, 2, "0")',
+            lambda m, a: m.concatenate([m.full_like(a[:1], 2), a[1:]], 0),
+        ),
         Step(f"pad({{0}}, {pairs if rank > 1 else pairs[0]})", lambda m, a: m.pad(a, pairs)),
         Step(f"cumsum({{0}}, axis={axis})", lambda m, a: m.cumsum(a, axis)),
         Step(f"cumprod({{0}}, axis={axis})", lambda m, a: m.cumprod(a, axis)),

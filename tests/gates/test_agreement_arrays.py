@@ -336,7 +336,9 @@ def test_random_formulas_of_arrays(library: Any) -> None:
                 gradient, theirs[name], rtol=1e-7, atol=1e-10 * (1 + scale), err_msg=formula.text
             )
         compared += 1
+        constants = [c for node in trace.graph.nodes for c in node.constants]
         gates.update({gate.name for _, _, gate in trace.graph.gates()})
+        gates.update({n.gate.name for c in constants for n in c.nodes if n.gate is not None})
     print(f"{compared} formulas equal, {skipped} skipped, {len(gates)} kinds of gate")
     assert skipped < compared / 2
     missing = {gate.name for gate in GATES.values() if gate.is_of_arrays} - set(gates)

@@ -18,6 +18,7 @@ class NumPy:
     swapaxes, permute, tril, triu = np.swapaxes, np.transpose, np.tril, np.triu
     diag, trace, cumsum, cumprod = np.diag, np.trace, np.cumsum, np.cumprod
     einsum, matmul, array, pad = np.einsum, np.matmul, np.asarray, np.pad
+    concatenate, full_like = np.concatenate, np.full_like
 
 
 SHAPES = st.lists(st.integers(1, 3), min_size=1, max_size=4).map(tuple)
@@ -59,5 +60,7 @@ def test_every_such_gate_is_drawn() -> None:
         chance = random.Random(seed)
         shape = tuple(chance.randint(1, 3) for _ in range(chance.randint(1, 4)))
         drawn.add(arranged(chance, shape).text.split("(")[0])
-    names = {gate.name for f in ("arrangement", "lookups", "einsums") for gate in FAMILIES[f]}
+    names = {
+        gate.name for f in ("arrangement", "lookups", "einsums", "entries") for gate in FAMILIES[f]
+    }
     assert names <= drawn
