@@ -9,27 +9,35 @@ import click
 
 from backtrace.cli.options import Destination, destination_options, look_options
 from backtrace.cli.output import Look, say
-from backtrace.cli.source import formula_and_values, read_file, result_named
+from backtrace.cli.source import (
+    code_at,
+    formula_and_values,
+    read_file,
+    result_named,
+)
 from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
+    from backtrace.homework.backward import Judged
     from backtrace.homework.checking import Report
     from backtrace.render import View
 
 EXAMPLES = """\b
   backtrace check "(x+y)*z" x=-2 y=5 z=-4 dx=-4 dy=-4 dz=3
   backtrace check "q=x+y; f=q*z" x=-2 y=5 z=-4 --answers mine.json
-  backtrace check "(x+y)*z" x=-2 y=5 z=-4 dz=x+y
+  backtrace check net.py
 """
 _FORMATS = ("table", "tree", "json", "markdown")
+_OF_CODE = ("table", "json", "markdown", "github")
 
 
 @click.command(
     "check",
-    help="Hold answers against the trace: f=... and q=... are values, dx=... and dq=... gradients.",
+    help="Hold answers against the trace: f=... and q=... are values, dx=... and dq=... gradients."
+    " Of a file of Python, the lines of its backward pass.",
     epilog="Examples:\n\n" + EXAMPLES,
 )
-@click.argument("words", nargs=-1, metavar="FORMULA [NAME=VALUE ...] [ANSWER ...]")
+@click.argument("words", nargs=-1, metavar="FORMULA|FILE.py[:NAME] [NAME=VALUE ...] [ANSWER ...]")
 @click.option(
     "--answers", metavar="FILE", help="Answers from a .json, .csv or .toml file (- is stdin)."
 )
@@ -65,6 +73,15 @@ def check(
     from backtrace.formula.point import read_words
     from backtrace.homework.answers import split_words
 
+    code = code_at(words[0]) if words and file is None else None
+    if code is not None:
+        format = "json" if destination.as_json else destination.format or "table"
+        if answers is not None or suggest_point:
+            raise UsageError("the answers of a file of code are its own lines")
+        judged = _judged(*code, words[1:], of, seed)
+        text = _text_of_code(judged, format, look.view(to_file=False), hint_level)
+        _put_out(text, destination)
+        return 0 if judged.ok else 1
     format = destination.chosen()
     if format not in _FORMATS:
         raise UsageError(f"check has no format {format}", hint=f"there are {', '.join(_FORMATS)}")
@@ -81,13 +98,38 @@ def check(
         tolerance = _tolerance(tol)
         report = _report(formula, given, given_answers, answers, tolerance)
         text, status = _text(report, format, view, hint_level), 0 if report.ok else 1
+    _put_out(text, destination)
+    return status
+
+
+def _judged(path: str, name: str, words: Sequence[str], of: str | None, seed: int) -> Judged:
+    """The backward pass of a file, held against the trace of its forward lines."""
+    from backtrace.cli.code import known_values
+    from backtrace.homework.backward import check_code
+
+    known = known_values(words, seed)
+    return check_code(read_file(path), path, name, known, of or "", seed)
+
+
+def _text_of_code(judged: Judged, format: str, view: View, level: int) -> str:
+    from backtrace.homework.backward import report
+
+    if format not in _OF_CODE:
+        hint = f"there are {', '.join(_OF_CODE)}"
+        raise UsageError(f"check of code has no format {format}", hint=hint)
+    if format == "table":
+        return report.table(judged, view, level)
+    views = {"json": report.as_json, "markdown": report.markdown, "github": report.github}
+    return views[format](judged, level)
+
+
+def _put_out(text: str, destination: Destination) -> None:
     if destination.output is None:
         say(text)
     else:
         from backtrace.files import write
 
         write(destination.output, text)
-    return status
 
 
 def _tolerance(tol: float | None) -> float:

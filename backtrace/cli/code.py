@@ -19,15 +19,23 @@ def read_with_values(
     them. Raises BacktraceError."""
     from backtrace.formula.point import read_words
 
-    texts = {word.partition("=")[0]: word for word in values if _is_text(word)}
-    values = [word for word in values if word not in texts.values()]
+    texts = [word for word in values if _is_text(word)]
+    values = [word for word in values if word not in texts]
     given = read_words(values, seed)
-    known: dict[str, object] = {n: found.value for n, found in given.items()}
-    known |= {n: word.partition("=")[2] for n, word in texts.items()}
-    program = read(known, of)
+    program = read(known_values([*values, *texts], seed), of)
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
     settled = {found.text for n, found in given.items() if n in program.settled}
     return program, [*(word for word in values if word not in settled), *own]
+
+
+def known_values(words: Sequence[str], seed: int) -> dict[str, object]:
+    """The NAME=VALUE words as values for code: numbers, arrays, texts. Raises BacktraceError."""
+    from backtrace.formula.point import read_words
+
+    texts = [word for word in words if _is_text(word)]
+    given = read_words([word for word in words if word not in texts], seed)
+    known: dict[str, object] = {name: found.value for name, found in given.items()}
+    return known | {w.partition("=")[0]: w.partition("=")[2] for w in texts}
 
 
 def _is_text(word: str) -> bool:

@@ -39,14 +39,21 @@ def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ..
     first, rest = (words or ("",))[0], words[1:]
     if first == "-" and task.python:
         return "-", "", rest
-    path, colon, name = first.rpartition(":") if ":" in first else (first, "", "")
+    found = code_at(first)
+    return (*found, rest) if found is not None else None
+
+
+def code_at(word: str) -> tuple[str, str] | None:
+    """FILE.py, FILE.py:NAME or FILE.ipynb: the path and the name; None for what is none. Raises
+    UsageError where there is no such file."""
+    path, colon, name = word.rpartition(":") if ":" in word else (word, "", "")
     if colon and not all(part.isidentifier() for part in name.split(".")):
         return None
     if not path.endswith(_CODE):
         return None
     if not os.path.exists(path):
         raise UsageError(f"there is no file '{path}'", hint=_near_files(path))
-    return path, name, rest
+    return path, name
 
 
 def _near_files(path: str) -> str:

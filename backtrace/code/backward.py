@@ -60,6 +60,12 @@ class Gradient:
     def final(self) -> str:
         return self.lines[-1].stage if self.lines else ""
 
+    @property
+    def row(self) -> int:
+        """The line of the file where it is final."""
+        node: object = self.lines[-1].node if self.lines else self.error
+        return getattr(node, "lineno", getattr(node, "line", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class BackwardPass:
@@ -80,6 +86,7 @@ class BackwardPass:
     upstream: str = ""
     settled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = field(default=())
+    helpers: tuple[Line, ...] = ()  # the other lines of the backward pass
 
     @property
     def result(self) -> str:
@@ -94,12 +101,12 @@ def read_backward(
     source, tree = parsed(text, path)
     reader = _Reader(given or {})
     with source.told():
-        gradients = reader.read_pass(tree, name, of)
+        gradients = reader.each_its_own(reader.read_pass(tree, name, of))
         forward = reader.stages_of({reader.result})
-        wanted = {reader.result, *(g.final for g in gradients if g.final)}
+        wanted = {reader.result, *(line.stage for g in gradients for line in g.lines)}
         stages = reader.stages_of(wanted)
     shown = tuple(reader.shown(gradient) for gradient in gradients)
-    reader.keep_point({reader.result, *wanted})
+    reader.keep_point({reader.result, *wanted, *filter(None, [reader.upstream])})
     return BackwardPass(
         source,
         tuple(forward),
@@ -109,6 +116,7 @@ def read_backward(
         reader.upstream,
         frozenset(reader.settled),
         tuple(reader.notes),
+        tuple(Line(reader.called(b.stage), b.node, b.adds, b.entry) for b in reader.bound),
     )
 
 
@@ -121,7 +129,8 @@ class _Reader(Machine):
 
     def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
         if not name:
-            self.read(tree, "", of)
+            self.prepare(tree)
+            self.block(tree.body, self.module)
             self.result = self._result(of, tree)
             return self._of_bound(self.bound)
         self._prepare(tree)
@@ -141,6 +150,21 @@ class _Reader(Machine):
         found = self.module.names.get(first) or self.module.names.get(f"{base}_forward")
         if not isinstance(found, Class | Function):
             raise CannotRead(f"there is no '{name}' here", tree, self._all())
+        return found
+
+    def each_its_own(self, gradients: list[Gradient]) -> list[Gradient]:
+        """db = ds is a line of its own: no two gradients have one stage."""
+        seen: set[str] = set()
+        found = []
+        for gradient in sorted(gradients, key=lambda g: g.row):
+            if gradient.final and gradient.final in seen:
+                last = gradient.lines[-1]
+                same = Array(ast.UnaryOp(ast.UAdd(), ast.Name(gradient.final)))
+                stage = self.add_stage(same, gradient.name, last.node).id
+                line = Line(stage, last.node)
+                gradient = Gradient(gradient.name, gradient.of, (line,))
+            seen.add(gradient.final)
+            found.append(gradient)
         return found
 
     # scripts
@@ -197,8 +221,9 @@ class _Reader(Machine):
         result = self.inlined(backward, given, {}, backward.node)
         return self._of_returned(result, backward, parameters, self.bound[before:])
 
-    def _seeded(self, items: list[Value], node: ast.AST) -> Value:
-        """The gradient of what is given back: an input of its shape."""
+    def _seeded(self, items: list[Value], node: ast.AST, is_last: bool = False) -> Value:
+        """The gradient of what is given back: an input of its shape; of a loss, which is the last
+        of all, 1."""
         out = items[0]
         if not isinstance(out, Array):
             raise CannotRead("what is given back first is no array", node)
@@ -206,6 +231,8 @@ class _Reader(Machine):
             out.node = self.add_stage(out, "out", node)
         self.result = out.name
         shape = self.shape(out, node)
+        if is_last and not shape:
+            return Known(1)
         self.upstream = UPSTREAM
         self.taken.add(UPSTREAM)
         self.point[UPSTREAM] = f"randn({', '.join(map(str, shape))})" if shape else "1"
@@ -296,7 +323,9 @@ class _Reader(Machine):
         kept = {n: v for n, v in owner.names.items() if isinstance(v, Array)}
         parameters = dict([*self._parameters(forward, owner).items()][1:])
         returned = self.inlined(bound(forward, owner), [*parameters.values()], {}, forward.node)
-        dout = self._seeded([returned], forward.node)
+        is_last = bool(backward.defaults) or len(backward.node.args.args) == 1
+        given_back = returned.items if isinstance(returned, Several) else [returned]
+        dout = self._seeded([*given_back], forward.node, is_last)
         before = len(self.bound)
         needs = len(backward.node.args.args) - 1 - len(backward.defaults)
         result = self.inlined(bound(backward, owner), [dout] * (needs > 0), {}, backward.node)

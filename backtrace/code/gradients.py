@@ -20,7 +20,6 @@ class Gradients(Changes):
     training: int  # how many training loops are open
     output: Value | None
     updates: int  # how often a value was changed by gradients: w -= rate*dw
-    keeps_gradients = False  # whether backward lines are walked too, to be judged
 
     def is_of_gradients(self, target: ast.expr, scope: Scope) -> bool:
         """dW, dh[h <= 0], W.grad, p.data, W.requires_grad: no part of what goes forward."""

@@ -195,7 +195,10 @@ class Library(Containers):
             return as_number(of)
         part_of = None if name in COPIES else of
         kind_of = "" if name in ("copy", "clone") else of.kind
-        same = Array(of.node, of.is_data, of.library, kind_of, of.is_mask, part_of)
+        node_of = of.node
+        if part_of is None and self.keeps_gradients and of.name:
+            node_of = ast.UnaryOp(ast.UAdd(), of.node)  # a copy has a line of its own
+        same = Array(node_of, of.is_data, of.library, kind_of, of.is_mask, part_of)
         same.is_whole = of.is_whole and name in ("copy", "clone")
         same.library = {"numpy": "numpy", "from_numpy": "torch"}.get(name, of.library)
         return same

@@ -29,6 +29,7 @@ class Operands(Stages):
     """Values as arrays of the formula, and what a loop goes through."""
 
     parameters: set[str]  # of the function that is asked for
+    keeps_gradients = False  # whether backward lines are walked too, to be judged
     begins = False  # whether values are still given to what is to be trained
 
     def __init__(self, given: Mapping[str, object]) -> None:

@@ -127,7 +127,7 @@ class Meanings:
         if not self._rows or len(node.operands) != 2 or gate.fixed:
             return
         lie = [o in self._rows for o in node.operands]
-        if lie[0] == lie[1] or [len(shape or ()) for shape in given] != [1, 1]:
+        if lie[0] == lie[1] or [len(s) for s in given if isinstance(s, tuple)] != [1, 1]:
             return
         product = gate.name == "mul" and sign in ("", "×")
         if not product and not (lie[1] and (gate.name == "matmul" or sign == "·")):

@@ -1,0 +1,155 @@
+"""Numbers at a point: what every gradient is, and what the code's lines make of it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.algebra.values import shape_of
+from backtrace.code.backward import BackwardPass
+from backtrace.errors import BacktraceError
+from backtrace.formula import read
+from backtrace.formula.point import read_mapping
+from backtrace.graph import Graph
+from backtrace.tracing import passes
+from backtrace.tracing.request import Request
+
+_CLOSE = 1e-6
+_NEAR_ZERO = 1e-9
+_SMALL = 1e-2  # an eps, a rate: kept at other points
+
+
+class Figures:
+    """One point. `right` has the gradient of every forward name, `own` what the code computes."""
+
+    def __init__(self, of: BackwardPass, point: Mapping[str, Any], graphs: Graphs) -> None:
+        self._of = of
+        self._graphs = graphs
+        self.point = dict(point)
+
+    @cached_property
+    def right(self) -> dict[str, Any]:
+        """The gradient of every input and stage of the formula. Raises BacktraceError."""
+        of, graph = self._of, self._graphs.forward
+        upstream = self.point[of.upstream] if of.upstream else None
+        own = {name: self.point[name] for name in graph.inputs}
+        passed = passes.on_arrays(graph, own, Request(upstream=upstream))
+        names = {**graph.inputs, **graph.stages}
+        found = {}
+        for name, node in names.items():
+            shape = shape_of(passed.values[node])
+            found[name] = np.broadcast_to(np.asarray(passed.flow.upstreams[node], float), shape)
+        return found
+
+    @cached_property
+    def own(self) -> dict[str, Any]:
+        """Every input and stage of the code, its gradients among them; none for a line whose
+        shapes do not fit."""
+        found = dict(self.point)
+        for stage in self._of.stages:
+            value = self._graphs.value(stage.expression, found)
+            if value is not None:
+                found[stage.name] = value
+        return found
+
+
+class Graphs:
+    """The formula's graph, and those of single lines, read once for all points of their shapes."""
+
+    def __init__(self, of: BackwardPass, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self.forward = _graph("; ".join(stage.text for stage in of.forward), shapes)
+        self._names: dict[str, list[str]] = {}
+        self._read: dict[tuple[str, tuple[Any, ...]], Graph | None] = {}
+
+    def value(self, text: str, names: Mapping[str, Any]) -> Any:
+        """What an expression is with these values of its names; None where it has no value."""
+        wanted = self._names.get(text)
+        if wanted is None:
+            parts = ast.walk(ast.parse(text, mode="eval"))
+            wanted = self._names[text] = [n.id for n in parts if isinstance(n, ast.Name)]
+        point = {name: names[name] for name in wanted if name in names}
+        shapes = {name: shape_of(value) for name, value in point.items()}
+        key = (text, tuple(shapes.values()))
+        if key not in self._read:
+            try:
+                self._read[key] = _graph(text, shapes)
+            except BacktraceError:
+                self._read[key] = None
+        graph = self._read[key]
+        if graph is None or not graph.inputs.keys() <= point.keys():
+            return None
+        try:
+            with quiet():
+                inputs = {name: point[name] for name in graph.inputs}
+                return graph.evaluate(ARRAYS, inputs)[graph.output]
+        except (BacktraceError, ArithmeticError, ValueError, IndexError, TypeError):
+            return None
+
+    def why_not(self, text: str, names: Mapping[str, Any]) -> str:
+        """Why an expression has no value: shapes that do not fit."""
+        try:
+            _graph(text, {n: shape_of(v) for n, v in names.items() if n in self._names[text]})
+        except BacktraceError as error:
+            return error.what
+        return "it has no value"
+
+
+def _graph(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
+    return read(text, shapes)
+
+
+def agree(given: Any, right: Any) -> bool:
+    """Whether they are the same numbers in the same shape, a row being as good as a column of 1."""
+    if given is None or right is None:
+        return False
+    a, b = np.asarray(given, float), np.asarray(right, float)
+    if a.shape != b.shape:
+        if [n for n in a.shape if n != 1] != [n for n in b.shape if n != 1]:
+            return False
+        a = a.reshape(b.shape)
+    scale = max(float(np.max(np.abs(b), initial=0.0)), _NEAR_ZERO)
+    is_close = np.abs(a - b) <= _CLOSE * scale
+    return bool(np.all(is_close | ~np.isfinite(b)))
+
+
+def own_point(of: BackwardPass, given: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The code's own values, and those that are given."""
+    written = {name: text for name, text in of.point.items() if name not in given}
+    values = {name: value.value for name, value in read_mapping(written, seed).items()}
+    return {**values, **{n: v for n, v in given.items() if n not in of.settled}}
+
+
+def other_points(
+    point: Mapping[str, Any], moved: Collection[str], seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Points of the same shapes, away from kinks and coincidences. Only those in `moved` change,
+    and of them whole numbers (labels, indices) and small numbers (an eps) stay."""
+    found = []
+    for seed in seeds:
+        chance = np.random.default_rng(seed)
+        other = {}
+        for name, value in point.items():
+            array = np.asarray(value, float)
+            other[name] = value
+            if name in moved and not _is_kept(array):
+                size = 0.5 * min(float(np.std(array)) or 1.0, 1.0) + 0.1
+                there = array + chance.normal(0, size, array.shape)
+                other[name] = there if array.ndim else float(there)
+        found.append(other)
+    return found
+
+
+def _is_kept(array: Any) -> bool:
+    if array.ndim == 0:
+        return abs(float(array)) <= _SMALL
+    return bool(np.all(array == np.round(array))) and _is_index(array)
+
+
+def _is_index(array: Any) -> bool:
+    """Whether it may be labels or indices: none below 0, not all the same."""
+    return bool(np.all(array >= 0)) and len(np.unique(array)) > 1 and float(np.max(array)) < 1e4

@@ -1,0 +1,211 @@
+"""What was judged as text: as a compiler tells it, JSON (backtrace.check/1), Markdown, and the
+annotations of a pull request on GitHub.
+
+`level` is how much is told: 0 right or wrong, 1 the line as well, 2 the slip, 3 the numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from rich.text import Text
+
+from backtrace.code.program import Source
+from backtrace.homework.backward.judging import (
+    FOLLOWS,
+    OK,
+    UNREAD,
+    WRONG,
+    Judged,
+    LineVerdict,
+)
+from backtrace.numbers import json_text
+from backtrace.render import View
+from backtrace.render._terminal import paint, plain_table
+
+SCHEMA = "backtrace.check/1"
+_VERSION = re.compile(r"(?<=\w)_v\d+\b")  # of h_v2, which is h in the file
+PLACE, MISTAKE, ARITHMETIC = 1, 2, 3
+
+
+def table(judged: Judged, view: View, level: int) -> str:
+    """Every gradient with its line and its verdict, then the faults, each with its line."""
+    shown = plain_table(view)
+    shown.add_column("gradient", style="name", no_wrap=True)
+    shown.add_column("line", justify="right", style="quiet")
+    if level >= ARITHMETIC:
+        shown.add_column("given", style="value", overflow="fold")
+        shown.add_column("exact", style="gradient", overflow="fold")
+    shown.add_column("", overflow="fold")
+    for verdict in judged.verdicts:
+        row: list[str | Text] = [view.text(verdict.gradient.name), _row(judged, verdict)]
+        if level >= ARITHMETIC:
+            row += [view.value(v) if v is not None else "" for v in (verdict.given, verdict.exact)]
+        shown.add_row(*row, _mark(verdict, view, level))
+    told = "\n".join(map(view.text, remarks(judged, level)))  # lines of code are not folded
+    return f"{paint(view, shown)}\n{told}\n"
+
+
+def _mark(verdict: LineVerdict, view: View, level: int) -> Text:
+    mark = "✓ " if verdict.passes else "✗ " if verdict.verdict == WRONG or level == 0 else "· "
+    style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
+    words = verdict.verdict
+    if level == 0:
+        words = OK if verdict.passes else WRONG
+    elif verdict.verdict == UNREAD:
+        words = f"{UNREAD}: {verdict.note}"
+    return Text(view.text(("" if view.ascii else mark) + words), style=style)
+
+
+def remarks(judged: Judged, level: int) -> list[str]:
+    """What is to be said, a line each."""
+    wrong = [v for v in judged.verdicts if not v.passes]
+    if not wrong:
+        return ["all right" if len(judged.verdicts) > 1 else "right"]
+    if level < PLACE:
+        return ["not all right"]
+    found: list[str] = []
+    for verdict in _by_line(judged):
+        found += [*_told(judged, verdict, level), ""]
+    if not found:
+        found = [f"{len(wrong)} of {len(judged.verdicts)} gradients could not be judged"]
+    return found[:-1] if found[-1] == "" else found
+
+
+def _by_line(judged: Judged) -> list[LineVerdict]:
+    """The faults in the order of their lines."""
+    faults = [v for v in judged.verdicts if v.verdict not in (OK, FOLLOWS, UNREAD)]
+    if not faults and judged.fault is not None:
+        faults = [judged.fault]
+    return sorted(faults, key=lambda v: place(v)[0])
+
+
+def place(verdict: LineVerdict) -> tuple[int, int, int, int]:
+    """Line, column, last line and last column of what is told, as `ast` counts them."""
+    node: Any = verdict.line.node if verdict.line is not None else None
+    error = verdict.gradient.error
+    if node is None and error is not None:
+        return error.line, error.column, error.line, error.end or error.column + 1
+    line = getattr(node, "lineno", 1)
+    column = getattr(node, "col_offset", 0)
+    return (
+        line,
+        column,
+        getattr(node, "end_lineno", line),
+        getattr(node, "end_col_offset", column + 1),
+    )
+
+
+def _told(judged: Judged, verdict: LineVerdict, level: int) -> list[str]:
+    """file:line:column, what is wrong, the line, a caret under the expression."""
+    source = judged.code.source
+    line, first, last_line, last = place(verdict)
+    column = source.column(line, first)
+    text = source.text(line)
+    end = source.column(line, last) if last_line == line else len(text)
+    where = f"{source.path}:{_counted(source, line)}:{column + 1}"
+    found = [f"{where}: {verdict.gradient.name} is {verdict.verdict}"]
+    indent = len(text) - len(text.lstrip())
+    found.append(f"  {text.strip()}")
+    found.append("  " + " " * (column - indent) + "^" * max(1, end - column))
+    if verdict.note:
+        found.append(f"  {verdict.note}")
+    if level >= MISTAKE:
+        found += [f"  fits: it {edit.says}" for edit in verdict.fits]
+        if not verdict.fits:
+            found.append("  no single slip of those known makes it what it is")
+    if level >= ARITHMETIC and verdict.fits:
+        found.append(f"  meant: {_VERSION.sub('', verdict.fits[0].text)}")
+    return found
+
+
+def _counted(source: Source, line: int) -> str:
+    at = source.place(line)
+    return f"{at.line}" if at.cell is None else at.words
+
+
+def _row(judged: Judged, verdict: LineVerdict) -> str:
+    return _counted(judged.code.source, verdict.gradient.row) if verdict.gradient.row else ""
+
+
+def as_json(judged: Judged, level: int) -> str:
+    return json_text(as_object(judged, level), indent=2) + "\n"
+
+
+def as_object(judged: Judged, level: int) -> dict[str, Any]:
+    """As backtrace.check/1 has it, with the line of every answer."""
+    fault = judged.fault
+    return {
+        "schema": SCHEMA,
+        "formula": "; ".join(stage.text for stage in judged.code.forward),
+        "file": judged.code.source.path,
+        "ok": judged.ok,
+        "answers": [_answer(judged, verdict, level) for verdict in judged.verdicts],
+        "first_fault": f"d{fault.of}" if fault is not None else None,
+        "twins": [],
+        "fits": [
+            {"code": edit.code, "says": f"it {edit.says}", "meant": edit.text}
+            for edit in (fault.fits if fault is not None and level >= MISTAKE else ())
+        ],
+        "more_fit": 0,
+    }
+
+
+def _answer(judged: Judged, verdict: LineVerdict, level: int) -> dict[str, Any]:
+    source = judged.code.source
+    line, first, _, _ = place(verdict)
+    at = source.place(line)
+    found: dict[str, Any] = {"name": verdict.gradient.name, "about": "gradient"}
+    if verdict.of:
+        found["of"] = verdict.of
+    if level >= PLACE:
+        found |= {"line": at.line, "column": source.column(line, first) + 1}
+        if at.cell is not None:
+            found["cell"] = at.cell
+    found["verdict"] = verdict.verdict
+    found["given"] = "" if verdict.given is None else json_text(_plain(verdict.given))
+    if level >= PLACE and verdict.exact is not None:
+        found["exact"] = _plain(verdict.exact)
+    if verdict.note:
+        found["note"] = verdict.note
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON has them; None where there are none."""
+    if value is None:
+        return None
+    array = np.asarray(value, float)
+    return array.tolist() if array.ndim else float(array)
+
+
+def markdown(judged: Judged, level: int) -> str:
+    rows = ["| gradient | line | verdict |", "|---|---:|---|"]
+    for v in judged.verdicts:
+        words = v.verdict if v.verdict != UNREAD else f"{UNREAD}: {v.note}"
+        cells = (f"`{v.gradient.name}`", _row(judged, v), words)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    told = "\n".join(remarks(judged, level))
+    fence = "```"
+    return "\n".join([*rows, "", fence, told, fence]) + "\n"
+
+
+def github(judged: Judged, level: int) -> str:
+    """Annotations that GitHub shows at the lines of a pull request
+    (https://docs.github.com/actions: workflow commands)."""
+    found = []
+    for verdict in _by_line(judged):
+        line, first, _, _ = place(verdict)
+        column = judged.code.source.column(line, first) + 1
+        told = _told(judged, verdict, level)[3:]
+        words = [f"{verdict.gradient.name} is {verdict.verdict}", *(t.strip() for t in told)]
+        message = _escaped("; ".join(words))
+        path = _escaped(judged.code.source.path).replace(",", "%2C").replace(":", "%3A")
+        found.append(f"::error file={path},line={line},col={column}::{message}")
+    return "\n".join(found) + "\n" * bool(found)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

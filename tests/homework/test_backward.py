@@ -1,0 +1,149 @@
+"""Somebody's backward pass, line by line: right ones pass, a planted slip is found at its line."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from backtrace.errors import BacktraceError
+from backtrace.homework.backward import check_code
+from tests.conftest import DATA, Command
+
+CODE = DATA / "code" / "backward"
+NET = (CODE / "softmax_net.py").read_text()
+NORMED = {"x": "randn(4,3)", "gamma": "randn(3)", "beta": "randn(3)"}
+RIGHT: list[tuple[str, str, dict[str, object]]] = [
+    *((name, "", {}) for name in ("softmax_net", "svm", "attention", "lstm", "regression")),
+    ("layernorm", "layernorm", dict(NORMED)),
+    ("layernorm", "layernorm_backward", dict(NORMED)),
+    ("layers", "Affine", {"x": "randn(4,3)", "W": "randn(3,2)", "b": "randn(2)"}),
+    ("layers", "Relu", {"x": "randn(4,3)"}),
+    ("layers", "Sigmoid", {"x": "randn(4,3)"}),
+    ("layers", "MultiplyGate", {"x": "3", "y": "-4"}),
+    ("layers", "SoftmaxWithLoss", {"x": "randn(2,3)", "t": "[[0,1,0],[1,0,0]]"}),
+    ("../unit", "", {}),
+    ("../embed", "", {}),
+    ("../recurrent", "", {}),
+    (
+        "../standardise",
+        "standardise",
+        {"z": "randn(4,3)", "scale": "randn(3)", "offset": "[1,2,3]"},
+    ),
+    ("../layer", "Scale", {"x": "randn(4,3)", "gain": "randn(3)"}),
+    ("../layer", "Clipped", {"x": "randn(4,3)"}),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "given"), RIGHT)
+def test_right_passes_are_right(file: str, name: str, given: dict[str, object]) -> None:
+    judged = check_code((CODE / f"{file}.py").read_text(), f"{file}.py", name, given)
+    assert judged.verdicts
+    assert judged.ok, [(v.gradient.name, v.verdict, v.note) for v in judged.verdicts]
+
+
+VARIANTS = [  # other order, other names, other but equal algebra
+    ("ds = p.copy()\nds[np.arange(N), y] -= 1\nds /= N", "ds = (p - np.eye(2)[y]) / N"),
+    ("da = dh.copy()\nda[a <= 0] = 0", "da = dh * (a > 0)"),
+    ("da = dh.copy()\nda[a <= 0] = 0", "da = np.where(a > 0, dh, 0)"),
+    ("da = dh.copy()\nda[a <= 0] = 0", "da = dh\nda[h == 0] = 0"),
+    ("dW1 = X.T.dot(da)\ndW1 += 0.1*W1", "dW1 = 0.1*W1 + np.dot(X.T, da)"),
+    ("db2 = ds.sum(axis=0)", "db2 = np.ones(N) @ ds"),
+    ("dh = ds.dot(W2.T)", "dh = (W2 @ ds.T).T"),
+    ("dW2 = h.T.dot(ds)", "grad_W2 = np.matmul(h.T, ds)"),
+    ("dW2 = h.T.dot(ds)", "dL_dW2 = (ds.T @ h).T"),
+    ("db1 = np.sum(da, axis=0)", "tmp = da.T\ndb1 = tmp.sum(1)"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), VARIANTS)
+def test_equal_algebra_is_right(old: str, new: str) -> None:
+    assert old in NET
+    judged = check_code(NET.replace(old, new), "net.py")
+    assert judged.ok, [(v.gradient.name, v.verdict, v.note) for v in judged.verdicts]
+
+
+PLANTED = [  # what is written, the slip, its line, what it is called
+    ("ds /= N\n", "", 16, "no-mean"),
+    ("ds /= N", "ds *= N", 17, "inverted"),
+    ("ds[np.arange(N), y] -= 1\n", "", 16, "label-kept"),
+    ("da[a <= 0] = 0\n", "", 21, "no-mask"),
+    ("a <= 0", "a < 0.5", 22, "wrong-number"),
+    ("0.1*W1", "0.05*W1", 24, "factor-two"),
+    ("dW1 += 0.1", "dW1 = 0.1", 24, "fork-lost"),
+    ("dW1 += 0.1*W1\n", "", 23, "lost-term"),
+    ("np.sum(da, axis=0)", "np.sum(da)", 25, "wrong-axis"),
+    ("db1 = np.sum(da, axis=0)", "db1 = da", 25, "reduction"),
+    ("ds.sum(axis=0)", "ds.mean(axis=0)", 19, "mean-for-sum"),
+    ("ds.dot(W2.T)", "ds.dot(W2)", 20, "transposed"),
+    ("X.T.dot(da)", "X.T.dot(dh)", 23, "wrong-variable"),
+    ("X.T.dot(da)", "X.dot(da)", 23, "transposed"),
+    ("h.T.dot(ds)", "ds.T.dot(h)", 18, "factors-swapped"),
+    ("h.T.dot(ds)", "a.T.dot(ds)", 18, "wrong-variable"),
+    ("dh.copy()", "-dh.copy()", 21, "sign"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "code"), PLANTED)
+def test_a_slip_is_found_at_its_line(right: str, wrong: str, line: int, code: str) -> None:
+    assert right in NET
+    judged = check_code(NET.replace(right, wrong), "net.py")
+    assert judged.fault is not None
+    assert judged.fault.row == line
+    assert code in [edit.code for edit in judged.fault.fits]
+
+
+def test_what_comes_after_a_slip_follows() -> None:
+    judged = check_code(NET.replace("ds /= N\n", ""), "net.py")
+    verdicts = {v.gradient.name: v.verdict for v in judged.verdicts}
+    assert verdicts["ds"] == "wrong"
+    after = {verdicts[name] for name in ("dW2", "db2", "dh", "da", "dW1", "db1")}
+    assert after == {"follows from an earlier slip"}
+
+
+def test_numbers_that_hide_a_slip_are_no_excuse() -> None:
+    text = "x = 2.0\ny = x**2\ndx = x + 2\n"  # 2x and x + 2 are 4 at 2
+    judged = check_code(text, "square.py")
+    assert judged.verdicts[0].verdict == "right at these numbers only"
+    assert not judged.ok
+
+
+def test_the_report(tmp_path: pathlib.Path, backtrace_command: Command) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(NET)
+    assert backtrace_command("check", str(path)).status == 0
+    path.write_text(NET.replace("h.T.dot(ds)", "ds.T.dot(h)"))
+    ended = backtrace_command("check", str(path))
+    assert ended.status == 1
+    assert f"{path}:18:7: dW2 is wrong\n  dW2 = ds.T.dot(h)\n        ^^^^^^^^^^^" in ended.out
+    assert "dW2 is 2x5, W2 is 5x2: transposed?" in ended.out
+    assert "its factors in the wrong order" in ended.out
+    assert "factors" not in backtrace_command("check", str(path), "--hint-level", "1").out
+    assert ":18:" not in backtrace_command("check", str(path), "--hint-level", "0").out
+    described = json.loads(backtrace_command("check", str(path), "--json").out)
+    assert described["first_fault"] == "dW2"
+    answers = {a["name"]: a for a in described["answers"]}
+    assert (answers["dW2"]["line"], answers["dW2"]["verdict"]) == (18, "wrong")
+    told = backtrace_command("check", str(path), "--format", "github").out
+    assert told.startswith("::error file=")
+    assert "line=18,col=7::dW2 is wrong" in told
+    assert (
+        "| `dW2` | 18 | wrong |"
+        in backtrace_command("check", str(path), "--format", "markdown").out
+    )
+
+
+REFUSED = [
+    ("x = 1.0\ny = x*2", "", "no gradient is worked out"),
+    ("def f_forward(x):\n    return x*2", "f", "there is no f_backward"),
+    ("class A:\n    def forward(self, x):\n        return x", "A", "no forward and backward"),
+    ("x = 1.0\n", "g", "there is no 'g'"),
+    ("x = (", "", "never closed"),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "words"), REFUSED)
+def test_what_cannot_be_judged_is_told(text: str, name: str, words: str) -> None:
+    with pytest.raises(BacktraceError, match=words):
+        check_code(text, "a.py", name, {"x": "2"})
