@@ -138,7 +138,7 @@ class Calls(BuiltinCalls):
             self._refuse_decorated(function.node, node)
         if function.owner is not None:
             placed = [function.owner, *placed]
-        inner = Scope(function.scope, function.name if function.name != "lambda" else "")
+        inner = Scope(function.scope, function.label)
         if function.of is not None:
             inner.names["__class__"] = function.of
         for name, value in self._matched(function, placed, named, node).items():

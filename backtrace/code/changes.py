@@ -7,6 +7,7 @@ shows it in another shape, that part would change too: this is refused, never gu
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 
@@ -27,6 +28,7 @@ from backtrace.code.values import (
 )
 from backtrace.code.writer import written
 
+HELD_AS = ("data", "value", "val")  # what classes of the code's own call the number they hold
 _NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
 _HINT = "give the new value a name of its own: b = a + 1"
 
@@ -50,6 +52,8 @@ class Changes(Calls):
             case Several():
                 for place, item in enumerate(found.items):
                     self._inside(item, f"{name}_{place}", scope, node)
+            case Instance():
+                self._named_number(found, name, scope, node)
             case Module():
                 for key, item in found.names.items():
                     self._inside(item, f"{name}_{_word(key)}", scope, node)
@@ -58,6 +62,17 @@ class Changes(Calls):
                     inner = key if isinstance(key, str) and key.isidentifier() else None
                     self._inside(item, inner or f"{name}_{_word(key)}", scope, node)
         return found
+
+    def _named_number(self, of: Instance, name: str, scope: Scope | None, node: ast.AST) -> None:
+        """x = Value(2.0), of a class of the code's own: the number that it holds is called x."""
+        for word in HELD_AS:
+            held = of.names.get(word)
+            if isinstance(held, Known) and type(held.value) in (int, float):
+                held = of.names[word] = self.array(held, node)
+            if isinstance(held, Array):
+                self.named(held, name, scope, node)
+                self.call_it(held.name, name)
+                return
 
     def _inside(self, item: Value, name: str, scope: Scope | None, node: ast.AST) -> None:
         """What stands in a list is worked out once, and random numbers are drawn once."""
@@ -182,6 +197,24 @@ class Changes(Calls):
         self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
     ) -> None:
         raise NotImplementedError
+
+    def add_at(self, node: ast.Call, scope: Scope) -> None:
+        """np.add.at(a, i, v): v added to the rows of a, as often as i names them."""
+        of, places, value = (self.array(self.value(part, scope), part) for part in node.args)
+        rows, *entries = self.shape(of, node)
+        count = math.prod(self.shape(places, node))
+        a, i, v = self.nodes([of, places, value])
+        hot = ast.Call(ast.Name("one_hot"), [i, ast.Constant(rows)], [])
+        shape = [ast.Constant(count), *map(ast.Constant, entries)][: 1 + len(entries)]
+        by_rows = ast.Call(
+            ast.Attribute(hot, "reshape"), [ast.Constant(count), ast.Constant(rows)], []
+        )
+        flat = ast.Call(ast.Attribute(v, "reshape"), [*shape], [])
+        added = ast.BinOp(ast.Attribute(by_rows, "T"), ast.MatMult(), flat)
+        new = self.made_of(ast.BinOp(a, ast.Add(), added), [of, places, value], node)
+        name = base_name(node.args[0])
+        self.change(of, new, name, scope, node)
+        self.log(name, of, node, adds=True)
 
     def put(self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST) -> Array:
         """The array with other entries at an index: by a mask `where`, else `put`."""

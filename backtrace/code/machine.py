@@ -6,6 +6,7 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 
 from backtrace.code.calls import Returned
+from backtrace.code.changes import HELD_AS
 from backtrace.code.counts import counts
 from backtrace.code.effects import called_names
 from backtrace.code.imports import libraries
@@ -27,6 +28,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import reserved_names
+from backtrace.errors import near_misses
 
 
 class Machine(Statements):
@@ -72,6 +74,9 @@ class Machine(Statements):
     def _result(self, of: str, tree: ast.Module) -> str:
         if of:
             found = self._named_result(of, tree)
+            if isinstance(found, Array) and found.name and not self.is_stage(found.name):
+                what = f"'{of}' is an input, and nothing that is computed"
+                raise CannotRead(what, tree, self._stages_like(of))
             return self._as_result(found, of, tree)
         if self.output is not None:
             return self._as_result(self.output, "f", tree)
@@ -93,8 +98,14 @@ class Machine(Statements):
             names = [n for n, _, _ in self.stages if n.partition("_v")[0] == of]
             if names:
                 return Array(ast.Name(names[-1]))
-            raise CannotRead(f"'{of}' is not computed here", tree, self._all())
+            raise CannotRead(f"'{of}' is not computed here", tree, self._stages_like(of))
         return found
+
+    def _stages_like(self, of: str) -> str:
+        """What else the result may be: names that are like it, else the last that there are."""
+        names = list(dict.fromkeys(self.called(name) for name, _, _ in self.stages))
+        near = near_misses(of, names) or names[-6:]
+        return f"there is {', '.join(near)}" if near else self._all()
 
     def _all(self) -> str:
         """What there is to ask for."""
@@ -110,7 +121,7 @@ class Machine(Statements):
         if isinstance(value, Several):
             value = self._of_several(value, node)
         if isinstance(value, Instance):
-            value = value.names.get("data", value)
+            value = next((value.names[w] for w in HELD_AS if w in value.names), value)
         if isinstance(value, Unreadable):
             raise value.error
         if not isinstance(value, Array) or value.is_data:

@@ -219,6 +219,9 @@ class Statements(Assignments):
         if self._is_of_own_object(node, scope):
             self.value(node, scope)
             return
+        if name in ("np.add.at", "numpy.add.at") and len(node.args) == 3:
+            self.add_at(node, scope)
+            return
         if name in ("print", "display") and not self.depth:
             self._printed(node, scope)
         if (

@@ -118,6 +118,13 @@ class Function:
     def name(self) -> str:
         return self.node.name if isinstance(self.node, ast.FunctionDef) else "lambda"
 
+    @property
+    def label(self) -> str:
+        """What tells its names from those of others: relu_x, Value_data."""
+        if self.of is not None and self.name.startswith("__"):
+            return self.of.name
+        return self.name if isinstance(self.node, ast.FunctionDef) else ""
+
 
 @dataclass(eq=False, slots=True)
 class Class:

@@ -94,6 +94,27 @@ def test_a_slip_is_found_at_its_line(right: str, wrong: str, line: int, code: st
     assert code in [edit.code for edit in judged.fault.fits]
 
 
+EMBED = """
+import numpy as np
+C = np.array([[0.2, -0.4], [0.7, 0.1], [-0.3, 0.9]])
+ix = np.array([[2, 0], [2, 1]])
+G = np.array([[[1.0, 2.0], [0.5, -1.0]], [[0.3, 0.2], [1.5, 1.0]]])
+x = C[ix]
+loss = np.sum(x * G)
+dx = G
+dC = np.zeros_like(C)
+np.add.at(dC, ix, dx)
+"""
+
+
+def test_rows_that_are_looked_up_twice() -> None:
+    assert check_code(EMBED, "embed.py").ok
+    judged = check_code(EMBED.replace("np.add.at(dC, ix, dx)", "dC[ix] += dx"), "embed.py")
+    assert [v.verdict for v in judged.verdicts] == ["ok", "not judged"]
+    assert judged.fault is not None
+    assert judged.fault.row == 10
+
+
 def test_what_comes_after_a_slip_follows() -> None:
     judged = check_code(NET.replace("ds /= N\n", ""), "net.py")
     verdicts = {v.gradient.name: v.verdict for v in judged.verdicts}
