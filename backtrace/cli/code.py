@@ -17,6 +17,8 @@ def read_with_values(
 ) -> tuple[Program, list[str]]:
     """The code with these values, and the NAME=VALUE words of its inputs, its own values among
     them. Raises BacktraceError."""
+    from dataclasses import replace
+
     from backtrace.formula.point import read_words
 
     texts = [word for word in values if _is_text(word)]
@@ -24,7 +26,11 @@ def read_with_values(
     given = read_words(values, seed)
     program = read(known_values([*values, *texts], seed), of)
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
-    settled = {found.text for n, found in given.items() if n in program.settled}
+    idle = sorted(program.idle & given.keys())
+    if idle:
+        said = f"left out, because the result does not need it: {', '.join(idle)}"
+        program = replace(program, notes=(*program.notes, said))
+    settled = {found.text for n, found in given.items() if n in (*program.settled, *idle)}
     return program, [*(word for word in values if word not in settled), *own]
 
 

@@ -146,6 +146,7 @@ class Assignments(Gradients):
         if name in self.given:
             return self.given_value(name)
         self.taken.add(name)
+        self.parameters.add(name)
         return Array(ast.Name(name))
 
     def _put_into(self, target: ast.expr, found: Value, scope: Scope, node: ast.AST) -> None:

@@ -66,6 +66,7 @@ class Indexing(Expressions):
         return held.items[place.value]
 
     dictionaries: dict[str, Dictionary]
+    looked_into: set[str]  # the given names of which an entry has served as a number
 
     def opened(self, name: str) -> Value:
         raise NotImplementedError
@@ -142,6 +143,13 @@ class Indexing(Expressions):
             raise CannotRead("an index is a whole number", node)
         return self.nodes([array, of])[0], False
 
+    def known_entry(self, value: Value) -> Value:
+        """A label of given or written data as the number that it is: j == y[i]."""
+        name = value.name if isinstance(value, Array) else ""
+        node = self.expression_of(name) if name else getattr(value, "node", None)
+        number = self.known_number(node) if isinstance(node, ast.Subscript) else None
+        return value if number is None else Known(number)
+
     def known_number(self, node: ast.expr) -> int | None:
         """The whole number that an entry of given or written data is: table[index[2]]."""
         if not isinstance(node, ast.Subscript):
@@ -154,6 +162,7 @@ class Indexing(Expressions):
         """What stands in data at an index of whole numbers; None where that is not known."""
         if isinstance(node, ast.Name):
             if node.id in self.given:
+                self.looked_into.add(node.id)
                 return self.given[node.id]
             made = self.data_of(node.id)
             return self._data_in(made) if made is not None else None

@@ -41,6 +41,7 @@ class Machine(Statements):
         self.bound: list[Bound] = []
         self.parameters: set[str] = set()
         self.dictionaries: dict[str, Dictionary] = {}
+        self.looked_into: set[str] = set()
         self.counts: set[str] = set()
         self.added: set[str] = set()
         self.backward: set[str] = set()
@@ -61,7 +62,9 @@ class Machine(Statements):
         else:
             self.block(tree.body, self.module)
         result = self._result(of, tree)
-        return self.needed(result)
+        found = self.needed(result)
+        self.settled |= self.looked_into - self.inputs
+        return found
 
     def prepare(self, tree: ast.Module) -> None:
         """What the text as a whole tells."""
@@ -118,7 +121,9 @@ class Machine(Statements):
         return "h = np.tanh(W @ x)"
 
     def _as_result(self, value: Value, name: str, node: ast.AST) -> str:
-        if isinstance(value, Several):
+        if isinstance(value, Dictionary):
+            value = Several([*value.items.values()][::-1], is_tuple=True)
+        while isinstance(value, Several):
             value = self._of_several(value, node)
         if isinstance(value, Instance):
             value = next((value.names[w] for w in HELD_AS if w in value.names), value)

@@ -42,6 +42,9 @@ class Operators(Operands):
     def truth(self, node: ast.expr, scope: Scope) -> bool:
         raise NotImplementedError
 
+    def known_entry(self, value: Value) -> Value:
+        raise NotImplementedError
+
     def operated(self, on: Instance, name: str, other: Value | None, node: ast.AST) -> Value:
         raise NotImplementedError
 
@@ -163,6 +166,7 @@ class Operators(Operands):
 
     def _comparison(self, node: ast.Compare, scope: Scope) -> Value:
         parts = [self.value(part, scope) for part in (node.left, *node.comparators)]
+        parts = [self.known_entry(part) for part in parts]
         if all(isinstance(part, Known) for part in parts):
             return Known(known.compared(node, [p.value for p in parts if isinstance(p, Known)]))
         first, second = parts[0], parts[-1]

@@ -112,6 +112,11 @@ class Stages:
         self._data[fresh] = value.node
         return ast.Name(fresh)
 
+    def expression_of(self, stage: str) -> ast.expr | None:
+        """What a stage is."""
+        place = self._places.get(stage)
+        return self.stages[place][1] if place is not None else None
+
     def data_of(self, name: str) -> ast.expr | None:
         """What the code gives an input."""
         return self._data.get(name)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Iterable
 
+from backtrace.formula.readings import READINGS
 from backtrace.formula.spellings import LIBRARIES, TEMPLATES
 from backtrace.gates import GATES
 
@@ -85,7 +86,7 @@ CONSTANTS = {
     for name, value in (("pi", math.pi), ("e", math.e), ("newaxis", None), ("inf", math.inf))
 } | {"math.tau": math.tau}
 
-CALLED = frozenset((*GATES, *TEMPLATES, "abs", "max", "min", "sum", "clip", "clamp"))
+CALLED = frozenset((*GATES, *TEMPLATES, *READINGS, "abs", "max", "min", "sum"))
 WITHOUT_PREFIX = CALLED | MAKERS | DATA
 """Functions that are read where nothing says whose they are."""
 

@@ -165,3 +165,86 @@ def test_the_updates_are_passed_over() -> None:
     f = squash(2 * 0.5 - 1.5)
     assert trace.value == pytest.approx((f - 1) ** 2)
     assert trace.gradients["w"] == pytest.approx(2 * (f - 1) * f * (1 - f) * np.array([0.5, -1.5]))
+
+
+WORDS = """
+import torch
+
+n_embd, n_hidden, vocab_size, block_size = 3, 6, 5, 2
+g = torch.Generator().manual_seed(2147483647)
+C = torch.randn((vocab_size, n_embd), generator=g)
+W1 = torch.randn((n_embd * block_size, n_hidden), generator=g) * (5/3)/((n_embd * block_size)**0.5)
+b1 = torch.randn(n_hidden, generator=g) * 0.1
+W2 = torch.randn((n_hidden, vocab_size), generator=g) * 0.1
+b2 = torch.randn(vocab_size, generator=g) * 0.1
+bngain = torch.randn((1, n_hidden))*0.1 + 1.0
+bnbias = torch.randn((1, n_hidden))*0.1
+parameters = [C, W1, b1, W2, b2, bngain, bnbias]
+print(sum(p.nelement() for p in parameters))
+for p in parameters:
+    p.requires_grad = True
+
+batch_size = 4
+n = batch_size
+Xb, Yb = torch.tensor([[0, 1], [4, 2], [3, 3], [0, 4]]), torch.tensor([2, 0, 1, 4])
+
+emb = C[Xb]
+embcat = emb.view(emb.shape[0], -1)
+hprebn = embcat @ W1 + b1
+bnmeani = 1/n*hprebn.sum(0, keepdim=True)
+bndiff = hprebn - bnmeani
+bndiff2 = bndiff**2
+bnvar = 1/(n-1)*(bndiff2).sum(0, keepdim=True)
+bnvar_inv = (bnvar + 1e-5)**-0.5
+bnraw = bndiff * bnvar_inv
+hpreact = bngain * bnraw + bnbias
+h = torch.tanh(hpreact)
+logits = h @ W2 + b2
+logit_maxes = logits.max(1, keepdim=True).values
+norm_logits = logits - logit_maxes
+counts = norm_logits.exp()
+counts_sum = counts.sum(1, keepdims=True)
+counts_sum_inv = counts_sum**-1
+probs = counts * counts_sum_inv
+logprobs = probs.log()
+loss = -logprobs[range(n), Yb].mean()
+
+for p in parameters:
+    p.grad = None
+for t in [logprobs, probs, counts, counts_sum, counts_sum_inv, norm_logits, logit_maxes, logits]:
+    t.retain_grad()
+loss.backward()
+loss
+"""
+
+
+def test_words_in_twenty_stages() -> None:
+    """Embeddings, batch norm and cross entropy in stages, as a lecture spells them out."""
+    program = read_code(WORDS, "words.py")
+    trace = backtrace.trace(program.formula, program.point)
+    p = trace.point
+    places, labels = p["Xb"].astype(int), p["Yb"].astype(int)
+    z = p["C"][places].reshape(4, -1) @ p["W1"] + p["b1"]
+    raw = (z - z.mean(0)) / np.sqrt(z.var(0, ddof=1) + 1e-5)
+    logits = np.tanh(p["bngain"] * raw + p["bnbias"]) @ p["W2"] + p["b2"]
+    assert trace.value == pytest.approx(cross_entropy(logits, labels))
+    assert len(program.stages) == 20
+    assert trace.ok, {n: c.reason for n, c in trace.checks.items()}
+    assert set(p) == {"C", "W1", "b1", "W2", "b2", "bngain", "bnbias", "Xb", "Yb"}
+
+
+NEAR = """
+near = [[0, 1], [4, 2]]
+x = table[near].reshape(2, -1)
+y = x @ W
+loss = np.sum(y**2)
+"""
+
+
+def test_rows_by_a_list_that_the_code_names() -> None:
+    table, W = rng.normal(size=(5, 3)), rng.normal(size=(6, 2))
+    program = read_code(NEAR, "near.py", "", {"table": table, "W": W})
+    trace = backtrace.trace(program.formula, {**program.point, "table": table, "W": W})
+    by_hand = table[[[0, 1], [4, 2]]].reshape(2, -1) @ W
+    assert trace.value == pytest.approx((by_hand**2).sum())
+    assert trace.ok
