@@ -201,7 +201,10 @@ class Changes(Calls):
     def add_at(self, node: ast.Call, scope: Scope) -> None:
         """np.add.at(a, i, v): v added to the rows of a, as often as i names them."""
         of, places, value = (self.array(self.value(part, scope), part) for part in node.args)
-        rows, *entries = self.shape(of, node)
+        lengths = self.shape(of, node)
+        if not lengths:
+            raise CannotRead("a number has no rows to add to", node)
+        rows, *entries = lengths
         count = math.prod(self.shape(places, node))
         a, i, v = self.nodes([of, places, value])
         hot = ast.Call(ast.Name("one_hot"), [i, ast.Constant(rows)], [])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backtrace.errors import BacktraceError
-from backtrace.homework.backward import check_code
+from backtrace.homework.backward import check_code, report
 from tests.conftest import DATA, Command
 
 CODE = DATA / "code" / "backward"
@@ -168,3 +171,41 @@ REFUSED = [
 def test_what_cannot_be_judged_is_told(text: str, name: str, words: str) -> None:
     with pytest.raises(BacktraceError, match=words):
         check_code(text, "a.py", name, {"x": "2"})
+
+
+START = """import numpy as np
+X = np.array([[0.5, -1.2], [1.0, 0.4]])
+W = np.array([[0.3, -0.6], [0.8, 0.1]])
+b = np.array([0.1, -0.2])
+z = X @ W + b
+h = np.maximum(0, z)
+loss = (h**2).sum()
+"""
+LINES = """dV = P @ Q; dV = P*Q; dV = P; dV += P; dV = P.T @ Q; dV = np.sum(P, axis=0)
+dV[P > 0] = 0; dV = 2*P; dV = P.sum(); dV = np.zeros_like(P); dV /= 2; t = P*Q; dV = P[0]; dV = [P, Q]
+dV = foo(P); del dV; dV, dV = P, Q; dV = np.where(P > 0, Q, 0); W = W - 0.1*dV; dV = None; dV = 'x'
+dV = 1/0; dV = P/0.0; dV = np.exp(1000*P); np.add.at(dV, [0, 1], P); dV = P.copy(); h = h*2
+z += 1; dV[0] = P[1]"""
+FORMS = [line.strip() for line in LINES.replace("\n", ";").split(";")]
+NAMES = st.sampled_from(["X", "W", "b", "z", "h", "loss", "dh", "dz", "dW", "db", "dX", "t"])
+
+
+@st.composite
+def written_lines(draw: st.DrawFn) -> str:
+    form = draw(st.sampled_from(FORMS))
+    words = {"V": draw(st.sampled_from("XWbzh")), "P": draw(NAMES), "Q": draw(NAMES)}
+    return re.sub(r"\b(d?)([VPQ])\b", lambda found: found[1] + words[found[2]], form)
+
+
+@given(st.lists(written_lines(), min_size=1, max_size=7))
+@settings(max_examples=60, deadline=None)
+def test_any_lines_are_judged_or_refused(lines: list[str]) -> None:
+    try:
+        judged = check_code(START + "\n".join(lines) + "\n", "a.py")
+    except BacktraceError:
+        return
+    assert judged.verdicts
+    for level in range(4):
+        described = json.loads(report.as_json(judged, level))
+        assert described["ok"] is all(a["verdict"] == "ok" for a in described["answers"])
+        assert report.github(judged, level).count("::error") <= len(judged.verdicts)

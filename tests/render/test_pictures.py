@@ -350,7 +350,7 @@ def test_a_notebook_gets_the_picture_and_the_page() -> None:
 
     backtrace.load_ipython_extension(Shell())
     function, kind = registered["backtrace"]
-    assert kind == "line"
+    assert kind == "line_cell"
     assert function("(x+y)*z x=-2 y=5 z=-4").value == -12
     assert function("'x + y' x=1 y=2").value == 3
 

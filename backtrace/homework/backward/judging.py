@@ -308,10 +308,4 @@ def _of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
 
 
-def numbers(value: Any) -> Any:
-    """An array or a number as JSON has it."""
-    array = np.asarray(value, float)
-    return array.tolist() if array.ndim else float(array)
-
-
-__all__: Sequence[str] = ["Judged", "LineVerdict", "check_code", "numbers"]
+__all__: Sequence[str] = ["Judged", "LineVerdict", "check_code"]

@@ -21,7 +21,7 @@ from backtrace.homework.backward.judging import (
     Judged,
     LineVerdict,
 )
-from backtrace.numbers import json_text
+from backtrace.numbers import json_text, plain, plain_list
 from backtrace.render import View
 from backtrace.render._terminal import paint, plain_table
 
@@ -178,7 +178,7 @@ def _plain(value: Any) -> Any:
     if value is None:
         return None
     array = np.asarray(value, float)
-    return array.tolist() if array.ndim else float(array)
+    return plain_list(array) if array.ndim else plain(float(array))
 
 
 def markdown(judged: Judged, level: int) -> str:
