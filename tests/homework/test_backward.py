@@ -182,8 +182,9 @@ h = np.maximum(0, z)
 loss = (h**2).sum()
 """
 LINES = """dV = P @ Q; dV = P*Q; dV = P; dV += P; dV = P.T @ Q; dV = np.sum(P, axis=0)
-dV[P > 0] = 0; dV = 2*P; dV = P.sum(); dV = np.zeros_like(P); dV /= 2; t = P*Q; dV = P[0]; dV = [P, Q]
-dV = foo(P); del dV; dV, dV = P, Q; dV = np.where(P > 0, Q, 0); W = W - 0.1*dV; dV = None; dV = 'x'
+dV[P > 0] = 0; dV = 2*P; dV = P.sum(); dV = np.zeros_like(P); dV /= 2; t = P*Q; dV = P[0]
+dV = [P, Q]; dV = foo(P); del dV; dV, dV = P, Q; dV = np.where(P > 0, Q, 0); W = W - 0.1*dV
+dV = None; dV = 'x'
 dV = 1/0; dV = P/0.0; dV = np.exp(1000*P); np.add.at(dV, [0, 1], P); dV = P.copy(); h = h*2
 z += 1; dV[0] = P[1]"""
 FORMS = [line.strip() for line in LINES.replace("\n", ";").split(";")]
