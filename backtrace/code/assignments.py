@@ -189,6 +189,11 @@ class Assignments(Gradients):
         is_measured = isinstance(found, Known) and found.measured
         return found if is_count or is_measured else self.array(found, node)
 
+    def log_gradient(self, name: str, array: Array, node: ast.AST) -> None:
+        """grads['W1'] = ...: the gradient of W1."""
+        self.backward.add(name)
+        self.log(name, array, node)
+
     def log(
         self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
     ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backtrace.code.calls import bound
 from backtrace.code.machine import Machine
@@ -135,9 +135,12 @@ class _Reader(Machine):
             return self._of_bound(self.bound)
         self._prepare(tree)
         found = self._beside_and(tree, name)
-        if isinstance(found, Class):
+        if isinstance(found, Class) and "." not in name:
             return self._of_class(found, tree)
-        return self._of_pair(name, tree)
+        base = name.removesuffix("_backward").removesuffix("_forward")
+        if {f"{base}_backward", f"{base}_forward"} & self.module.names.keys():
+            return self._of_pair(base, tree)
+        return self._of_loss(name, tree)
 
     def _prepare(self, tree: ast.Module) -> None:
         self.prepare(tree)
@@ -202,10 +205,38 @@ class _Reader(Machine):
             found += versions[::-1]
         return tuple(dict.fromkeys(found))
 
+    # one function that gives back a loss and its gradients
+
+    def _of_loss(self, name: str, tree: ast.Module) -> list[Gradient]:
+        """def loss(W, X, y): ... return loss, dW, or a dictionary grads."""
+        function, owner = self._function(name, tree)
+        values = [*self._parameters(function, owner).values()]
+        if owner is not None:
+            values, function = values[1:], bound(function, owner)
+        returned = self.inlined(function, values, {}, function.node)
+        items = returned.items if isinstance(returned, Several) else [returned]
+        if len(items) < 2 or not isinstance(items[0], Array):
+            hint = f"{name}_backward, or return loss, dW"
+            raise CannotRead(f"{name} gives back no loss with gradients", function.node, hint)
+        self._seeded([items[0]], function.node, is_last=True)
+        found = {g.name: g for g in self._of_bound(self.bound)}
+        names = _returned_names(function)
+        for place, item in enumerate(items[1:], 1):
+            if isinstance(item, Dictionary):
+                pairs = [(f"d{key}", value) for key, value in item.items.items()]
+            else:
+                pairs = [(names[place] if place < len(names) else "", item)]
+            for given_name, value in pairs:
+                of = self._bases(given_name)
+                if of and given_name not in found and isinstance(value, Array | Unreadable):
+                    inner = Array(ast.Name(of[0]))
+                    gradient = self._final(given_name, inner, value, self.bound, function)
+                    found[given_name] = replace(gradient, of=of)
+        return list(found.values())
+
     # pairs of functions
 
-    def _of_pair(self, name: str, tree: ast.Module) -> list[Gradient]:
-        base = name.removesuffix("_backward").removesuffix("_forward")
+    def _of_pair(self, base: str, tree: ast.Module) -> list[Gradient]:
         forward = self.module.names.get(f"{base}_forward", self.module.names.get(base))
         backward = self.module.names.get(f"{base}_backward")
         if not isinstance(forward, Function) or not isinstance(backward, Function):

@@ -17,6 +17,8 @@ from tests.conftest import DATA, Command
 CODE = DATA / "code" / "backward"
 NET = (CODE / "softmax_net.py").read_text()
 NORMED = {"x": "randn(4,3)", "gamma": "randn(3)", "beta": "randn(3)"}
+Y = "[0,1,2,0,1]"
+SIZES: dict[str, object] = {"input_size": "4", "hidden_size": "6", "output_size": "3"}
 RIGHT: list[tuple[str, str, dict[str, object]]] = [
     *((name, "", {}) for name in ("softmax_net", "svm", "attention", "lstm", "regression")),
     ("layernorm", "layernorm", dict(NORMED)),
@@ -26,6 +28,8 @@ RIGHT: list[tuple[str, str, dict[str, object]]] = [
     ("layers", "Sigmoid", {"x": "randn(4,3)"}),
     ("layers", "MultiplyGate", {"x": "3", "y": "-4"}),
     ("layers", "SoftmaxWithLoss", {"x": "randn(2,3)", "t": "[[0,1,0],[1,0,0]]"}),
+    ("losses", "softmax_loss", {"W": "randn(4,3)", "X": "randn(5,4)", "y": Y, "reg": "0.1"}),
+    ("losses", "TwoLayerNet.loss", {**SIZES, "X": "randn(5,4)", "y": Y, "reg": "0.1"}),
     ("../unit", "", {}),
     ("../embed", "", {}),
     ("../recurrent", "", {}),
@@ -116,6 +120,26 @@ def test_rows_that_are_looked_up_twice() -> None:
     assert [v.verdict for v in judged.verdicts] == ["ok", "not judged"]
     assert judged.fault is not None
     assert judged.fault.row == 10
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "code"),
+    [
+        ("+ 2 * reg * W1", "+ reg * W1", 45, "factor-two"),
+        ("dscores /= N", "dscores /= D", 40, "wrong-count"),
+        ("dh1[h1 <= 0] = 0", "pass", 45, "no-mask"),
+        ("np.sum(dh1, axis=0)", "np.sum(dh1, axis=1)", 46, "wrong-axis"),
+        ("h1.T.dot(dscores)", "h1.T.dot(dscores.T)", 41, "transposed"),
+    ],
+)
+def test_slips_in_a_class_with_a_loss(right: str, wrong: str, line: int, code: str) -> None:
+    text = (CODE / "losses.py").read_text()
+    assert right in text
+    given = {**SIZES, "X": "randn(5,4)", "y": Y, "reg": "0.1"}
+    judged = check_code(text.replace(right, wrong), "losses.py", "TwoLayerNet.loss", given)
+    assert judged.fault is not None
+    assert judged.fault.row == line
+    assert code in [edit.code for edit in judged.fault.fits]
 
 
 def test_what_comes_after_a_slip_follows() -> None:

@@ -147,10 +147,10 @@ def _changed(node: ast.AST, around: Around) -> Found:
                     says = "has its mask the wrong way round, or at the wrong entries"
                     yield "wrong-mask", says, ast.Compare(left, [new()], [right])
         case ast.Constant(value=int() | float() as n) if not isinstance(n, bool):
+            yield from _lengths_for(n, around)
             for other in (0, n + 1, n - 1, 2 * n, n / 2, -n):
                 code = "factor-two" if other in (2 * n, n / 2) else "wrong-number"
                 yield code, "has the wrong number", ast.Constant(other)
-            yield from _lengths_for(n, around)
         case ast.Attribute(value=inner, attr="T"):
             yield "transposed", "has a .T too many", inner
         case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
@@ -200,12 +200,24 @@ def _of_factors(tree: ast.expr, around: Around) -> Found:
         stage = ast.Name(name)
         yield from _with_local(tree, stage, name)
     for place, node in enumerate(ast.walk(tree)):
+        if isinstance(node, ast.Name) and node.id in around.gradients:
+            yield from _unmasked(tree, place, node, around)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
             kept = f"has a factor too many: {ast.unparse(node.right)}"
             yield "extra-factor", kept, _replaced(tree, place, node.left)
             if isinstance(node.op, ast.Mult):
                 kept = f"has a factor too many: {ast.unparse(node.left)}"
                 yield "extra-factor", kept, _replaced(tree, place, node.right)
+
+
+def _unmasked(tree: ast.expr, place: int, node: ast.Name, around: Around) -> Found:
+    """A gradient inside of the line that relu's mask has not been laid over."""
+    shape = shape_of(around.values.get(node.id))
+    for name in around.forward:
+        if shape and shape_of(around.values.get(name)) == shape:
+            mask = ast.Compare(ast.Name(name), [ast.Gt()], [ast.Constant(0)])
+            says = f"uses {node.id} without relu's mask: times ({name} > 0)"
+            yield "no-mask", says, _replaced(tree, place, ast.BinOp(node, ast.Mult(), mask))
 
 
 def _with_local(tree: ast.expr, stage: ast.expr, name: str) -> Found:
@@ -246,6 +258,15 @@ def _of_terms(tree: ast.expr, _: Around) -> Found:
     """A term of a sum that is too many, or whose sign is turned."""
     for place, node in enumerate(ast.walk(tree)):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            for factor in (2, 0.5):
+                twice = ast.BinOp(ast.Constant(factor), ast.Mult(), node.right)
+                says = f"has {ast.unparse(node.right)[:40]} off by a factor of 2"
+                new = ast.BinOp(node.left, node.op, twice)
+                yield "factor-two", says, _replaced(tree, place, new)
+                twice = ast.BinOp(ast.Constant(factor), ast.Mult(), node.left)
+                says = f"has {ast.unparse(node.left)[:40]} off by a factor of 2"
+                new = ast.BinOp(twice, node.op, node.right)
+                yield "factor-two", says, _replaced(tree, place, new)
             for kept, dropped in ((node.left, node.right), (node.right, node.left)):
                 says = f"has a term too many: {ast.unparse(dropped)[:40]}"
                 yield "extra-term", says, _replaced(tree, place, kept)

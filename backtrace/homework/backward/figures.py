@@ -34,17 +34,19 @@ class Figures:
 
     @cached_property
     def right(self) -> dict[str, Any]:
-        """The gradient of every input and stage of the formula. Raises BacktraceError."""
+        """The gradient of every input and stage of the formula, and of every node by its number
+        (#3). Raises BacktraceError."""
         of, graph = self._of, self._graphs.forward
         upstream = self.point[of.upstream] if of.upstream else None
         own = {name: self.point[name] for name in graph.inputs}
         passed = passes.on_arrays(graph, own, Request(upstream=upstream))
         names = {**graph.inputs, **graph.stages}
         found = {}
-        for name, node in names.items():
+        for node in range(len(graph.nodes)):
             shape = shape_of(passed.values[node])
-            found[name] = np.broadcast_to(np.asarray(passed.flow.upstreams[node], float), shape)
-        return found
+            upstream = np.asarray(passed.flow.upstreams[node], float)
+            found[f"#{node}"] = np.broadcast_to(upstream, shape)
+        return {**{name: found[f"#{node}"] for name, node in names.items()}, **found}
 
     @cached_property
     def own(self) -> dict[str, Any]:
@@ -65,6 +67,20 @@ class Graphs:
         self.forward = _graph("; ".join(stage.text for stage in of.forward), shapes)
         self._names: dict[str, list[str]] = {}
         self._read: dict[tuple[str, tuple[Any, ...]], Graph | None] = {}
+
+    def inside(self, name: str) -> list[str]:
+        """The nodes of a stage that have no name of their own, from it backwards: what goes into
+        its relu."""
+        graph = self.forward
+        named = {*graph.inputs.values(), *graph.stages.values()}
+        waiting = [graph.stages[name]] if name in graph.stages else []
+        found: list[str] = []
+        while waiting:
+            for source in graph.inputs_of[waiting.pop()]:
+                if source not in named:
+                    found.append(f"#{source}")
+                    waiting.append(source)
+        return found
 
     def value(self, text: str, names: Mapping[str, Any]) -> Any:
         """What an expression is with these values of its names; None where it has no value."""

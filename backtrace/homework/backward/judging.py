@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,31 @@ class _Court:
 
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
-            return Judged(self.code, tuple(map(self._verdict, self.code.gradients)))
+            found = list(map(self._verdict, self.code.gradients))
+        return Judged(self.code, tuple(self._excused(verdict, found) for verdict in found))
+
+    def _excused(self, verdict: LineVerdict, all_: Sequence[LineVerdict]) -> LineVerdict:
+        """A gradient of a step between, which is another number than it says (1/N comes later):
+        right, where all gradients of inputs that are made of it are."""
+        if verdict.verdict != WRONG or verdict.of in self.inputs:
+            return verdict
+        final = verdict.gradient.final
+        made_of_it = [
+            v for v in all_ if v.of in self.inputs and final in self._leading_to(v.gradient.final)
+        ]
+        if not made_of_it or not all(v.passes for v in made_of_it):
+            return verdict
+        note = "what is made of it is right"
+        return replace(verdict, verdict=OK, fits=(), note=note, line=verdict.gradient.lines[-1])
+
+    def _leading_to(self, final: str) -> set[str]:
+        """The names that a stage is made of."""
+        wanted = {final}
+        for stage in reversed(self.code.stages):
+            if stage.name in wanted:
+                tree = ast.parse(stage.expression, mode="eval")
+                wanted |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        return wanted - {final}
 
     def _finals(self) -> dict[str, str]:
         """The forward name of every gradient's last stage."""
@@ -137,6 +161,10 @@ class _Court:
         if not known:
             return ""
         own = self.figures[0].own.get(gradient.final)
+        inside = [node for name in known for node in self.graphs.inside(name)]
+        for name in [*known, *inside]:
+            if all(agree(f.own.get(gradient.final), f.right[name]) for f in self.figures):
+                return name
         for name in known:
             if agree(own, self.figures[0].right[name]):
                 return name
@@ -154,10 +182,11 @@ class _Court:
         if not of:
             note = "the result does not depend on it"
             return LineVerdict(gradient, "", UNREAD, line, note=note)
+        shown = gradient.of[0] if of.startswith("#") else of
         given, exact = self.figures[0].own.get(gradient.final), self.figures[0].right[of]
         right = [agree(f.own.get(gradient.final), f.right[of]) for f in self.figures]
         if all(right):
-            return LineVerdict(gradient, of, OK, line, (), given, exact)
+            return LineVerdict(gradient, shown, OK, line, (), given, exact)
         if all(self._follows(gradient, of, figures) for figures in self.figures):
             return LineVerdict(gradient, of, FOLLOWS, line, (), given, exact)
         faulty, fits = self._fault(gradient, of)
