@@ -256,6 +256,8 @@ class _Reader(Machine):
         """The gradient of what is given back: an input of its shape; of a loss, which is the last
         of all, 1."""
         out = items[0]
+        if isinstance(out, Unreadable):
+            raise out.error
         if not isinstance(out, Array):
             raise CannotRead("what is given back first is no array", node)
         if not self.is_stage(out.name):

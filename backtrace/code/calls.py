@@ -44,7 +44,16 @@ class Calls(BuiltinCalls):
             of = self.before_dot(node.func, scope)
             if not isinstance(of, Builtin | Instance | Class | Module):
                 return self.method(of, node.func.attr, node, scope)
-        return self.apply(self.value(node.func, scope), node, scope)
+        return self.apply(self._function_named(node.func, scope), node, scope)
+
+    def _function_named(self, node: ast.expr, scope: Scope) -> Value:
+        try:
+            return self.value(node, scope)
+        except CannotRead as error:
+            if not isinstance(node, ast.Name) or not error.what.endswith("has no value"):
+                raise
+            hint = "functions of the file, of NumPy and of PyTorch are"
+            raise CannotRead(f"'{node.id}' is not read", node, hint) from None
 
     def apply(self, called: Value, node: ast.Call, scope: Scope) -> Value:
         match called:

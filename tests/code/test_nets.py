@@ -248,3 +248,37 @@ def test_rows_by_a_list_that_the_code_names() -> None:
     by_hand = table[[[0, 1], [4, 2]]].reshape(2, -1) @ W
     assert trace.value == pytest.approx((by_hand**2).sum())
     assert trace.ok
+
+
+HEAD = """
+import torch
+import torch.nn as nn
+from torch.nn import functional as F
+
+B, T, C = 2, 4, 6
+x = torch.randn(B, T, C)
+head_size = 3
+key = nn.Linear(C, head_size, bias=False)
+query = nn.Linear(C, head_size, bias=False)
+value = nn.Linear(C, head_size, bias=False)
+k = key(x)
+q = query(x)
+wei = q @ k.transpose(-2, -1) * head_size**-0.5
+tril = torch.tril(torch.ones(T, T))
+wei = wei.masked_fill(tril == 0, float('-inf'))
+wei = F.softmax(wei, dim=-1)
+v = value(x)
+out = wei @ v
+"""
+
+
+def test_attention_with_a_mask() -> None:
+    program = read_code(HEAD, "head.py")
+    trace = backtrace.trace(program.formula, program.point, check=False)
+    p = trace.point
+    q, k, v = (p["x"] @ p[f"{name}_weight"].T for name in ("query", "key", "value"))
+    scores = q @ np.swapaxes(k, -2, -1) / np.sqrt(3)
+    scores = np.where(np.tril(np.ones((4, 4))) == 0, -np.inf, scores)
+    w = np.exp(scores - scores.max(-1, keepdims=True))
+    np.testing.assert_allclose(trace.value, w / w.sum(-1, keepdims=True) @ v, rtol=1e-12)
+    assert any("-1e300" in note for note in program.notes)
