@@ -403,6 +403,3 @@ def _returned_names(function: Function) -> list[str]:
         else:
             found.append(part.attr if isinstance(part, ast.Attribute) else "")
     return found
-
-
-__all__ = ["UPSTREAM", "BackwardPass", "Gradient", "Known", "Line", "read_backward"]

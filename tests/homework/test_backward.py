@@ -150,6 +150,13 @@ def test_what_comes_after_a_slip_follows() -> None:
     assert after == {"follows from an earlier slip"}
 
 
+def test_how_the_code_was_read_is_said() -> None:
+    text = "x = 2.0\nfor step in range(100):\n    y = x**2\n    dx = 2*x\n    x -= 0.1*dx\n"
+    judged = check_code(text, "train.py")
+    assert judged.ok
+    assert report.remarks(judged, 2)[-1] == "note: a loop that trains, or has no end, is read once"
+
+
 def test_numbers_that_hide_a_slip_are_no_excuse() -> None:
     text = "x = 2.0\ny = x**2\ndx = x + 2\n"  # 2x and x + 2 are 4 at 2
     judged = check_code(text, "square.py")

@@ -60,7 +60,12 @@ def _mark(verdict: LineVerdict, view: View, level: int) -> Text:
 
 
 def remarks(judged: Judged, level: int) -> list[str]:
-    """What is to be said, a line each."""
+    """What is to be said, a line each, and how the code was read where that is not as written."""
+    notes = [f"note: {said}" for said in judged.code.notes]
+    return [*_remarks(judged, level), *([""] * bool(notes)), *notes]
+
+
+def _remarks(judged: Judged, level: int) -> list[str]:
     wrong = [v for v in judged.verdicts if not v.passes]
     if not wrong:
         return ["all right" if len(judged.verdicts) > 1 else "right"]
