@@ -423,14 +423,15 @@ def _uncertainty(subject: Subject) -> dict[str, Any]:
             operands = [nudge(o) if isinstance(o, float | np.ndarray) else o for o in operands]
         return nudge(gate.forward(ARRAYS, *operands))
 
-    graph, runs = subject.graph, []
+    graph = subject.graph
+    runs: list[dict[str, Any]] = [{"": subject.value, **subject.gradients}]  # as in `rounding`
     seed = subject.upstreams[graph.output]
     for _ in range(_RUNS):
         values = run(graph.nodes, begin, apply)
         upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
         found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})
-    return {name: _spread([run[name] for run in runs]) for name in runs[0]}
+    return {name: _spread([run[name] for run in runs]) for name in ("", *subject.wrt)}
 
 
 def _spread(results: list[Any]) -> Any:

@@ -28,13 +28,14 @@ _MARGIN = 64.0  # an estimate from 8 runs may be small by that much
 def uncertainty(subject: Subject) -> dict[str, float]:
     """How far each variable's gradient, and the output (""), may be off from rounding alone."""
     graph, nudge = subject.graph, _Nudge()
-    runs: list[dict[str, float]] = []
+    # its own numbers among them: an even gate takes a nudge up and one down to one number
+    runs = [{"": subject.value, **subject.gradients}]
     for _ in range(_RUNS):
         values = _nudged_values(graph.nodes, subject, nudge)
         gradients = _nudged_gradients(graph, subject.flow_of(graph, values, FLOATS), nudge)
         found = {name: gradients[graph.inputs[name]] for name in subject.wrt}
         runs.append({"": values[graph.output], **found})
-    return {name: _spread([run[name] for run in runs]) for name in runs[0]}
+    return {name: _spread([run[name] for run in runs]) for name in ("", *subject.wrt)}
 
 
 class _Nudge:

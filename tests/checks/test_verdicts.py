@@ -108,7 +108,17 @@ def test_a_bias_before_batch_norm_is_0_to_rounding() -> None:
 
 @pytest.mark.parametrize(
     ("formula", "point"),
-    [("0.1*x-y", {"x": 3, "y": 0.3}), ("x*y-z", {"x": 1.1, "y": 1.1, "z": 1.21})],
+    [
+        ("0.1*x-y", {"x": 3, "y": 0.3}),
+        ("x*y-z", {"x": 1.1, "y": 1.1, "z": 1.21}),
+        # an even gate: the last bit up and the last bit down give one number
+        ("(x*10-1)^2", {"x": 0.1}),
+        ("(x*10-1)^4+cosh(x*10-1)", {"x": 0.1}),
+        ("cos(x*10-1)-1", {"x": 0.1}),
+        ("exp(-(x*10-1)^2)", {"x": 0.1}),
+        ("sum((x*10-1)^2)", {"x": [0.1, 0.1]}),
+        ("norm2(x*10-1)", {"x": [0.1, 0.3]}),
+    ],
 )
 def test_what_is_0_but_for_the_last_bits_of_the_inputs_is_no_alarm(
     formula: str, point: dict
