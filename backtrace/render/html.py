@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator
 from html import escape
-from importlib import resources
 from typing import Any
 
 from backtrace.algebra.values import Value, shape_of
@@ -15,6 +12,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Edge, Record
 from backtrace.numbers import Blank, json_text
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
+from backtrace.render._page import asset, document, scrolling, table
 from backtrace.render._rules import local_text, rule_with_shapes, where
 from backtrace.render._scene import scene
 from backtrace.render._terminal import group_remarks, partial, remarks, verdict
@@ -36,9 +34,6 @@ _KEYS = (
     "<kbd>←</kbd> <kbd>→</kbd> step · <kbd>space</kbd> play · <kbd>Home</kbd> <kbd>End</kbd> · "
     "point at a gate, or <kbd>Tab</kbd> to it, to see upstream × local = downstream"
 )
-_TABLE_HEAD = """<h2>Every gate</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="every gate">
-"""
 _CONTROLS = """<div class="controls">
 <button id="back" aria-label="step back">←</button>
 <button id="play" aria-label="play">▶</button>
@@ -53,47 +48,21 @@ def render(record: Record, view: View) -> str:
     name = name_of(drawn)
     picture = draw(drawn, name, description(drawn, view), is_page=True)
     steps = _Steps(record, view, name)
-    style, script = _asset("page.css"), _asset("page.js")
-    styles = [style, *re.findall(r"<style>(.*?)</style>", picture, re.DOTALL)]
-    title = escape(title_of(record, view))
+    title = title_of(record, view)
     has_steps = record.has_point and record.graph.gate_count > 0
     data = json_text(steps.data()).replace("<", "\\u003c")
-    parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, script)}">',
-        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>",
-        f"<h1>{title}</h1>",
+    body = [
+        f"<h1>{escape(title)}</h1>",
         f'<p class="at">{escape(_point(record, view))}</p>',
         f'<div class="card" tabindex="0" role="region" aria-label="the graph">\n{picture}</div>',
         _CONTROLS * has_steps,
         f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
         f'<p class="keys">{_KEYS}</p>' * has_steps,
-        f"{_TABLE_HEAD}{_table(record, view)}</div>" * has_steps,
+        f"<h2>Every gate</h2>\n{scrolling(_table(record, view), 'every gate')}" * has_steps,
         *_findings(record, view),
-        "</main>",
         f'<script type="application/json" id="data">{data}</script>' * has_steps,
-        f"<script>{script}</script>" * has_steps,
-        "</body>\n</html>",
     ]
-    return "\n".join(filter(None, parts)) + "\n"
-
-
-def _asset(name: str) -> str:
-    return resources.files("backtrace.render").joinpath(name).read_text("utf-8")
-
-
-def _policy(styles: list[str], script: str) -> str:
-    """Nothing but these styles and this script: no network, no forms, no other code."""
-    allowed = " ".join(map(_digest, styles))
-    return (
-        f"default-src 'none'; style-src {allowed}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return document(title, body, asset("page.js") if has_steps else "")
 
 
 def _point(record: Record, view: View) -> str:
@@ -223,9 +192,6 @@ def _findings(record: Record, view: View) -> Iterator[str]:
     output = escape(view.text(record.graph.output_name))
     yield f"<h2>Gradients</h2>\n<p>{output} = {_number(record.value, view, 'v')}</p>"
     heads = ["gradient", "backprop", *(["SymPy", "slope", "verdict"] if record.checks else [])]
-    cells = "".join(
-        f'<th scope="col"{" class=n" * (0 < k < 4)}>{h}</th>' for k, h in enumerate(heads)
-    )
     rows = []
     for name in record.wrt[:_MOST_GRADIENTS]:
         row = f"<td>{escape(partial(record, view, name))}</td>"
@@ -235,11 +201,9 @@ def _findings(record: Record, view: View) -> Iterator[str]:
             for witness in (check.symbolic, check.numeric):
                 row += "<td></td>" if witness is None else _cell(witness, view, "", "")
             row += f"<td>{escape(verdict(check, view).plain)}</td>"
-        rows.append(f"<tr>{row}</tr>\n")
+        rows.append(row)
     if rows:
-        table = f"<thead><tr>{cells}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>"
-        region = 'tabindex="0" role="region" aria-label="gradients"'
-        yield f'<div class="scroll" {region}>\n<table>\n{table}</table></div>'
+        yield scrolling(table(heads, rows, ("backprop", "SymPy", "slope")), "gradients")
     for line in [*remarks(record, view), *group_remarks(record, view)]:
         yield f'<p class="note">{escape(line.plain.strip())}</p>'
 
@@ -250,7 +214,6 @@ def _table(record: Record, view: View) -> str:
     head = ["#", "gate", *["line"] * has_lines, "computes"]
     head += ["value", "upstream", "input", "local", "downstream"]
     numeric = {"#", "line", "value", "upstream", "local", "downstream"}
-    cells = "".join(f'<th scope="col"{" class=n" * (h in numeric)}>{h}</th>' for h in head)
     texts = expressions(record.graph, 60)
     rows = []
     for index, node, _ in record.graph.gates():
@@ -267,8 +230,7 @@ def _table(record: Record, view: View) -> str:
             name = record.graph.nodes[edge.input].name or f"#{edge.input}"
             rows.append("".join([*first, *_edge_cells(record, view, edge, name)]))
             first = ["<td></td>"] * (5 + has_lines)
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    return table(head, rows, numeric)
 
 
 def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[str]:
