@@ -15,6 +15,7 @@ from backtrace.code.values import (
     Known,
     Scope,
     Several,
+    ToDo,
     Unreadable,
     Value,
 )
@@ -30,6 +31,7 @@ class Assignments(Gradients):
     last: tuple[str, Value, ast.AST] | None
     bound: list[Bound]
     printed: tuple[Value, ast.AST] | None = None  # what is printed last
+    to_do: dict[str, ToDo]  # the gradients whose lines are still to be written
 
     def _assignment(self, node: ast.Assign, scope: Scope) -> None:
         if len(node.targets) == 1:
@@ -152,6 +154,8 @@ class Assignments(Gradients):
     def _put_into(self, target: ast.expr, found: Value, scope: Scope, node: ast.AST) -> None:
         match target:
             case ast.Name():
+                if self.keeps_gradients and target.id in self.backward:
+                    found = self.due(target.id, found, node)
                 value = self.bind(target.id, self._bound(target.id, found, node), scope, node)
                 if isinstance(value, Array) and value.name:
                     self.call_it(value.name, target.id)
@@ -189,8 +193,16 @@ class Assignments(Gradients):
         is_measured = isinstance(found, Known) and found.measured
         return found if is_count or is_measured else self.array(found, node)
 
+    def due(self, name: str, found: Value, node: ast.AST) -> Value:
+        """What a gradient is; `...` and None stand for what is still to be written."""
+        if not (isinstance(found, Known) and (found.value is None or found.value is ...)):
+            return found
+        self.backward.add(name)
+        self.to_do[name] = ToDo(name, node)
+        return Unreadable(self.to_do[name])
+
     def log_gradient(self, name: str, array: Array, node: ast.AST) -> None:
-        """grads['W1'] = ...: the gradient of W1."""
+        """grads['W1'] = dW1: the gradient of W1."""
         self.backward.add(name)
         self.log(name, array, node)
 
@@ -199,6 +211,7 @@ class Assignments(Gradients):
     ) -> None:
         """Remembers which line has given a name what it holds."""
         back = name in self.backward
+        self.to_do.pop(name, None)
         self.bound.append(Bound(name, array, array.name, node, back, adds, entry))
 
     def _is_result(self, value: Value) -> bool:

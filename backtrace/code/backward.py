@@ -189,6 +189,10 @@ class _Reader(Machine):
             if isinstance(value, Unreadable) and (of := self._bases(name)):
                 found = [g for g in found if g.name != name]
                 found.append(Gradient(name, of, (), value.error))
+        for name, to_do in self.to_do.items():
+            if of := self._bases(name):
+                found = [g for g in found if g.name != name]
+                found.append(Gradient(name, of, (), to_do))
         order = {stage: place for place, (stage, _, _) in enumerate(self.stages)}
         return sorted(found, key=lambda g: order.get(g.final, len(order)))
 

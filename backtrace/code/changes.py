@@ -175,8 +175,11 @@ class Changes(Calls):
                 key = self.key(target.slice, scope)
                 word = key if isinstance(key, str) and key.isidentifier() else None
                 name = word or f"{base_name(target)}_{_word(key)}"
+                is_gradient = base_name(target) in ("grads", "grad", "gradients")
+                if is_gradient and self.keeps_gradients:
+                    found = self.due(f"d{key}", found, node)
                 value = of.items[key] = self.named(found, name, scope, node)
-                if base_name(target) in ("grads", "grad", "gradients") and isinstance(value, Array):
+                if is_gradient and isinstance(value, Array):
                     self.log_gradient(f"d{key}", value, node)
                 return
             case Several() if not of.is_tuple:
@@ -194,6 +197,9 @@ class Changes(Calls):
         new = self.put(array, target.slice, self.array(found, node), scope, node)
         self.change(array, new, base_name(target), scope, node)
         self.log(base_name(target), array, node, entry=True)
+
+    def due(self, name: str, found: Value, node: ast.AST) -> Value:
+        raise NotImplementedError
 
     def log_gradient(self, name: str, array: Array, node: ast.AST) -> None:
         raise NotImplementedError

@@ -23,6 +23,7 @@ from backtrace.code.values import (
     Known,
     Scope,
     Several,
+    ToDo,
     TooMuch,
     Unreadable,
     Value,
@@ -45,6 +46,7 @@ class Machine(Statements):
         self.counts: set[str] = set()
         self.added: set[str] = set()
         self.backward: set[str] = set()
+        self.to_do: dict[str, ToDo] = {}
         self.goes_back = False
         self.updates = 0
         self.training = 0  # how many training loops are open

@@ -27,6 +27,7 @@ from backtrace.code.values import (
     Known,
     Scope,
     Several,
+    ToDo,
     TooMuch,
     Unreadable,
     Value,
@@ -145,6 +146,8 @@ class Statements(Assignments):
     def _give_up(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
         """What a statement would have bound or changed is unreadable from here on."""
         self.steps += _COST
+        if isinstance(error, ToDo):
+            error = CannotRead(error.what, node, error.hint)  # here it is needed
         inside = parts(node)
         self.updates += self.goes_back and any(map(_is_update, inside))
         if self.depth and any(isinstance(part, ast.Return) for part in inside):

@@ -23,6 +23,14 @@ class TooMuch(CannotRead):
     """A limit of steps, stages or nesting: the walk ends here."""
 
 
+class ToDo(CannotRead):
+    """A gradient whose line is still to be written: dW = ..., dW = None."""
+
+    def __init__(self, name: str, node: ast.AST) -> None:
+        super().__init__(f"{name} is still to do", node, f"write what {name} is")
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A number, a text, None, a range: what is computed while the code is read. What a shape or a

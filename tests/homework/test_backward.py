@@ -101,6 +101,63 @@ def test_a_slip_is_found_at_its_line(right: str, wrong: str, line: int, code: st
     assert code in [edit.code for edit in judged.fault.fits]
 
 
+UNWRITTEN = """
+import numpy as np
+X = np.array([[0.5, -1.2], [1.0, 0.4], [-0.2, 0.8]])
+W1 = np.array([[0.3, -0.6, 0.2], [0.8, 0.1, -0.5]])
+a = X.dot(W1)
+h = np.maximum(0, a)
+loss = np.sum(h**2)
+dh = ...  # TODO
+da = ...  # TODO
+dW1 = ...  # TODO
+"""
+TO_DO = "still to do"
+
+
+@pytest.mark.parametrize("blank", ["...", "None"])
+def test_what_is_still_to_do_is_said(blank: str) -> None:
+    text = UNWRITTEN.replace("...", blank)
+    judged = check_code(text, "net.py")
+    assert [(v.gradient.name, v.verdict, v.row) for v in judged.verdicts] == [
+        ("dh", TO_DO, 8),
+        ("da", TO_DO, 9),
+        ("dW1", TO_DO, 10),
+    ]
+    assert not judged.ok
+    assert judged.fault is None
+    assert report.remarks(judged, 2) == ["3 of 3 gradients are still to do"]
+    filled = text.replace(f"dh = {blank}", "dh = 2*h").replace(f"dW1 = {blank}", "dW1 = X.T @ da")
+    judged = check_code(filled, "net.py")
+    assert [v.verdict for v in judged.verdicts] == ["ok", TO_DO, "not judged"]
+    assert judged.verdicts[2].note == "da is still to do"
+    assert judged.verdicts[2].row == 10
+    late = filled.replace(f"da = {blank}", f"da = {blank}\nda = dh * (a > 0)")
+    assert check_code(late, "net.py").ok
+
+
+def test_what_is_still_to_do_in_functions_and_dictionaries() -> None:
+    pair = """
+def scale_forward(x, w):
+    return x * w, (x, w)
+
+def scale_backward(dout, cache):
+    x, w = cache
+    dx, dw = None, None
+    dx = dout * w
+    return dx, dw
+"""
+    judged = check_code(pair, "a.py", "scale", {"x": "randn(3)", "w": "2"})
+    assert [(v.gradient.name, v.verdict) for v in judged.verdicts] == [("dw", TO_DO), ("dx", "ok")]
+    held = UNWRITTEN.replace("dh =", "grads = {}\ngrads['h'] =").replace("da =", "grads['a'] =")
+    judged = check_code(held, "a.py")
+    assert [(v.gradient.name, v.verdict) for v in judged.verdicts] == [
+        ("dh", TO_DO),
+        ("da", TO_DO),
+        ("dW1", TO_DO),
+    ]
+
+
 EMBED = """
 import numpy as np
 C = np.array([[0.2, -0.4], [0.7, 0.1], [-0.3, 0.9]])

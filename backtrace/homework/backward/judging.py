@@ -17,18 +17,20 @@ import numpy as np
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import shape_of
 from backtrace.code.backward import BackwardPass, Gradient, Line, read_backward
+from backtrace.code.values import ToDo
 from backtrace.errors import UsageError
 from backtrace.formula.point import read_mapping
 from backtrace.gates.shapes import say
 from backtrace.homework.backward.edits import Around, Edit, edits
 from backtrace.homework.backward.figures import Figures, Graphs, agree, other_points, own_point
 
-OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL = (
+OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "ok",
     "follows from an earlier slip",
     "wrong",
     "not judged",
     "right at these numbers only",
+    "still to do",
 )
 _SEEDS = (1, 2)
 _MOST_FITS = 3
@@ -38,7 +40,7 @@ _MOST_FITS = 3
 class LineVerdict:
     """gradient  whose it is
     of        the forward name that it is the gradient of
-    verdict   one of OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL
+    verdict   one of OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO
     line      the line that is told: the faulty one, or where the gradient is final
     fits      the slips that explain it
     given, exact   its numbers at the code's own point, and the right ones
@@ -75,7 +77,7 @@ class Judged:
     def fault(self) -> LineVerdict | None:
         """The first line that is wrong by itself."""
         wrong = [v for v in self.verdicts if v.verdict in (WRONG, IN_GENERAL)]
-        wrong = wrong or [v for v in self.verdicts if v.gradient.error is not None]
+        wrong = wrong or [v for v in self.verdicts if v.verdict == UNREAD and v.gradient.error]
         return min(wrong, key=lambda v: v.row, default=None)
 
     @property
@@ -175,8 +177,10 @@ class _Court:
     def _verdict(self, gradient: Gradient) -> LineVerdict:
         line = gradient.lines[-1] if gradient.lines else None
         of = self._of(gradient)
-        if gradient.error is not None or line is None:
-            error = gradient.error
+        error = gradient.error
+        if isinstance(error, ToDo):
+            return LineVerdict(gradient, of, TO_DO, None)
+        if error is not None or line is None:
             note = error.what if error is not None else "it is nowhere worked out"
             return LineVerdict(gradient, of, UNREAD, line, note=note)
         if not of:

@@ -16,6 +16,7 @@ from backtrace.code.program import Source
 from backtrace.homework.backward.judging import (
     FOLLOWS,
     OK,
+    TO_DO,
     UNREAD,
     WRONG,
     Judged,
@@ -74,14 +75,25 @@ def _remarks(judged: Judged, level: int) -> list[str]:
     found: list[str] = []
     for verdict in _by_line(judged):
         found += [*_told(judged, verdict, level), ""]
-    if not found:
-        found = [f"{len(wrong)} of {len(judged.verdicts)} gradients could not be judged"]
+    found += _undone(judged)
     return found[:-1] if found[-1] == "" else found
+
+
+def _undone(judged: Judged) -> list[str]:
+    """How many gradients are still to do; how many could not be judged where no fault is told."""
+    said = []
+    for verdict, words in ((TO_DO, "still to do"), (UNREAD, "not to be judged")):
+        count = sum(v.verdict == verdict for v in judged.verdicts)
+        is_told = verdict == UNREAD and bool(_by_line(judged))
+        if count and not is_told:
+            verb = "is" if count == 1 else "are"
+            said.append(f"{count} of {len(judged.verdicts)} gradients {verb} {words}")
+    return said
 
 
 def _by_line(judged: Judged) -> list[LineVerdict]:
     """The faults in the order of their lines."""
-    faults = [v for v in judged.verdicts if v.verdict not in (OK, FOLLOWS, UNREAD)]
+    faults = [v for v in judged.verdicts if v.verdict not in (OK, FOLLOWS, UNREAD, TO_DO)]
     if not faults and judged.fault is not None:
         faults = [judged.fault]
     return sorted(faults, key=lambda v: place(v)[0])
@@ -119,7 +131,7 @@ def _told(judged: Judged, verdict: LineVerdict, level: int) -> list[str]:
         found.append(f"  {verdict.note}")
     if level >= MISTAKE:
         found += [f"  fits: it {edit.says}" for edit in verdict.fits]
-        if not verdict.fits:
+        if not verdict.fits and verdict.verdict != UNREAD:
             found.append("  no single slip of those known makes it what it is")
     if level >= ARITHMETIC and verdict.fits:
         found.append(f"  meant: {_VERSION.sub('', verdict.fits[0].text)}")
