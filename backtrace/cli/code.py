@@ -45,6 +45,7 @@ def known_values(words: Sequence[str], seed: int) -> dict[str, object]:
 
 
 def _is_text(word: str) -> bool:
-    """Whether what is given is a text, as code compares it: activation=relu."""
-    _, sign, value = word.partition("=")
-    return bool(sign) and value.isidentifier() and value not in ("pi", "e", "tau", "inf", "nan")
+    """Whether a word gives a text: activation=relu."""
+    from backtrace.formula.point import is_text
+
+    return is_text(word.partition("=")[2])

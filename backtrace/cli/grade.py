@@ -16,7 +16,7 @@ from backtrace.errors import BacktraceError, UsageError
 
 if TYPE_CHECKING:
     from backtrace.homework.assignment import Assignment
-    from backtrace.homework.grading import Row
+    from backtrace.homework.rows import Row
 
 EXAMPLES = """\b
   backtrace grade assignment.toml submissions/*.json
@@ -31,7 +31,8 @@ _MOST_ERRORS = 5
 
 @click.command(
     "grade",
-    help="Grade submissions (.json, .jsonl, .csv, .xlsx, or a folder) to an assignment (.toml).",
+    help="Grade submissions (.json, .jsonl, .csv, .xlsx, .py, .ipynb, or a folder) to an assignment"
+    " (.toml). Code is read and never run.",
     epilog="Examples:\n\n" + EXAMPLES,
 )
 @click.argument("assignment", metavar="ASSIGNMENT")
@@ -89,6 +90,8 @@ def grade(
         if format == "gradescope":  # it shows nothing at all without a results.json
             _write(iter([gradebook.results(0, [f"not graded: {error.what}"], [])]), output)
         raise
+    if seen.by_hand:
+        seen.notes[f"{seen.by_hand:,} with points to be given by hand: what is not judged"] = None
     for words in seen.notes:
         note(words, look.color)
     for words in seen.errors.values():
@@ -105,6 +108,7 @@ class _Seen:
         self.errors: dict[str, str] = {}
         self.notes: dict[str, None] = {}
         self.refused = 0
+        self.by_hand = 0
 
 
 def _format_of(output: str | None) -> str:
@@ -126,12 +130,12 @@ def _graded(
 ) -> Iterator[Iterator[Row]]:
     """The rows, with a progress bar over the bytes of the files."""
     from backtrace.homework.grading import grade
-    from backtrace.homework.submissions import files_of, read_submissions
+    from backtrace.homework.submissions import paths_of, read_submissions, sources_of
     from backtrace.homework.workers import grade_in_processes
 
-    files = files_of(paths)
-    with reading(files, "grading") as tick:
-        submissions = read_submissions(files, tick, assignment)
+    sources = sources_of(paths, assignment)
+    with reading(paths_of(sources), "grading") as tick:
+        submissions = read_submissions(sources, tick, assignment)
         if jobs == 1:
             yield grade(assignment, submissions, hint_level)
         else:
@@ -142,6 +146,7 @@ def _noting(rows: Iterable[Row], seen: _Seen) -> Iterator[Row]:
     """The rows as they are; what is to be known of them at the end goes to `seen`."""
     for row in rows:
         seen.all_full = seen.all_full and row.is_full
+        seen.by_hand += bool(row.by_hand)
         if row.error and len(seen.errors) < _MOST_ERRORS:
             seen.errors.setdefault(row.error, f"{row.student} ({row.source}): {row.error}")
         seen.notes.update(dict.fromkeys(row.notes))

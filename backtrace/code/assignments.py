@@ -50,6 +50,9 @@ class Assignments(Gradients):
             return
         if isinstance(target, ast.Name) and self._is_size(value, scope):
             self.forward |= {target.id}  # dk = k.shape[-1], dx = 0.01
+        if isinstance(target, ast.Name) and _is_empty(value):  # grads = {}: nothing goes back yet
+            self._put_into(target, self.value(value, scope), scope, value)
+            return
         if self.is_of_gradients(target, scope) or self.is_made_of_gradients(target, value, scope):
             return
         self.begins = isinstance(target, ast.Attribute) and target.attr == "data"
@@ -256,7 +259,7 @@ class Assignments(Gradients):
             self._put_into(target, new, scope, node)
             return
         assert isinstance(old, Array)
-        name = base_name(target)
+        name = self.gradient_in(target, scope) or base_name(target)
         self.change(old, self.array(new, node), name, scope, node)
         self.log(name, old, node, adds=True)
         if not self.goes_back and not self.depth:
@@ -291,3 +294,13 @@ def _loaded(target: ast.expr) -> ast.expr:
         case ast.Subscript():
             return ast.copy_location(ast.Subscript(target.value, target.slice, ast.Load()), target)
     raise CannotRead("names are due", target)
+
+
+def _is_empty(value: ast.expr) -> bool:
+    """Whether it is a dictionary that holds nothing: {}, dict()."""
+    match value:
+        case ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=[]):
+            return True
+    return False

@@ -32,6 +32,8 @@ HELD_AS = ("data", "value", "val")  # what classes of the code's own call the nu
 _NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
 _HINT = "give the new value a name of its own: b = a + 1"
 
+_GRADIENTS = ("grads", "grad", "gradients")  # what people call a dictionary of them
+
 
 class Changes(Calls):
     """Assignments to names, attributes, entries; and what is changed in place."""
@@ -175,12 +177,12 @@ class Changes(Calls):
                 key = self.key(target.slice, scope)
                 word = key if isinstance(key, str) and key.isidentifier() else None
                 name = word or f"{base_name(target)}_{_word(key)}"
-                is_gradient = base_name(target) in ("grads", "grad", "gradients")
-                if is_gradient and self.keeps_gradients:
-                    found = self.due(f"d{key}", found, node)
+                gradient = self.gradient_in(target, scope)
+                if gradient and self.keeps_gradients:
+                    found = self.due(gradient, found, node)
                 value = of.items[key] = self.named(found, name, scope, node)
-                if is_gradient and isinstance(value, Array):
-                    self.log_gradient(f"d{key}", value, node)
+                if gradient and isinstance(value, Array):
+                    self.log_gradient(gradient, value, node)
                 return
             case Several() if not of.is_tuple:
                 place = self.value(target.slice, scope)
@@ -197,6 +199,13 @@ class Changes(Calls):
         new = self.put(array, target.slice, self.array(found, node), scope, node)
         self.change(array, new, base_name(target), scope, node)
         self.log(base_name(target), array, node, entry=True)
+
+    def gradient_in(self, target: ast.expr, scope: Scope) -> str:
+        """dW1 for grads['W1'], an entry of a dictionary; "" for what is no gradient's place."""
+        if not isinstance(target, ast.Subscript) or base_name(target) not in _GRADIENTS:
+            return ""
+        is_named = isinstance(self.value(target.value, scope), Dictionary)
+        return f"d{self.key(target.slice, scope)}" if is_named else ""
 
     def due(self, name: str, found: Value, node: ast.AST) -> Value:
         raise NotImplementedError

@@ -114,6 +114,11 @@ def _name(name: str, word: str) -> str:
     return tokens[0].text
 
 
+def is_text(value: str) -> bool:
+    """Whether what is given is a text, as code compares it (activation=relu), and no number."""
+    return value.isidentifier() and value not in ("pi", "e", "tau", "inf", "nan")
+
+
 def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, Any]:
     """The value of every input, in the graph's order. Raises ValueGivenError where one is missing,
     or where a value is given that nothing uses."""

@@ -17,7 +17,8 @@ from rich.cells import cell_len, set_cell_size
 
 from backtrace.errors import UsageError
 from backtrace.homework.assignment import Assignment
-from backtrace.homework.grading import NOT_GRADED, REFUSED, Mark, Part, Row, Summary
+from backtrace.homework.grading import Summary
+from backtrace.homework.rows import NOT_GRADED, REFUSED, CodeFault, Mark, Part, Row
 from backtrace.numbers import json_text, number, plain
 from backtrace.render import View
 
@@ -35,14 +36,14 @@ def points_text(points: float) -> str:
 
 
 def _points_of(row: Row, assignment: Assignment) -> str:
-    return "-" if row.error else _of(row.points, assignment.worth)
+    return "-" if row.error else _of(row.points, assignment.worth - row.by_hand, row.by_hand)
 
 
 def _parts_of(row: Row, assignment: Assignment, nothing: str) -> list[str]:
     """A cell for every problem, also of a row that has none."""
     if row.error:
         return [nothing] * len(assignment.questions)
-    return [_of(part.points, part.worth) for part in row.parts]
+    return [_of(part.points, part.worth, part.by_hand) for part in row.parts]
 
 
 def score_text(row: Row) -> str:
@@ -50,10 +51,10 @@ def score_text(row: Row) -> str:
     return NOT_GRADED if row.error else points_text(row.points)
 
 
-def _of(points: float, worth: float) -> str:
-    """In two decimals at most: 2.5/4."""
-    shown = [f"{number:.2f}".rstrip("0").rstrip(".") for number in (points, worth)]
-    return "/".join(shown)
+def _of(points: float, worth: float, by_hand: float = 0.0) -> str:
+    """In two decimals at most: 2.5/4; with two points more that are given by hand, 2.5/4+2?"""
+    shown = [f"{n:.2f}".rstrip("0").rstrip(".") for n in (points, worth, by_hand)]
+    return "/".join(shown[:2]) + f"+{shown[2]}?" * bool(by_hand)
 
 
 def first_slip(row: Row) -> str:
@@ -67,7 +68,7 @@ def first_slip(row: Row) -> str:
     for part in row.parts:
         unread = next((mark for mark in part.marks if mark.reason), None)
         if unread is not None:
-            return f"{part.id} {unread.name} cannot be read: {unread.reason}"
+            return f"{part.id} {unread.name} {unread.verdict}: {unread.reason}"
         if part.code:
             return f"{part.code} at {part.id} {part.fault}"
         if part.fault:
@@ -139,7 +140,7 @@ def comma_separated(assignment: Assignment, rows: Iterable[Row], _: View) -> Ite
     yield _csv_line(header)
     for row in rows:
         given = "" if row.error else points_text(row.points)
-        cells = [row.student, given, points_text(assignment.worth)]
+        cells = [row.student, given, points_text(assignment.worth - row.by_hand)]
         cells += [points_text(part.points) for part in row.parts]
         cells += [""] * (len(assignment.questions) - len(row.parts))
         yield _csv_line([*cells, first_slip(row)])
@@ -180,6 +181,7 @@ def row_object(row: Row) -> dict[str, Any]:
         "points": None if row.error else plain(row.points),
         "problems": [_part_object(part) for part in row.parts],
         "reasons": list(row.reasons),
+        **({"by_hand": plain(row.by_hand)} if row.by_hand else {}),
         **({"error": row.error} if row.error else {}),
     }
 
@@ -192,6 +194,7 @@ def _part_object(part: Part) -> dict[str, Any]:
             "points": plain(mark.points),
             "worth": plain(mark.worth),
             **({"reason": mark.reason} if mark.reason else {}),
+            **({"by_hand": plain(mark.by_hand)} if mark.by_hand else {}),
         }
         for mark in part.marks
     ]
@@ -203,6 +206,21 @@ def _part_object(part: Part) -> dict[str, Any]:
         "first_fault": part.fault or None,
         "mistake": part.code or None,
         "says": list(part.lines),
+        **({"faults": [_fault_object(fault) for fault in part.faults]} if part.faults else {}),
+    }
+
+
+def _fault_object(fault: CodeFault) -> dict[str, Any]:
+    """A line of code that is at fault."""
+    return {
+        "at": fault.at,
+        "file": fault.file,
+        "line": fault.line,
+        "column": fault.column,
+        **({"cell": fault.cell} if fault.cell else {}),
+        "text": fault.text,
+        "mistake": fault.code or None,
+        "says": list(fault.says),
     }
 
 
@@ -224,6 +242,8 @@ def gradescope(_: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     ]
     reasons = [first_slip(row), *row.reasons[1:]] if row.is_refused else row.reasons
     said = [*reasons, *(f"{p.id}: {line}" for p in row.parts for line in p.lines)]
+    if row.by_hand:
+        said.insert(0, f"{points_text(row.by_hand)} points are to be given by hand")
     yield results(plain(row.points), [view.text(line) for line in said], tests)
 
 
@@ -241,13 +261,16 @@ def results(score: Any, said: list[str], tests: list[dict[str, Any]]) -> str:
 
 def _gradescope_test(part: Part, mark: Mark, place: str) -> dict[str, Any]:
     said = mark.verdict + (f": {mark.reason}" if mark.reason else "")
+    scored = {
+        "score": plain(mark.points),
+        "max_score": plain(mark.worth),
+        "status": "passed" if mark.points == mark.worth else "failed",
+    }
     return {
         "name": _harmless(f"{part.id} {mark.name}"),
         "name_format": "text",
         "number": place,
-        "score": plain(mark.points),
-        "max_score": plain(mark.worth),
-        "status": "passed" if mark.points == mark.worth else "failed",
+        **({} if mark.by_hand else scored),
         "output": _harmless(said),
         "output_format": "text",
         "tags": [tag for tag in (part.code,) if tag and mark.name == part.fault],

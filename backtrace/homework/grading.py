@@ -16,85 +16,30 @@ from typing import Any
 
 from backtrace.errors import BacktraceError, our_error, visible
 from backtrace.homework.answers import Answer, as_text, read_answer, target_of
-from backtrace.homework.assignment import Assignment, Question, read_assignment
+from backtrace.homework.assignment import Assignment, read_assignment
+from backtrace.homework.backward.judging import TO_DO, UNREAD
 from backtrace.homework.checking import Report, hold, settled
+from backtrace.homework.code_grading import CodeGrader
+from backtrace.homework.questions import Question
 from backtrace.homework.report import MISTAKE, PLACE
+from backtrace.homework.rows import (
+    GRADED,
+    MISSING,
+    NOT_GRADED,
+    REFUSED,
+    UNREADABLE,
+    Mark,
+    Part,
+    Row,
+)
 from backtrace.homework.submissions import Submission, Unreadable, submission_of
 from backtrace.homework.verdicts import FOLLOWS, OK, WRONG, order
-from backtrace.numbers import number, one_line
 
-MISSING, UNREADABLE = "missing", "cannot be read"
-GRADED, REFUSED, NOT_GRADED = STATES = "graded", "refused", "not graded"
 _Given = str | Unreadable | None
 _REMEMBERED = 20_000
 _LONGEST = 1_000  # characters of an answer that is no array
 _LONGEST_ARRAY = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One answer: its verdict (or that it is missing, or cannot be read, with the reason), and the
-    points it earns."""
-
-    name: str
-    verdict: str
-    points: float
-    worth: float
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One problem: the marks of what is asked, and the slip that fits the first fault, as a code,
-    the answer that it spoils and a sentence."""
-
-    id: str
-    marks: tuple[Mark, ...]
-    fault: str = ""
-    code: str = ""
-    lines: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> float:
-        return sum(mark.points for mark in self.marks)
-
-    @property
-    def worth(self) -> float:
-        return sum(mark.worth for mark in self.marks)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One submission, graded; `reasons` are what could not be read of it. `is_refused`: nothing of
-    it could. `error` is ours, in words that can be reported: then it is not graded, and its parts
-    are empty. `notes` are what is to be known of its file."""
-
-    student: str
-    source: str
-    parts: tuple[Part, ...]
-    reasons: tuple[str, ...]
-    is_refused: bool = False
-    error: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return one_line(f"<Row {self.student}: {self.state}, {number(self.points)} points>")
-
-    @property
-    def state(self) -> str:
-        return NOT_GRADED if self.error else REFUSED if self.is_refused else GRADED
-
-    @property
-    def points(self) -> float:
-        return sum(part.points for part in self.parts)
-
-    @property
-    def is_full(self) -> bool:
-        return (
-            not self.error
-            and not self.reasons
-            and all(part.points == part.worth for part in self.parts)
-        )
+_UNANSWERED = {MISSING, UNREADABLE, UNREAD, TO_DO}
 
 
 def not_graded(submission: Submission, error: str) -> Row:
@@ -110,6 +55,7 @@ class Grader:
         self.assignment = assignment
         self._level = assignment.hint_level if hint_level is None else hint_level
         self._part = lru_cache(maxsize=_REMEMBERED)(self._fresh_part)
+        self._code = CodeGrader(assignment, self._level)
 
     def __call__(self, submission: Submission) -> Row:
         try:
@@ -125,9 +71,14 @@ class Grader:
         parts = []
         for place, question in enumerate(self.assignment.questions):
             named = submission.answers.get(question.id, {})
+            if not isinstance(question, Question):
+                parts.append(self._code(question, submission.code))
+                if named:
+                    reasons.append(f"{question.id} is answered by code: its numbers are not read")
+                continue
             given = tuple((str(name), _given(value)) for name, value in islice(named.items(), 200))
             parts.append(self._part(place, given))
-        is_refused = bool(submission.reasons) and not submission.answers
+        is_refused = bool(submission.reasons) and not (submission.answers or submission.code)
         return Row(
             submission.student,
             submission.source,
@@ -139,6 +90,7 @@ class Grader:
 
     def _fresh_part(self, number: int, given: tuple[tuple[str, _Given], ...]) -> Part:
         question = self.assignment.questions[number]
+        assert isinstance(question, Question)
         answers, unread, strange = _read(question, given)
         report = hold(question.problem, answers, self.assignment.tolerance) if answers else None
         marks = list(self._marks(question, report, unread))
@@ -271,7 +223,7 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
     from collections import Counter
 
     counts: Counter[tuple[str, str, str]] = Counter()
-    graphs = {q.id: q.problem.record.graph for q in assignment.questions}
+    graphs = {q.id: q.problem.record.graph for q in assignment.formulas}
     values = {id: {*graph.stages, graph.output_name} for id, graph in graphs.items()}
     states: Counter[str] = Counter()
     points = 0.0
@@ -282,10 +234,10 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
         points += row.points
         for part in row.parts:
             if part.code:
-                is_value = part.fault in values[part.id]
+                is_value = part.fault in values.get(part.id, ())
                 at = part.fault if is_value else part.fault.removeprefix("d")
                 counts[part.id, f"the value of {at}" if is_value else at, part.code] += 1
-            unanswered = {m.verdict for m in part.marks} & {MISSING, UNREADABLE}
+            unanswered = {m.verdict for m in part.marks} & _UNANSWERED
             for verdict in unanswered:
                 counts[part.id, "some answer", verdict] += 1
     slips = [Slip(*key, count) for key, count in counts.items()]
@@ -294,5 +246,5 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
 
 
 def _mistakes_first(slip: Slip) -> tuple[bool, int, str, str, str]:
-    is_unanswered = slip.code in (MISSING, UNREADABLE)
+    is_unanswered = slip.code in _UNANSWERED
     return is_unanswered, -slip.count, slip.problem, slip.at, slip.code

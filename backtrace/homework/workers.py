@@ -11,7 +11,8 @@ from itertools import islice
 from multiprocessing import get_context
 
 from backtrace.homework.assignment import read_assignment
-from backtrace.homework.grading import Grader, Row, not_graded
+from backtrace.homework.grading import Grader, not_graded
+from backtrace.homework.rows import Row
 from backtrace.homework.submissions import Submission
 
 _CHUNK = 64

@@ -298,3 +298,14 @@ def test_any_lines_are_judged_or_refused(lines: list[str]) -> None:
         described = json.loads(report.as_json(judged, level))
         assert described["ok"] is all(a["verdict"] == "ok" for a in described["answers"])
         assert report.github(judged, level).count("::error") <= len(judged.verdicts)
+
+
+@pytest.mark.parametrize("begun", ["{}", "dict()"])
+def test_gradients_in_a_dictionary_of_a_script_add_up(begun: str) -> None:
+    text = NET.replace("dW1 =", "grads['W1'] =").replace("dW1 +=", "grads['W1'] +=")
+    judged = check_code(f"grads = {begun}\n{text}", "net.py")
+    assert judged.ok, [(v.gradient.name, v.verdict) for v in judged.verdicts]
+    slip = text.replace("0.1*W1", "0.2*W1")
+    fault = check_code(f"grads = {begun}\n{slip}", "net.py").fault
+    assert fault is not None
+    assert (fault.gradient.name, fault.row) == ("dW1", 25)

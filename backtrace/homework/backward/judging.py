@@ -21,6 +21,7 @@ from backtrace.code.values import ToDo
 from backtrace.errors import UsageError
 from backtrace.formula.point import read_mapping
 from backtrace.gates.shapes import say
+from backtrace.graph import Graph
 from backtrace.homework.backward.edits import Around, Edit, edits
 from backtrace.homework.backward.figures import Figures, Graphs, agree, other_points, own_point
 
@@ -34,6 +35,10 @@ OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
 )
 _SEEDS = (1, 2)
 _MOST_FITS = 3
+
+
+class NothingToJudge(UsageError):
+    """The code works out no gradient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,11 @@ class LineVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts in the order of the lines."""
+    """The verdicts in the order of the lines, and the graph of the forward lines."""
 
     code: BackwardPass
     verdicts: tuple[LineVerdict, ...]
+    graph: Graph
 
     @property
     def fault(self) -> LineVerdict | None:
@@ -104,7 +110,7 @@ def check_code(
     code = read_backward(text, path, name, values, of)
     if not code.gradients:
         hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
-        raise UsageError(f"no gradient is worked out in {path}", hint=hint)
+        raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
     return _Court(code, own_point(code, values, seed)).judged()
 
 
@@ -123,7 +129,8 @@ class _Court:
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
             found = list(map(self._verdict, self.code.gradients))
-        return Judged(self.code, tuple(self._excused(verdict, found) for verdict in found))
+        verdicts = tuple(self._excused(verdict, found) for verdict in found)
+        return Judged(self.code, verdicts, self.graphs.forward)
 
     def _excused(self, verdict: LineVerdict, all_: Sequence[LineVerdict]) -> LineVerdict:
         """A gradient of a step between, which is another number than it says (1/N comes later):

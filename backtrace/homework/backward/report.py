@@ -73,7 +73,7 @@ def _remarks(judged: Judged, level: int) -> list[str]:
     if level < PLACE:
         return ["not all right"]
     found: list[str] = []
-    for verdict in _by_line(judged):
+    for verdict in by_line(judged):
         found += [*_told(judged, verdict, level), ""]
     found += _undone(judged)
     return found[:-1] if found[-1] == "" else found
@@ -84,14 +84,14 @@ def _undone(judged: Judged) -> list[str]:
     said = []
     for verdict, words in ((TO_DO, "still to do"), (UNREAD, "not to be judged")):
         count = sum(v.verdict == verdict for v in judged.verdicts)
-        is_told = verdict == UNREAD and bool(_by_line(judged))
+        is_told = verdict == UNREAD and bool(by_line(judged))
         if count and not is_told:
             verb = "is" if count == 1 else "are"
             said.append(f"{count} of {len(judged.verdicts)} gradients {verb} {words}")
     return said
 
 
-def _by_line(judged: Judged) -> list[LineVerdict]:
+def by_line(judged: Judged) -> list[LineVerdict]:
     """The faults in the order of their lines."""
     faults = [v for v in judged.verdicts if v.verdict not in (OK, FOLLOWS, UNREAD, TO_DO)]
     if not faults and judged.fault is not None:
@@ -127,14 +127,18 @@ def _told(judged: Judged, verdict: LineVerdict, level: int) -> list[str]:
     indent = len(text) - len(text.lstrip())
     found.append(f"  {text.strip()}")
     found.append("  " + " " * (column - indent) + "^" * max(1, end - column))
-    if verdict.note:
-        found.append(f"  {verdict.note}")
+    return found + [f"  {said}" for said in sentences(verdict, level)]
+
+
+def sentences(verdict: LineVerdict, level: int) -> list[str]:
+    """What is said below the line of a verdict: of its shape, which slip fits, what is meant."""
+    found = [verdict.note] if verdict.note else []
     if level >= MISTAKE:
-        found += [f"  fits: it {edit.says}" for edit in verdict.fits]
+        found += [f"fits: it {edit.says}" for edit in verdict.fits]
         if not verdict.fits and verdict.verdict != UNREAD:
-            found.append("  no single slip of those known makes it what it is")
+            found.append("no single slip of those known makes it what it is")
     if level >= ARITHMETIC and verdict.fits:
-        found.append(f"  meant: {_VERSION.sub('', verdict.fits[0].text)}")
+        found.append(f"meant: {_VERSION.sub('', verdict.fits[0].text)}")
     return found
 
 
@@ -213,11 +217,10 @@ def github(judged: Judged, level: int) -> str:
     """Annotations that GitHub shows at the lines of a pull request
     (https://docs.github.com/actions: workflow commands)."""
     found = []
-    for verdict in _by_line(judged):
+    for verdict in by_line(judged):
         line, first, _, _ = place(verdict)
         column = judged.code.source.column(line, first) + 1
-        told = _told(judged, verdict, level)[3:]
-        words = [f"{verdict.gradient.name} is {verdict.verdict}", *(t.strip() for t in told)]
+        words = [f"{verdict.gradient.name} is {verdict.verdict}", *sentences(verdict, level)]
         message = _escaped("; ".join(words))
         path = _escaped(judged.code.source.path).replace(",", "%2C").replace(":", "%3A")
         found.append(f"::error file={path},line={line},col={column}::{message}")

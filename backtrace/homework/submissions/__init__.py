@@ -4,6 +4,7 @@
     class.jsonl, .ndjson       an object a line
     class.csv, .tsv, .txt      a table                                 tables, sheets
     class.xlsx                 a workbook                              workbooks, sheets
+    ada.py, ada.ipynb, ada/    code, where the assignment asks for it  folders, code_files
 
 Lines of one student stand together. Numbers are kept as they were written.
 """
@@ -13,27 +14,42 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backtrace.errors import UsageError
 from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions import objects
+from backtrace.homework.submissions.code_files import CodeFile, size_of
 from backtrace.homework.submissions.encodings import encoding_of, lines
+from backtrace.homework.submissions.folders import Folder, sorted_out
 from backtrace.homework.submissions.headings import Headings
 from backtrace.homework.submissions.submission import (
     Broken,
     Submission,
     Unreadable,
     grouped,
+    joined,
     name_of,
     refused,
+    short,
 )
 from backtrace.homework.submissions.tables import table_file
 
 if TYPE_CHECKING:
     from backtrace.homework.assignment import Assignment
 
-__all__ = ["Submission", "Unreadable", "files_of", "read_submissions", "submission_of"]
+__all__ = [
+    "CodeFile",
+    "Folder",
+    "Submission",
+    "Unreadable",
+    "files_of",
+    "paths_of",
+    "read_submissions",
+    "sources_of",
+    "submission_of",
+]
 
 LARGEST_FILE = 10_000_000  # of one student
 _LINES = (".jsonl", ".ndjson")
@@ -66,6 +82,22 @@ def files_of(paths: Sequence[str]) -> list[str]:
     return found
 
 
+def sources_of(paths: Sequence[str], assignment: Assignment) -> list[Folder | str]:
+    """As `files_of`; of an assignment that asks for code, students' folders and code too."""
+    if not assignment.codes:
+        return [*files_of(paths)]
+    found = sorted_out(paths, assignment.codes, _is_one)
+    if not found:
+        raise UsageError("there is no submission", hint="a .py, .ipynb or .json file, or a folder")
+    return found
+
+
+def paths_of(sources: Sequence[Folder | str]) -> list[str]:
+    """All files among them, folders' too."""
+    paths = [one.paths if isinstance(one, Folder) else [one] for one in sources]
+    return [path for some in paths for path in some]
+
+
 def _is_one(name: str) -> bool:
     """Whether a folder's file is a submission; what spreadsheets keep beside theirs is none."""
     return not name.startswith((".", "~$")) and name.lower().endswith((*_READ, *_OTHERS))
@@ -75,11 +107,11 @@ def headings_of(assignment: Assignment | None) -> Headings:
     """What the assignment knows of the names of columns and keys."""
     if assignment is None:
         return Headings()
-    return Headings(assignment.questions, assignment.columns)
+    return Headings(assignment.formulas, assignment.columns)
 
 
 def read_submissions(
-    paths: Sequence[str],
+    sources: Sequence[Folder | str],
     tick: Callable[[int], None] = lambda _: None,
     assignment: Assignment | None = None,
 ) -> Iterator[Submission]:
@@ -87,7 +119,12 @@ def read_submissions(
     which problems there are, and how columns are called."""
     headings = headings_of(assignment)
     decimal = assignment.decimal if assignment else ""
-    for path in paths:
+    for path in sources:
+        if isinstance(path, Folder):
+            yield _of_folder(path, assignment)
+            for file in path.codes:
+                tick(size_of(file))
+            continue
         small = path.lower()
         try:
             if alien := _alien(path):
@@ -112,8 +149,36 @@ def read_submissions(
 def submission_of(
     entry: Submission | Mapping[str, Any], assignment: Assignment | None = None
 ) -> Submission:
-    """From Python: {"student": ..., "answers": ...}."""
-    return objects.submission_of(entry, headings_of(assignment))
+    """From Python: {"student": ..., "answers": ...}; code is {"code": text}, or a text a file,
+    {"code": {"net.py": text}}."""
+    if isinstance(entry, Submission) or "code" not in entry:
+        return objects.submission_of(entry, headings_of(assignment))
+    given = entry["code"]
+    files = given if isinstance(given, Mapping) else {"submission.py": given}
+    code = tuple(CodeFile(short(name), text=str(text)) for name, text in files.items())
+    rest = {key: value for key, value in entry.items() if key != "code"}
+    if rest.keys() <= {"student", "name"}:
+        student = name_of(rest.get("student", rest.get("name")), "?")
+        return Submission(student, "", code=code)
+    return replace(objects.submission_of(rest, headings_of(assignment)), code=code)
+
+
+def _of_folder(folder: Folder, assignment: Assignment | None) -> Submission:
+    """A student's code, and the answers in the files beside it. A file that holds no answers may
+    be data of the code's own, unless it is the only one that could hold them."""
+    found = Submission(folder.student, folder.source, reasons=folder.reasons, code=folder.codes)
+    if assignment is not None and assignment.formulas:
+        read = [list(read_submissions([path], assignment=assignment)) for path in folder.others]
+        answered = [rows for rows in read if any(row.answers for row in rows)]
+        for rows in answered or read:
+            if len(rows) > 1:
+                what = "is of several students, and stands in the folder of one"
+                found = joined(found, refused("", "", f"{short(rows[0].source)} {what}"))
+            elif rows:
+                found = joined(found, replace(rows[0], student=folder.student))
+    if not found.code and not found.answers and not found.reasons:
+        return replace(found, reasons=("no submission in it",))
+    return found
 
 
 def _stem(path: str) -> str:

@@ -14,7 +14,7 @@ from backtrace.homework.answers import is_answer_name
 from backtrace.homework.submissions.submission import short
 
 if TYPE_CHECKING:
-    from backtrace.homework.assignment import Question
+    from backtrace.homework.questions import Question
 
 WORDS = ("student", "problem", "answers", "name", "answer", "value")
 """Columns that are no answers themselves."""

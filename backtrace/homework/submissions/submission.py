@@ -8,9 +8,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtrace.errors import visible
+
+if TYPE_CHECKING:
+    from backtrace.homework.submissions.code_files import CodeFile
 
 LONGEST_NAME = 100
 
@@ -32,6 +35,7 @@ class Submission:
     answers   by problem and name, as they were written
     reasons   what could not be read
     notes     what is to be known of its file, once: columns that mean nothing, how it was read
+    code      the files of code, which are read where they are judged
     """
 
     student: str
@@ -39,6 +43,7 @@ class Submission:
     answers: Answers = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    code: tuple[CodeFile, ...] = ()
 
 
 NAMELESS = "no student's name"
@@ -109,7 +114,8 @@ def joined(first: Submission, second: Submission) -> Submission:
             else:
                 known[name] = value
     notes = (*first.notes, *second.notes)
-    return replace(first, answers=answers, reasons=tuple(reasons), notes=notes)
+    code = (*first.code, *second.code)
+    return replace(first, answers=answers, reasons=tuple(reasons), notes=notes, code=code)
 
 
 def noted(rows: Iterable[Submission], notes: tuple[str, ...]) -> Iterator[Submission]:

@@ -1,0 +1,91 @@
+"""A faulty line of code as a value: where it is, what is said of it, and the step of the formula
+whose gradient it works out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection
+
+from backtrace.code.program import Source
+from backtrace.formula.printer import application, spell_constant
+from backtrace.graph import Constant
+from backtrace.homework.backward import report
+from backtrace.homework.backward.judging import Judged, LineVerdict
+from backtrace.homework.report import MISTAKE
+from backtrace.homework.rows import CodeFault
+
+_VERSION = re.compile(r"(?<=\w)_v\d+\Z")
+_LONGEST_LINE = 200
+
+
+def code_fault(judged: Judged, verdict: LineVerdict, level: int) -> CodeFault:
+    """A verdict that is not right, told as far as `level` goes."""
+    source = judged.code.source
+    line, first, _, _ = report.place(verdict)
+    at = source.place(line)
+    of = _VERSION.sub("", verdict.of if verdict.of and verdict.of[0] != "#" else "")
+    is_told = level >= MISTAKE
+    gate, shapes = _gate(judged, verdict.of)
+    return CodeFault(
+        f"d{of}" if of else verdict.gradient.name,
+        verdict.fits[0].code if verdict.fits and is_told else "",
+        tuple(report.sentences(verdict, level)),
+        source.path,
+        at.line,
+        source.column(line, first) + 1,
+        at.cell or 0,
+        _statement(source, line),
+        gate,
+        shapes,
+    )
+
+
+def _statement(source: Source, line: int) -> str:
+    """The statement that a line is of, as Python writes it: without comments."""
+    found = ""
+    for node in ast.walk(ast.parse("\n".join(source.lines))):
+        if not isinstance(node, ast.stmt) or hasattr(node, "body"):
+            continue
+        if node.lineno <= line <= (node.end_lineno or node.lineno):
+            found = ast.unparse(node).partition("\n")[0]
+    return found if len(found) <= _LONGEST_LINE else f"{found[:_LONGEST_LINE]}…"
+
+
+def leading_to(judged: Judged, verdict: LineVerdict) -> set[str]:
+    """The stages that a gradient's numbers come from."""
+    wanted = {verdict.gradient.final}
+    for stage in reversed(judged.code.stages):
+        if stage.name in wanted:
+            tree = ast.parse(stage.expression, mode="eval")
+            wanted |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return wanted - {verdict.gradient.final}
+
+
+def _gate(judged: Judged, of: str) -> tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]:
+    """The first gate that uses a forward value, as a formula of its own in names, and the shapes
+    of its operands; "" where none does."""
+    graph = judged.graph
+    names = {**graph.inputs, **graph.stages}
+    node = int(of[1:]) if of.startswith("#") else names.get(of)
+    if node is None or not graph.consumers[node] or graph.shapes is None:
+        return "", ()
+    used_by = graph.nodes[graph.consumers[node][0][0]]
+    if used_by.gate is None:
+        return "", ()
+    shapes: dict[str, tuple[int, ...]] = {}
+    texts = []
+    for operand in used_by.operands:
+        if isinstance(operand, Constant):
+            texts.append(spell_constant(operand).text)
+            continue
+        name = _VERSION.sub("", graph.nodes[operand].name) or _free(shapes)
+        if shapes.setdefault(name, graph.shapes[operand]) != graph.shapes[operand]:
+            return "", ()  # two versions of a name at one gate
+        texts.append(name)
+    return application(used_by.gate, texts), tuple(shapes.items())
+
+
+def _free(taken: Collection[str]) -> str:
+    """A name for an operand that has none."""
+    return next(name for name in ("u", "v", *map("u{}".format, range(99))) if name not in taken)
