@@ -153,11 +153,13 @@ class Stages:
 
     def _settled(self, node: ast.expr) -> Shape:
         """The shape of an expression of which the names have shapes."""
-        from backtrace.formula import read
+        from backtrace.formula.kept import read_once
 
         if isinstance(node, ast.Name):
             return self._shape_of(node.id)
-        graph = read(written(node)[0], {name: self._shape_of(name) for name in self._names(node)})
+        graph = read_once(
+            written(node)[0], {name: self._shape_of(name) for name in self._names(node)}
+        )
         return graph.shapes[graph.output] if graph.shapes else ()
 
     def _unsettled(self, node: ast.expr) -> list[tuple[str, ast.expr]]:

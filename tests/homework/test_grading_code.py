@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtrace.errors import UsageError
+from backtrace.formula import kept
 from backtrace.homework import code_grading
 from backtrace.homework.assignment import read_assignment
 from backtrace.homework.grading import grade
@@ -368,3 +369,35 @@ def test_the_command(tmp_path: pathlib.Path, backtrace_command: Command) -> None
     assert found["score"] == 3
     assert [("score" in test) for test in found["tests"]] == [False, True, True]
     assert "2 points are to be given by hand" in found["output"]
+
+
+BIASED = """import numpy as np
+x = np.array({x})
+b = np.array({b})
+h = x + b
+loss = np.sum(h * h)
+dh = 2 * h
+db = dh.sum(axis=0)
+"""
+POINTS = {
+    "a row": BIASED.format(x="[[1.0, 2.0], [3.0, 4.0]]", b="[0.5, -0.5]"),
+    "a matrix": BIASED.format(x="[[1.0, 2.0], [3.0, 4.0]]", b="[[0.5, -0.5], [1.0, 2.0]]"),
+    "a column": BIASED.format(x="[[1.0, 2.0], [3.0, 4.0]]", b="[[0.5], [-0.5]]"),
+    "a vector": BIASED.format(x="[1.0, 2.0]", b="[0.5, -0.5]"),
+    "other numbers": BIASED.format(x="[[1.5, 2.0], [3.0, 4.0]]", b="[0.5, -0.25]"),
+}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_same_lines_at_other_shapes_are_read_for_themselves(order: int) -> None:
+    """What a class shares is what is the same: each has the grade that it has alone."""
+    question = '[[problem]]\nid = "b"\ncode = ""\npoints = { dh = 1, db = 1 }\n'
+    alone = {}
+    for name, text in POINTS.items():
+        kept._read.cache_clear()
+        (alone[name],) = grade(question, [{"student": name, "code": text}])
+    kept._read.cache_clear()
+    named = [{"student": name, "code": text} for name, text in POINTS.items()][::order]
+    together = {row.student: row for row in grade(question, named)}
+    assert together == alone
+    assert [alone[name].points for name in POINTS] == [2, 1, 1, 1, 2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.values import shape_of
 from backtrace.code.backward import BackwardPass
 from backtrace.errors import BacktraceError
-from backtrace.formula import read
+from backtrace.formula.kept import read_once
 from backtrace.formula.point import read_mapping
 from backtrace.graph import Graph
 from backtrace.tracing import passes
@@ -21,6 +21,7 @@ from backtrace.tracing.request import Request
 
 _CLOSE = 1e-6
 _NEAR_ZERO = 1e-9
+_MOST_TEXTS = 4_096
 _SMALL = 1e-2  # an eps, a rate: kept at other points
 
 
@@ -65,7 +66,6 @@ class Graphs:
 
     def __init__(self, of: BackwardPass, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.forward = _graph("; ".join(stage.text for stage in of.forward), shapes)
-        self._names: dict[str, list[str]] = {}
         self._read: dict[tuple[str, tuple[Any, ...]], Graph | None] = {}
 
     def inside(self, name: str) -> list[str]:
@@ -84,13 +84,9 @@ class Graphs:
 
     def value(self, text: str, names: Mapping[str, Any]) -> Any:
         """What an expression is with these values of its names; None where it has no value."""
-        wanted = self._names.get(text)
-        if wanted is None:
-            parts = ast.walk(ast.parse(text, mode="eval"))
-            wanted = self._names[text] = [n.id for n in parts if isinstance(n, ast.Name)]
-        point = {name: names[name] for name in wanted if name in names}
+        point = {name: names[name] for name in _names(text) if name in names}
         shapes = {name: shape_of(value) for name, value in point.items()}
-        key = (text, tuple(shapes.values()))
+        key = (text, tuple(shapes.items()))
         if key not in self._read:
             try:
                 self._read[key] = _graph(text, shapes)
@@ -109,14 +105,21 @@ class Graphs:
     def why_not(self, text: str, names: Mapping[str, Any]) -> str:
         """Why an expression has no value: shapes that do not fit."""
         try:
-            _graph(text, {n: shape_of(v) for n, v in names.items() if n in self._names[text]})
+            _graph(text, {n: shape_of(v) for n, v in names.items() if n in _names(text)})
         except BacktraceError as error:
             return error.what
         return "it has no value"
 
 
 def _graph(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
-    return read(text, shapes)
+    return read_once(text, shapes)
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def _names(text: str) -> tuple[str, ...]:
+    """The names in an expression."""
+    parts = ast.walk(ast.parse(text, mode="eval"))
+    return tuple(dict.fromkeys(node.id for node in parts if isinstance(node, ast.Name)))
 
 
 def agree(given: Any, right: Any) -> bool:
