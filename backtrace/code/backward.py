@@ -87,6 +87,8 @@ class BackwardPass:
     settled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = field(default=())
     helpers: tuple[Line, ...] = ()  # the other lines of the backward pass
+    module: str = ""  # the class whose forward and backward they are
+    sums: frozenset[str] = frozenset()  # stages that only add up what others hold
 
     @property
     def result(self) -> str:
@@ -117,6 +119,7 @@ def read_backward(
         frozenset(reader.settled),
         tuple(reader.notes),
         tuple(Line(reader.called(b.stage), b.node, b.adds, b.entry) for b in reader.bound),
+        reader.of_class,
     )
 
 
@@ -126,6 +129,7 @@ class _Reader(Machine):
     keeps_gradients = True
     upstream = ""
     result = ""
+    of_class = ""
 
     def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
         if not name:
@@ -352,6 +356,7 @@ class _Reader(Machine):
         forward, backward = of.find("forward"), of.find("backward")
         if not isinstance(forward, Function) or not isinstance(backward, Function):
             raise CannotRead(f"{of.name} has no forward and backward", tree, self._all())
+        self.of_class = of.name
         owner = Instance(of)
         start = of.find("__init__")
         if isinstance(start, Function):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backtrace.code import known
+from backtrace.code.operands import as_number
 from backtrace.code.operators import Operators
 from backtrace.code.values import (
     Array,
@@ -27,6 +28,7 @@ from backtrace.code.values import (
 )
 from backtrace.code.words import CONSTANTS, IMPLIED, WITHOUT_PREFIX
 
+_CHOICE = "a choice between numbers is np.where(x > 0, a, b)"
 _HINT = "write it out: numbers, arrays, calls of NumPy or PyTorch"
 
 
@@ -66,8 +68,7 @@ class Expressions(Operators):
             case ast.Compare():
                 return self._comparison(node, scope)
             case ast.IfExp():
-                chosen = node.body if self.truth(node.test, scope) else node.orelse
-                return self.value(chosen, scope)
+                return self._chosen(node, scope)
             case ast.BoolOp():
                 return self._either(node, scope)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
@@ -183,13 +184,25 @@ class Expressions(Operators):
                 return bool(value.items)
             case Function() | Class() | Instance() | Builtin():
                 return True
-        hint = "a choice between numbers is np.where(x > 0, a, b)"
+        hint = _CHOICE
         open_names = [
             n.id for n in ast.walk(node) if isinstance(n, ast.Name) and self.is_open(n.id)
         ]
         if open_names:
             hint = f"give {open_names[0]} a value: {open_names[0]}=..."
         raise CannotRead("the condition is not known", node, hint)
+
+    def _chosen(self, node: ast.IfExp, scope: Scope) -> Value:
+        """a if test else b; where the test is of computed numbers, both are read: where()."""
+        test = self.value(node.test, scope)
+        is_open = isinstance(test, Array) and test.is_mask and not self.shape(as_number(test), node)
+        if not isinstance(test, Array) or not is_open:
+            return self.value(node.body if self.truth(node.test, scope) else node.orelse, scope)
+        parts = [self.array(self.value(p, scope), p) for p in (node.body, node.orelse)]
+        if any(part.kind == "list" or self.shape(part, node) for part in parts):
+            raise CannotRead("the condition is not known", node.test, _CHOICE)
+        made = ast.Call(ast.Name("where"), [test.node, *self.nodes(parts)], [])
+        return self.made_of(made, [test, *parts], node)
 
     def _either(self, node: ast.BoolOp, scope: Scope) -> Value:
         is_and = isinstance(node.op, ast.And)

@@ -23,6 +23,8 @@ class Gradients(Changes):
 
     def is_of_gradients(self, target: ast.expr, scope: Scope) -> bool:
         """dW, dh[h <= 0], W.grad, p.data, W.requires_grad: no part of what goes forward."""
+        if not self.names_tell:
+            return False
         while isinstance(target, ast.Subscript):
             target = target.value
         if isinstance(target, ast.Attribute):
@@ -63,6 +65,8 @@ class Gradients(Changes):
 
     def is_made_of_gradients(self, target: ast.expr, value: ast.expr, scope: Scope) -> bool:
         """Whether a value is made of gradients: w -= rate*grad_w, dz = dh*h, p += -h*p.grad."""
+        if not self.names_tell:
+            return False
         is_back = any(
             (isinstance(n, ast.Name) and self._is_gradient(n.id, scope))
             or (isinstance(n, ast.Attribute) and n.attr == "grad")

@@ -29,6 +29,7 @@ class Operands(Stages):
     """Values as arrays of the formula, and what a loop goes through."""
 
     parameters: set[str]  # of the function that is asked for
+    names_tell = True  # whether names tell what goes backward
     keeps_gradients = False  # whether backward lines are walked too, to be judged
     begins = False  # whether values are still given to what is to be trained
 

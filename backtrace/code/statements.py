@@ -63,7 +63,7 @@ class Statements(Assignments):
         except TooMuch:
             raise
         except CannotRead as error:
-            self._give_up(node, error, scope)
+            self.give_up(node, error, scope)
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
         match node:
@@ -143,7 +143,7 @@ class Statements(Assignments):
             hint = "what no_grad holds is no part of what is trained"
             self._leave_out(node, CannotRead("this stands in a no_grad block", node, hint), scope)
 
-    def _give_up(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
+    def give_up(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
         """What a statement would have bound or changed is unreadable from here on."""
         self.steps += _COST
         if isinstance(error, ToDo):
@@ -252,10 +252,10 @@ class Statements(Assignments):
                     return
 
     def _loop(self, node: ast.For | ast.While, scope: Scope) -> None:
-        if all(map(_is_bookkeeping, node.body)):
+        if self.names_tell and all(map(_is_bookkeeping, node.body)):
             self.updates += self.goes_back and any(map(_is_update, node.body))
             return
-        is_training = any(
+        is_training = self.names_tell and any(
             isinstance(inner, ast.Attribute) and inner.attr in ("backward", "step", "zero_grad")
             for inner in ast.walk(node)
         )

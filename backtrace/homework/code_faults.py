@@ -66,6 +66,8 @@ def _gate(judged: Judged, of: str) -> tuple[str, tuple[tuple[str, tuple[int, ...
     """The first gate that uses a forward value, as a formula of its own in names, and the shapes
     of its operands; "" where none does."""
     graph = judged.graph
+    if graph is None:
+        return "", ()
     names = {**graph.inputs, **graph.stages}
     node = int(of[1:]) if of.startswith("#") else names.get(of)
     if node is None or not graph.consumers[node] or graph.shapes is None:

@@ -17,7 +17,7 @@ from backtrace.code.program import parsed
 from backtrace.code.words import differentiated
 from backtrace.errors import BacktraceError, visible
 from backtrace.homework.assignment import Assignment
-from backtrace.homework.backward import report
+from backtrace.homework.backward import check_code, report
 from backtrace.homework.backward.judging import (
     FOLLOWS,
     IN_GENERAL,
@@ -26,7 +26,6 @@ from backtrace.homework.backward.judging import (
     Judged,
     LineVerdict,
     NothingToJudge,
-    check_code,
 )
 from backtrace.homework.code_faults import code_fault, leading_to
 from backtrace.homework.questions import CodeQuestion

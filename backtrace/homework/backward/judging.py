@@ -16,14 +16,13 @@ import numpy as np
 
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import BackwardPass, Gradient, Line, read_backward
+from backtrace.code.backward import BackwardPass, Gradient, Line
 from backtrace.code.values import ToDo
 from backtrace.errors import UsageError
-from backtrace.formula.point import read_mapping
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.homework.backward.edits import Around, Edit, edits
-from backtrace.homework.backward.figures import Figures, Graphs, agree, other_points, own_point
+from backtrace.homework.backward.figures import Figures, Graphs, agree, other_points
 
 OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "ok",
@@ -73,11 +72,12 @@ class LineVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdicts in the order of the lines, and the graph of the forward lines."""
+    """The verdicts in the order of the lines, and the graph of the forward lines (None for a class
+    of several methods)."""
 
     code: BackwardPass
     verdicts: tuple[LineVerdict, ...]
-    graph: Graph
+    graph: Graph | None = None
 
     @property
     def fault(self) -> LineVerdict | None:
@@ -87,39 +87,31 @@ class Judged:
         return min(wrong, key=lambda v: v.row, default=None)
 
     @property
+    def fault_name(self) -> str | None:
+        """What that is the gradient of, however the code spells it: dW1, Affine.db,
+        __mul__.other."""
+        fault = self.fault
+        if fault is None:
+            return None
+        if "." in fault.gradient.name:
+            return fault.gradient.name
+        return f"{self.code.module}.d{fault.of}" if self.code.module else f"d{fault.of}"
+
+    @property
     def ok(self) -> bool:
         return all(v.passes for v in self.verdicts)
 
 
-def check_code(
-    text: str,
-    path: str,
-    name: str = "",
-    given: Mapping[str, object] | None = None,
-    of: str = "",
-    seed: int = 0,
-) -> Judged:
-    """Judges the backward pass of a file, or of a pair of functions or a class in it, at the values
-    that are given and those of the file. Nothing is executed. Raises BacktraceError."""
-    plain = {
-        n: v for n, v in (given or {}).items() if not isinstance(v, str) or not v.isidentifier()
-    }
-    values = {n: v.value for n, v in read_mapping(plain, seed).items()} | {
-        n: v for n, v in (given or {}).items() if n not in plain
-    }
-    code = read_backward(text, path, name, values, of)
-    if not code.gradients:
-        hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
-        raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
-    return _Court(code, own_point(code, values, seed)).judged()
+class Court:
+    """One backward pass, at its own point, at two others, and at `more`."""
 
-
-class _Court:
-    def __init__(self, code: BackwardPass, point: Mapping[str, Any]) -> None:
+    def __init__(
+        self, code: BackwardPass, point: Mapping[str, Any], more: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self.code = code
         self.graphs = Graphs(code, {name: shape_of(value) for name, value in point.items()})
         moved = {*self.graphs.forward.inputs, code.upstream}
-        points = [dict(point), *other_points(point, moved, _SEEDS)]
+        points = [dict(point), *map(dict, more), *other_points(point, moved, _SEEDS)]
         self.figures = [Figures(code, one, self.graphs) for one in points]
         self.stages = {stage.name: stage for stage in code.stages}
         self.forward = [stage.name for stage in code.forward]
@@ -263,7 +255,8 @@ class _Court:
     def _fault(self, gradient: Gradient, of: str) -> tuple[Line | None, tuple[Edit, ...]]:
         """The line that a single edit makes right, and such edits, the likeliest first."""
         found: list[tuple[int, int, str, Edit]] = []
-        for turn, name in enumerate(reversed(self._own_stages(gradient))):
+        tried = [name for name in self._own_stages(gradient) if name not in self.code.sums]
+        for turn, name in enumerate(reversed(tried)):
             found += [(edit.rank, turn, name, edit) for edit in self._fits(gradient, of, name)]
         if not found:
             return self._first_misshapen(gradient, of), ()
@@ -348,4 +341,4 @@ def _of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
 
 
-__all__: Sequence[str] = ["Judged", "LineVerdict", "check_code"]
+__all__: Sequence[str] = ["Court", "Judged", "LineVerdict"]

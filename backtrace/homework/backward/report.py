@@ -137,7 +137,7 @@ def sentences(verdict: LineVerdict, level: int) -> list[str]:
         found += [f"fits: it {edit.says}" for edit in verdict.fits]
         if not verdict.fits and verdict.verdict != UNREAD:
             found.append("no single slip of those known makes it what it is")
-    if level >= ARITHMETIC and verdict.fits:
+    if level >= ARITHMETIC and verdict.fits and verdict.fits[0].text:
         found.append(f"meant: {_VERSION.sub('', verdict.fits[0].text)}")
     return found
 
@@ -164,7 +164,7 @@ def as_object(judged: Judged, level: int) -> dict[str, Any]:
         "file": judged.code.source.path,
         "ok": judged.ok,
         "answers": [_answer(judged, verdict, level) for verdict in judged.verdicts],
-        "first_fault": f"d{fault.of}" if fault is not None else None,
+        "first_fault": judged.fault_name,
         "twins": [],
         "fits": [
             {"code": edit.code, "says": f"it {edit.says}", "meant": edit.text}

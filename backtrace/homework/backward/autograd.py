@@ -1,0 +1,345 @@
+"""A class of somebody's own that works out gradients: each operator judged as a gate, and whether
+`backward` takes every node once, after all that use it."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backtrace.code.autograd import (
+    INPUTS,
+    NUMBER,
+    OBJECT,
+    PLAIN,
+    SAME,
+    STEPS,
+    UPSTREAM,
+    Autograd,
+    MethodReader,
+    NoLocalGradient,
+    Operation,
+)
+from backtrace.code.backward import BackwardPass, Gradient, Line
+from backtrace.code.program import Source
+from backtrace.code.values import CannotRead
+from backtrace.homework.backward.edits import Edit
+from backtrace.homework.backward.figures import agree, own_point
+from backtrace.homework.backward.judging import (
+    IN_GENERAL,
+    OK,
+    UNREAD,
+    WRONG,
+    Court,
+    Judged,
+    LineVerdict,
+)
+from backtrace.numbers import number
+
+_MEANT: dict[str, Callable[..., float]] = {
+    "__add__": lambda a, b: a + b,
+    "__sub__": lambda a, b: a - b,
+    "__mul__": lambda a, b: a * b,
+    "__truediv__": lambda a, b: a / b,
+    "__pow__": lambda a, b: a**b,
+    "__neg__": lambda a: -a,
+    "exp": math.exp,
+    "log": math.log,
+    "tanh": math.tanh,
+    "sin": math.sin,
+    "cos": math.cos,
+    "sqrt": math.sqrt,
+    "relu": lambda a: max(a, 0.0),
+    "sigmoid": lambda a: 1 / (1 + math.exp(-a)),
+}
+"""What a method of this name is to give."""
+_ARITHMETIC = {"__add__": "+", "__sub__": "-", "__mul__": "*", "__truediv__": "/"}
+_CASES = (OBJECT, NUMBER, SAME)
+
+
+def judge_class(source: Source, tree: ast.Module, of: Autograd) -> Judged:
+    """The verdicts on every method, in the order of the file. Raises CannotRead."""
+    notes: dict[str, None] = {}
+    found: list[LineVerdict] = []
+    for method in of.methods:
+        tried = _Method(source, tree, of, method)
+        found += tried.verdicts()
+        notes |= dict.fromkeys(note for case in tried.read.values() for note in case.code.notes)
+    if of.backward is not None:
+        found.append(_order(source, tree, of, of.backward, found))
+    gradients = tuple(verdict.gradient for verdict in found)
+    code = BackwardPass(source, (), (), {}, gradients, notes=tuple(notes))
+    return Judged(code, tuple(found))
+
+
+class _Method:
+    """One operator, with two objects, with one below 0, with a plain number, and with itself."""
+
+    def __init__(
+        self, source: Source, tree: ast.Module, of: Autograd, method: ast.FunctionDef
+    ) -> None:
+        self.name, self.node = method.name, method
+        self.read: dict[str, Operation] = {}
+        self.errors: dict[str, CannotRead] = {}
+        is_binary = len(method.args.args) > 1
+        for case in _CASES if is_binary else (OBJECT,):
+            try:
+                self.read[case] = MethodReader(source, tree, of).operation(method, case)
+            except CannotRead as error:
+                self.errors[case] = error
+
+    def verdicts(self) -> Iterator[LineVerdict]:
+        if not self.read:
+            error = next(iter(self.errors.values()))
+            yield _unread(self.name, error)
+            return
+        courts = {case: _court(op.code, op.operands) for case, op in self.read.items()}
+        value = self._of_value(courts)
+        if value is not None:
+            yield value
+            return
+        found: dict[str, LineVerdict] = {}
+        for case, court in courts.items():
+            if case == SAME and not all(verdict.passes for verdict in found.values()):
+                continue
+            for verdict in court.judged().verdicts:
+                name = verdict.gradient.name
+                if name not in found or (found[name].passes and not verdict.passes):
+                    earlier = self.read[case].earlier.get(name.rpartition(".")[2])
+                    found[name] = _told(verdict, case, _of_earlier(verdict, court, earlier))
+        yield from found.values()
+        yield from self._of_plain_number()
+
+    def _of_value(self, courts: Mapping[str, Court]) -> LineVerdict | None:
+        """The verdict on a method that does not give what one of its name is to give: then its
+        gradients are of something else."""
+        meant = _MEANT.get(self.name)
+        if meant is None:
+            return None
+        for case, court in courts.items():
+            operation, count = self.read[case], len(self.node.args.args)
+            own = court.figures[0].own.get(operation.value)
+            operands = [court.figures[0].point[name] for name in operation.operands]
+            operands += [operands[0] if case == SAME else PLAIN] * (count - len(operands))
+            try:
+                due = meant(*operands)
+            except (ValueError, ArithmeticError, TypeError):  # log below 0, a power of other names
+                continue
+            if not isinstance(due, complex) and not agree(own, due):
+                values = " and ".join(map(number, operands))
+                given = "nothing" if own is None else number(float(own))
+                note = f"of {values} it gives {given}, and {number(due)} is due"
+                gradient = Gradient(self.name, (), (Line(operation.value, self.node),))
+                line = _line_of_value(self.node)
+                return LineVerdict(gradient, self.name, WRONG, line, (), own, due, note)
+        return None
+
+    def _of_plain_number(self) -> Iterator[LineVerdict]:
+        """x + 1: where an object is taken, a plain number is too, in Python's arithmetic."""
+        error = self.errors.get(NUMBER)
+        if error is None or OBJECT not in self.read or self.name not in _ARITHMETIC:
+            return
+        operand = self.node.args.args[1].arg
+        note = f"it fails where {operand} is a plain number: x {_ARITHMETIC[self.name]} 1"
+        says = f"takes {operand} for an object without asking: isinstance() is due"
+        gradient = Gradient(f"{self.name}.{operand}", (), (), error)
+        fits = (Edit("plain-number", says, ""),)
+        yield LineVerdict(gradient, self.name, WRONG, None, fits, note=note)
+
+
+def _court(code: BackwardPass, operands: Sequence[str] = ()) -> Court:
+    """Its numbers, at a point with operands below 0 too."""
+    point = own_point(code, {}, 0)
+    return Court(code, point, [{**point, **{name: -point[name] for name in operands}}])
+
+
+def _unread(name: str, error: CannotRead) -> LineVerdict:
+    return LineVerdict(Gradient(name, (), (), error), "", UNREAD, None, note=error.what)
+
+
+def _told(verdict: LineVerdict, case: str, fits: tuple[Edit, ...]) -> LineVerdict:
+    """The verdict with the case that it was found in."""
+    if verdict.passes:
+        return verdict
+    words = "where both operands are one object: x*x" if case == SAME else ""
+    if isinstance(verdict.gradient.error, NoLocalGradient):
+        return replace(verdict, verdict=WRONG)
+    if verdict.verdict == IN_GENERAL:
+        words = "right above 0, and not below"
+    note = "; ".join(filter(None, (verdict.note, words)))
+    said = WRONG if verdict.verdict == IN_GENERAL else verdict.verdict
+    found = tuple(map(_of_upstream, fits or verdict.fits))
+    return replace(verdict, verdict=said, note=note, fits=found)
+
+
+def _of_upstream(edit: Edit) -> Edit:
+    """dout is what has come back to the node; to others it is an input like the rest."""
+    if edit.code == "no-local" and edit.says.endswith(f"times {UPSTREAM}"):
+        return edit._replace(code="no-upstream", says="forgets what has come back: times out.grad")
+    return edit
+
+
+def _of_earlier(verdict: LineVerdict, court: Court, earlier: str | None) -> tuple[Edit, ...]:
+    """Slips with the gradient that an operand has from elsewhere: = for +=, nothing added."""
+    final = verdict.gradient.final
+    if verdict.passes or earlier is None or not final:
+        return ()
+    own = [(f.own.get(final), f.point[earlier], f.right[verdict.of]) for f in court.figures]
+    if any(value is None for value, _, _ in own):
+        return ()
+    if isinstance(verdict.gradient.lines[-1].node, ast.FunctionDef):  # no line has set it
+        return (Edit("no-gradient", "gives this operand no gradient", ""),)
+    if all(agree(value + before, right) for value, before, right in own):
+        says = "is set with = where += is due: a value that is used twice loses a gradient"
+        return (Edit("fork-lost", says, ""),)
+    return ()
+
+
+def _line_of_value(method: ast.FunctionDef) -> Line:
+    """Where a method works out what it gives back."""
+    for part in method.body:
+        if isinstance(part, ast.Assign | ast.Return) and isinstance(part.value, ast.Call):
+            return Line("", part.value)
+    return Line("", method.body[-1])
+
+
+# the order of nodes
+
+
+def _order(
+    source: Source,
+    tree: ast.Module,
+    of: Autograd,
+    method: ast.FunctionDef,
+    before: Sequence[LineVerdict],
+) -> LineVerdict:
+    """The verdict on `backward`, once the operators that it is tried with are right."""
+    used = {f"__{operation}__" for _, operation, _, _ in STEPS}
+    if any(v.gradient.name.partition(".")[0] in used and not v.passes for v in before):
+        note = f"it is judged once {' and '.join(sorted(used))} are right"
+        return LineVerdict(
+            Gradient("backward", (), (_at(method),)), "", UNREAD, _at(method), note=note
+        )
+    try:
+        code = MethodReader(source, tree, of).order(method)
+    except CannotRead as error:
+        return _unread("backward", error)
+    court = _court(code)
+    verdicts = court.judged().verdicts
+    gradient = Gradient("backward", (), (_at(method),))
+    if all(verdict.passes for verdict in verdicts):
+        return LineVerdict(gradient, "backward", OK, _at(method))
+    own = {_node(v): float(v.given) for v in verdicts if v.given is not None}
+    inputs = dict(zip(INPUTS, map(float, court.figures[0].point.values()), strict=False))
+    fits = [edit for edit, made in slips_of_order(inputs) if _same(own, made)]
+    wrong = next(v for v in verdicts if not v.passes)
+    said = "; ".join(
+        f"{name} = {a}*{b}" if op == "mul" else f"{name} = {a} + {b}" for name, op, a, b in STEPS
+    )
+    note = f"in {said} the gradient of {_node(wrong)} is {number(float(wrong.exact))}"
+    if wrong.given is not None:
+        note += f", and here {number(float(wrong.given))}"
+    return LineVerdict(gradient, "backward", WRONG, _at(method), tuple(fits[:1]), note=note)
+
+
+def _at(method: ast.FunctionDef) -> Line:
+    """The loop over all nodes, else the method."""
+    loops = [part for part in method.body if isinstance(part, ast.For | ast.While)]
+    if not loops:
+        head = ast.Name(method.name, lineno=method.lineno, col_offset=method.col_offset + 4)
+        head.end_lineno, head.end_col_offset = head.lineno, head.col_offset + len(method.name)
+        return Line("", head)
+    last = loops[-1]
+    return Line("", last.iter if isinstance(last, ast.For) else last.test)
+
+
+def _node(verdict: LineVerdict) -> str:
+    """Which node of the formula that `backward` is tried at it is of."""
+    return verdict.gradient.name.rpartition(".")[2]
+
+
+def _same(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+    return all(math.isclose(a.get(name, 0.0), b[name], rel_tol=1e-9, abs_tol=1e-12) for name in b)
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """The nodes of the formula that `backward` is tried at, gone through in orders that are
+    wrong."""
+
+    values: dict[str, float]
+    children: Mapping[str, tuple[str, str]]
+    result: str
+
+    def passed(self, order: Sequence[str], seed: float = 1.0) -> dict[str, float]:
+        """The gradients where nodes pass theirs on in this order."""
+        found = dict.fromkeys(self.values, 0.0)
+        found[self.result] = seed
+        for name in order:
+            operation = next((op for n, op, _, _ in STEPS if n == name), "")
+            pair = self.children.get(name, ())
+            for one, other in zip(pair, pair[::-1], strict=True):
+                local = self.values[other] if operation == "mul" else 1.0
+                found[one] += local * found[name]
+        return found
+
+    def after_children(self, name: str, seen: set[str] | None) -> Iterator[str]:
+        """Each node after what it is made of; all again each time where `seen` is None."""
+        if seen is not None and name in seen:
+            return
+        if seen is not None:
+            seen.add(name)
+        for child in self.children.get(name, ()):
+            yield from self.after_children(child, seen)
+        yield name
+
+    def at_once(self, name: str, seen: set[str] | None, turn: int) -> Iterator[str]:
+        """Each node as it is met, then what it is made of."""
+        if seen is not None and name in seen:
+            return
+        if seen is not None:
+            seen.add(name)
+        yield name
+        for child in self.children.get(name, ())[::turn]:
+            yield from self.at_once(child, seen, turn)
+
+    def breadth_first(self, is_once: bool, turn: int) -> Iterator[str]:
+        waiting, seen = [self.result], {self.result}
+        while waiting:
+            name = waiting.pop(0)
+            yield name
+            for child in self.children.get(name, ())[::turn]:
+                if not (is_once and child in seen):
+                    seen.add(child)
+                    waiting.append(child)
+
+
+def slips_of_order(inputs: Mapping[str, float]) -> Iterator[tuple[Edit, dict[str, float]]]:
+    """What is commonly wrong with `backward`, and the gradients that come of it."""
+    values = dict(inputs)
+    for name, operation, a, b in STEPS:
+        values[name] = values[a] * values[b] if operation == "mul" else values[a] + values[b]
+    children = {name: (a, b) for name, _, a, b in STEPS}
+    of = _Orders(values, children, STEPS[-1][0])
+    once = [*of.after_children(of.result, set())]
+    twice = [*of.after_children(of.result, None)]
+
+    def made(code: str, says: str, order: Sequence[str], seed: float = 1.0) -> Any:
+        return Edit(code, says, ""), of.passed(order, seed)
+
+    says = "never sets the gradient of the result to 1"
+    yield made("no-seed", says, once[::-1], 0.0)
+    yield made("order", "goes from the inputs to the result: reversed() is missing", once)
+    yield made(
+        "node-twice", "takes a node again each time it is met: it lacks `visited`", twice[::-1]
+    )
+    says = "passes a gradient on before all that use the node have added to it"
+    for turn in (1, -1):
+        yield made("order", says, [*of.at_once(of.result, set(), turn)])
+        yield made("order", says, [*of.breadth_first(True, turn)])
+    for turn in (1, -1):
+        says = "passes a node's gradient on again each time it is met"
+        yield made("node-twice", says, [*of.at_once(of.result, None, turn)])
+        yield made("node-twice", says, [*of.breadth_first(False, turn)])
