@@ -17,6 +17,7 @@ from backtrace.errors import BacktraceError, UsageError
 if TYPE_CHECKING:
     from backtrace.homework.assignment import Assignment
     from backtrace.homework.rows import Row
+    from backtrace.render import View
 
 EXAMPLES = """\b
   backtrace grade assignment.toml submissions/*.json
@@ -24,7 +25,8 @@ EXAMPLES = """\b
   backtrace grade assignment.toml class.jsonl --summary
   backtrace grade assignment.toml ada.json --format gradescope -o results.json
 """
-_FORMATS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "gradescope": ""}
+_FORMATS = {"table": ".txt", "json": ".json", "csv": ".csv", "markdown": ".md", "html": ".html"}
+_OF_ONE = ("gradescope", "github")  # formats of one submission
 _MOST_JOBS = 256
 _MOST_ERRORS = 5
 
@@ -40,8 +42,9 @@ _MOST_ERRORS = 5
 @click.option(
     "--format",
     "format",
-    type=click.Choice(list(_FORMATS)),
-    help="table (default), json, csv, markdown, or gradescope for one submission.",
+    type=click.Choice([*_FORMATS, *_OF_ONE]),
+    help="table (default), json, csv, markdown, html (a page for the class); of one submission"
+    " gradescope, or github (annotations and points).",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
 @click.option("--score", is_flag=True, help="Only the points, a number for each submission.")
@@ -51,6 +54,11 @@ _MOST_ERRORS = 5
     type=click.IntRange(0, 3),
     metavar="N",
     help="0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's).",
+)
+@click.option(
+    "--feedback",
+    metavar="FOLDER",
+    help="Write a page for each student there, all or none: HTML, or (--format markdown) Markdown.",
 )
 @click.option(
     "--jobs", type=click.IntRange(1, _MOST_JOBS), default=1, metavar="N", help="Processes (1)."
@@ -64,6 +72,7 @@ def grade(
     score: bool,
     summary: bool,
     hint_level: int | None,
+    feedback: str | None,
     jobs: int,
     look: Look,
 ) -> int:
@@ -77,9 +86,12 @@ def grade(
         asked = read_assignment(text)
         seen = _Seen()
         view = look.view(to_file=output is not None)
-        with _graded(asked, text, submissions, 3 if summary else hint_level, jobs) as rows:
-            noted = _noting(rows, seen)
-            if summary:
+        is_summed = summary and format != "html"  # whose page has the summary in it
+        with (
+            _graded(asked, text, submissions, 3 if is_summed else hint_level, jobs) as rows,
+            _pages(asked, _noting(rows, seen), feedback, format, view) as noted,
+        ):
+            if is_summed:
                 pieces = iter([gradebook.summary_text(asked, summed(asked, noted), format, view)])
             elif score:
                 pieces = (f"{gradebook.score_text(row)}\n" for row in noted)
@@ -88,7 +100,9 @@ def grade(
             _write(pieces, output)
     except BacktraceError as error:
         if format == "gradescope":  # it shows nothing at all without a results.json
-            _write(iter([gradebook.results(0, [f"not graded: {error.what}"], [])]), output)
+            from backtrace.homework.autograders import results
+
+            _write(iter([results(0, [f"not graded: {error.what}"], [])]), output)
         raise
     if seen.by_hand:
         seen.notes[f"{seen.by_hand:,} with points to be given by hand: what is not judged"] = None
@@ -140,6 +154,26 @@ def _graded(
             yield grade(assignment, submissions, hint_level)
         else:
             yield grade_in_processes(text, submissions, jobs, hint_level)
+
+
+@contextlib.contextmanager
+def _pages(
+    assignment: Assignment, rows: Iterator[Row], folder: str | None, format: str, view: View
+) -> Iterator[Iterator[Row]]:
+    """The rows; where a folder is given, each one's page is written as it goes by, and all are in
+    place once the rows are at their end."""
+    if folder is None:
+        yield rows
+        return
+    from backtrace.files.whole_folders import new_folder
+    from backtrace.homework.feedback import written
+
+    kind = "markdown" if format == "markdown" else "html"
+    with new_folder(folder) as made:
+        noted = written(assignment, rows, made, kind, view)
+        yield noted
+        for _ in noted:  # what the grades had no need of
+            pass
 
 
 def _noting(rows: Iterable[Row], seen: _Seen) -> Iterator[Row]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
 
 from backtrace.code.program import Source
-from backtrace.formula.printer import application, spell_constant
-from backtrace.graph import Constant
 from backtrace.homework.backward import report
 from backtrace.homework.backward.judging import Judged, LineVerdict
+from backtrace.homework.gate_pictures import alone
 from backtrace.homework.report import MISTAKE
 from backtrace.homework.rows import CodeFault
 
@@ -70,24 +68,7 @@ def _gate(judged: Judged, of: str) -> tuple[str, tuple[tuple[str, tuple[int, ...
         return "", ()
     names = {**graph.inputs, **graph.stages}
     node = int(of[1:]) if of.startswith("#") else names.get(of)
-    if node is None or not graph.consumers[node] or graph.shapes is None:
+    if node is None or graph.shapes is None:
         return "", ()
-    used_by = graph.nodes[graph.consumers[node][0][0]]
-    if used_by.gate is None:
-        return "", ()
-    shapes: dict[str, tuple[int, ...]] = {}
-    texts = []
-    for operand in used_by.operands:
-        if isinstance(operand, Constant):
-            texts.append(spell_constant(operand).text)
-            continue
-        name = _VERSION.sub("", graph.nodes[operand].name) or _free(shapes)
-        if shapes.setdefault(name, graph.shapes[operand]) != graph.shapes[operand]:
-            return "", ()  # two versions of a name at one gate
-        texts.append(name)
-    return application(used_by.gate, texts), tuple(shapes.items())
-
-
-def _free(taken: Collection[str]) -> str:
-    """A name for an operand that has none."""
-    return next(name for name in ("u", "v", *map("u{}".format, range(99))) if name not in taken)
+    text, operands = alone(graph, node, lambda name: _VERSION.sub("", name))
+    return text, tuple((name, graph.shapes[index]) for name, index in operands.items())

@@ -131,14 +131,16 @@ class CodeGrader:
             lines = [visible(line) for line in str(error).split("\n")]
             return self._unjudged(question, _NotFound(UNREAD, error.what, lines))
         marks = tuple(self._marks(question, found, judged))
-        faults = [code_fault(judged, v, self._level) for v in report.by_line(judged)]
-        first = code_fault(judged, judged.fault, self._level) if judged.fault else None
+        wrong = [v for v in report.by_line(judged) if v.verdict in (WRONG, IN_GENERAL)]
+        faults = [code_fault(judged, verdict, self._level) for verdict in wrong]
+        first = min(zip(wrong, faults, strict=True), key=lambda pair: pair[0].row, default=None)
+        at, code = (first[1].at, first[1].code or "unknown") if first else ("", "")
         is_right = judged.ok or self._level < PLACE
         return Part(
             question.id,
             marks,
-            first.at if first and self._level >= PLACE else "",
-            (first.code or "unknown") if first and self._level >= MISTAKE else "",
+            at if self._level >= PLACE else "",
+            code if self._level >= MISTAKE else "",
             () if is_right else tuple(report.remarks(judged, self._level)),
             tuple(faults) if self._level >= PLACE else (),
         )

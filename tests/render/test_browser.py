@@ -362,3 +362,26 @@ def test_a_printed_page_has_everything(opened: Open) -> None:
     assert page.locator(".steps li").last.is_visible()
     card, svg = page.locator(".card").bounding_box(), page.locator("svg").bounding_box()
     assert svg["width"] <= card["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_class_fits_a_phone_and_asks_for_nothing(
+    browser: object, tmp_path: pathlib.Path, scheme: str
+) -> None:
+    from backtrace.cli import run
+
+    course = ROOT / "examples" / "course"
+    words = ["grade", str(course / "assignment.toml"), str(course / "submissions")]
+    run([*words, "-o", str(tmp_path / "page.html"), "--feedback", str(tmp_path / "fb")])
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    faults: list[str] = []
+    for path in [tmp_path / "page.html", *(tmp_path / "fb").glob("*.html")]:
+        page = context.new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("requestfailed", lambda request: faults.append(request.url))
+        page.goto(f"file://{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+        shown = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (shown == "rgb(255, 255, 255)") == (scheme == "light")
+    context.close()
+    assert faults == []

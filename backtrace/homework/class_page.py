@@ -1,0 +1,183 @@
+"""A page for the class: how the points fall, the commonest slips, a row for every student.
+
+A slip has the picture of its gate, and the lines of code that made it; whose lines they are is not
+said. The page is one file that loads nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from backtrace.homework.assignment import Assignment
+from backtrace.homework.gate_pictures import Gate, gate_of_answer, gate_of_line, picture
+from backtrace.homework.rows import GRADED, CodeFault, Part, Row
+from backtrace.homework.wording import first_slip, of_worth, points_text
+from backtrace.render import View
+from backtrace.render._page import document, scrolling, table
+
+_BARS = 12  # of the histogram, at most
+_MOST_SLIPS = 12
+_MOST_LINES = 6  # of code, of one slip
+_STYLE = """<style>
+.bars{width:100%;max-width:44rem}
+.bars td{padding:.1rem .7rem .1rem 0;white-space:nowrap}
+.bars td:last-child{width:100%;padding-right:0}
+.bar{display:block;width:100%;height:1.1rem;fill:var(--mark)}
+.slip{border:1px solid var(--edge);border-radius:10px;padding:.2rem .9rem .7rem;margin:.8rem 0}
+.slip h3{font-size:1rem;margin:.6rem 0 .3rem;overflow-wrap:anywhere}
+.slip pre{margin:.5rem 0 0;font:.9rem/1.5 DejaVu Sans Mono,Menlo,monospace}
+.slip svg{display:block}
+.times{color:var(--quiet)}
+td.says{overflow-wrap:anywhere;min-width:14rem}
+</style>"""
+
+
+@dataclass(slots=True)
+class _Slips:
+    """Everybody's slips of one kind: how many made it, the gate where it is made, the lines of code
+    that made it, and what is said of it."""
+
+    count: int = 0
+    gate: Gate | None = None
+    lines: Counter[str] = field(default_factory=Counter)
+    says: str = ""
+
+
+def class_page(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
+    """The page, in one piece: its first lines speak of all rows."""
+    seen = list(rows)
+    title = view.text(assignment.title or "Grades")
+    body = [
+        _STYLE,
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(_in_words(assignment, seen))}</p>",
+        "<h2>Points</h2>",
+        _histogram(assignment, [row for row in seen if row.state == GRADED]),
+        *_slip_parts(assignment, seen, view),
+        "<h2>Everybody</h2>",
+        scrolling(_everybody(assignment, seen, view), "everybody"),
+    ]
+    yield document(title, body)
+
+
+def _in_words(assignment: Assignment, rows: Sequence[Row]) -> str:
+    graded = [row for row in rows if row.state == GRADED]
+    said = [f"{len(rows):,} submissions"]
+    counts = Counter(row.state for row in rows)
+    said += [f"{n:,} {state}" for state, n in counts.items() if state != GRADED]
+    if graded:
+        mean = sum(row.points for row in graded) / len(graded)
+        said.append(f"{of_worth(mean, assignment.worth)} points on average")
+    if by_hand := sum(bool(row.by_hand) for row in rows):
+        said.append(f"{by_hand:,} with points to be given by hand")
+    return ", ".join(said)
+
+
+# points
+
+
+def _histogram(assignment: Assignment, rows: Sequence[Row]) -> str:
+    """A bar for each number of points from which others are as many points on; the last one is for
+    all points."""
+    worth = assignment.worth
+    step = max(1, math.ceil(worth / _BARS)) if worth >= 1 else max(worth, 1e-9) / 4
+    bars = max(1, math.ceil(worth / step))
+    counts = Counter(min(bars, int(row.points / step + 1e-9)) for row in rows)
+    most = max(counts.values(), default=1)
+    lines = []
+    for bar in range(bars, -1, -1):
+        count = counts[bar]
+        low = points_text(min(bar * step, worth))
+        drawn = (
+            f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect width="{100 * count / most:.4g}" height="10"/></svg>'
+        )
+        lines.append(f'<td class="n">{low}</td><td class="n">{count:,}</td><td>{drawn}</td>')
+    made = table(["from", "students", ""], lines, {"from", "students"})
+    return made.replace("<table>", '<table class="bars">', 1)
+
+
+# slips
+
+
+def _slip_parts(assignment: Assignment, rows: Sequence[Row], view: View) -> Iterator[str]:
+    found = _counted(assignment, rows)
+    if not found:
+        return
+    yield "<h2>The commonest slips</h2>"
+    order = sorted(found, key=lambda key: (-found[key].count, key))
+    for problem, at, code in order[:_MOST_SLIPS]:
+        slips = found[problem, at, code]
+        head = escape(view.text(f"{code} at {at} ({problem})"))
+        yield f'<section class="slip"><h3><span class="times">{slips.count:,}×</span> {head}</h3>'
+        if slips.says:
+            yield f"<p>{escape(view.text(slips.says))}</p>"
+        if slips.gate is not None and (drawn := picture(slips.gate, view)):
+            yield scrolling(drawn, f"the gate at {at}")
+        yield _lines(slips.lines, view) + "</section>"
+    if len(order) > _MOST_SLIPS:
+        yield f'<p class="note">and {len(order) - _MOST_SLIPS:,} more kinds</p>'
+
+
+def _lines(lines: Counter[str], view: View) -> str:
+    """The lines that made a slip, the commonest first."""
+    if not lines:
+        return ""
+    shown = [
+        f"{escape(view.text(line))}" + (f'  <span class="times">{n:,}×</span>' if n > 1 else "")
+        for line, n in sorted(lines.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_LINES]
+    ]
+    told = "\n".join(shown)
+    return scrolling(f"<pre>{told}</pre>", "the lines that made it")
+
+
+def _counted(assignment: Assignment, rows: Sequence[Row]) -> Mapping[tuple[str, str, str], _Slips]:
+    """By problem, the answer that is spoilt, and the slip."""
+    formulas = {question.id: question for question in assignment.formulas}
+    found: dict[tuple[str, str, str], _Slips] = {}
+    for row in rows:
+        for part in row.parts:
+            if not part.code:
+                continue
+            slips = found.setdefault((part.id, part.fault, part.code), _Slips())
+            slips.count += 1
+            fault = _first(part)
+            if fault is not None:
+                slips.lines[fault.text] += 1
+                slips.says = slips.says or _fitting(fault.says)
+                slips.gate = slips.gate or gate_of_line(fault)
+            elif part.id in formulas and slips.gate is None:
+                slips.gate = gate_of_answer(part.fault, formulas[part.id].problem.record)
+                slips.says = _fitting(part.lines)
+    return found
+
+
+def _fitting(said: Sequence[str]) -> str:
+    """The sentence that says which slip fits."""
+    return next((line for line in said if line.startswith("fits")), "")
+
+
+def _first(part: Part) -> CodeFault | None:
+    return next((fault for fault in part.faults if fault.at == part.fault), None)
+
+
+# everybody
+
+
+def _everybody(assignment: Assignment, rows: Sequence[Row], view: View) -> str:
+    ids = [question.id for question in assignment.questions]
+    lines = []
+    for row in rows:
+        cells = [of_worth(row.points, assignment.worth - row.by_hand, row.by_hand)]
+        cells += [of_worth(part.points, part.worth, part.by_hand) for part in row.parts]
+        if row.error:
+            cells = ["–"] * (len(ids) + 1)
+        numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+        name, says = escape(view.text(row.student)), escape(view.text(first_slip(row)))
+        lines.append(f'<td>{name}</td>{numbers}<td class="says">{says}</td>')
+    heads = ["student", "points", *(escape(view.text(id)) for id in ids), "first slip"]
+    return table(heads, lines, set(heads[1:-1]))
