@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +28,7 @@ EXAMPLES = """\b
   backtrace check net.py
 """
 _FORMATS = ("table", "tree", "json", "markdown")
-_OF_CODE = ("table", "json", "markdown", "github")
+_OF_CODE = ("table", "tree", "json", "markdown", "html", "github")
 
 
 @click.command(
@@ -42,6 +42,11 @@ _OF_CODE = ("table", "json", "markdown", "github")
     "--answers", metavar="FILE", help="Answers from a .json, .csv or .toml file (- is stdin)."
 )
 @click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin).")
+@click.option(
+    "--against",
+    metavar="FORMULA",
+    help="Of code: what its forward lines are to compute (or FILE.py:NAME).",
+)
 @click.option("--of", metavar="NAME", help="The stage that is the result (the last one).")
 @click.option(
     "--hint-level",
@@ -61,6 +66,7 @@ def check(
     words: tuple[str, ...],
     answers: str | None,
     file: str | None,
+    against: str | None,
     of: str | None,
     hint_level: int,
     tol: float | None,
@@ -75,13 +81,16 @@ def check(
 
     code = code_at(words[0]) if words and file is None else None
     if code is not None:
-        format = "json" if destination.as_json else destination.format or "table"
+        format = destination.format if destination.format == "github" else destination.chosen()
         if answers is not None or suggest_point:
             raise UsageError("the answers of a file of code are its own lines")
-        judged = _judged(*code, words[1:], of, seed)
-        text = _text_of_code(judged, format, look.view(to_file=False), hint_level)
+        judged = _judged(*code, words[1:], of, seed, against)
+        view = look.view(to_file=destination.output is not None)
+        text = _text_of_code(judged, format, view, hint_level)
         _put_out(text, destination)
         return 0 if judged.ok else 1
+    if against is not None:
+        raise UsageError("--against is for files of code", hint="check net.py --against FORMULA")
     format = destination.chosen()
     if format not in _FORMATS:
         raise UsageError(f"check has no format {format}", hint=f"there are {', '.join(_FORMATS)}")
@@ -102,23 +111,35 @@ def check(
     return status
 
 
-def _judged(path: str, name: str, words: Sequence[str], of: str | None, seed: int) -> Judged:
+def _judged(
+    path: str, name: str, words: Sequence[str], of: str | None, seed: int, against: str | None
+) -> Judged:
     """The backward pass of a file, held against the trace of its forward lines."""
     from backtrace.cli.code import known_values
     from backtrace.homework.backward import check_code
 
     known = known_values(words, seed)
-    return check_code(read_file(path), path, name, known, of or "", seed)
+    due = _formula_of(against, known) if against else ""
+    return check_code(read_file(path), path, name, known, of or "", seed, due)
+
+
+def _formula_of(against: str, known: Mapping[str, object]) -> str:
+    """What code is to compute: a formula as it is, or that of a file."""
+    from backtrace.code import read_code
+
+    code = code_at(against)
+    return against if code is None else read_code(read_file(code[0]), *code, known).formula
 
 
 def _text_of_code(judged: Judged, format: str, view: View, level: int) -> str:
-    from backtrace.homework.backward import report
+    from backtrace.homework.backward import page, report, tree
 
     if format not in _OF_CODE:
         hint = f"there are {', '.join(_OF_CODE)}"
         raise UsageError(f"check of code has no format {format}", hint=hint)
-    if format == "table":
-        return report.table(judged, view, level)
+    drawn = {"table": report.table, "tree": tree.tree, "html": page.page}
+    if format in drawn:
+        return drawn[format](judged, view, level)
     views = {"json": report.as_json, "markdown": report.markdown, "github": report.github}
     return views[format](judged, level)
 

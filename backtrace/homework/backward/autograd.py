@@ -133,7 +133,7 @@ class _Method:
                 note = f"of {values} it gives {given}, and {number(due)} is due"
                 gradient = Gradient(self.name, (), (Line(operation.value, self.node),))
                 line = _line_of_value(self.node)
-                return LineVerdict(gradient, self.name, WRONG, line, (), own, due, note)
+                return LineVerdict(gradient, self.name, WRONG, line, (), own, due, note, "value")
         return None
 
     def _of_plain_number(self) -> Iterator[LineVerdict]:

@@ -10,6 +10,7 @@ from backtrace.code.backward import read_backward
 from backtrace.code.program import parsed
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_mapping
+from backtrace.homework.backward.against import forward_fault
 from backtrace.homework.backward.autograd import judge_class
 from backtrace.homework.backward.figures import own_point
 from backtrace.homework.backward.judging import Court, Judged, NothingToJudge
@@ -22,27 +23,36 @@ def check_code(
     given: Mapping[str, object] | None = None,
     of: str = "",
     seed: int = 0,
+    against: str = "",
 ) -> Judged:
     """Judges the backward pass of a file, or of a pair of functions or a class in it, at the values
     that are given and those of the file. A class that works out gradients by itself (micrograd's
-    Value) is judged operator by operator. Nothing is executed. Raises BacktraceError."""
+    Value) is judged operator by operator. `against` is the formula that the forward lines are to
+    compute: where they do not, that is the first verdict. Nothing is executed. Raises
+    BacktraceError."""
     source, tree = parsed(text, path)
     autograd = autograd_class(tree, name)
     if autograd is None:
-        return _lines(text, path, name, given or {}, of, seed)
+        return _lines(text, path, name, given or {}, of, seed, against)
     with source.told():
         judged = judge_class(source, tree, autograd)
     if name:
         return judged
     try:
-        beside = _lines(text, path, name, given or {}, of, seed)
+        beside = _lines(text, path, name, given or {}, of, seed, against)
     except BacktraceError:  # the file has nothing but the class
         return judged
     return replace(beside, verdicts=(*judged.verdicts, *beside.verdicts))
 
 
 def _lines(
-    text: str, path: str, name: str, given: Mapping[str, object], of: str, seed: int
+    text: str,
+    path: str,
+    name: str,
+    given: Mapping[str, object],
+    of: str,
+    seed: int,
+    against: str,
 ) -> Judged:
     plain = {n: v for n, v in given.items() if not isinstance(v, str) or not v.isidentifier()}
     values = {n: v.value for n, v in read_mapping(plain, seed).items()}
@@ -51,4 +61,7 @@ def _lines(
     if not code.gradients:
         hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
         raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
-    return Court(code, own_point(code, values, seed)).judged()
+    court = Court(code, own_point(code, values, seed))
+    judged = court.judged()
+    fault = forward_fault(court, against) if against else None
+    return replace(judged, verdicts=(fault, *judged.verdicts)) if fault is not None else judged

@@ -33,7 +33,7 @@ OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "still to do",
 )
 _SEEDS = (1, 2)
-_MOST_FITS = 3
+MOST_FITS = 3
 
 
 class NothingToJudge(UsageError):
@@ -59,6 +59,7 @@ class LineVerdict:
     given: Any = None
     exact: Any = None
     note: str = ""
+    about: str = "gradient"  # or "value", of a forward line
 
     @property
     def passes(self) -> bool:
@@ -93,7 +94,7 @@ class Judged:
         fault = self.fault
         if fault is None:
             return None
-        if "." in fault.gradient.name:
+        if fault.about == "value" or "." in fault.gradient.name:
             return fault.gradient.name
         return f"{self.code.module}.d{fault.of}" if self.code.module else f"d{fault.of}"
 
@@ -199,7 +200,7 @@ class Court:
 
     def _note(self, gradient: Gradient, of: str, given: Any, exact: Any) -> str:
         if given is not None:
-            return _of_shapes(given, exact, gradient.name, of)
+            return of_shapes(given, exact, gradient.name, of)
         own = self.figures[0].own
         for name in self._own_stages(gradient):
             if name not in own:
@@ -262,7 +263,7 @@ class Court:
             return self._first_misshapen(gradient, of), ()
         found.sort(key=lambda fit: fit[:2])
         _, _, stage, _ = found[0]
-        fits = [edit for _, _, name, edit in found if name == stage][:_MOST_FITS]
+        fits = [edit for _, _, name, edit in found if name == stage][:MOST_FITS]
         return self._line(gradient, stage), tuple(fits)
 
     def _first_misshapen(self, gradient: Gradient, of: str) -> Line | None:
@@ -291,7 +292,7 @@ class Court:
                 codes.add(edit.code)
                 found += 1
                 yield edit
-                if found == _MOST_FITS:
+                if found == MOST_FITS:
                     return
 
     def _heals(self, gradient: Gradient, of: str, stage: str, edit: Edit, figures: Figures) -> bool:
@@ -325,7 +326,7 @@ class Court:
         return {*self.inputs, *self.figures[0].point, *names[: names.index(stage)]}
 
 
-def _of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
+def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     """What is to be said of shapes that differ."""
     own, due = shape_of(given), shape_of(exact)
     if own == due:

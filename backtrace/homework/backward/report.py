@@ -15,6 +15,7 @@ from rich.text import Text
 from backtrace.code.program import Source
 from backtrace.homework.backward.judging import (
     FOLLOWS,
+    IN_GENERAL,
     OK,
     TO_DO,
     UNREAD,
@@ -41,15 +42,16 @@ def table(judged: Judged, view: View, level: int) -> str:
         shown.add_column("exact", style="gradient", overflow="fold")
     shown.add_column("", overflow="fold")
     for verdict in judged.verdicts:
-        row: list[str | Text] = [view.text(verdict.gradient.name), _row(judged, verdict)]
+        row: list[str | Text] = [view.text(verdict.gradient.name), row_words(judged, verdict)]
         if level >= ARITHMETIC:
             row += [view.value(v) if v is not None else "" for v in (verdict.given, verdict.exact)]
-        shown.add_row(*row, _mark(verdict, view, level))
+        shown.add_row(*row, mark(verdict, view, level))
     told = "\n".join(map(view.text, remarks(judged, level)))  # lines of code are not folded
     return f"{paint(view, shown)}\n{told}\n"
 
 
-def _mark(verdict: LineVerdict, view: View, level: int) -> Text:
+def mark(verdict: LineVerdict, view: View, level: int) -> Text:
+    """The verdict in a word or two, with its sign and colour."""
     mark = "✓ " if verdict.passes else "✗ " if verdict.verdict == WRONG or level == 0 else "· "
     style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
     words = verdict.verdict
@@ -135,7 +137,7 @@ def sentences(verdict: LineVerdict, level: int) -> list[str]:
     found = [verdict.note] if verdict.note else []
     if level >= MISTAKE:
         found += [f"fits: it {edit.says}" for edit in verdict.fits]
-        if not verdict.fits and verdict.verdict != UNREAD:
+        if not verdict.fits and verdict.verdict in (WRONG, IN_GENERAL):
             found.append("no single slip of those known makes it what it is")
     if level >= ARITHMETIC and verdict.fits and verdict.fits[0].text:
         found.append(f"meant: {_VERSION.sub('', verdict.fits[0].text)}")
@@ -147,7 +149,8 @@ def _counted(source: Source, line: int) -> str:
     return f"{at.line}" if at.cell is None else at.words
 
 
-def _row(judged: Judged, verdict: LineVerdict) -> str:
+def row_words(judged: Judged, verdict: LineVerdict) -> str:
+    """The line of a verdict, as people count it; "" for none."""
     return _counted(judged.code.source, verdict.gradient.row) if verdict.gradient.row else ""
 
 
@@ -178,7 +181,7 @@ def _answer(judged: Judged, verdict: LineVerdict, level: int) -> dict[str, Any]:
     source = judged.code.source
     line, first, _, _ = place(verdict)
     at = source.place(line)
-    found: dict[str, Any] = {"name": verdict.gradient.name, "about": "gradient"}
+    found: dict[str, Any] = {"name": verdict.gradient.name, "about": verdict.about}
     if verdict.of:
         found["of"] = verdict.of
     if level >= PLACE:
@@ -206,7 +209,7 @@ def markdown(judged: Judged, level: int) -> str:
     rows = ["| gradient | line | verdict |", "|---|---:|---|"]
     for v in judged.verdicts:
         words = v.verdict if v.verdict != UNREAD else f"{UNREAD}: {v.note}"
-        cells = (f"`{v.gradient.name}`", _row(judged, v), words)
+        cells = (f"`{v.gradient.name}`", row_words(judged, v), words)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     told = "\n".join(remarks(judged, level))
     fence = "```"

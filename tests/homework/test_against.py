@@ -1,0 +1,76 @@
+"""A forward pass held against the assignment's formula, over all programs that are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backtrace.code import read_code
+from backtrace.errors import BacktraceError
+from backtrace.homework.backward import check_code
+
+HERE = Path(__file__).parent.parent / "data" / "code" / "backward"
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+
+def _scripts() -> list[tuple[str, str, str]]:
+    """Name, text and formula of every program that is a script of its own."""
+    found = []
+    for path in sorted(HERE.glob("*.py")):
+        text = path.read_text("utf-8")
+        try:
+            check_code(text, path.name)
+            found.append((path.name, text, read_code(text, path.name).formula))
+        except BacktraceError:  # functions and classes: they are asked for by name
+            continue
+    return found
+
+
+SCRIPTS = _scripts()
+
+
+def test_there_are_programs_to_try() -> None:
+    assert len(SCRIPTS) >= 3
+
+
+@pytest.mark.parametrize(("name", "text", "formula"), SCRIPTS, ids=[s[0] for s in SCRIPTS])
+def test_its_own_formula_is_no_fault_and_any_other_is(name: str, text: str, formula: str) -> None:
+    assert check_code(text, name, against=formula).ok
+    stages = formula.split("; ")
+    for k, stage in enumerate(stages):
+        stage_name, _, expression = stage.partition(" = ")
+        other = [*stages[:k], f"{stage_name} = 1.5*({expression})", *stages[k + 1 :]]
+        judged = check_code(text, name, against="; ".join(other))
+        if judged.ok:  # a factor that the result does without: a softmax's, a norm's
+            continue
+        first = judged.verdicts[0]
+        assert (first.about, first.gradient.name) == ("value", stage_name)
+        assert judged.fault is not None
+        assert judged.fault_name == stage_name
+        assert all(verdict.passes for verdict in judged.verdicts[1:])  # right for what is written
+    assert not check_code(text, name, against="; ".join([*stages, "other_ = 2*" + stage_name])).ok
+
+
+def test_the_slip_of_a_forward_line_is_named() -> None:
+    text = (EXAMPLES / "slip.py").read_text("utf-8")
+    summed = text.replace(").mean()", ").sum()")
+    judged = check_code(summed, "slip.py", against="cross_entropy(relu(X@W1)@W2, y)")
+    first = judged.verdicts[0]
+    assert (first.gradient.name, first.row, first.about) == ("loss", 11, "value")
+    assert "no-mean" in {edit.code for edit in first.fits}
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("X@W1 + bias", "the formula has bias, which the code has not"),
+        ("W1@W1", "do not fit"),
+        ("(X@W1", "')'"),
+    ],
+)
+def test_a_formula_that_does_not_fit_is_said(formula: str, words: str) -> None:
+    text = (EXAMPLES / "slip.py").read_text("utf-8")
+    with pytest.raises(BacktraceError) as error:
+        check_code(text, "slip.py", against=formula)
+    assert words in str(error.value)
