@@ -70,8 +70,15 @@ class Assignments(Gradients):
         if not is_plain or any(not _is_length(call) for call in calls):
             return False
         found = self.readable(value, scope)
-        is_number = isinstance(found, Known) and type(found.value) in (int, float)
-        return is_number and isinstance(found, Known) and (found.measured or found.value != 1)
+        if not isinstance(found, Known) or type(found.value) not in (int, float):
+            return False
+        return found.measured or not self._is_as_gradient(found.value)
+
+    def _is_as_gradient(self, number: float) -> bool:
+        """Whether a number that is written out may be a gradient: 1 begins a backward pass; after
+        it dx = 2.7 is one, and dx = 0.001 a step."""
+        has_begun = self.keeps_gradients and self.goes_back
+        return number == 1 or (has_begun and (number == 0 or abs(number) > _LONGEST_STEP))
 
     def _is_replaced(self, name: str, scope: Scope) -> bool:
         """Whether this line is what a value that is given besides stands for."""
@@ -158,7 +165,7 @@ class Assignments(Gradients):
         match target:
             case ast.Name():
                 if self.keeps_gradients and target.id in self.backward:
-                    found = self.due(target.id, found, node)
+                    found = self._as_written(target.id, self.due(target.id, found, node), node)
                 value = self.bind(target.id, self._bound(target.id, found, node), scope, node)
                 if isinstance(value, Array) and value.name:
                     self.call_it(value.name, target.id)
@@ -203,6 +210,14 @@ class Assignments(Gradients):
         self.backward.add(name)
         self.to_do[name] = ToDo(name, node)
         return Unreadable(self.to_do[name])
+
+    def _as_written(self, name: str, found: Value, node: ast.AST) -> Value:
+        """A gradient that is a number is judged as others are, unless more is added to it."""
+        is_number = isinstance(found, Known) and type(found.value) in (int, float)
+        if not is_number or name in self.added or not isinstance(found, Known):
+            return found
+        number = ast.copy_location(ast.Constant(found.value), node)
+        return Array(ast.copy_location(ast.UnaryOp(ast.UAdd(), number), node), kind="number")
 
     def log_gradient(self, name: str, array: Array, node: ast.AST) -> None:
         """grads['W1'] = dW1: the gradient of W1."""
@@ -270,6 +285,7 @@ class Assignments(Gradients):
         return self.value(node.target.value, scope), self.value(node.value, scope)
 
 
+_LONGEST_STEP = 0.01
 _OF_MANY_KINDS = (ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.Await, ast.Yield, ast.Compare)
 
 

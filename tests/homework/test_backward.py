@@ -158,6 +158,30 @@ def scale_backward(dout, cache):
     ]
 
 
+NUMBERS = """
+x = 1.9
+y = -0.7
+c = 2.7
+q = x + y
+f = q * c
+df = 1
+dq = df * c
+dx = {dx}
+dy = dq
+"""
+
+
+def test_a_gradient_that_is_a_number_is_judged() -> None:
+    def verdicts(dx: str) -> dict[str, str]:
+        judged = check_code(NUMBERS.format(dx=dx), "a.py")
+        return {v.gradient.name: v.verdict for v in judged.verdicts}
+
+    assert verdicts("dq") == dict.fromkeys(("df", "dq", "dx", "dy"), "ok")
+    assert verdicts("1")["dx"] == "wrong"
+    assert verdicts("2.7")["dx"] == "right at these numbers only"
+    assert "dx" not in verdicts("0.001")  # a step
+
+
 EMBED = """
 import numpy as np
 C = np.array([[0.2, -0.4], [0.7, 0.1], [-0.3, 0.9]])
