@@ -6,6 +6,7 @@ import ast
 
 from backtrace.code.changes import HELD_AS, base_name
 from backtrace.code.gradients import Gradients
+from backtrace.code.operands import as_number
 from backtrace.code.values import (
     Array,
     Bound,
@@ -19,6 +20,7 @@ from backtrace.code.values import (
     Unreadable,
     Value,
 )
+from backtrace.code.words import is_gradient
 
 
 class Assignments(Gradients):
@@ -165,7 +167,9 @@ class Assignments(Gradients):
         match target:
             case ast.Name():
                 if self.keeps_gradients and target.id in self.backward:
-                    found = self._as_written(target.id, self.due(target.id, found, node), node)
+                    found = self.due(target.id, found, node)
+                    if is_gradient(target.id, self._forward_names(scope)):
+                        found = self._as_written(target.id, found, node)
                 value = self.bind(target.id, self._bound(target.id, found, node), scope, node)
                 if isinstance(value, Array) and value.name:
                     self.call_it(value.name, target.id)
@@ -212,9 +216,13 @@ class Assignments(Gradients):
         return Unreadable(self.to_do[name])
 
     def _as_written(self, name: str, found: Value, node: ast.AST) -> Value:
-        """A gradient that is a number is judged as others are, unless more is added to it."""
-        is_number = isinstance(found, Known) and type(found.value) in (int, float)
-        if not is_number or name in self.added or not isinstance(found, Known):
+        """A gradient that is a number, or relu's mask alone, is judged as others are; not one that
+        begins a sum."""
+        if isinstance(found, Array):
+            return as_number(found)
+        if not isinstance(found, Known) or type(found.value) not in (int, float):
+            return found
+        if name in self.added:
             return found
         number = ast.copy_location(ast.Constant(found.value), node)
         return Array(ast.copy_location(ast.UnaryOp(ast.UAdd(), number), node), kind="number")

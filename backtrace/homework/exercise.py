@@ -29,7 +29,8 @@ _TRIES, _PATIENCE = 24, 3
 _EXPONENTS = ("2", "3")
 _POINTS = 12
 _LEAST, _MOST = 0.001, 1000.0
-_MEASURED = 4  # digits that are due
+DIGITS = 4
+"""Digits that are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Exercise:
     def answers(self) -> dict[str, str]:
         """Every gradient that is asked for, by its name, at 4 digits."""
         graph, upstreams = self.trace.graph, self.trace.upstreams
-        return {f"d{name}": number(upstreams[i], _MEASURED) for name, i in graph.inputs.items()}
+        return {f"d{name}": number(upstreams[i], DIGITS) for name, i in graph.inputs.items()}
 
 
 def known_gates(names: Sequence[str]) -> list[Gate]:

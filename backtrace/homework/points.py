@@ -29,6 +29,7 @@ _TRIES = 60
 _REPLAYS = 20_000  # gates times mistakes times points
 _DIGITS = 4
 _NEAR = 0.05
+_BELOW = 3
 _LEAST, _MOST = 0.01, 1000.0
 
 
@@ -63,14 +64,15 @@ def suggest(
     seed: int = 0,
     given: Mapping[str, Given] | None = None,
     tries: int = _TRIES,
+    below: int = _BELOW,
 ) -> tuple[Telling, Telling | None]:
     """The most telling of many points, and the same of the point that is given, if it is whole.
-    `shapes` are those of the variables that are arrays. Raises UsageError where no point has only
-    finite numbers."""
+    `shapes` are those of the variables that are arrays; all sizes are smaller than `below`. Raises
+    UsageError where no point has only finite numbers."""
     graph = parse(formula, shapes.keys())
     if not graph.inputs:
         raise UsageError("the formula has no variables, so there is no point to choose")
-    tried = list(_tried(formula, graph, shapes, seed, tries, given or {}))
+    tried = list(_tried(formula, graph, shapes, seed, tries, given or {}, below))
     own = None
     if given and set(given) == set(graph.inputs):
         own = _seen(problem_of(formula, given, Granularity(), is_for_answers=False))
@@ -101,6 +103,7 @@ def _tried(
     seed: int,
     tries: int,
     given: Mapping[str, Given],
+    below: int,
 ) -> Iterator[_Seen]:
     """The points where every number is finite: fewer of a large graph; near the given one where
     others have none. Raises UsageError where there is none, or the graph is too large."""
@@ -110,7 +113,7 @@ def _tried(
         left = tries if not tried else 0
         while left > 0:
             left -= 1
-            point = _near(given, chance) if is_near else _candidate(graph, shapes, chance)
+            point = _near(given, chance) if is_near else _candidate(graph, shapes, chance, below)
             for name in _classes(graph):
                 point[name] = given[name].value if name in given else 0
             try:
@@ -143,13 +146,13 @@ def _near(given: Mapping[str, Given], chance: random.Random) -> dict[str, Any]:
 
 
 def _classes(graph: Graph) -> list[str]:
-    """Variables that are the numbers of classes: only whole ones mean something."""
+    """Variables that are numbers of classes or places: only whole ones mean something."""
     return [
         name
         for name, index in graph.inputs.items()
         for gate, _ in graph.consumers[index][:1]
         if (kind := graph.nodes[gate].gate) is not None
-        and kind.name == "cross_entropy"
+        and kind.name in ("cross_entropy", "pick")
         and graph.nodes[gate].operands.index(index) == 1
     ]
 
@@ -171,10 +174,12 @@ def _written(numbers: Sequence[Any]) -> tuple[str, ...]:
     return tuple(nested(np.asarray(number).tolist(), _DIGITS) for number in numbers)
 
 
-def _candidate(graph: Graph, shapes: Mapping[str, Shape], chance: random.Random) -> dict[str, Any]:
+def _candidate(
+    graph: Graph, shapes: Mapping[str, Shape], chance: random.Random, below: int
+) -> dict[str, Any]:
     """Small decimals, no two of the same size; half of the time all are positive."""
     is_positive = chance.random() < 0.5
-    sizes = _sizes(chance)
+    sizes = _sizes(chance, below)
     point = {}
     for name in graph.inputs:
         shape = shapes.get(name, ())
@@ -186,11 +191,13 @@ def _candidate(graph: Graph, shapes: Mapping[str, Shape], chance: random.Random)
     return point
 
 
-def _sizes(chance: random.Random) -> Iterator[float]:
+def _sizes(chance: random.Random, below: int) -> Iterator[float]:
     """0.3, 1.7, 2.4, ...: tenths up to 3 that are not whole, then twentieths, and so on."""
     step = 10
     while True:
-        sizes = [k / step for k in range(step // 5, 3 * step) if k % step]
+        sizes = [k / step for k in range(step // 5, below * step) if k % step]
+        if step > 10:
+            sizes = [size for size in sizes if round(size * step) % 2]  # the others have been
         chance.shuffle(sizes)
         yield from sizes
         step *= 2

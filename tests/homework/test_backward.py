@@ -171,6 +171,13 @@ dy = dq
 """
 
 
+def test_a_gradient_that_is_a_mask_is_judged() -> None:
+    judged = check_code(NET.replace("da = dh.copy()\nda[a <= 0] = 0", "da = a > 0"), "net.py")
+    assert {v.gradient.name: v.verdict for v in judged.verdicts}["da"] == "wrong"
+    named = NET.replace("da = dh.copy()\nda[a <= 0] = 0", "keep = a > 0\nda = dh * keep")
+    assert check_code(named, "net.py").ok
+
+
 def test_a_gradient_that_is_a_number_is_judged() -> None:
     def verdicts(dx: str) -> dict[str, str]:
         judged = check_code(NUMBERS.format(dx=dx), "a.py")
