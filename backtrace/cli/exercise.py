@@ -74,7 +74,15 @@ def exercise(
     if is_code:
         text = _in_code(level or 1, seed, format, key, output)
     else:
-        text = _of_gates(names_in(gates or "add,mul"), forks or 0, seed, format, key, output, look)
+        text = _of_gates(
+            names_in("add,mul" if gates is None else gates),
+            forks or 0,
+            seed,
+            format,
+            key,
+            output,
+            look,
+        )
     if isinstance(text, str) and output is None:
         say(text)
     elif output is not None:
