@@ -87,8 +87,9 @@ def grade(
         seen = _Seen()
         view = look.view(to_file=output is not None)
         is_summed = summary and format != "html"  # whose page has the summary in it
+        level = 3 if is_summed else hint_level
         with (
-            _graded(asked, text, submissions, 3 if is_summed else hint_level, jobs) as rows,
+            _graded(asked, text, submissions, level, jobs, format in _OF_ONE) as rows,
             _pages(asked, _noting(rows, seen), feedback, format, view) as noted,
         ):
             if is_summed:
@@ -140,14 +141,19 @@ def _format_of(output: str | None) -> str:
 
 @contextlib.contextmanager
 def _graded(
-    assignment: Assignment, text: str, paths: tuple[str, ...], hint_level: int | None, jobs: int
+    assignment: Assignment,
+    text: str,
+    paths: tuple[str, ...],
+    hint_level: int | None,
+    jobs: int,
+    is_of_one: bool,
 ) -> Iterator[Iterator[Row]]:
     """The rows, with a progress bar over the bytes of the files."""
     from backtrace.homework.grading import grade
     from backtrace.homework.submissions import paths_of, read_submissions, sources_of
     from backtrace.homework.workers import grade_in_processes
 
-    sources = sources_of(paths, assignment)
+    sources = sources_of(paths, assignment, is_of_one)
     with reading(paths_of(sources), "grading") as tick:
         submissions = read_submissions(sources, tick, assignment)
         if jobs == 1:

@@ -21,6 +21,7 @@ from backtrace.homework.backward import check_code, report
 from backtrace.homework.backward.judging import (
     FOLLOWS,
     IN_GENERAL,
+    TO_DO,
     UNREAD,
     WRONG,
     Judged,
@@ -128,6 +129,9 @@ class CodeGrader:
         except NothingToJudge as error:
             return self._unjudged(question, _NotFound(MISSING, error.what), found)
         except BacktraceError as error:
+            if _is_undone(found.tree, question.code):
+                undone = _NotFound(TO_DO, "NotImplementedError stands where it is to be written")
+                return self._unjudged(question, undone)
             lines = [visible(line) for line in str(error).split("\n")]
             return self._unjudged(question, _NotFound(UNREAD, error.what, lines))
         marks = tuple(self._marks(question, found, judged))
@@ -214,6 +218,35 @@ def _defines(tree: ast.Module, name: str) -> bool:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in wanted:
             return True
     return False
+
+
+def _is_undone(tree: ast.Module, name: str) -> bool:
+    """Whether what is asked for still raises NotImplementedError, whatever it is called with: a
+    function of the pair, a method of the class, the file itself."""
+    if not name:
+        return any(map(_raises_undone, tree.body))
+    first, _, method = name.partition(".")
+    base = name.removesuffix("_backward").removesuffix("_forward")
+    bodies = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in {
+            name,
+            f"{base}_forward",
+            f"{base}_backward",
+        }:
+            bodies.append(node.body)
+        elif isinstance(node, ast.ClassDef) and node.name == first:
+            inner = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+            wanted = {method} if method else {"__init__", "forward", "backward"}
+            bodies += [one.body for one in inner if one.name in wanted]
+    return any(_raises_undone(statement) for body in bodies for statement in body)
+
+
+def _raises_undone(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Raise) or node.exc is None:
+        return False
+    raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
 
 
 def _verdict_of(asked: str, judged: Judged) -> LineVerdict | None:

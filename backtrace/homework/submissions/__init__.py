@@ -22,7 +22,7 @@ from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions import objects
 from backtrace.homework.submissions.code_files import CodeFile, size_of
 from backtrace.homework.submissions.encodings import encoding_of, lines
-from backtrace.homework.submissions.folders import Folder, sorted_out
+from backtrace.homework.submissions.folders import Folder, folder_of, sorted_out
 from backtrace.homework.submissions.headings import Headings
 from backtrace.homework.submissions.submission import (
     Broken,
@@ -82,10 +82,15 @@ def files_of(paths: Sequence[str]) -> list[str]:
     return found
 
 
-def sources_of(paths: Sequence[str], assignment: Assignment) -> list[Folder | str]:
-    """As `files_of`; of an assignment that asks for code, students' folders and code too."""
+def sources_of(
+    paths: Sequence[str], assignment: Assignment, is_of_one: bool = False
+) -> list[Folder | str]:
+    """As `files_of`; of an assignment that asks for code, students' folders and code too. Where it
+    is said that all is of one student, a folder is that one's."""
     if not assignment.codes:
         return [*files_of(paths)]
+    if is_of_one and len(paths) == 1 and os.path.isdir(paths[0]):
+        return [folder_of(paths[0], _is_one)]
     found = sorted_out(paths, assignment.codes, _is_one)
     if not found:
         raise UsageError("there is no submission", hint="a .py, .ipynb or .json file, or a folder")

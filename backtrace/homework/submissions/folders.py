@@ -50,7 +50,7 @@ def sorted_out(
         if path not in folders:
             files.append(path)
         elif _is_a_students(path, codes, len(folders) > 1):
-            found.append(_folder(path, is_answers))
+            found.append(folder_of(path, is_answers))
         else:
             found += _of_class(path, is_answers)
     return [*found, *_by_stem(files)]
@@ -85,7 +85,7 @@ def _of_class(path: str, is_answers: Callable[[str], bool]) -> list[Folder | str
     names = _names(path)
     files = [n for n in names if not os.path.isdir(os.path.join(path, n))]
     found: list[Folder | str] = [
-        _folder(os.path.join(path, name), is_answers) for name in names if name not in files
+        folder_of(os.path.join(path, name), is_answers) for name in names if name not in files
     ]
     found += _by_stem([os.path.join(path, n) for n in files if is_code(n) or is_answers(n)])
     return sorted(found, key=lambda one: one.source if isinstance(one, Folder) else one)
@@ -105,7 +105,7 @@ def _by_stem(paths: Sequence[str]) -> Iterator[Folder | str]:
         yield Folder(name_of(os.path.basename(stem), "?"), files[0], codes, others)
 
 
-def _folder(path: str, is_answers: Callable[[str], bool]) -> Folder:
+def folder_of(path: str, is_answers: Callable[[str], bool]) -> Folder:
     """All that a student's folder holds, and folders in it."""
     root = os.path.realpath(path)
     codes: list[CodeFile] = []

@@ -1,0 +1,14 @@
+import numpy as np
+
+
+def softmax_loss(W, X, y, reg):
+    n = X.shape[0]
+    scores = X @ W
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.log(p[np.arange(n), y]).mean() + reg * np.sum(W * W)
+    dscores = p.copy()
+    dscores[np.arange(n), y] -= 1
+    dscores /= n
+    dW = X.T @ dscores + 2 * reg * W
+    return loss, dW
