@@ -22,7 +22,7 @@ EXAMPLES = """\b
   backtrace exercise --level 3 --seed ada --format qti -o ada.zip
 """
 _OF_GATES = ("table", "tree", "markdown", "json", "toml")
-_OF_CODE = ("python", "json")
+_OF_CODE = ("python", "json", "toml")
 _OF_BOTH = ("moodle", "qti")
 
 
@@ -94,7 +94,7 @@ def exercise(
 
 def _in_code(level: int, seed: str, format: str, key: bool, output: str | None) -> str | bytes:
     from backtrace.homework.exercises import of_code
-    from backtrace.homework.programs import as_object, exercise_in_code
+    from backtrace.homework.programs import as_object, as_problem, exercise_in_code
     from backtrace.numbers import json_text
 
     if format not in (*_OF_CODE, *_OF_BOTH):
@@ -103,6 +103,8 @@ def _in_code(level: int, seed: str, format: str, key: bool, output: str | None) 
     made = exercise_in_code(level, seed)
     if format == "json":
         return json_text(as_object(made), indent=2) + "\n"
+    if format == "toml":
+        return as_problem(made)
     return _written(of_code(made), format, key, output)
 
 

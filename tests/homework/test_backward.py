@@ -171,6 +171,26 @@ dy = dq
 """
 
 
+BY_CHANCE = """
+import numpy as np
+x = 2.1
+q = x * 1.4
+r = np.exp(-q)
+f = 0.4 * x / r
+dr = -0.4 * x / r{square}
+dq = -dr * r
+dx = 0.4 / r + dq * 1.4
+"""
+
+
+def test_a_slip_that_makes_a_gradient_another_ones_is_told_at_its_line() -> None:
+    """Without its square, dr is what goes into the exp."""
+    assert check_code(BY_CHANCE.format(square="**2"), "a.py").ok
+    judged = check_code(BY_CHANCE.format(square=""), "a.py")
+    follows = "follows from an earlier slip"
+    assert [v.verdict for v in judged.verdicts] == ["wrong", follows, follows]
+
+
 def test_a_gradient_that_is_a_mask_is_judged() -> None:
     judged = check_code(NET.replace("da = dh.copy()\nda[a <= 0] = 0", "da = a > 0"), "net.py")
     assert {v.gradient.name: v.verdict for v in judged.verdicts}["da"] == "wrong"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from backtrace.errors import BacktraceError
+from backtrace.homework.assignment import read_assignment
 from backtrace.homework.backward import check_code
 from backtrace.homework.exercise import exercise
 from backtrace.homework.exercises import Sheet, formats, of_code, of_gates, package, written
@@ -214,6 +215,24 @@ def test_the_file_is_checked_by_the_command(
     assert ended.status == 1
     assert "still to do" in ended.out
     assert backtrace_command("check", str(key)).status == 0
+
+
+@pytest.mark.parametrize("level", sorted(LEVELS))
+def test_a_class_is_graded_on_it(
+    level: int, tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    words = ("exercise", "--level", str(level), "--seed", "ada")
+    problem = backtrace_command(*words, "--format", "toml").out
+    worth = len(made(level, "ada").answers)
+    assert read_assignment(problem).worth == worth
+    (tmp_path / "a.toml").write_text(problem)
+    for student, more in (("ada", ("--key",)), ("ben", ())):
+        (tmp_path / "all" / student).mkdir(parents=True)
+        file = tmp_path / "all" / student / "a.py"
+        assert backtrace_command(*words, *more, "-o", str(file)).status == 0
+    graded = backtrace_command("grade", str(tmp_path / "a.toml"), str(tmp_path / "all"))
+    points = dict(re.findall(r"(?m)^(ada|ben) +(\d+/\d+)", graded.out))
+    assert points == {"ada": f"{worth}/{worth}", "ben": f"0/{worth}"}
 
 
 @pytest.mark.parametrize(

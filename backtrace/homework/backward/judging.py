@@ -117,13 +117,36 @@ class Court:
         self.stages = {stage.name: stage for stage in code.stages}
         self.forward = [stage.name for stage in code.forward]
         self.inputs = list(self.graphs.forward.inputs)
+        self.named_only: set[str] = set()  # the gradients of no node without a name
         self.finals = self._finals()
 
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
-            found = list(map(self._verdict, self.code.gradients))
+            found = self._all_verdicts()
         verdicts = tuple(self._excused(verdict, found) for verdict in found)
         return Judged(self.code, verdicts, self.graphs.forward)
+
+    def _all_verdicts(self) -> list[LineVerdict]:
+        """A slip may make a gradient that of a node inside its stage, by chance: then what is made
+        of it is wrong. Such gradients are taken by their names, unless that finds more faults."""
+        found = list(map(self._verdict, self.code.gradients))
+        doubted = self._doubted(found)
+        if not doubted:
+            return found
+        self.named_only = doubted
+        self.finals = self._finals()
+        again = list(map(self._verdict, self.code.gradients))
+        return again if _faults(again) <= _faults(found) else found
+
+    def _doubted(self, found: Sequence[LineVerdict]) -> set[str]:
+        """The gradients of nodes without a name that a wrong line uses."""
+        names: set[str] = set()
+        for verdict in found:
+            if verdict.verdict in (WRONG, IN_GENERAL):
+                for stage in self._own_stages(verdict.gradient):
+                    tree = ast.parse(self.stages[stage].expression, mode="eval")
+                    names |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        return {final for final, of in self.finals.items() if of.startswith("#") and final in names}
 
     def _excused(self, verdict: LineVerdict, all_: Sequence[LineVerdict]) -> LineVerdict:
         """A gradient of a step between, which is another number than it says (1/N comes later):
@@ -163,7 +186,8 @@ class Court:
         if not known:
             return ""
         own = self.figures[0].own.get(gradient.final)
-        inside = [node for name in known for node in self.graphs.inside(name)]
+        is_named = gradient.final in self.named_only
+        inside = [] if is_named else [node for name in known for node in self.graphs.inside(name)]
         for name in [*known, *inside]:
             if all(agree(f.own.get(gradient.final), f.right[name]) for f in self.figures):
                 return name
@@ -340,6 +364,10 @@ def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     elif len(own) < len(due):
         hint = ": summed over too much?"
     return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
+
+
+def _faults(found: Sequence[LineVerdict]) -> int:
+    return sum(verdict.verdict in (WRONG, IN_GENERAL) for verdict in found)
 
 
 __all__: Sequence[str] = ["Court", "Judged", "LineVerdict"]

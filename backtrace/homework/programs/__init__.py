@@ -8,6 +8,12 @@
 
 from __future__ import annotations
 
-from backtrace.homework.programs.exercise import LEVELS, CodeExercise, as_object, exercise_in_code
+from backtrace.homework.programs.exercise import (
+    LEVELS,
+    CodeExercise,
+    as_object,
+    as_problem,
+    exercise_in_code,
+)
 
-__all__ = ["LEVELS", "CodeExercise", "as_object", "exercise_in_code"]
+__all__ = ["LEVELS", "CodeExercise", "as_object", "as_problem", "exercise_in_code"]

@@ -83,6 +83,15 @@ def as_object(made: CodeExercise) -> dict[str, Any]:
     }
 
 
+def as_problem(made: CodeExercise) -> str:
+    """The problem for an assignment, as TOML: the file is judged from its top to its end."""
+    id = "".join(c if c.isalnum() and c.isascii() else "-" for c in made.seed)
+    point = ", ".join(f"{name} = {value}" for name, value in made.program.given.items())
+    ask = ", ".join(f'"{name}"' for name in made.answers)
+    lines = ["[[problem]]", f'id = "{id or "code"}"', 'code = ""', f"point = {{ {point} }}"]
+    return "\n".join([*lines, f"ask = [{ask}]"]) + "\n"
+
+
 def _checked(program: Program) -> Judged:
     return check_code(source(program, program.gradients), "exercise.py")
 
