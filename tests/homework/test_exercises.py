@@ -23,6 +23,7 @@ from lxml import etree
 from backtrace.errors import BacktraceError
 from backtrace.homework.assignment import read_assignment
 from backtrace.homework.backward import check_code
+from backtrace.homework.checking import check
 from backtrace.homework.exercise import exercise
 from backtrace.homework.exercises import Sheet, formats, of_code, of_gates, package, written
 from backtrace.homework.programs import LEVELS, CodeExercise, exercise_in_code
@@ -255,7 +256,9 @@ def test_an_exercise_that_cannot_be(words: tuple[str, ...], backtrace_command: C
 
 # platforms
 
-CLOZE = re.compile(r"\{(\d+):NUMERICAL:=([^:{}~#]+):([^:{}~#]+)((?:~%0%[^{}]*)?)\}")
+CLOZE = re.compile(
+    r"\{(\d+):NUMERICAL:=([^:{}~#]+):([^:{}~#]+)((?:~%0%[^:{}~#]+:[^:{}~#]+#[^{}~]+)*)\}"
+)
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
@@ -284,6 +287,23 @@ def test_what_moodle_is_given() -> None:
         etree.fromstring(f"<div>{html}</div>")  # well formed
         shares = [sum(field.weight for field in part) for part in sheet.fields.values()]
         assert len(set(shares)) == 1  # every gradient is worth the same
+
+
+def test_a_slips_number_is_told_as_what_fits() -> None:
+    told = 0
+    for gates, forks in GATES:
+        by_hand = exercise(gates, forks, "ada")
+        formula, point = by_hand.trace.formula, dict(by_hand.trace.point)
+        sheet = of_gates(by_hand)
+        html, _ = of_moodle(written(sheet, "moodle"))
+        for field in sheet.all_fields:
+            for wrong, says in field.slips.items():
+                told += 1
+                assert says.startswith("fits, at ")
+                assert f"~%0%{wrong}:" in html
+                assert abs(float(wrong) - float(field.key)) > float(field.tolerance)
+                assert not check(formula, point, {field.label: wrong}).ok
+    assert told > 50
 
 
 def score(item: Any, responses: dict[str, float]) -> float:

@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from backtrace.graph.record import Granularity
 from backtrace.homework.answers import from_mapping
 from backtrace.homework.checking import hold
 from backtrace.homework.exercise import DIGITS, Exercise
+from backtrace.homework.exercises._slips import slips
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.programs import CodeExercise
 from backtrace.homework.programs.source import forward
@@ -36,12 +37,14 @@ class Field:
     key        the right number, with 4 digits
     tolerance  how far from it is right as well
     weight     its share of the points: all gradients are worth the same
+    slips      what fits a wrong number, by the number
     """
 
     label: str
     key: str
     tolerance: str
     weight: int
+    slips: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,19 @@ def of_gates(made: Exercise) -> Sheet:
     trace = made.trace
     problem = problem_of(trace.formula, read_mapping(dict(trace.point)), Granularity())
     fields = {
-        name: _fields(name, exact, _units(problem, name, exact), 1)
-        for name, exact in ((f"d{n}", float(g)) for n, g in trace.gradients.items())
+        f"d{name}": (_with_slips(problem, name, float(exact)),)
+        for name, exact in trace.gradients.items()
     }
     point = tuple(f"{name} = {number(float(value))}" for name, value in trace.point.items())
     output = trace.graph.output_name or "f"
     return Sheet(f"backtrace exercise {made.seed}", (trace.formula,), point, output, fields)
+
+
+def _with_slips(problem: Problem, name: str, exact: float) -> Field:
+    """The field of one gradient that is a number."""
+    (found,) = _fields(f"d{name}", exact, _units(problem, f"d{name}", exact), 1)
+    node = problem.record.graph.inputs[name]
+    return replace(found, slips=slips(problem, node, exact, float(found.tolerance)))
 
 
 def of_code(made: CodeExercise) -> Sheet:
@@ -123,11 +133,11 @@ def _places(array: Any) -> list[tuple[int, ...]]:
 
 def _key(exact: float, units: int) -> tuple[str, str]:
     """The number with 4 digits, and so many units of its last digit."""
-    unit = _unit(exact)
+    unit = last_place(exact)
     return number(exact, DIGITS), f"{(units + _SLACK) * unit:.3g}"
 
 
-def _unit(exact: float) -> float:
+def last_place(exact: float) -> float:
     """One of the last of 4 digits."""
     return float(10.0 ** (math.floor(math.log10(abs(exact))) - DIGITS + 1)) if exact else 1e-4
 
@@ -135,7 +145,7 @@ def _unit(exact: float) -> float:
 def _units(problem: Problem, name: str, exact: float) -> int:
     """How many units of the last digit somebody may be off who has rounded every step to 4 digits:
     as many as `backtrace check` lets pass; 1 at least, because digits may be cut off."""
-    unit = _unit(exact)
+    unit = last_place(exact)
     for units in range(2, _MOST_UNITS + 1):
         if not any(_passes(problem, name, exact + sign * units * unit) for sign in (1, -1)):
             return units - 1

@@ -1,18 +1,19 @@
 """Moodle's XML: one question of embedded answers (cloze), a number for every field.
 
 The format is Moodle's own (docs.moodle.org: Moodle XML format, Embedded Answers question type):
-{WEIGHT:NUMERICAL:=KEY:TOLERANCE}. Every field is graded by itself.
+{WEIGHT:NUMERICAL:=KEY:TOLERANCE~%0%SLIP:TOLERANCE#feedback}. Every field is graded by itself.
 """
 
 from __future__ import annotations
 
 from backtrace.homework.exercise import DIGITS
-from backtrace.homework.exercises._sheet import Field, Sheet
+from backtrace.homework.exercises._sheet import Field, Sheet, last_place
 from backtrace.homework.exercises._xml import text
 from backtrace.render._latex import formula as latex
 from backtrace.render._latex import symbol
 
 SUFFIX = ".xml"
+_ENDS = {"~": "&#126;", "}": "&#125;", "{": "&#123;"}
 _BRACES = {"{": "&#123;", "}": "&#125;"}  # in what is shown they begin no field
 
 
@@ -60,8 +61,22 @@ def _derivative(output: str, name: str) -> str:
 
 
 def _field(field: Field) -> str:
-    key = f"{{{field.weight}:NUMERICAL:={field.key}:{field.tolerance}}}"
+    answers = [f"={field.key}:{field.tolerance}"]
+    answers += [
+        f"%0%{wrong}:{_near(wrong)}#{_feedback(said)}" for wrong, said in field.slips.items()
+    ]
+    key = f"{{{field.weight}:NUMERICAL:{'~'.join(answers)}}}"
     return f"<code>{_shown(field.label)}</code> = {key}"
+
+
+def _near(wrong: str) -> str:
+    """How far from a slip's number is still told as that slip: as it may be rounded or cut off."""
+    return f"{1.1 * last_place(float(wrong)):.3g}"
+
+
+def _feedback(said: str) -> str:
+    """Moodle ends an answer at ~ and a field at }, and decodes entities afterwards."""
+    return "".join(_ENDS.get(c, c) for c in text(text(said)))
 
 
 def _shown(of: str) -> str:
