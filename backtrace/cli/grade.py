@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -83,13 +84,14 @@ def grade(
     format = format or _format_of(output)
     try:
         text = read_file(assignment)
-        asked = read_assignment(text)
+        folder = os.path.dirname(assignment)
+        asked = read_assignment(text, folder)
         seen = _Seen()
         view = look.view(to_file=output is not None)
         is_summed = summary and format != "html"  # whose page has the summary in it
         level = 3 if is_summed else hint_level
         with (
-            _graded(asked, text, submissions, level, jobs, format in _OF_ONE) as rows,
+            _graded(asked, (text, folder), submissions, level, jobs, format in _OF_ONE) as rows,
             _pages(asked, _noting(rows, seen), feedback, format, view) as noted,
         ):
             if is_summed:
@@ -142,13 +144,14 @@ def _format_of(output: str | None) -> str:
 @contextlib.contextmanager
 def _graded(
     assignment: Assignment,
-    text: str,
+    given: tuple[str, str],
     paths: tuple[str, ...],
     hint_level: int | None,
     jobs: int,
     is_of_one: bool,
 ) -> Iterator[Iterator[Row]]:
-    """The rows, with a progress bar over the bytes of the files."""
+    """The rows, with a progress bar over the bytes of the files; `given` is the assignment's text,
+    and its folder."""
     from backtrace.homework.grading import grade
     from backtrace.homework.submissions import paths_of, read_submissions, sources_of
     from backtrace.homework.workers import grade_in_processes
@@ -159,7 +162,7 @@ def _graded(
         if jobs == 1:
             yield grade(assignment, submissions, hint_level)
         else:
-            yield grade_in_processes(text, submissions, jobs, hint_level)
+            yield grade_in_processes(given[0], submissions, jobs, hint_level, given[1])
 
 
 @contextlib.contextmanager

@@ -83,8 +83,9 @@ class Assignment:
         return tuple(q for q in self.questions if isinstance(q, CodeQuestion))
 
 
-def read_assignment(text: str) -> Assignment:
-    """Raises UsageError with the place, where something is missing or is not what it should be."""
+def read_assignment(text: str, folder: str = "") -> Assignment:
+    """Files that it names are in `folder`. Raises UsageError with the place, where something is
+    missing or is not what it should be."""
     try:
         found = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -95,7 +96,7 @@ def read_assignment(text: str) -> Assignment:
         raise UsageError("the assignment has no problems", hint="[[problem]] begins one")
     questions: dict[str, AnyQuestion] = {}
     for place, table in enumerate(problems, 1):
-        question = question_of(table, place)
+        question = question_of(table, place, folder)
         if question.id in questions:
             raise UsageError(f"two problems have the id '{question.id}'")
         questions[question.id] = question

@@ -8,6 +8,7 @@ import re
 
 from backtrace.code.program import Source
 from backtrace.homework.backward import report
+from backtrace.homework.backward.figures import names_in
 from backtrace.homework.backward.judging import Judged, LineVerdict
 from backtrace.homework.gate_pictures import alone
 from backtrace.homework.report import MISTAKE
@@ -24,9 +25,10 @@ def code_fault(judged: Judged, verdict: LineVerdict, level: int) -> CodeFault:
     at = source.place(line)
     of = _VERSION.sub("", verdict.of if verdict.of and verdict.of[0] != "#" else "")
     is_told = level >= MISTAKE
-    gate, shapes = _gate(judged, verdict.of)
+    is_value = verdict.about == "value"
+    gate, shapes = _gate(judged, verdict.of) if not is_value else ("", ())
     return CodeFault(
-        f"d{of}" if of else verdict.gradient.name,
+        f"d{of}" if of and not is_value else verdict.gradient.name,
         verdict.fits[0].code if verdict.fits and is_told else "",
         tuple(report.sentences(verdict, level)),
         source.path,
@@ -36,6 +38,7 @@ def code_fault(judged: Judged, verdict: LineVerdict, level: int) -> CodeFault:
         _statement(source, line),
         gate,
         shapes,
+        is_value,
     )
 
 
@@ -55,8 +58,7 @@ def leading_to(judged: Judged, verdict: LineVerdict) -> set[str]:
     wanted = {verdict.gradient.final}
     for stage in reversed(judged.code.stages):
         if stage.name in wanted:
-            tree = ast.parse(stage.expression, mode="eval")
-            wanted |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            wanted |= {*names_in(stage.expression)}
     return wanted - {verdict.gradient.final}
 
 

@@ -13,6 +13,7 @@ from html import escape
 from backtrace.files.whole_folders import NewFolder
 from backtrace.homework.assignment import Assignment
 from backtrace.homework.rows import Mark, Part, Row
+from backtrace.homework.verdicts import FOLLOWS
 from backtrace.homework.wording import escaped, first_slip, of_worth, points_text
 from backtrace.render import View
 from backtrace.render._page import document, scrolling, table
@@ -70,8 +71,10 @@ def _points(assignment: Assignment, row: Row) -> str:
     return said + f"; {points_text(row.by_hand)} more are given by hand" * bool(row.by_hand)
 
 
-def _words(mark: Mark) -> str:
-    """A verdict, with why; what is written on a page has no reason for its path."""
+def _words(assignment: Assignment, mark: Mark) -> str:
+    """A verdict, and why; of one that pays for a slip, which."""
+    if mark.verdict == FOLLOWS and not mark.points and mark.worth and assignment.rubric[FOLLOWS]:
+        return f"{mark.verdict}, in what is not asked for: it costs these points"
     return mark.verdict + (f": {mark.reason}" if mark.reason else "")
 
 
@@ -88,7 +91,8 @@ def as_html(assignment: Assignment, row: Row, view: View) -> str:
     ]
     for part in row.parts:
         rows = [
-            f"<td>{escape(view.text(mark.name))}</td><td>{escape(view.text(_words(mark)))}</td>"
+            f"<td>{escape(view.text(mark.name))}</td>"
+            f"<td>{escape(view.text(_words(assignment, mark)))}</td>"
             f'<td class="n">{_marked(mark)}</td>'
             for mark in part.marks
         ]
@@ -110,7 +114,7 @@ def as_markdown(assignment: Assignment, row: Row, view: View) -> str:
         found += ["", f"## {escaped(view.text(part.id))}", ""]
         found += ["| answer | verdict | points |", "|---|---|---:|"]
         found += [
-            f"| {escaped(view.text(mark.name))} | {escaped(view.text(_words(mark)))} "
+            f"| {escaped(view.text(mark.name))} | {escaped(view.text(_words(assignment, mark)))} "
             f"| {_marked(mark)} |"
             for mark in part.marks
         ]

@@ -234,7 +234,8 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
         points += row.points
         for part in row.parts:
             if part.code:
-                is_value = part.fault in values.get(part.id, ())
+                told = [fault for fault in part.faults if fault.at == part.fault]
+                is_value = part.fault in values.get(part.id, ()) or any(f.is_value for f in told)
                 at = part.fault if is_value else part.fault.removeprefix("d")
                 counts[part.id, f"the value of {at}" if is_value else at, part.code] += 1
             unanswered = {m.verdict for m in part.marks} & _UNANSWERED

@@ -13,17 +13,21 @@ code = "two_layer_loss"
 file = "net.py"                        # which file of a student's folder
 point = { X = "randn(5,4)", y = [0, 1, 2, 0, 1], reg = 0.1 }
 points = { dW1 = 2, dW2 = 2 }
+against = "mean((X@W1@W2 - y)^2)"      # what it is to compute: a formula, or "solution.py:loss"
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from backtrace.code.program import read_code
 from backtrace.code.words import differentiated
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.formula.parser import parse
 from backtrace.formula.point import is_text, read_mapping
 from backtrace.graph.record import Granularity
 from backtrace.homework.answers import is_answer_name
@@ -31,7 +35,7 @@ from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.settings import amount, refuse_unknown, typed
 
 _FORMULA_KEYS = ("id", "formula", "point", "ask", "points")
-_CODE_KEYS = ("id", "code", "file", "point", "seed", "of", "ask", "points")
+_CODE_KEYS = ("id", "code", "file", "point", "seed", "of", "against", "ask", "points")
 CODE_SUFFIXES = (".py", ".ipynb")
 
 
@@ -59,6 +63,7 @@ class CodeQuestion:
     point   the values that the code is given: numbers, arrays, and texts that it compares
     of      the name that is the result; "" for what the code says
     seed    of the random values
+    against the formula that its forward lines are to compute; "" where any may do
     """
 
     id: str
@@ -68,6 +73,7 @@ class CodeQuestion:
     point: Mapping[str, object] = field(default_factory=dict)
     of: str = ""
     seed: int = 0
+    against: str = ""
 
     @property
     def worth(self) -> float:
@@ -77,13 +83,14 @@ class CodeQuestion:
 AnyQuestion = Question | CodeQuestion
 
 
-def question_of(table: Any, number: int) -> AnyQuestion:
-    """A [[problem]], the `number`th of an assignment. Raises UsageError."""
+def question_of(table: Any, number: int, folder: str = "") -> AnyQuestion:
+    """A [[problem]], the `number`th of an assignment; files that it names are in `folder`. Raises
+    UsageError."""
     where = f"problem {number}"
     if not isinstance(table, dict):
         raise UsageError(f"{where} is no table", hint="[[problem]] begins one")
     if "formula" not in table and {"code", "file"} & table.keys():
-        return _code_question(table, number)
+        return _code_question(table, number, folder)
     return _formula_question(table, number)
 
 
@@ -108,7 +115,7 @@ def _formula_question(table: dict[str, Any], number: int) -> Question:
     return Question(id, problem, _points(table.get("points", 1), ask, where))
 
 
-def _code_question(table: dict[str, Any], number: int) -> CodeQuestion:
+def _code_question(table: dict[str, Any], number: int, folder: str) -> CodeQuestion:
     where = f"problem {number}"
     refuse_unknown(table, _CODE_KEYS, where)
     id = typed(str, table, "id", f"p{number}", where)
@@ -125,15 +132,36 @@ def _code_question(table: dict[str, Any], number: int) -> CodeQuestion:
     seed = table.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"{where}: seed is a whole number from 0, not {seed!r}")
+    point = _values(typed(dict, table, "point", {}, where), seed, where)
     return CodeQuestion(
         id,
         _points(given, ask, where),
         typed(str, table, "code", "", where),
         _file_of(table, where),
-        _values(typed(dict, table, "point", {}, where), seed, where),
+        point,
         typed(str, table, "of", "", where),
         seed,
+        _against(typed(str, table, "against", "", where), folder, point, where),
     )
+
+
+def _against(given: str, folder: str, point: Mapping[str, object], where: str) -> str:
+    """The formula that code is to compute; that of a file beside the assignment, or of a function
+    in it: solution.py, solution.py:loss."""
+    path, _, name = given.partition(":")
+    try:
+        if path.endswith(CODE_SUFFIXES):
+            with open(os.path.join(folder, path), encoding="utf-8") as file:
+                return read_code(file.read(), path, name, point).formula
+        if given:
+            parse(given, [name for name, value in point.items() if not isinstance(value, str)])
+    except OSError as error:
+        raise UsageError(f"{where}: cannot read '{path}': {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: '{path}' is not UTF-8 text") from None
+    except BacktraceError as error:
+        raise UsageError(f"{where}, against: {error.what}") from None
+    return given
 
 
 def _file_of(table: Mapping[str, Any], where: str) -> str:

@@ -14,7 +14,7 @@ GRADED, REFUSED, NOT_GRADED = STATES = "graded", "refused", "not graded"
 class CodeFault:
     """A line of code that is at fault.
 
-    at       the gradient that it is of, dW1
+    at       the gradient that it is of, dW1; of a forward line (`is_value`) the value, loss
     code     the slip that fits, "" where that is not told
     says     in words, a few sentences
     file     its file, as the student calls it; `line` and `column` in it, or in its `cell` (from 1)
@@ -32,6 +32,7 @@ class CodeFault:
     text: str
     gate: str = ""
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    is_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)

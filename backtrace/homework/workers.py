@@ -22,9 +22,9 @@ _KILLED = "the process that graded it was killed, or had no memory left; please 
 _grader: Grader
 
 
-def _begin(text: str, hint_level: int | None) -> None:
+def _begin(text: str, hint_level: int | None, folder: str) -> None:
     global _grader
-    _grader = Grader(read_assignment(text), hint_level)
+    _grader = Grader(read_assignment(text, folder), hint_level)
 
 
 def _grade_many(submissions: Sequence[Submission]) -> list[Row]:
@@ -32,10 +32,14 @@ def _grade_many(submissions: Sequence[Submission]) -> list[Row]:
 
 
 def grade_in_processes(
-    text: str, submissions: Iterator[Submission], jobs: int, hint_level: int | None = None
+    text: str,
+    submissions: Iterator[Submission],
+    jobs: int,
+    hint_level: int | None = None,
+    folder: str = "",
 ) -> Iterator[Row]:
-    """As `grade`; the assignment is its text."""
-    workers = _Workers(text, jobs, hint_level)
+    """As `grade`; the assignment is its text, and the folder of the files that it names."""
+    workers = _Workers(text, jobs, hint_level, folder)
     waiting: deque[tuple[list[Submission], Future[list[Row]]]] = deque()
     try:
         while chunk := list(islice(submissions, _CHUNK)):
@@ -51,8 +55,8 @@ def grade_in_processes(
 class _Workers:
     """A pool of processes, and another one where it breaks."""
 
-    def __init__(self, text: str, jobs: int, hint_level: int | None) -> None:
-        self._given = (text, hint_level)
+    def __init__(self, text: str, jobs: int, hint_level: int | None, folder: str) -> None:
+        self._given = (text, hint_level, folder)
         self._jobs = jobs
         self._pool = self._fresh(jobs)
 

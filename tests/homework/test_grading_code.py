@@ -401,3 +401,69 @@ def test_the_same_lines_at_other_shapes_are_read_for_themselves(order: int) -> N
     together = {row.student: row for row in grade(question, named)}
     assert together == alone
     assert [alone[name].points for name in POINTS] == [2, 1, 1, 1, 2]
+
+
+LOSS = """import numpy as np
+
+def loss(W, X, y, reg):
+    scores = X @ W
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    value = -np.log(p[np.arange(5), y]).mean() + reg * np.sum(W * W)
+    dscores = (p - np.eye(4)[y]) / 5
+    dW = X.T @ dscores + 2 * reg * W
+    return value, dW
+"""
+AGAINST = """
+[[problem]]
+id = "loss"
+code = "loss"
+point = { W = "randn(3,4)", X = "randn(5,3)", y = [0, 3, 1, 2, 3], reg = 0.1 }
+points = { dW = 4 }
+against = "cross_entropy(X @ W, y) + reg*sum(W^2)"
+"""
+HALF, TWICE = ("+ reg * np", "+ 0.5 * reg * np"), ("2 * reg * W", "reg * W")
+FORWARD = {  # what is changed, the points, the verdict on dW, and where it first goes wrong
+    "right": ([], 4, "ok", ""),
+    "gradient": ([TWICE], 0, "wrong", "dW"),
+    "forward, and the gradient follows": (
+        [HALF, TWICE],
+        0,
+        "follows from an earlier slip",
+        "value",
+    ),
+    "forward, and the gradient is that of the assignment": ([HALF], 4, "ok", "value"),
+    "a constant": ([("* W)", "* W) + 3")], 4, "ok", "value"),
+    "both": ([("* W)", "* W) + 3"), TWICE], 0, "wrong", "value"),
+}
+
+
+@pytest.mark.parametrize("case", FORWARD)
+def test_a_forward_pass_that_is_wrong_is_said_first(case: str) -> None:
+    changes, points, verdict, fault = FORWARD[case]
+    text = LOSS
+    for change in changes:
+        text = text.replace(*change)
+    row = only(text, assignment=AGAINST)
+    assert (row.points, verdicts(row)["loss.dW"], row.parts[0].fault) == (points, verdict, fault)
+    assert row.by_hand == 0
+
+
+def test_a_solution_beside_the_assignment_says_what_is_to_be_computed(
+    tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "solution.py").write_text(LOSS)
+    line = next(line for line in AGAINST.splitlines() if line.startswith("against"))
+    text = AGAINST.replace(line, 'against = "solution.py:loss"')
+    (tmp_path / "course" / "a.toml").write_text(text)
+    (tmp_path / "ada.py").write_text(LOSS.replace(*HALF).replace(*TWICE))
+    words = ("grade", str(tmp_path / "course" / "a.toml"), str(tmp_path / "ada.py"))
+    for jobs in ("1", "2"):
+        told = backtrace_command(*words, "--format", "json", "--jobs", jobs).out
+        (part,) = json.loads(told)["submissions"][0]["problems"]
+        assert (part["first_fault"], part["mistake"]) == ("value", "factor-two")
+    for wrong in ("nowhere.py", "solution.py:other", "x +"):
+        (tmp_path / "course" / "a.toml").write_text(text.replace("solution.py:loss", wrong))
+        ended = backtrace_command(*words)
+        assert ended.status == 2
+        assert "problem 'loss'" in ended.err

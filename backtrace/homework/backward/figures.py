@@ -84,7 +84,7 @@ class Graphs:
 
     def value(self, text: str, names: Mapping[str, Any]) -> Any:
         """What an expression is with these values of its names; None where it has no value."""
-        point = {name: names[name] for name in _names(text) if name in names}
+        point = {name: names[name] for name in names_in(text) if name in names}
         shapes = {name: shape_of(value) for name, value in point.items()}
         key = (text, tuple(shapes.items()))
         if key not in self._read:
@@ -105,7 +105,7 @@ class Graphs:
     def why_not(self, text: str, names: Mapping[str, Any]) -> str:
         """Why an expression has no value: shapes that do not fit."""
         try:
-            _graph(text, {n: shape_of(v) for n, v in names.items() if n in _names(text)})
+            _graph(text, {n: shape_of(v) for n, v in names.items() if n in names_in(text)})
         except BacktraceError as error:
             return error.what
         return "it has no value"
@@ -116,8 +116,8 @@ def _graph(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
 
 
 @lru_cache(maxsize=_MOST_TEXTS)
-def _names(text: str) -> tuple[str, ...]:
-    """The names in an expression."""
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in an expression, each once."""
     parts = ast.walk(ast.parse(text, mode="eval"))
     return tuple(dict.fromkeys(node.id for node in parts if isinstance(node, ast.Name)))
 

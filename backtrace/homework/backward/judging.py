@@ -7,7 +7,6 @@ from an earlier line. Else its own lines are at fault, and every single edit of 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +21,13 @@ from backtrace.errors import UsageError
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.homework.backward.edits import Around, Edit, edits
-from backtrace.homework.backward.figures import Figures, Graphs, agree, other_points
+from backtrace.homework.backward.figures import (
+    Figures,
+    Graphs,
+    agree,
+    names_in,
+    other_points,
+)
 
 OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "ok",
@@ -167,8 +172,7 @@ class Court:
         wanted = {final}
         for stage in reversed(self.code.stages):
             if stage.name in wanted:
-                tree = ast.parse(stage.expression, mode="eval")
-                wanted |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+                wanted |= {*names_in(stage.expression)}
         return wanted - {final}
 
     def _finals(self) -> dict[str, str]:
@@ -271,8 +275,7 @@ class Court:
             if stage.name in self.finals and stage.name != gradient.final:
                 continue
             found.append(stage.name)
-            tree = ast.parse(stage.expression, mode="eval")
-            wanted |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            wanted |= {*names_in(stage.expression)}
         return found[::-1]
 
     # the slip
