@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backtrace.errors import BacktraceError
 from backtrace.homework.backward import check_code, report
+from backtrace.render import View
 from tests.conftest import DATA, Command
 
 CODE = DATA / "code" / "backward"
@@ -127,6 +128,11 @@ def test_what_is_still_to_do_is_said(blank: str) -> None:
     assert not judged.ok
     assert judged.fault is None
     assert report.remarks(judged, 2) == ["3 of 3 gradients are still to do"]
+    assert report.github(judged, 2).splitlines() == [
+        f"::notice file=net.py,line={8 + k},col={c}::{name} is still to do"
+        for k, (name, c) in enumerate((("dh", 6), ("da", 6), ("dW1", 7)))
+    ]
+    assert report.table(judged, View(width=80), 0).count(TO_DO) == 3
     filled = text.replace(f"dh = {blank}", "dh = 2*h").replace(f"dW1 = {blank}", "dW1 = X.T @ da")
     judged = check_code(filled, "net.py")
     assert [v.verdict for v in judged.verdicts] == ["ok", TO_DO, "not judged"]

@@ -52,10 +52,11 @@ def table(judged: Judged, view: View, level: int) -> str:
 
 def mark(verdict: LineVerdict, view: View, level: int) -> Text:
     """The verdict in a word or two, with its sign and colour."""
-    mark = "✓ " if verdict.passes else "✗ " if verdict.verdict == WRONG or level == 0 else "· "
+    is_hidden = level == 0 and verdict.verdict != TO_DO
+    mark = "✓ " if verdict.passes else "✗ " if verdict.verdict == WRONG or is_hidden else "· "
     style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
     words = verdict.verdict
-    if level == 0:
+    if is_hidden:
         words = OK if verdict.passes else WRONG
     elif verdict.verdict == UNREAD:
         words = f"{UNREAD}: {verdict.note}"
@@ -220,13 +221,15 @@ def github(judged: Judged, level: int) -> str:
     """Annotations that GitHub shows at the lines of a pull request
     (https://docs.github.com/actions: workflow commands)."""
     found = []
-    for verdict in by_line(judged):
+    undone = [verdict for verdict in judged.verdicts if verdict.verdict == TO_DO]
+    for verdict in [*by_line(judged), *undone]:
         line, first, _, _ = place(verdict)
         column = judged.code.source.column(line, first) + 1
+        kind = "notice" if verdict.verdict == TO_DO else "error"
         words = [f"{verdict.gradient.name} is {verdict.verdict}", *sentences(verdict, level)]
         message = _escaped("; ".join(words))
         path = _escaped(judged.code.source.path).replace(",", "%2C").replace(":", "%3A")
-        found.append(f"::error file={path},line={line},col={column}::{message}")
+        found.append(f"::{kind} file={path},line={line},col={column}::{message}")
     return "\n".join(found) + "\n" * bool(found)
 
 
