@@ -269,9 +269,11 @@ class MethodReader(Machine):
         if not self.is_stage(array.name):
             array = Array(self.add_stage(array, self.of.grad, node))
         leading = self._leading_to({array.name})
-        lines = [Line(b.stage, b.node, b.adds) for b in self.bound if b.stage in leading]
+        led = [b for b in self.bound if b.stage in leading and self.is_stage(b.stage)]
+        lines = [Line(b.stage, b.node, b.adds) for b in led]
         own = [line for line in lines if line.stage == array.name or self._is_grad(line.stage)]
-        return Gradient(called, (of,), tuple(own) or (Line(array.name, node),))
+        at = next((b.node for b in self.bound if b.array is value), node)
+        return Gradient(called, (of,), tuple(own) or (Line(array.name, at),))
 
     def _is_grad(self, stage: str) -> bool:
         return any(b.stage == stage and b.name == self.of.grad for b in self.bound)

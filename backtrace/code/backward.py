@@ -30,6 +30,8 @@ from backtrace.code.values import (
 from backtrace.code.words import differentiated
 
 UPSTREAM = "dout"
+_LOSSES = ("loss", "L", "cost", "J", "error", "E")
+_METHODS = ("gradient", "gradients", "backprop", "backpropagation", "loss", "train_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,9 @@ class _Reader(Machine):
         self._prepare(tree)
         found = self._beside_and(tree, name)
         if isinstance(found, Class) and "." not in name:
+            method = next((m for m in _METHODS if found.find(m)), "")
+            if method and not (found.find("forward") and found.find("backward")):
+                return self._of_loss(f"{name}.{method}", tree)
             return self._of_class(found, tree)
         base = name.removesuffix("_backward").removesuffix("_forward")
         if {f"{base}_backward", f"{base}_forward"} & self.module.names.keys():
@@ -208,7 +213,7 @@ class _Reader(Machine):
         found: list[str] = []
         for base in bases:
             versions = [b.stage for b in self.bound if b.name == base and not b.goes_back]
-            if not versions and (base in self.point or base in self.given):
+            if not versions and (base in self.point or base in self.given or self.is_stage(base)):
                 versions = [base]
             found += versions[::-1]
         return tuple(dict.fromkeys(found))
@@ -223,11 +228,15 @@ class _Reader(Machine):
             values, function = values[1:], bound(function, owner)
         returned = self.inlined(function, values, {}, function.node)
         items = returned.items if isinstance(returned, Several) else [returned]
+        if isinstance(items[0], Dictionary) and (loss := self._loss_inside()) is not None:
+            items = [loss, *items]
         if len(items) < 2 or not isinstance(items[0], Array):
             hint = f"{name}_backward, or return loss, dW"
             raise CannotRead(f"{name} gives back no loss with gradients", function.node, hint)
         self._seeded([items[0]], function.node, is_last=True)
         found = {g.name: g for g in self._of_bound(self.bound)}
+        if sum(b.name == UPSTREAM for b in self.bound) > 1:  # what goes from layer to layer
+            found.pop(UPSTREAM, None)
         names = _returned_names(function)
         for place, item in enumerate(items[1:], 1):
             if isinstance(item, Dictionary):
@@ -241,6 +250,15 @@ class _Reader(Machine):
                     gradient = self._final(given_name, inner, value, self.bound, function)
                     found[given_name] = replace(gradient, of=of)
         return list(found.values())
+
+    def _loss_inside(self) -> Array | None:
+        """The loss of a method that gives back gradients alone: what is called so, else the last
+        number that goes forward."""
+        forward = [b for b in self.bound if not b.goes_back and self.is_stage(b.stage)]
+        numbers = [b for b in forward if not self.shape(b.array, b.node)]
+        called = [b for b in numbers if b.name in _LOSSES]
+        found = (called or numbers)[-1:]
+        return found[0].array if found else None
 
     # pairs of functions
 

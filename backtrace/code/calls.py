@@ -65,6 +65,8 @@ class Calls(BuiltinCalls):
                 placed, named = self.arguments(node, scope)
                 if not named or isinstance(called, Instance):
                     return self.called_with(called, placed, node, named)
+            case Builtin(path="collections.OrderedDict"):
+                return self.builtin("dict", node, scope)
             case Builtin(path=path) if path in known.BUILTINS:
                 return self.builtin(path, node, scope)
             case Builtin():

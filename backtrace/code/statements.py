@@ -157,6 +157,8 @@ class Statements(Assignments):
         self._leave_out(node, error, scope)
 
     def _leave_out(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
+        if isinstance(node, ast.Assign) and self._attributes_left(node, error, scope):
+            return
         for name in changed_names(node, scope.find):
             found = scope.find(name)
             if isinstance(found, Array):
@@ -167,6 +169,23 @@ class Statements(Assignments):
             scope.bind(name, Unreadable(error))
             if not self.goes_back and not self.depth:
                 self.last = (name, Unreadable(error), node)
+
+    @staticmethod
+    def _attributes_left(node: ast.Assign, error: CannotRead, scope: Scope) -> bool:
+        """Whether attributes of objects are all that a statement would set: self.x = ..., of which
+        the rest of the object stays what it is."""
+        if changed_names(ast.Expr(node.value), scope.find):
+            return False
+        found: list[tuple[Instance, str]] = []
+        for target in node.targets:
+            owner = target.value if isinstance(target, ast.Attribute) else None
+            held = scope.find(owner.id) if isinstance(owner, ast.Name) else None
+            if not isinstance(held, Instance) or not isinstance(target, ast.Attribute):
+                return False
+            found.append((held, target.attr))
+        for of, name in found:
+            of.names[name] = Unreadable(error)
+        return True
 
     @staticmethod
     def _elsewhere(node: ast.Global | ast.Nonlocal, scope: Scope) -> None:
@@ -255,10 +274,7 @@ class Statements(Assignments):
         if self.names_tell and all(map(_is_bookkeeping, node.body)):
             self.updates += self.goes_back and any(map(_is_update, node.body))
             return
-        is_training = self.names_tell and any(
-            isinstance(inner, ast.Attribute) and inner.attr in ("backward", "step", "zero_grad")
-            for inner in ast.walk(node)
-        )
+        is_training = self.names_tell and self._trains(node)
         self.training += is_training
         try:
             found = self._rounds_of(node, scope, is_training)
@@ -275,6 +291,22 @@ class Statements(Assignments):
             pass
         finally:
             self.training -= is_training
+
+    def _trains(self, node: ast.For | ast.While) -> bool:
+        """Whether a loop has loss.backward() or a step in it; dout = layer.backward(dout) is read
+        where gradients are."""
+        inside = parts(node)
+        layers = [
+            part.func
+            for part in inside
+            if self.keeps_gradients and isinstance(part, ast.Call) and part.args
+        ]
+        return any(
+            isinstance(part, ast.Attribute)
+            and part.attr in ("backward", "step", "zero_grad")
+            and part not in layers
+            for part in inside
+        )
 
     def _round(self, node: ast.For | ast.While, item: Value | None, scope: Scope) -> None:
         self.step(node)

@@ -20,6 +20,13 @@ NET = (CODE / "softmax_net.py").read_text()
 NORMED = {"x": "randn(4,3)", "gamma": "randn(3)", "beta": "randn(3)"}
 Y = "[0,1,2,0,1]"
 SIZES: dict[str, object] = {"input_size": "4", "hidden_size": "6", "output_size": "3"}
+STACKED: dict[str, object] = {
+    "inputs": "4",
+    "hidden": "5",
+    "outputs": "3",
+    "x": "randn(6,4)",
+    "t": "[0,1,2,0,1,2]",
+}
 RIGHT: list[tuple[str, str, dict[str, object]]] = [
     *((name, "", {}) for name in ("softmax_net", "svm", "attention", "lstm", "regression")),
     ("layernorm", "layernorm", dict(NORMED)),
@@ -31,6 +38,11 @@ RIGHT: list[tuple[str, str, dict[str, object]]] = [
     ("layers", "SoftmaxWithLoss", {"x": "randn(2,3)", "t": "[[0,1,0],[1,0,0]]"}),
     ("losses", "softmax_loss", {"W": "randn(4,3)", "X": "randn(5,4)", "y": Y, "reg": "0.1"}),
     ("losses", "TwoLayerNet.loss", {**SIZES, "X": "randn(5,4)", "y": Y, "reg": "0.1"}),
+    ("stacked", "Loss", {"x": "randn(4,3)", "t": "[0,2,1,1]"}),
+    ("stacked", "Dense", {"x": "randn(4,3)", "W": "randn(3,2)", "b": "randn(2)"}),
+    ("stacked", "Rectify", {"x": "randn(4,3)"}),
+    ("stacked", "Net", dict(STACKED)),
+    ("stacked", "Net.gradient", dict(STACKED)),
     ("../unit", "", {}),
     ("../embed", "", {}),
     ("../recurrent", "", {}),
@@ -301,6 +313,36 @@ def test_the_report(tmp_path: pathlib.Path, backtrace_command: Command) -> None:
         "| `dW2` | 18 | wrong |"
         in backtrace_command("check", str(path), "--format", "markdown").out
     )
+
+
+@pytest.mark.parametrize(
+    ("due", "there", "line", "wrong"),
+    [
+        ("self.x.T @ dout", "self.x.T @ dout / 6", 29, {"dW1", "dW2"}),
+        ("dout.sum(axis=0)", "dout.mean(axis=0)", 30, {"db1", "db2"}),
+        ("dout[self.off] = 0", "dout[~self.off] = 0", 42, {"dW1", "db1"}),
+        ("return dx / n", "return dx", 59, {"dW1", "dW2", "db1", "db2"}),
+        ("layers.reverse()\n", "\n", 29, {"dW1", "db1"}),
+    ],
+)
+def test_a_slip_in_a_layer_is_found_through_the_net_that_stacks_it(
+    due: str, there: str, line: int, wrong: set[str]
+) -> None:
+    text = (CODE / "stacked.py").read_text()
+    assert due in text
+    judged = check_code(text.replace(due, there), "net.py", "Net", STACKED)
+    found = {v.gradient.name for v in judged.verdicts if not v.passes}
+    assert wrong <= found
+    assert line in {v.row for v in judged.verdicts if v.verdict == "wrong"}
+
+
+def test_a_closed_form_may_leave_out_what_keeps_a_log_from_0() -> None:
+    text = "import numpy as np\nx = np.array([0.2, 0.9])\neps = 1e-7\n"
+    text += "s = np.sum(np.log(x + eps))\ndx = 1/x"
+    assert check_code(text, "a.py").ok
+    assert check_code(text.replace("1/x", "1/(x + eps)"), "a.py").ok
+    assert not check_code(text.replace("1e-7", "0.1"), "a.py").ok
+    assert not check_code(text.replace("1/x", "2/x"), "a.py").ok
 
 
 REFUSED = [

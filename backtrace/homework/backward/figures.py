@@ -23,6 +23,7 @@ _CLOSE = 1e-6
 _NEAR_ZERO = 1e-9
 _MOST_TEXTS = 4_096
 _SMALL = 1e-2  # an eps, a rate: kept at other points
+_GUARD = 1e-5  # what is added to keep away from log(0) and 1/0
 
 
 class Figures:
@@ -37,7 +38,24 @@ class Figures:
     def right(self) -> dict[str, Any]:
         """The gradient of every input and stage of the formula, and of every node by its number
         (#3). Raises BacktraceError."""
-        of, graph = self._of, self._graphs.forward
+        return self._gradients(self._graphs.forward)
+
+    def is_right(self, value: Any, of: str) -> bool:
+        """Whether a value is the gradient of a forward name. Where the formula adds 1e-7 to keep
+        away from log(0), the gradient without that is right too: a closed form has none."""
+        if agree(value, self.right[of]):
+            return True
+        due = self._unguarded.get(of)
+        return due is not None and bool(np.all(np.isfinite(due))) and agree(value, due)
+
+    @cached_property
+    def _unguarded(self) -> dict[str, Any]:
+        tiny = {n for n, v in self.point.items() if not shape_of(v) and 0 < abs(v) <= _GUARD}
+        graph = self._graphs.without(tiny)
+        return {} if graph is None else self._gradients(graph)
+
+    def _gradients(self, graph: Graph) -> dict[str, Any]:
+        of = self._of
         upstream = self.point[of.upstream] if of.upstream else None
         own = {name: self.point[name] for name in graph.inputs}
         passed = passes.on_arrays(graph, own, Request(upstream=upstream))
@@ -65,8 +83,23 @@ class Graphs:
     """The formula's graph, and those of single lines, read once for all points of their shapes."""
 
     def __init__(self, of: BackwardPass, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self._stages = of.forward
+        self._shapes = shapes
         self.forward = _graph("; ".join(stage.text for stage in of.forward), shapes)
         self._read: dict[tuple[str, tuple[Any, ...]], Graph | None] = {}
+
+    def without(self, tiny: Collection[str]) -> Graph | None:
+        """The formula without the numbers next to 0 that are added in it, those of these names
+        among them; None where there are none."""
+        remover = _Unguarded(tiny)
+        texts = []
+        for stage in self._stages:
+            tree = remover.visit(ast.parse(stage.expression, mode="eval"))
+            texts.append(f"{stage.name} = {ast.unparse(tree)}")
+        try:
+            return _graph("; ".join(texts), self._shapes) if remover.found else None
+        except BacktraceError:
+            return None
 
     def inside(self, name: str) -> list[str]:
         """The nodes of a stage that have no name of their own, from it backwards: what goes into
@@ -109,6 +142,30 @@ class Graphs:
         except BacktraceError as error:
             return error.what
         return "it has no value"
+
+
+class _Unguarded(ast.NodeTransformer):
+    """p + 1e-7 as p."""
+
+    def __init__(self, tiny: Collection[str]) -> None:
+        self.tiny = tiny
+        self.found = False
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Add | ast.Sub) and self._is_tiny(node.right):
+            self.found = True
+            return node.left
+        if isinstance(node.op, ast.Add) and self._is_tiny(node.left):
+            self.found = True
+            return node.right
+        return node
+
+    def _is_tiny(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in self.tiny
+        number = node.value if isinstance(node, ast.Constant) else 0
+        return isinstance(number, float) and 0 < number <= _GUARD
 
 
 def _graph(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Graph:

@@ -181,7 +181,25 @@ class Court:
         for gradient in self.code.gradients:
             if gradient.final:
                 found.setdefault(gradient.final, self._of(gradient))
-        return found
+        later = [final for final, of in found.items() if self._is_finished_later(final, of)]
+        return {final: of for final, of in found.items() if final not in later}
+
+    def _is_finished_later(self, final: str, of: str) -> bool:
+        """Whether a number that is not yet the gradient becomes it in a line that follows:
+        dx[...] -= 1; return dx / n."""
+        is_right = all(f.is_right(f.own.get(final), of) for f in self.figures) if of else True
+        if is_right or final not in self.stages:
+            return False
+        names = {final}
+        for stage in self.code.stages:
+            tree = ast.parse(stage.expression, mode="eval")
+            if stage.name != final and names & {
+                n.id for n in ast.walk(tree) if isinstance(n, ast.Name)
+            }:
+                names.add(stage.name)
+                if all(f.is_right(f.own.get(stage.name), of) for f in self.figures):
+                    return True
+        return False
 
     def _of(self, gradient: Gradient) -> str:
         """Which version of a forward name a gradient is of: the one whose numbers it has, else the
@@ -193,7 +211,7 @@ class Court:
         is_named = gradient.final in self.named_only
         inside = [] if is_named else [node for name in known for node in self.graphs.inside(name)]
         for name in [*known, *inside]:
-            if all(agree(f.own.get(gradient.final), f.right[name]) for f in self.figures):
+            if all(f.is_right(f.own.get(gradient.final), name) for f in self.figures):
                 return name
         for name in known:
             if agree(own, self.figures[0].right[name]):
@@ -216,7 +234,10 @@ class Court:
             return LineVerdict(gradient, "", UNREAD, line, note=note)
         shown = gradient.of[0] if of.startswith("#") else of
         given, exact = self.figures[0].own.get(gradient.final), self.figures[0].right[of]
-        right = [agree(f.own.get(gradient.final), f.right[of]) for f in self.figures]
+        if gradient.final not in self.finals:
+            note = "what is made of it is right"
+            return LineVerdict(gradient, shown, OK, line, (), given, exact, note)
+        right = [f.is_right(f.own.get(gradient.final), of) for f in self.figures]
         if all(right):
             return LineVerdict(gradient, shown, OK, line, (), given, exact)
         if all(self._follows(gradient, of, figures) for figures in self.figures):
@@ -240,7 +261,7 @@ class Court:
     def _follows(self, gradient: Gradient, of: str, figures: Figures) -> bool:
         """Whether the gradient's own lines make it right of right gradients."""
         values = self._replayed(gradient, figures, {})
-        return values is not None and agree(values.get(gradient.final), figures.right[of])
+        return values is not None and figures.is_right(values.get(gradient.final), of)
 
     def _replayed(
         self, gradient: Gradient, figures: Figures, instead: Mapping[str, str]
@@ -303,11 +324,9 @@ class Court:
         return None
 
     def _line(self, gradient: Gradient, stage: str) -> Line | None:
-        for line in gradient.lines:
-            if line.stage == stage:
-                return line
-        found = [line for line in self.code.helpers if line.stage == stage]
-        return found[0] if found else None
+        """The line that works a stage out, the first of those that have it under some name."""
+        lines = (*self.code.helpers, *gradient.lines)
+        return next((line for line in lines if line.stage == stage), None)
 
     def _fits(self, gradient: Gradient, of: str, stage: str) -> Iterator[Edit]:
         found = 0
@@ -324,7 +343,7 @@ class Court:
 
     def _heals(self, gradient: Gradient, of: str, stage: str, edit: Edit, figures: Figures) -> bool:
         values = self._replayed(gradient, figures, {stage: edit.text})
-        return values is not None and agree(values.get(gradient.final), figures.right[of])
+        return values is not None and figures.is_right(values.get(gradient.final), of)
 
     def _around(self, gradient: Gradient, stage: str) -> Around:
         values = {**self.figures[0].own, **self._right_names(gradient, self.figures[0])}
