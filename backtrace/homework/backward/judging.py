@@ -149,8 +149,7 @@ class Court:
         for verdict in found:
             if verdict.verdict in (WRONG, IN_GENERAL):
                 for stage in self._own_stages(verdict.gradient):
-                    tree = ast.parse(self.stages[stage].expression, mode="eval")
-                    names |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+                    names |= {*names_in(self.stages[stage].expression)}
         return {final for final, of in self.finals.items() if of.startswith("#") and final in names}
 
     def _excused(self, verdict: LineVerdict, all_: Sequence[LineVerdict]) -> LineVerdict:
@@ -192,10 +191,7 @@ class Court:
             return False
         names = {final}
         for stage in self.code.stages:
-            tree = ast.parse(stage.expression, mode="eval")
-            if stage.name != final and names & {
-                n.id for n in ast.walk(tree) if isinstance(n, ast.Name)
-            }:
+            if stage.name != final and names & {*names_in(stage.expression)}:
                 names.add(stage.name)
                 if all(f.is_right(f.own.get(stage.name), of) for f in self.figures):
                     return True
