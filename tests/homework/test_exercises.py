@@ -234,6 +234,10 @@ def test_a_class_is_graded_on_it(
     graded = backtrace_command("grade", str(tmp_path / "a.toml"), str(tmp_path / "all"))
     points = dict(re.findall(r"(?m)^(ada|ben) +(\d+/\d+)", graded.out))
     assert points == {"ada": f"{worth}/{worth}", "ben": f"0/{worth}"}
+    cheap = tmp_path / "all" / "ben" / "a.py"  # a forward pass of one's own, with right gradients
+    cheap.write_text("import numpy as np\nx = 1.0\nloss = 2 * x\ndloss = 1.0\ndx = 2.0\n")
+    graded = backtrace_command("grade", str(tmp_path / "a.toml"), str(tmp_path / "all"))
+    assert re.search(r"(?m)^ben +0/", graded.out)
 
 
 @pytest.mark.parametrize(

@@ -84,12 +84,14 @@ def as_object(made: CodeExercise) -> dict[str, Any]:
 
 
 def as_problem(made: CodeExercise) -> str:
-    """The problem for an assignment, as TOML: the file is judged from its top to its end."""
+    """The problem for an assignment, as TOML: the file is judged from its top to its end, and its
+    forward pass is to compute what it was handed out with."""
     id = "".join(c if c.isalnum() and c.isascii() else "-" for c in made.seed)
     point = ", ".join(f"{name} = {value}" for name, value in made.program.given.items())
     ask = ", ".join(f'"{name}"' for name in made.answers)
+    formula = "; ".join(stage.text for stage in made.judged.code.forward)
     lines = ["[[problem]]", f'id = "{id or "code"}"', 'code = ""', f"point = {{ {point} }}"]
-    return "\n".join([*lines, f"ask = [{ask}]"]) + "\n"
+    return "\n".join([*lines, f"ask = [{ask}]", f'against = "{formula}"']) + "\n"
 
 
 def _checked(program: Program) -> Judged:
