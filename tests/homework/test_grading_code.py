@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import tempfile
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -145,6 +147,10 @@ def test_a_folder_a_student_a_file_a_student_and_tables_beside_them(tmp_path: pa
     assert rows["empty"].is_refused
     assert rows["ada"].is_full
     alone = rows_of(MIXED, tmp_path / "ada", tmp_path / "김철수")
+    without = MIXED.replace('file = "net.py"', 'code = ""').replace('file = "layers.py"\n', "")
+    both = {row.student: row for row in rows_of(without, *sorted(tmp_path.iterdir()))}
+    assert [both["ada"].parts[2].points, both["ada"].by_hand] == [3, 5]  # which is the net's?
+    assert both.keys() == {"ada", "김철수", "empty", "Bob"}
     assert [(row.student, row.points) for row in alone] == [("ada", 9), ("김철수", 5)]
 
 
@@ -467,3 +473,70 @@ def test_a_solution_beside_the_assignment_says_what_is_to_be_computed(
         ended = backtrace_command(*words)
         assert ended.status == 2
         assert "problem 'loss'" in ended.err
+
+
+BOMBS = {
+    "a loop": "x = 1.0\nfor i in range(10**9):\n    x = 2*x\n",
+    "a power": "x = 10**10**10\n",
+    "a list": "x = [0]*10**10\n",
+    "a text": "x = 'a'*10**10\n",
+    "itself": "def f(x):\n    return f(x)\ny = f(3.0)\n",
+    "memory": "import numpy as np\nx = np.zeros((10**6, 10**6))\n",
+    "a sum": "x = sum(list(range(10**9)))\n",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_would_never_end_is_not_judged_or_passed_over(bomb: str) -> None:
+    began = time.perf_counter()
+    row = only(BOMBS[bomb] + NET)
+    assert time.perf_counter() - began < 30
+    assert row.state == "graded"
+    assert row.points + row.by_hand == 5
+
+
+HANDED_IN = st.dictionaries(
+    st.sampled_from(["ada", "ben", "cho", "김철수", "x y", "Dev"]),
+    st.tuples(
+        st.sampled_from(["right", "wrong", "malformed", "binary", "empty", "latin"]),
+        st.sampled_from(list(FORMS)),
+        st.sampled_from([".py", ".ipynb"]),
+        st.sampled_from(["", '{"answers": {"gate": {"dx": -4}}}', '{"height": 3}', "{"]),
+    ),
+    min_size=1,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(HANDED_IN)
+def test_a_class_of_all_kinds_beside_each_other(
+    tmp_path: pathlib.Path, handed_in: dict[str, tuple[str, str, str, str]]
+) -> None:
+    """Nobody's points depend on what others hand in, or how."""
+    text = MIXED.partition('[[problem]]\nid = "affine"')[0]
+    expected = {}
+    with tempfile.TemporaryDirectory(dir=tmp_path) as name:
+        root = pathlib.Path(name)
+        for student, (kind, form, end, answers) in handed_in.items():
+            path = FORMS[form](root, end)
+            path = (
+                root / student / path.relative_to(root / "ada")
+                if "folder" in form
+                else (root / f"{student}{end}")
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((INPUTS[kind].py if end == ".py" else INPUTS[kind].ipynb) or b"")
+            if answers:
+                beside = (
+                    path.with_suffix(".json") if "folder" not in form else path.parent / "a.json"
+                )
+                beside.write_text(answers)
+            expected[student] = INPUTS[kind].points + (answers.count("-4"))
+        rows = rows_of(text, root)
+    assert {row.student: row.points for row in rows} == expected
+    assert len(rows) == len(handed_in)
+    assert {row.state for row in rows} == {"graded"}

@@ -206,6 +206,8 @@ def _alien(path: str) -> str:
         what = f"no {suffix} workbook, whatever its name says"
     if not what and path.lower().endswith(_OTHERS):
         what = f"a {suffix} file"
+    if suffix.lower() == ".zip" and what:
+        return f"it is {what}: unpack it"
     return f"it is {what}: save it as CSV UTF-8" if what else ""
 
 

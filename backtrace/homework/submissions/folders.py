@@ -41,30 +41,24 @@ class Folder:
 def sorted_out(
     paths: Sequence[str], codes: Sequence[CodeQuestion], is_answers: Callable[[str], bool]
 ) -> list[Folder | str]:
-    """The paths of a command line as students' folders and files; `is_answers` says whether a
-    file's name is one of a file with answers."""
-    folders = [path for path in paths if os.path.isdir(path)]
+    """The paths of a command line as students' folders and files: a folder alone is a class's, one
+    among other paths a student's. `is_answers` says whether a file's name is one of a file with
+    answers."""
     found: list[Folder | str] = []
     files: list[str] = []
     for path in paths:
-        if path not in folders:
+        if not os.path.isdir(path):
             files.append(path)
-        elif _is_a_students(path, codes, len(folders) > 1):
+        elif len(paths) > 1 or _has_named(path, codes):
             found.append(folder_of(path, is_answers))
         else:
             found += _of_class(path, is_answers)
     return [*found, *_by_stem(files)]
 
 
-def _is_a_students(path: str, codes: Sequence[CodeQuestion], is_one_of_many: bool) -> bool:
-    """Whether a folder is a student's; a class's has folders, or a file for every student. One
-    that has a file as the assignment calls it is a student's; so is one among many that has no
-    more than one file of code."""
-    if any(code.file and os.path.isfile(os.path.join(path, code.file)) for code in codes):
-        return True
-    names = [name for name in _names(path) if not os.path.isdir(os.path.join(path, name))]
-    has_folders = len(names) < len(_names(path))
-    return is_one_of_many and not has_folders and sum(map(is_code, names)) <= 1
+def _has_named(path: str, codes: Sequence[CodeQuestion]) -> bool:
+    """Whether a folder has a file as the assignment calls it: then it is one student's."""
+    return any(code.file and os.path.isfile(os.path.join(path, code.file)) for code in codes)
 
 
 def is_code(name: str) -> bool:
@@ -83,11 +77,10 @@ def _names(path: str) -> list[str]:
 def _of_class(path: str, is_answers: Callable[[str], bool]) -> list[Folder | str]:
     """In order of the names."""
     names = _names(path)
-    files = [n for n in names if not os.path.isdir(os.path.join(path, n))]
-    found: list[Folder | str] = [
-        folder_of(os.path.join(path, name), is_answers) for name in names if name not in files
-    ]
-    found += _by_stem([os.path.join(path, n) for n in files if is_code(n) or is_answers(n)])
+    inner = [os.path.join(path, name) for name in names if is_code(name) or is_answers(name)]
+    folders = [os.path.join(path, name) for name in names]
+    found: list[Folder | str] = [folder_of(f, is_answers) for f in folders if os.path.isdir(f)]
+    found += _by_stem([file for file in inner if os.path.isfile(file)])
     return sorted(found, key=lambda one: one.source if isinstance(one, Folder) else one)
 
 
