@@ -14,11 +14,12 @@ from html import escape
 
 from backtrace.homework.assignment import Assignment
 from backtrace.homework.gate_pictures import Gate, gate_of_answer, gate_of_line, picture
-from backtrace.homework.rows import GRADED, CodeFault, Part, Row
+from backtrace.homework.rows import GRADED, Row
 from backtrace.homework.wording import first_slip, of_worth, points_text
 from backtrace.render import View
 from backtrace.render._page import document, scrolling, table
 
+UNKNOWN = "unknown"
 _BARS = 12  # of the histogram, at most
 _MOST_SLIPS = 12
 _MOST_LINES = 6  # of code, of one slip
@@ -97,7 +98,7 @@ def _histogram(assignment: Assignment, rows: Sequence[Row]) -> str:
             f'<rect width="{100 * count / most:.4g}" height="10"/></svg>'
         )
         lines.append(f'<td class="n">{low}</td><td class="n">{count:,}</td><td>{drawn}</td>')
-    made = table(["from", "students", ""], lines, {"from", "students"})
+    made = table(["from", "students", "as a bar"], lines, {"from", "students"})
     return made.replace("<table>", '<table class="bars">', 1)
 
 
@@ -114,16 +115,17 @@ def _slip_parts(assignment: Assignment, rows: Sequence[Row], view: View) -> Iter
         slips = found[problem, at, code]
         head = escape(view.text(f"{code} at {at} ({problem})"))
         yield f'<section class="slip"><h3><span class="times">{slips.count:,}×</span> {head}</h3>'
-        if slips.says:
+        if slips.says or code == UNKNOWN:
+            slips.says = slips.says or "no single slip of those known makes it what it is"
             yield f"<p>{escape(view.text(slips.says))}</p>"
         if slips.gate is not None and (drawn := picture(slips.gate, view)):
-            yield scrolling(drawn, f"the gate at {at}")
-        yield _lines(slips.lines, view) + "</section>"
+            yield scrolling(drawn, view.text(f"the gate of {code} at {at} ({problem})"))
+        yield _lines(slips.lines, view.text(f"{code} at {at} ({problem})"), view) + "</section>"
     if len(order) > _MOST_SLIPS:
         yield f'<p class="note">and {len(order) - _MOST_SLIPS:,} more kinds</p>'
 
 
-def _lines(lines: Counter[str], view: View) -> str:
+def _lines(lines: Counter[str], slip: str, view: View) -> str:
     """The lines that made a slip, the commonest first."""
     if not lines:
         return ""
@@ -132,25 +134,25 @@ def _lines(lines: Counter[str], view: View) -> str:
         for line, n in sorted(lines.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_LINES]
     ]
     told = "\n".join(shown)
-    return scrolling(f"<pre>{told}</pre>", "the lines that made it")
+    return scrolling(f"<pre>{told}</pre>", f"the lines that made {slip}")
 
 
 def _counted(assignment: Assignment, rows: Sequence[Row]) -> Mapping[tuple[str, str, str], _Slips]:
     """By problem, the answer that is spoilt, and the slip."""
     formulas = {question.id: question for question in assignment.formulas}
     found: dict[tuple[str, str, str], _Slips] = {}
-    for row in rows:
-        for part in row.parts:
-            if not part.code:
-                continue
+    for part in (part for row in rows for part in row.parts if part.code):
+        for fault in part.faults:  # every line that is wrong by itself
+            key = part.id, fault.at, fault.code or UNKNOWN
+            slips = found.setdefault(key, _Slips())
+            slips.count += 1
+            slips.lines[fault.text] += 1
+            slips.says = slips.says or _fitting(fault.says)
+            slips.gate = slips.gate or gate_of_line(fault)
+        if part.id in formulas:
             slips = found.setdefault((part.id, part.fault, part.code), _Slips())
             slips.count += 1
-            fault = _first(part)
-            if fault is not None:
-                slips.lines[fault.text] += 1
-                slips.says = slips.says or _fitting(fault.says)
-                slips.gate = slips.gate or gate_of_line(fault)
-            elif part.id in formulas and slips.gate is None:
+            if slips.count == 1:
                 slips.gate = gate_of_answer(part.fault, formulas[part.id].problem.record)
                 slips.says = _fitting(part.lines)
     return found
@@ -159,10 +161,6 @@ def _counted(assignment: Assignment, rows: Sequence[Row]) -> Mapping[tuple[str, 
 def _fitting(said: Sequence[str]) -> str:
     """The sentence that says which slip fits."""
     return next((line for line in said if line.startswith("fits")), "")
-
-
-def _first(part: Part) -> CodeFault | None:
-    return next((fault for fault in part.faults if fault.at == part.fault), None)
 
 
 # everybody

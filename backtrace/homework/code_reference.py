@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import shape_of
 from backtrace.formula.kept import read_once
+from backtrace.gates.shapes import Shape
+from backtrace.graph import Graph
 from backtrace.homework.backward.figures import agree, own_point
 from backtrace.homework.backward.judging import OK, Judged
 from backtrace.homework.questions import CodeQuestion
@@ -52,5 +54,5 @@ def _gradients(judged: Judged, question: CodeQuestion) -> dict[str, Any]:
     return {name: passed.flow.upstreams[node] for name, node in graph.inputs.items()}
 
 
-def _shape_of_result(graph: Any) -> tuple[int, ...]:
+def _shape_of_result(graph: Graph) -> Shape:
     return tuple(graph.shapes[graph.output]) if graph.shapes else ()

@@ -6,7 +6,7 @@ are each one's own, the shapes alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,20 +22,27 @@ from backtrace.render._scene import scene
 from backtrace.render.svg import description, draw, name_of
 from backtrace.tracing.tracer import trace
 
+_MOST_GATES = 12  # of a formula that is drawn as a whole
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """`text` is the gate as a formula of its own, `point` its operands; `upstream` is what comes
-    back to it, None where no numbers are shown."""
+    back to it, None where no numbers are shown. `whole` is the trace that is drawn instead, where
+    one gate does not show it."""
 
     text: str
     point: Mapping[str, Any]
     upstream: Any = None
+    whole: Record | None = None
 
 
-def alone(graph: Graph, node: int, base_of: Any = lambda name: name) -> tuple[str, dict[str, int]]:
+def alone(
+    graph: Graph, node: int, called: Callable[[str], str] = str
+) -> tuple[str, dict[str, int]]:
     """The first gate that uses a node, as a formula of its own, and which node each of its names
-    is; "" where no gate does, or two of its operands have one name."""
+    is; `called` is what a node's name is on paper. "" where no gate does, or two of its operands
+    have one name."""
     if not graph.consumers[node]:
         return "", {}
     gate = graph.nodes[graph.consumers[node][0][0]]
@@ -48,7 +55,7 @@ def alone(graph: Graph, node: int, base_of: Any = lambda name: name) -> tuple[st
             texts.append(spell_constant(operand).text)
             continue
         known = [name for name, index in names.items() if index == operand]
-        name = known[0] if known else base_of(graph.nodes[operand].name) or _free(names)
+        name = known[0] if known else called(graph.nodes[operand].name) or _free(names)
         if names.setdefault(name, operand) != operand:
             return "", {}
         texts.append(name)
@@ -67,7 +74,8 @@ def gate_of_line(fault: CodeFault) -> Gate | None:
 
 
 def gate_of_answer(name: str, record: Record) -> Gate | None:
-    """The gate that an answer is about: dx is where x is used, q where q is."""
+    """The gate that an answer is about: dx is where x is used, q where q is; where it branches, all
+    of a small formula."""
     graph = record.graph
     names = {**graph.inputs, **graph.stages}
     node = names.get(name.removeprefix("d"), names.get(name))
@@ -76,6 +84,8 @@ def gate_of_answer(name: str, record: Record) -> Gate | None:
     text, operands = alone(graph, node)
     if not text:
         return None
+    if len(graph.consumers[node]) > 1 and graph.gate_count <= _MOST_GATES:
+        return Gate(text, {}, whole=record)
     used_by = graph.consumers[node][0][0]
     point = {name: record.values[index] for name, index in operands.items()}
     return Gate(text, point, record.upstreams[used_by])
@@ -83,14 +93,16 @@ def gate_of_answer(name: str, record: Record) -> Gate | None:
 
 def picture(gate: Gate, view: View) -> str:
     """The drawing, as SVG; "" where the gate cannot be drawn alone."""
+    point = dict(gate.point)
     try:
-        record = trace(gate.text, dict(gate.point), upstream=gate.upstream, check=False)
+        record = gate.whole or trace(gate.text, point, upstream=gate.upstream, check=False)
         drawn = scene(record, view)
     except BacktraceError:
         return ""
-    if gate.upstream is None:
+    has_numbers = gate.upstream is not None or gate.whole is not None
+    if not has_numbers:
         signs = tuple(replace(sign, value="", gradient="") for sign in drawn.signs)
         lines = tuple(replace(line, gradient="") for line in drawn.lines)
         drawn = replace(drawn, signs=signs, lines=lines, note="")
-    told = description(drawn, view) if gate.upstream is not None else gate.text
+    told = description(drawn, view) if has_numbers else gate.text
     return draw(drawn, name_of(drawn), told)
