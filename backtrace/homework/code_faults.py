@@ -70,7 +70,8 @@ def _gate(judged: Judged, of: str) -> tuple[str, tuple[tuple[str, tuple[int, ...
         return "", ()
     names = {**graph.inputs, **graph.stages}
     node = int(of[1:]) if of.startswith("#") else names.get(of)
-    if node is None or graph.shapes is None:
+    if node is None:
         return "", ()
     text, operands = alone(graph, node, lambda name: _VERSION.sub("", name))
-    return text, tuple((name, graph.shapes[index]) for name, index in operands.items())
+    shapes = graph.shapes or ((),) * len(graph.nodes)  # none are kept where all are numbers
+    return text, tuple((name, shapes[index]) for name, index in operands.items())

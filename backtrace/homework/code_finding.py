@@ -143,7 +143,9 @@ def mentions(tree: ast.Module, asked: str) -> bool:
     bases = set(differentiated(asked))
     for node in ast.walk(tree):
         name = ""
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.FunctionDef):  # of __mul__.other
+            name = asked if node.name == asked.partition(".")[0] else ""
+        elif isinstance(node, ast.Name):
             name = node.id
         elif isinstance(node, ast.Attribute):
             name = node.attr

@@ -145,6 +145,8 @@ def _verdict_of(asked: str, judged: Judged) -> LineVerdict | None:
     that is the gradient of the same."""
     gradients = [v for v in judged.verdicts if v.about == "gradient"]
     named = [v for v in gradients if v.gradient.name == asked]
+    if "." in asked:  # __mul__.other; what else is said of the operator is no gradient of other
+        named = [v for v in named if v.of == asked.rpartition(".")[2]] or named
     if named:
         return named[-1]
     bases = differentiated(asked)

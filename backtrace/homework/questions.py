@@ -126,8 +126,8 @@ def _code_question(table: dict[str, Any], number: int, folder: str) -> CodeQuest
         hint = "points = { dW1 = 2, db1 = 1 }"
         raise UsageError(f"{where} does not say which gradients earn points", hint=hint)
     for name in ask:
-        if not isinstance(name, str) or not differentiated(name):
-            hint = "dW1 is the gradient of W1"
+        if not isinstance(name, str) or not (differentiated(name) or "." in name):
+            hint = "dW1 is the gradient of W1, __mul__.other that of other in an operator"
             raise UsageError(f"{where} asks for {name!r}, which names no gradient", hint=hint)
     seed = table.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:

@@ -540,3 +540,95 @@ def test_a_class_of_all_kinds_beside_each_other(
     assert {row.student: row.points for row in rows} == expected
     assert len(rows) == len(handed_in)
     assert {row.state for row in rows} == {"graded"}
+
+
+VALUE = """
+class Value:
+    def __init__(self, data, children=()):
+        self.data = data
+        self.grad = 0.0
+        self._prev = set(children)
+        self._backward = lambda: None
+
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+
+        out._backward = _backward
+        return out
+"""
+
+
+def test_operators_of_a_class_that_works_out_gradients() -> None:
+    question = """
+[[problem]]
+code = "Value"
+points = { "__mul__.self" = 1, "__mul__.other" = 2, "__add__.self" = 4 }
+"""
+    asked = {"p1.__mul__.self": "ok", "p1.__mul__.other": "ok", "p1.__add__.self": "missing"}
+    assert verdicts(only(VALUE, assignment=question)) == asked
+    slip = VALUE.replace("other.grad += self", "other.grad = self")
+    row = only(slip, assignment=question)
+    assert verdicts(row)["p1.__mul__.other"] == "wrong"
+    assert row.points == 1
+
+
+OTHERS = {  # code, point, points, what is changed, points that are left
+    "a class": ("Relu", 'x = "randn(4,3)"', "dx = 3", ("dout[self.mask] = 0", "pass"), 0),
+    "a gate": (
+        "MultiplyGate",
+        "x = 3, y = -4",
+        "dx = 1, dy = 2",
+        ("dx = self.y", "dx = self.x"),
+        2,
+    ),
+    "one layer of many": (
+        "Affine",
+        'x = "randn(4,3)", W = "randn(3,2)", b = "randn(2)"',
+        "dx = 1, dW = 2, db = 4",
+        ("np.sum(dout, axis=0)", "np.sum(dout, axis=1)"),
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_classes_and_gates(case: str) -> None:
+    code, point, points, change, left = OTHERS[case]
+    question = f'[[problem]]\ncode = "{code}"\npoint = {{ {point} }}\npoints = {{ {points} }}\n'
+    right = only(LAYERS, assignment=question)
+    assert right.is_full
+    wrong = only(LAYERS.replace(*change), assignment=question)
+    assert wrong.points == left
+    assert wrong.parts[0].faults[0].gate
+
+
+def test_a_method_that_gives_back_a_loss_and_texts_that_code_compares() -> None:
+    text = """
+import numpy as np
+
+def loss(W, X, activation):
+    a = X @ W
+    if activation == 'relu':
+        h = np.maximum(0, a)
+        dh = 2 * h
+        da = dh * (a > 0)
+    else:
+        h = np.tanh(a)
+        dh = 2 * h
+        da = dh
+    dW = X.T @ da
+    return np.sum(h * h), dW
+"""
+    question = """
+[[problem]]
+code = "loss"
+point = { W = "randn(3,2)", X = "randn(4,3)", activation = "relu" }
+points = { dW = 1 }
+"""
+    assert only(text, assignment=question).points == 1
+    other = question.replace('"relu"', '"tanh"')
+    assert only(text, assignment=other).points == 0
