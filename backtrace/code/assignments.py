@@ -143,9 +143,13 @@ class Assignments(Gradients):
             items = [*items[:k], middle, *items[len(items) - after :]]
         if len(items) != len(target.elts):
             raise CannotRead(f"{len(items)} values for {len(target.elts)} names", target)
+        first = None  # of several, what a function gives back first is its result
         for one, item in zip(target.elts, items, strict=True):
             inner = one.value if isinstance(one, ast.Starred) else one
+            before = self.last
             self.unpack(inner, item, scope, is_loop)
+            first = first or (self.last if self.last is not before else None)
+        self.last = first or self.last
 
     def _parts_of(self, value: Value, target: ast.Tuple | ast.List) -> list[Value]:
         """What is unpacked; of a parameter without a value all are inputs: W, b = params."""
@@ -233,12 +237,18 @@ class Assignments(Gradients):
         self.log(name, array, node)
 
     def log(
-        self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
+        self,
+        name: str,
+        array: Array,
+        node: ast.AST,
+        adds: bool = False,
+        entry: bool = False,
+        instead: ast.expr | None = None,
     ) -> None:
         """Remembers which line has given a name what it holds."""
         back = name in self.backward
         self.to_do.pop(name, None)
-        self.bound.append(Bound(name, array, array.name, node, back, adds, entry))
+        self.bound.append(Bound(name, array, array.name, node, back, adds, entry, instead))
 
     def _is_result(self, value: Value) -> bool:
         """Whether it is worked out, or should have been; an input is given."""
@@ -266,6 +276,8 @@ class Assignments(Gradients):
                 target, self.binary(node.op, *self._pair(node, scope), node), scope, node
             )
             return
+        if isinstance(target, ast.Subscript) and self._of_mask(target, node, scope):
+            return
         loaded = ast.copy_location(_loaded(target), target)
         old = self.value(loaded, scope)
         added = self.value(node.value, scope)
@@ -279,7 +291,9 @@ class Assignments(Gradients):
             self.value(target.value, scope), Array
         )
         if is_entry or not self.is_changed_in_place(old, node):
+            self.is_adding = isinstance(node.op, ast.Add)
             self._put_into(target, new, scope, node)
+            self.is_adding = False
             return
         assert isinstance(old, Array)
         name = self.gradient_in(target, scope) or base_name(target)
@@ -287,6 +301,23 @@ class Assignments(Gradients):
         self.log(name, old, node, adds=True)
         if not self.goes_back and not self.depth:
             self.last = (name, old, node)
+
+    def _of_mask(self, target: ast.Subscript, node: ast.AugAssign, scope: Scope) -> bool:
+        """x[x < 0] *= 0.1: the whole array times 0.1, where the mask says yes; whether it is so."""
+        of = self.readable(target.value, scope)
+        mask = self.mask(target.slice, scope) if isinstance(of, Array) else None
+        added = self.value(node.value, scope) if mask is not None else None
+        if mask is None or not isinstance(of, Array) or not isinstance(added, Known | Array):
+            return False
+        if isinstance(added, Array) and self.shape(added, node):
+            return False  # as many entries as the mask takes, which is not known
+        new = self.array(self.binary(node.op, of, added, node), node)
+        nodes = self.nodes([mask, new, of])
+        made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
+        name = base_name(target)
+        self.change(of, self.made_of(made, [mask, new, of], node), name, scope, node)
+        self.log(name, of, node, entry=True)
+        return True
 
     def _pair(self, node: ast.AugAssign, scope: Scope) -> tuple[Value, Value]:
         assert isinstance(node.target, ast.Attribute)

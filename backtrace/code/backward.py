@@ -7,11 +7,13 @@ and a class with forward and backward, have theirs in what they give back and ke
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from backtrace.code.aliases import changed_in_place
 from backtrace.code.calls import bound
 from backtrace.code.machine import Machine
+from backtrace.code.operands import as_number
 from backtrace.code.program import Source, parsed
 from backtrace.code.stages import Stage
 from backtrace.code.values import (
@@ -23,11 +25,13 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Scope,
     Several,
     Unreadable,
     Value,
 )
 from backtrace.code.words import differentiated
+from backtrace.code.writer import written
 
 UPSTREAM = "dout"
 _LOSSES = ("loss", "L", "cost", "J", "error", "E")
@@ -37,12 +41,14 @@ _METHODS = ("gradient", "gradients", "backprop", "backpropagation", "loss", "tra
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line that gives a gradient what it holds: its stage, the expression of the code, and
-    whether it adds to what was there, or sets a part of it."""
+    whether it adds to what was there, or sets a part of it. Of rows that an array tells, what it
+    would be if they were added up."""
 
     stage: str
     node: ast.AST
     adds: bool = False
     entry: bool = False
+    added_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,9 @@ class BackwardPass:
     gradients  in the order of the lines where they are final
     upstream   the input that is the gradient of the result; "" where that is 1
     settled    the names among those given that are no inputs
+    notes      how the code was read where that is not as written
+    helpers    the other lines of the backward pass
+    places     the inputs that tell places which are set: dC[ix] = v
     """
 
     source: Source
@@ -88,9 +97,10 @@ class BackwardPass:
     upstream: str = ""
     settled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = field(default=())
-    helpers: tuple[Line, ...] = ()  # the other lines of the backward pass
+    helpers: tuple[Line, ...] = ()
     module: str = ""  # the class whose forward and backward they are
     sums: frozenset[str] = frozenset()  # stages that only add up what others hold
+    places: frozenset[str] = frozenset()
 
     @property
     def result(self) -> str:
@@ -103,11 +113,23 @@ def read_backward(
     """The backward pass of a file, or of a pair of functions or a class in it. Raises
     BacktraceError with file, line and caret."""
     source, tree = parsed(text, path)
+    return read_tree(source, tree, name, given, of)
+
+
+def read_tree(
+    source: Source,
+    tree: ast.Module,
+    name: str = "",
+    given: Mapping[str, object] | None = None,
+    of: str = "",
+) -> BackwardPass:
+    """The same, of a tree that is read already."""
     reader = _Reader(given or {})
     with source.told():
         gradients = reader.each_its_own(reader.read_pass(tree, name, of))
         forward = reader.stages_of({reader.result})
         wanted = {reader.result, *(line.stage for g in gradients for line in g.lines)}
+        wanted |= {one.stage for one in reader.bound if one.goes_back and one.stage}
         stages = reader.stages_of(wanted)
     shown = tuple(reader.shown(gradient) for gradient in gradients)
     reader.keep_point({reader.result, *wanted, *filter(None, [reader.upstream])})
@@ -120,8 +142,9 @@ def read_backward(
         reader.upstream,
         frozenset(reader.settled),
         tuple(reader.notes),
-        tuple(Line(reader.called(b.stage), b.node, b.adds, b.entry) for b in reader.bound),
+        tuple(reader.line(bound) for bound in reader.bound),
         reader.of_class,
+        places=frozenset(reader.places - reader.entries_read),
     )
 
 
@@ -132,6 +155,22 @@ class _Reader(Machine):
     upstream = ""
     result = ""
     of_class = ""
+    changed: frozenset[str] = frozenset()
+
+    def prepare(self, tree: ast.Module) -> None:
+        super().prepare(tree)
+        self.changed = frozenset(changed_in_place(tree))
+
+    def bind(self, name: str, found: Value, scope: Scope, node: ast.AST) -> Value:
+        """A gradient is a stage of its own, so that its line is judged: do = t, da = (a > 0)."""
+        if name in self.backward and isinstance(found, Array) and not found.error:
+            own = node.id if isinstance(node, ast.Name) else ""
+            if found.is_mask:
+                found = as_number(found)
+            elif found.name and own and not self.changed.intersection((name, own)):
+                made: ast.expr = ast.copy_location(ast.UnaryOp(ast.UAdd(), found.node), node)
+                found = self.made_of(made, [found], node)
+        return super().bind(name, found, scope, node)
 
     def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
         if not name:
@@ -165,8 +204,9 @@ class _Reader(Machine):
         return found
 
     def each_its_own(self, gradients: list[Gradient]) -> list[Gradient]:
-        """db = ds is a line of its own: no two gradients have one stage."""
-        seen: set[str] = set()
+        """db = ds, dh = G are lines of their own: no two gradients have one stage, and none has
+        that of a forward name."""
+        seen = self._leading_to({self.result}) | self._inputs()
         found = []
         for gradient in sorted(gradients, key=lambda g: g.row):
             if gradient.final and gradient.final in seen:
@@ -178,6 +218,11 @@ class _Reader(Machine):
             seen.add(gradient.final)
             found.append(gradient)
         return found
+
+    def _inputs(self) -> set[str]:
+        """The inputs, and not what begins a gradient: dW = np.zeros_like(W)."""
+        begun = {one.stage for one in self.bound if one.goes_back}
+        return {*self.point, *self.given} - {self.upstream, *begun}
 
     # scripts
 
@@ -192,7 +237,7 @@ class _Reader(Machine):
             of = self._bases(name)
             if of:
                 error = lines[-1].array.error
-                found.append(Gradient(name, of, () if error else tuple(_lines(lines)), error))
+                found.append(Gradient(name, of, () if error else tuple(self._lines(lines)), error))
         for name in self.backward:
             value = self.module.names.get(name)
             if isinstance(value, Unreadable) and (of := self._bases(name)):
@@ -356,6 +401,7 @@ class _Reader(Machine):
         if isinstance(item, Unreadable):
             return Gradient(name, (of.name,), (), item.error)
         assert isinstance(item, Array)
+        item = as_number(item)
         if item.is_data or not item.name:
             item.is_data = False
             item.node = self.add_stage(
@@ -366,7 +412,7 @@ class _Reader(Machine):
         ]
         if not lines:
             lines = [Bound(name, item, item.name, _last_return(backward), True)]
-        return Gradient(name, (of.name,), tuple(_lines(lines)))
+        return Gradient(name, (of.name,), tuple(self._lines(lines)))
 
     # classes
 
@@ -400,17 +446,18 @@ class _Reader(Machine):
 
     # what is shown
 
+    def line(self, of: Bound) -> Line:
+        return replace(next(self._lines([of])), stage=self.called(of.stage))
+
+    def _lines(self, found: Sequence[Bound]) -> Iterator[Line]:
+        for one in found:
+            instead = written(one.instead, self._called)[0] if one.instead is not None else ""
+            yield Line(one.stage, one.node, one.adds, one.entry, instead)
+
     def shown(self, gradient: Gradient) -> Gradient:
-        lines = tuple(
-            Line(self.called(one.stage), one.node, one.adds, one.entry) for one in gradient.lines
-        )
+        lines = tuple(replace(one, stage=self.called(one.stage)) for one in gradient.lines)
         of = tuple(self.called(name) for name in gradient.of)
         return Gradient(gradient.name, of, lines, gradient.error)
-
-
-def _lines(found: list[Bound]) -> Iterator[Line]:
-    for one in found:
-        yield Line(one.stage, one.node, one.adds, one.entry)
 
 
 def _last_return(function: Function) -> ast.AST:

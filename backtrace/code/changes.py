@@ -7,12 +7,12 @@ shows it in another shape, that part would change too: this is refused, never gu
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Iterator
 
 from backtrace.code.calls import Calls
 from backtrace.code.operands import as_number, is_made
+from backtrace.code.rows import Rows
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -196,9 +196,10 @@ class Changes(Calls):
             case Instance():
                 raise CannotRead("entries of objects are not set", node)
         array = self.array(of, node)
+        self.instead = None
         new = self.put(array, target.slice, self.array(found, node), scope, node)
         self.change(array, new, base_name(target), scope, node)
-        self.log(base_name(target), array, node, entry=True)
+        self.log(base_name(target), array, node, entry=True, instead=self.instead)
 
     def gradient_in(self, target: ast.expr, scope: Scope) -> str:
         """dW1 for grads['W1'], an entry of a dictionary; "" for what is no gradient's place."""
@@ -214,7 +215,13 @@ class Changes(Calls):
         raise NotImplementedError
 
     def log(
-        self, name: str, array: Array, node: ast.AST, adds: bool = False, entry: bool = False
+        self,
+        name: str,
+        array: Array,
+        node: ast.AST,
+        adds: bool = False,
+        entry: bool = False,
+        instead: ast.expr | None = None,
     ) -> None:
         raise NotImplementedError
 
@@ -224,24 +231,16 @@ class Changes(Calls):
         lengths = self.shape(of, node)
         if not lengths:
             raise CannotRead("a number has no rows to add to", node)
-        rows, *entries = lengths
-        count = math.prod(self.shape(places, node))
         a, i, v = self.nodes([of, places, value])
-        hot = ast.Call(ast.Name("one_hot"), [i, ast.Constant(rows)], [])
-        shape = [ast.Constant(count), *map(ast.Constant, entries)][: 1 + len(entries)]
-        by_rows = ast.Call(
-            ast.Attribute(hot, "reshape"), [ast.Constant(count), ast.Constant(rows)], []
-        )
-        flat = ast.Call(ast.Attribute(v, "reshape"), [*shape], [])
-        added = ast.BinOp(ast.Attribute(by_rows, "T"), ast.MatMult(), flat)
-        new = self.made_of(ast.BinOp(a, ast.Add(), added), [of, places, value], node)
+        rows = Rows(a, lengths, i, self.shape(places, node))
+        new = self.made_of(rows.with_added(v), [of, places, value], node)
         name = base_name(node.args[0])
         self.change(of, new, name, scope, node)
         self.log(name, of, node, adds=True)
 
     def put(self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST) -> Array:
         """The array with other entries at an index: by a mask `where`, else `put`."""
-        mask = self._mask(index, scope)
+        mask = self.mask(index, scope)
         if mask is not None:
             if value.kind != "number" and self.shape(value, node):
                 hint = "np.where(mask, y, x) takes arrays"
@@ -259,6 +258,8 @@ class Changes(Calls):
             return rows
         place, _ = self.place(of, index, scope)
         at = _index_text(place)
+        if not at and not isinstance(index, ast.Tuple | ast.Slice):
+            return self._put_rows(of, place, value, node)
         if not at:
             hint = "whole numbers and slices are: x[0, 1:3] = v"
             raise CannotRead("places that an array tells are not set", node, hint)
@@ -268,6 +269,27 @@ class Changes(Calls):
         found = self.made_of(made, [of, value], node)
         found.is_whole = self.is_whole(value)
         return found
+
+    def _put_rows(self, of: Array, place: ast.expr, value: Array, node: ast.AST) -> Array:
+        """dC[ix] = v, dC[ix] += v: rows that an array names, the last one staying where it names
+        a row twice. What adding up would have made of it is remembered."""
+        lengths = self.shape(of, node)
+        if not lengths:
+            raise CannotRead("a number has no rows to set", node)
+        if of.is_data:
+            of.node, of.is_data = self.add_input(of, "made"), False
+        whole, v = self.nodes([of, value])
+        rows = Rows(whole, lengths, place, self.shape(Array(place), node))
+        self.places |= self._names(place)
+        added = ast.BinOp(v, ast.Sub(), rows.taken) if self.is_adding else v
+        self.instead = rows.with_added(added)
+        found = self.made_of(rows.with_set(v), [of, value], node)
+        found.is_data = False
+        return found
+
+    places: set[str]  # the arrays that tell places which are set
+    is_adding = False  # whether `put` is what `+=` does
+    instead: ast.expr | None = None
 
     def _row_mask(
         self, of: Array, index: ast.expr, value: Array, scope: Scope, node: ast.AST
@@ -296,7 +318,7 @@ class Changes(Calls):
             ast.Call(ast.Name("where"), [hot, number, whole], []), [value, of], node
         )
 
-    def _mask(self, index: ast.expr, scope: Scope) -> Array | None:
+    def mask(self, index: ast.expr, scope: Scope) -> Array | None:
         if isinstance(index, ast.Slice | ast.Tuple | ast.Constant):
             return None
         value = self.value(index, scope)

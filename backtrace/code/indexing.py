@@ -67,6 +67,7 @@ class Indexing(Expressions):
 
     dictionaries: dict[str, Dictionary]
     looked_into: set[str]  # the given names of which an entry has served as a number
+    entries_read: set[str]  # these, and those of the code's own
 
     def opened(self, name: str) -> Value:
         raise NotImplementedError
@@ -151,7 +152,10 @@ class Indexing(Expressions):
         return value if number is None else Known(number)
 
     def known_number(self, node: ast.expr) -> int | None:
-        """The whole number that an entry of given or written data is: table[index[2]]."""
+        """The whole number that an entry of given or written data is: table[index[2]], or a name
+        that such an entry has."""
+        named = self.expression_of(node.id) if isinstance(node, ast.Name) else None
+        node = named or node
         if not isinstance(node, ast.Subscript):
             return None
         held = self._data_in(node)
@@ -161,6 +165,7 @@ class Indexing(Expressions):
     def _data_in(self, node: ast.expr) -> Any:
         """What stands in data at an index of whole numbers; None where that is not known."""
         if isinstance(node, ast.Name):
+            self.entries_read.add(node.id)
             if node.id in self.given:
                 self.looked_into.add(node.id)
                 return self.given[node.id]

@@ -4,6 +4,7 @@ show in another way, and gates, which stay calls in the formula."""
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 
 from backtrace.code import known
@@ -90,7 +91,17 @@ class Library(Containers):
             if all(type(v) in (int, float) for v in numbers):
                 is_measured = any(v.measured for v in placed if isinstance(v, Known))
                 return Known(known.called(name, numbers, node), is_measured)
+        if name == "outer" and library == "numpy":
+            placed = [self._flat(value, node) for value in placed]
         return self.gate(GateCall(name, placed, named, node, prefix, library))
+
+    def _flat(self, value: Value, node: ast.AST) -> Value:
+        """What NumPy's outer makes of a column: a vector."""
+        if not isinstance(value, Array) or value.kind or len(self.shape(value, node)) < 2:
+            return value
+        count = ast.Constant(math.prod(self.shape(value, node)))
+        made = ast.Call(ast.Attribute(as_number(value).node, "reshape"), [count], [])
+        return self.made_of(made, [value], node)
 
     @staticmethod
     def _prefix(module: str) -> str | None:

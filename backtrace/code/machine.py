@@ -43,6 +43,8 @@ class Machine(Statements):
         self.parameters: set[str] = set()
         self.dictionaries: dict[str, Dictionary] = {}
         self.looked_into: set[str] = set()
+        self.entries_read: set[str] = set()
+        self.places: set[str] = set()
         self.counts: set[str] = set()
         self.added: set[str] = set()
         self.backward: set[str] = set()

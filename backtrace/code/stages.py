@@ -148,7 +148,11 @@ class Stages:
         if isinstance(node, ast.Name) and node.id not in self._places:
             return self._shape_of_input(node.id)
         for name, inner in self._unsettled(node):
-            self._shapes[name] = self._settled(inner)
+            try:
+                self._shapes[name] = self._settled(inner)
+            except BacktraceError as error:  # said at the line whose shapes do not fit
+                what = f"the shape is not known: {error.what}"
+                raise CannotRead(what, inner, error.hint) from None
         return self._settled(node)
 
     def _settled(self, node: ast.expr) -> Shape:

@@ -161,7 +161,7 @@ class Instance:
 class Bound:
     """What a line has given a name: `name` as it is written, the array, and the statement's part
     that makes it; `adds` says that it was added to what the name had, `entry` that a part of it
-    was set."""
+    was set; `instead` is what adding up rows would have made, where an array tells them."""
 
     name: str
     array: Array
@@ -170,6 +170,7 @@ class Bound:
     goes_back: bool
     adds: bool = False
     entry: bool = False
+    instead: ast.expr | None = None
 
 
 @dataclass(eq=False, slots=True)

@@ -102,6 +102,7 @@ def reserved_names(called: Iterable[str]) -> frozenset[str]:
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _GRADIENT = re.compile(r"d(?:[A-Z]d|fd|Ld|lossd)?_?(?P<a>\w+)|(?P<c>\w+)_grad")
+_QUOTIENT = re.compile(r"d[A-Za-z]\w*?_d_?(?P<a>\w+)")
 _ALWAYS = re.compile(r"grads?|grad_\w+|dout|dlogits")
 
 
@@ -124,5 +125,5 @@ def is_gradient(name: str, forward: Collection[str]) -> bool:
     """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad."""
     if _ALWAYS.fullmatch(name):
         return True
-    found = _GRADIENT.fullmatch(name)
-    return found is not None and any(part in forward for part in found.groups() if part)
+    found = [match for p in (_GRADIENT, _QUOTIENT) if (match := p.fullmatch(name))]
+    return any(part in forward for match in found for part in match.groups() if part)

@@ -213,7 +213,8 @@ def _joined(*operands: Any) -> Shape:
         raise ShapeError("concatenate joins arrays, not numbers", "stack(a, b) makes a vector")
     place = axis_of(shapes[0], axis)
     for shape in shapes[1:]:
-        if shape[:place] + shape[place + 1 :] != shapes[0][:place] + shapes[0][place + 1 :]:
+        others = shapes[0][:place] + shapes[0][place + 1 :]
+        if len(shape) != len(shapes[0]) or shape[:place] + shape[place + 1 :] != others:
             words = f"shapes {say(shapes[0])} and {say(shape)} do not fit along axis {axis}"
             raise ShapeError(words)
     return (*shapes[0][:place], sum(s[place] for s in shapes), *shapes[0][place + 1 :])

@@ -1,100 +1,228 @@
-"""Slips planted at every gradient line of right programs: is the line found, is the slip named?
+"""Slips planted in right programs: is the line found, is the slip named?
 
-python -m tests.benchmarks.backward
+    python -m tests.benchmarks.backward
+
+Every kind of slip is planted at every place of every program where NumPy gives other numbers for
+it, or none. The slip counts as named where what the line is said to have meant is what it was
+before the slip, the same function of its names; or where its code is that of the planted kind (for
+the wrong variable, that alone is not enough).
 """
 
 from __future__ import annotations
 
 import ast
 import collections
-import pathlib
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from backtrace.code.words import is_gradient
+import numpy as np
+
+from backtrace.algebra.values import shape_of
+from backtrace.code.backward import BackwardPass, read_backward
 from backtrace.errors import BacktraceError
-from backtrace.homework.backward import check_code
-from backtrace.homework.backward.edits import Around, edits
+from backtrace.homework.backward import Judged, check_code
+from backtrace.homework.backward.figures import Graphs, agree, own_point
+from tests.benchmarks.planting import Planted, planted
+from tests.benchmarks.programs import PROGRAMS, Program, gradients, slopes
 
-PROGRAMS = pathlib.Path(__file__).parent.parent / "data" / "code" / "backward"
-NORMED = {"x": "randn(4,3)", "gamma": "randn(3)", "beta": "randn(3)"}
-AFFINE = {"x": "randn(4,3)", "W": "randn(3,2)", "b": "randn(2)"}
-CASES: list[tuple[str, str, dict[str, object]]] = [
-    *((name, "", {}) for name in ("softmax_net", "svm", "attention", "lstm", "regression")),
-    ("layernorm", "layernorm", dict(NORMED)),
-    ("layers", "Affine", dict(AFFINE)),
-    ("layers", "Sigmoid", {"x": "randn(4,3)"}),
-]
-
-
-class Planted(NamedTuple):
-    text: str
-    line: int
-    code: str
-
-
-def gradient_lines(text: str) -> Iterator[ast.Assign | ast.AugAssign]:
-    names = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            while isinstance(target, ast.Subscript):
-                target = target.value
-            name = getattr(target, "attr", getattr(target, "id", ""))
-            if is_gradient(name, names | {"out"}) and node.end_lineno == node.lineno:
-                yield node
+CODES = {
+    "= for +=": {"fork-lost", "repeated-index"},
+    "axis or keepdims": {"wrong-axis", "reduction", "keepdims"},
+    "n for n-1": {"n-or-less"},
+    "1/N lost": {"no-mean"},
+    "1/N twice": {"mean-twice"},
+    "mask": {"wrong-mask"},
+    "value for pre-activation": {"act-at-input", "deriv-at-output"},
+    ".T or factors": {"transposed", "factors-swapped"},
+    "* for @": {"entry-product"},
+    "upstream forgotten": {"no-upstream"},
+    "stale variable": set(),
+    "changed in place": {"changed-in-place"},
+    "index that repeats": {"repeated-index"},
+    "// for /": {"floor-division"},
+    "loop one off": {"loop-bounds"},
+}
+_NO_PROGRAM = (NameError, IndexError)  # what nobody hands in: it stops at a name, or behind an end
 
 
-def planted(text: str, most: int) -> Iterator[Planted]:
-    """The program with one slip, for every line and every kind of slip: a slip is an edit too."""
-    lines = text.splitlines()
-    for node in gradient_lines(text):
-        written = lines[node.lineno - 1]
-        names = sorted({n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)})
-        seen: collections.Counter[str] = collections.Counter()
-        for edit in edits(ast.unparse(node.value), Around({}, names[:0], ())):
-            if seen[edit.code] >= most or edit.code in ("wrong-variable",):
-                continue
-            seen[edit.code] += 1
-            text_of = re.sub(r"(?<![\w.])(sum|mean|where)\(", r"np.\1(", edit.text)
-            changed = written[: node.value.col_offset] + text_of
-            rest = written[node.value.end_col_offset or len(written) :]
-            new = [*lines[: node.lineno - 1], changed + rest, *lines[node.lineno :]]
-            yield Planted("\n".join(new) + "\n", node.lineno, edit.code)
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            changed = written.replace("+=", "=", 1)
-            new = [*lines[: node.lineno - 1], changed, *lines[node.lineno :]]
-            yield Planted("\n".join(new) + "\n", node.lineno, "fork-lost")
+@dataclass
+class Score:
+    """Of `planted` slips that change a number: at how many the line was found, the slip named
+    alone, and named among the first three; `missed` were called right."""
+
+    planted: int = 0
+    line: int = 0
+    alone: int = 0
+    three: int = 0
+    missed: int = 0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
+
+    def __str__(self) -> str:
+        shares = [
+            f"{100 * n / max(1, self.planted):5.1f} %" for n in (self.line, self.alone, self.three)
+        ]
+        return f"{self.planted:5} {' '.join(shares)} {self.missed:4}"
 
 
-def main(most: int = 2) -> dict[str, int]:
-    """Counts over all programs, printed; and the slips that were not found."""
-    counts: collections.Counter[str] = collections.Counter()
-    for file, name, given in CASES:
-        text = (PROGRAMS / f"{file}.py").read_text()
-        for slip in planted(text, most):
-            try:
-                judged = check_code(slip.text, f"{file}.py", name, given)
-            except BacktraceError:
-                counts["refused"] += 1
-                continue
-            if judged.ok:
-                counts["without effect"] += 1
-                continue
-            counts["planted"] += 1
-            fault = judged.fault
-            line = fault.row if fault else 0
-            counts["line found"] += line == slip.line
-            codes = [edit.code for edit in fault.fits] if fault else []
-            counts["named"] += bool(codes)
-            if line != slip.line or not codes:
-                print(
-                    file, slip.line, line, slip.code, codes, slip.text.splitlines()[slip.line - 1]
-                )
-    print(dict(counts))
-    return counts
+@cache
+def _right(program: Program) -> dict[str, Any]:
+    return gradients(program, program.text)
+
+
+@cache
+def _inputs(program: Program) -> frozenset[str]:
+    return frozenset(slopes(program))
+
+
+@cache
+def _code(program: Program) -> BackwardPass:
+    return read_backward(program.text, program.file, program.name, _values(program))
+
+
+@cache
+def _values(program: Program) -> dict[str, Any]:
+    from backtrace.formula.point import read_mapping
+
+    return {n: v.value for n, v in read_mapping(program.checked_with, 0).items()}
+
+
+def effect(program: Program, slip: Planted) -> str:
+    """What NumPy makes of it: "numbers" of an input's gradient that differ, "stops", "none", or
+    "nothing" to run at all."""
+    try:
+        own = gradients(program, slip.text)
+    except _NO_PROGRAM:
+        return "nothing"
+    except (ValueError, TypeError):
+        return "stops"
+    right = _right(program)
+    wanted = [n for n in right if n in _inputs(program)]
+    is_same = all(n in own and _is_same(own[n], right[n]) for n in wanted)
+    return "none" if is_same else "numbers"
+
+
+def _is_same(own: Any, right: Any) -> bool:
+    """Whether `x -= rate*dx` does the same with both."""
+    try:
+        moved = np.zeros(np.shape(right))
+        moved += own
+    except ValueError:
+        return False
+    return np.size(own) == np.size(right) and np.allclose(moved, right, rtol=1e-6, atol=1e-9)
+
+
+def score(program: Program, slip: Planted, judged: Judged) -> Score:
+    fault = judged.fault
+    if judged.ok or fault is None:
+        return Score(1, missed=1)
+    line = fault.row in slip.lines
+    named = [line and is_named(program, slip, judged, edit) for edit in fault.fits]
+    alone = len(named) == 1 and named[0]
+    return Score(1, int(line), int(alone), int(any(named[:3])))
+
+
+def is_named(program: Program, slip: Planted, judged: Judged, edit: Any) -> bool:
+    if edit.code in CODES[slip.kind]:
+        return True
+    fault = judged.fault
+    stage = fault.line.stage if fault is not None and fault.line is not None else ""
+    before = {s.name: s.expression for s in _code(program).stages}.get(stage)
+    return before is not None and _is_one(_graphs(program), before, edit.text, _point(program))
+
+
+@cache
+def _point(program: Program) -> dict[str, Any]:
+    return own_point(_code(program), _values(program), 0)
+
+
+@cache
+def _graphs(program: Program) -> Graphs:
+    return Graphs(_code(program), {n: shape_of(v) for n, v in _point(program).items()})
+
+
+def _is_one(graphs: Graphs, a: str, b: str, point: dict[str, Any]) -> bool:
+    """Whether two expressions are one function of their names, at values that have nothing to do
+    with each other."""
+    chance = np.random.default_rng(5)
+    names = {n.id for text in (a, b) for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    known = _known(graphs, point)
+    values: dict[str, Any] = {}
+    for name in sorted(names & known.keys()):
+        twin = next((other for other in values if agree(known[other], known[name])), None)
+        is_kept = name in point and np.all(np.asarray(point[name]) == np.round(point[name]))
+        free = 0.5 + chance.random(shape_of(known[name]))
+        values[name] = known[name] if is_kept else free if twin is None else values[twin]
+    given, due = graphs.value(b, values), graphs.value(a, values)
+    return due is not None and agree(given, due)
+
+
+_KNOWN: dict[int, dict[str, Any]] = {}
+
+
+def _known(graphs: Graphs, point: dict[str, Any]) -> dict[str, Any]:
+    """The value of every name of the right program."""
+    if id(graphs) not in _KNOWN:
+        found = dict(point)
+        program = next(p for p in PROGRAMS if _graphs(p) is graphs)
+        for stage in _code(program).stages:
+            found[stage.name] = graphs.value(stage.expression, found)
+        _KNOWN[id(graphs)] = {n: v for n, v in found.items() if v is not None}
+    return _KNOWN[id(graphs)]
+
+
+def slips(
+    programs: Iterable[Program] = PROGRAMS, step: int = 1
+) -> Iterator[tuple[Program, Planted]]:
+    """Those that change something, every `step`th of them."""
+    found = 0
+    for program in programs:
+        for slip in planted(program):
+            found += 1
+            if found % step == 0 and effect(program, slip) in ("numbers", "stops"):
+                yield program, slip
+
+
+def measure(
+    programs: Iterable[Program] = PROGRAMS, step: int = 1, tell: bool = False
+) -> dict[str, Score]:
+    """The score by kind of slip."""
+    scores: dict[str, Score] = collections.defaultdict(Score)
+    for program, slip in slips(programs, step):
+        try:
+            judged = check_code(slip.text, program.file, program.name, program.checked_with)
+        except BacktraceError as error:
+            scores[slip.kind] += Score(1)
+            if tell:
+                print(f"refused  {program} {slip.kind}:{slip.first} {slip.line}   {error.what}")
+            continue
+        found = score(program, slip, judged)
+        scores[slip.kind] += found
+        if tell and not (found.alone and found.line):
+            _tell(program, slip, judged, found)
+    return dict(scores)
+
+
+def _tell(program: Program, slip: Planted, judged: Judged, found: Score) -> None:
+    words = "missed" if found.missed else "not line" if not found.line else "not named"
+    words = words if not found.three else "among 3"
+    fault = judged.fault
+    row = fault.row if fault else 0
+    fits = [(e.code, e.text) for e in fault.fits] if fault else []
+    note = fault.note if fault else ""
+    print(f"{words:9} {program} {slip.kind}:{slip.first} said {row}  {slip.line}   {fits} {note}")
+
+
+def table(scores: dict[str, Score]) -> str:
+    rows = [f"{kind:26} {found}" for kind, found in scores.items()]
+    rows.append(f"{'all':26} {sum(scores.values(), Score())}")
+    return "\n".join([f"{'':26} slips   line   alone   three  missed", *rows])
 
 
 if __name__ == "__main__":
-    main()
+    chosen = [p for p in PROGRAMS if len(sys.argv) < 3 or str(p) in sys.argv[2:]]
+    print(table(measure(chosen, int(sys.argv[1]) if len(sys.argv) > 1 else 1, tell=True)))

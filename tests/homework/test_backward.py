@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,7 +101,7 @@ PLANTED = [  # what is written, the slip, its line, what it is called
     ("X.T.dot(da)", "X.T.dot(dh)", 23, "wrong-variable"),
     ("X.T.dot(da)", "X.dot(da)", 23, "transposed"),
     ("h.T.dot(ds)", "ds.T.dot(h)", 18, "factors-swapped"),
-    ("h.T.dot(ds)", "a.T.dot(ds)", 18, "wrong-variable"),
+    ("h.T.dot(ds)", "a.T.dot(ds)", 18, "act-at-input"),
     ("dh.copy()", "-dh.copy()", 21, "sign"),
 ]
 
@@ -240,12 +241,31 @@ np.add.at(dC, ix, dx)
 """
 
 
-def test_rows_that_are_looked_up_twice() -> None:
+@pytest.mark.parametrize("line", ["dC[ix] += dx", "dC[ix] = dx"])
+def test_rows_that_are_looked_up_twice(line: str) -> None:
     assert check_code(EMBED, "embed.py").ok
-    judged = check_code(EMBED.replace("np.add.at(dC, ix, dx)", "dC[ix] += dx"), "embed.py")
-    assert [v.verdict for v in judged.verdicts] == ["ok", "not judged"]
+    judged = check_code(EMBED.replace("np.add.at(dC, ix, dx)", line), "embed.py")
+    assert [v.verdict for v in judged.verdicts] == ["ok", "wrong"]
     assert judged.fault is not None
     assert judged.fault.row == 10
+    assert [edit.code for edit in judged.fault.fits] == ["repeated-index"]
+    given = [[0.5, -1.0], [1.5, 1.0], [0.3, 0.2]]  # as NumPy: the last that is written stays
+    assert np.array_equal(judged.fault.given, given)
+
+
+def test_rows_that_are_looked_up_once_may_be_twice() -> None:
+    text = EMBED.replace("[[2, 0], [2, 1]]", "[[2], [0]]")
+    text = text.replace(
+        "[[[1.0, 2.0], [0.5, -1.0]], [[0.3, 0.2], [1.5, 1.0]]]", "[[[1.0, 2.0]], [[0.3, 0.2]]]"
+    )
+    judged = check_code(text.replace("np.add.at(dC, ix, dx)", "dC[ix] += dx"), "embed.py")
+    assert [v.verdict for v in judged.verdicts] == ["ok", "right at these numbers only"]
+    assert judged.fault is not None
+    assert [edit.code for edit in judged.fault.fits] == ["repeated-index"]
+    every_row_once = text.replace("[[2], [0]]", "[[2], [0], [1]]").replace(
+        "[[0.3, 0.2]]]", "[[0.3, 0.2]], [[1.0, 4.0]]]"
+    )
+    assert check_code(every_row_once.replace("np.add.at(dC, ix, dx)", "dC[ix] = dx"), "p.py").ok
 
 
 @pytest.mark.parametrize(

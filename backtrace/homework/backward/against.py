@@ -83,7 +83,9 @@ def _fits(court: Court, stage: Stage, name: str, exact: list[Any]) -> tuple[Edit
     names = [*court.graphs.forward.inputs]
     names += [s.name for s in court.code.forward if s.name != stage.name]
     found: dict[str, Edit] = {}
-    for edit in edits(stage.expression, Around(court.figures[0].own, names, [])):
+    around = Around(court.figures[0].own, names, [])
+    tried = [*edits(stage.expression, around), *edits(stage.expression, around, far=True)]
+    for edit in sorted(tried, key=lambda edit: edit.cost):
         if edit.code in found:
             continue
         values = (_with(court, k, stage.name, edit.text) for k in range(len(court.figures)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import replace
 
 from backtrace.code.autograd import autograd_class
-from backtrace.code.backward import read_backward
+from backtrace.code.backward import read_tree
 from backtrace.code.program import parsed
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_mapping
@@ -57,11 +58,17 @@ def _lines(
     plain = {n: v for n, v in given.items() if not isinstance(v, str) or not v.isidentifier()}
     values = {n: v.value for n, v in read_mapping(plain, seed).items()}
     values |= {n: v for n, v in given.items() if n not in plain}
-    code = read_backward(text, path, name, values, of)
+    source, tree = parsed(text, path)
+
+    def reread(other: ast.Module) -> Court:
+        code = read_tree(source, other, name, values, of)
+        return Court(code, own_point(code, values, seed), (), other, reread)
+
+    code = read_tree(source, tree, name, values, of)
     if not code.gradients:
         hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
         raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
-    court = Court(code, own_point(code, values, seed))
+    court = Court(code, own_point(code, values, seed), (), tree, reread)
     judged = court.judged()
     fault = forward_fault(court, against) if against else None
     return replace(judged, verdicts=(fault, *judged.verdicts)) if fault is not None else judged

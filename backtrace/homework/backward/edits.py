@@ -7,272 +7,385 @@ meant to write. An edit that makes the line right names the slip.
 from __future__ import annotations
 
 import ast
-import copy
+import collections
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backtrace.algebra.values import shape_of
+from backtrace.homework.backward.codes import CODES
+from backtrace.homework.backward.nodes import changed
+from backtrace.homework.backward.trees import (
+    axis_of,
+    call,
+    called,
+    expression,
+    operand,
+    replaced,
+    times,
+)
 
-_MOST = 600  # edits of one line
+_MOST = 1500  # edits of one line
+_VERSION = re.compile(r"_v\d+$")
+_ROUND = re.compile(r"(_v\d+|_m?\d+)+$")
 
 
 class Edit(NamedTuple):
-    """code  stable, of the table of mistakes where that has one
-    says  what somebody did, as a sentence about the line
-    text  the line's expression as it is meant
-    rank  how likely edits of its kind are, 0 the likeliest
+    """code   of the table `CODES`
+    says   what somebody did, as a sentence about the line
+    text   the line's expression as it is meant; of what is no expression, the line as written
+    cost   how far fetched it is, 0 the likeliest
+    key    the same edit in another round of a loop has the same
+    name   the name that it brings in, which is another one in another round
     """
 
     code: str
     says: str
     text: str
-    rank: int = 0
+    cost: float = 0
+    key: tuple[object, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a line may use: the value of every name, the forward names, the gradients' names with
-    the right numbers, what the gradient held before this line ("" for nothing), whether the line
-    adds to that, and what the gradient lacks in the end."""
+    """What a line may use.
+
+    values     of every name, the forward names and, with the right numbers, the gradients
+    forward    the names that go forward
+    gradients  the names of the gradients before it
+    others     what else has been worked out before it: versions, rounds of a loop
+    ends       of an activation's value the pre-activation
+    before     what the gradient held before this line, "" for nothing
+    adds       whether the line adds to that
+    missing    what the gradient lacks in the end
+    added_up   the line with += where it sets rows that an array names
+    lessens    whether the line as it is written takes 1 off something
+    """
 
     values: Mapping[str, Any]
     forward: Sequence[str]
     gradients: Sequence[str]
+    others: Sequence[str] = ()
+    ends: Mapping[str, str] = field(default_factory=dict)
     before: str = ""
     adds: bool = False
     missing: Any = None
+    added_up: str = ""
+    lessens: bool = False
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return shape_of(self.values.get(name))
+
+    @property
+    def lengths(self) -> list[int]:
+        """The counts that there are: how long arrays are along their axes."""
+        return sorted({n for value in self.values.values() for n in shape_of(value)} - {1})
 
 
-def edits(text: str, around: Around) -> Iterator[Edit]:
-    """All single edits of an expression, the likeliest first, no two of the same text."""
-    tree = _Products().visit(ast.parse(text, mode="eval").body)
+class Found(NamedTuple):
+    """One edit, as a maker has it: at which node, how much less likely than others of its code,
+    and the name that it brings in."""
+
+    code: str
+    says: str
+    tree: ast.expr
+    place: int = 0
+    more: float = 0
+    name: str = ""
+
+
+def edits(text: str, around: Around, far: bool = False) -> Iterator[Edit]:
+    """All single edits of an expression, no two of the same text; the far fetched ones apart."""
+    tree = expression(text)
     seen = {ast.unparse(tree)}
-    count = 0
-    for rank, maker in enumerate(_MAKERS):
-        for code, says, made in maker(tree, around):
-            written = ast.unparse(made)
+    makers = _FAR if far else _NEAR
+    if around.added_up:  # a long expression, of which one part is the line's own
+        makers = () if far else (_of_assignment, _of_names)
+    for maker in makers:
+        counts: collections.Counter[tuple[object, ...]] = collections.Counter()
+        for found in maker(tree, around):
+            place = (maker.__name__, found.code, found.place)
+            counts[(*place, found.name)] += 1
+            written = ast.unparse(found.tree)
             if written not in seen:
                 seen.add(written)
-                count += 1
-                yield Edit(code, says, written, rank)
-            if count >= _MOST:
+                cost = CODES[found.code].cost + found.more
+                key = (*place, counts[(*place, found.name)])
+                yield Edit(found.code, found.says, written, cost, key, found.name)
+            if len(seen) > _MOST:
                 return
 
 
-class _Products(ast.NodeTransformer):
-    """a.dot(b), np.matmul(a, b) as a @ b."""
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=module), attr="dot" | "matmul" | "mm"),
-                args=[left, right],
-            ) if module in _MODULES:
-                return _mat(left, right)
-            case ast.Call(
-                func=ast.Attribute(value=left, attr="dot" | "matmul" | "mm"), args=[right]
-            ):
-                return _mat(left, right)
-        return node
+Makes = Iterator[Found]
 
 
-_MODULES = ("np", "numpy", "torch", "jnp")
-Found = Iterator[tuple[str, str, ast.expr]]
-
-
-def _of_assignment(tree: ast.expr, around: Around) -> Found:
-    """= where += is due, and the other way round."""
+def _of_assignment(tree: ast.expr, around: Around) -> Makes:
+    """= where += is due, the other way round, and a line that spoils what was right."""
+    before = ast.Name(around.before)
+    if around.added_up:
+        says = "sets rows of which some are named twice: np.add.at is due, which adds up"
+        yield Found("repeated-index", says, expression(around.added_up))
     if around.before and not around.adds:
-        before = ast.Name(around.before)
-        said = "is set with = where += is due: what came back on the other way is lost"
-        yield "fork-lost", said, ast.BinOp(before, ast.Add(), tree)
+        says = "is set with = where += is due: what came back on the other way is lost"
+        yield Found("fork-lost", says, ast.BinOp(before, ast.Add(), tree))
+    if around.before:
+        says = "changes in place what was right before"
+        yield Found("changed-in-place", says, before)
     if around.adds and isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
-        yield "added-twice", "is added with += where = is due", tree.right
+        yield Found("added-twice", "is added with += where = is due", tree.right)
 
 
-def _of_nodes(tree: ast.expr, around: Around) -> Found:
-    """One node changed in its place: .T, factors swapped, * for @, <= for <, a number."""
+def _of_nodes(tree: ast.expr, _: Around) -> Makes:
+    """One node changed in its place: .T, factors swapped, * for @, <= for <."""
     for place, node in enumerate(ast.walk(tree)):
-        for code, says, new in _changed(node, around):
-            yield code, says, _replaced(tree, place, new)
+        for code, says, new in changed(node):
+            yield Found(code, says, replaced(tree, place, new), place)
 
 
-def _changed(node: ast.AST, around: Around) -> Found:
-    match node:
-        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
-            yield from _of_product(left, right)
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            turned = (_turned(left), right), (left, _turned(right))
-            for a, b in ((left, right), *turned, (right, left)):
-                yield "entry-product", "multiplies entry by entry where @ is due", _mat(a, b)
-            yield "inverted", "multiplies where dividing is due", ast.BinOp(left, ast.Div(), right)
-            for p, u in ((left, right), (right, left)):
-                yield (
-                    "softmax-diagonal",
-                    "takes the diagonal of softmax's Jacobian alone",
-                    _soft(p, u),
-                )
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            yield "inverted", "divides where multiplying is due", ast.BinOp(left, ast.Mult(), right)
-            yield (
-                "div-rule",
-                "lacks the square below the line",
-                ast.BinOp(left, ast.Div(), ast.BinOp(right, ast.Pow(), ast.Constant(2))),
-            )
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            yield "sign", "has a + where - is due", ast.BinOp(left, ast.Sub(), right)
-        case ast.BinOp(left=left, op=ast.Sub(), right=right):
-            yield "sign", "has a - where + is due", ast.BinOp(left, ast.Add(), right)
-            yield (
-                "sign",
-                "has the difference the wrong way round",
-                ast.BinOp(right, ast.Sub(), left),
-            )
-        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() | float() as n)):
-            for other in (n - 1, n + 1, -n):
-                yield (
-                    "pow-rule",
-                    "has the wrong exponent",
-                    ast.BinOp(left, ast.Pow(), ast.Constant(other)),
-                )
-        case ast.UnaryOp(op=ast.USub(), operand=inner):
-            yield "sign", "has a minus too many", inner
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            for new in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
-                if not isinstance(op, new):
-                    says = "has its mask the wrong way round, or at the wrong entries"
-                    yield "wrong-mask", says, ast.Compare(left, [new()], [right])
-        case ast.Constant(value=int() | float() as n) if not isinstance(n, bool):
-            yield from _lengths_for(n, around)
-            for other in (0, n + 1, n - 1, 2 * n, n / 2, -n):
-                code = "factor-two" if other in (2 * n, n / 2) else "wrong-number"
-                yield code, "has the wrong number", ast.Constant(other)
-        case ast.Attribute(value=inner, attr="T"):
-            yield "transposed", "has a .T too many", inner
-        case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
-            yield "transposed", "has a .t() too many", inner
-        case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
-            yield (
-                "wrong-mask",
-                "has its mask the wrong way round",
-                ast.Call(ast.Name("where"), [condition, b, a], []),
-            )
-
-
-def _soft(p: ast.expr, u: ast.expr) -> ast.expr:
-    """p*(u - sum(p*u)): softmax's Jacobian, applied to u."""
-    along = [ast.keyword("axis", ast.Constant(-1)), ast.keyword("keepdims", ast.Constant(True))]
-    total = ast.Call(ast.Name("sum"), [ast.BinOp(p, ast.Mult(), u)], along)
-    return ast.BinOp(p, ast.Mult(), ast.BinOp(u, ast.Sub(), total))
-
-
-def _of_product(left: ast.expr, right: ast.expr) -> Found:
-    """Of a matrix product: .T missing or too many, the factors swapped, no product at all."""
-    first, second = _turned(left), _turned(right)
-    says = "lacks a .T on the first factor, or has one too many"
-    yield "transposed", says, _mat(first, right)
-    says = "lacks a .T on the second factor, or has one too many"
-    yield "transposed", says, _mat(left, second)
-    for a, b in ((right, left), (second, left), (right, first), (second, first)):
-        yield "factors-swapped", "has its factors in the wrong order", _mat(a, b)
-    yield "transposed", "is transposed", _mat(first, second)
-    says = "multiplies matrices where entry by entry is due"
-    yield "matrix-product", says, ast.BinOp(left, ast.Mult(), right)
-
-
-def _lengths_for(number: float, around: Around) -> Found:
-    """A count that is another array's, or of another axis."""
-    for length in sorted({n for value in around.values.values() for n in shape_of(value)}):
-        if length not in (number, 1):
-            yield "wrong-count", "divides by the wrong count", ast.Constant(length)
-
-
-def _of_factors(tree: ast.expr, around: Around) -> Found:
-    """A factor that is missing or too many: the upstream, a local gradient, a mask."""
-    for name in around.gradients:
-        made = ast.BinOp(tree, ast.Mult(), ast.Name(name))
-        yield "no-upstream", f"forgets the upstream gradient: times {name}", made
-    for name in around.forward:
-        stage = ast.Name(name)
-        yield from _with_local(tree, stage, name)
+def _of_numbers(tree: ast.expr, around: Around) -> Makes:
+    """A number in the line: a count, n for n - 1, a factor of 2."""
     for place, node in enumerate(ast.walk(tree)):
-        if isinstance(node, ast.Name) and node.id in around.gradients:
-            yield from _unmasked(tree, place, node, around)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-            kept = f"has a factor too many: {ast.unparse(node.right)}"
-            yield "extra-factor", kept, _replaced(tree, place, node.left)
-            if isinstance(node.op, ast.Mult):
-                kept = f"has a factor too many: {ast.unparse(node.left)}"
-                yield "extra-factor", kept, _replaced(tree, place, node.right)
+        match node:
+            case ast.Constant(value=int() | float() as n) if not isinstance(n, bool):
+                for code, says, other in _numbers_for(n, around):
+                    made = replaced(tree, place, ast.Constant(other))
+                    yield Found(code, says, made, place)
 
 
-def _unmasked(tree: ast.expr, place: int, node: ast.Name, around: Around) -> Found:
+def _numbers_for(n: float, around: Around) -> Iterator[tuple[str, str, float]]:
+    counts = around.lengths
+    is_count = n in counts and not around.lessens
+    yield from (("wrong-count", "has the wrong count", c) for c in counts if is_count and c != n)
+    for other in (n - 1, n + 1):
+        if n in counts or other in counts:
+            yield "n-or-less", f"has {n:g} where {other:g} is due: n or n - 1", other
+    yield from (("wrong-count", "has the wrong count", c) for c in counts if c != n)
+    yield from (("factor-two", "has the wrong number", other) for other in (2 * n, n / 2))
+    yield from (("wrong-number", "has the wrong number", o) for o in (0, n + 1, n - 1, -n))
+
+
+def _of_reductions(tree: ast.expr, _: Around) -> Makes:
+    """A sum over the batch that is missing, too many, over another axis, or a mean."""
+    for place, node in enumerate(ast.walk(tree)):
+        if isinstance(node, ast.BinOp | ast.Name) or called(node) not in ("", "sum", "mean"):
+            assert isinstance(node, ast.expr)
+            yield from _summed(tree, place, node)
+        name = called(node)
+        if not isinstance(node, ast.Call) or name not in ("sum", "mean"):
+            continue
+        inner = operand(node)
+        if inner is None:
+            continue
+        other = "mean" if name == "sum" else "sum"
+        made: ast.expr = ast.Call(ast.Name(other), [inner, *_after(node)], node.keywords)
+        says = f"takes a {name} where a {other} is due"
+        yield Found("mean-for-sum", says, replaced(tree, place, made), place)
+        for code, says, new in _along(name, node, inner):
+            yield Found(code, says, replaced(tree, place, new), place)
+        says = f"takes a {name} where none is due"
+        yield Found("summed", says, replaced(tree, place, inner), place)
+
+
+def _after(node: ast.Call) -> list[ast.expr]:
+    """The arguments of a sum after what is summed."""
+    return node.args if operand(node) not in node.args[:1] else node.args[1:]
+
+
+def _along(name: str, node: ast.Call, inner: ast.expr) -> Iterator[tuple[str, str, ast.expr]]:
+    """The same sum along another axis, and with its axis kept or not."""
+    written, keeps = axis_of(node)
+    if written:
+        says = "keeps the axis of its sum" if keeps else "lacks keepdims=True"
+        yield (
+            "keepdims",
+            says,
+            _sum(name, inner, int(written) if _is_int(written) else 0, not keeps),
+        )
+    for axis in (0, 1, 2, None, -1):
+        if str(axis) != written:
+            says = "sums over one axis only" if axis is None else "sums over the wrong axis"
+            for kept in (keeps, not keeps):
+                yield "wrong-axis", says, _sum(name, inner, axis, kept)
+
+
+def _is_int(text: str) -> bool:
+    return text.lstrip("-").isdigit()
+
+
+def _sum(name: str, inner: ast.expr, axis: int | None, keeps: bool) -> ast.expr:
+    given = {} if axis is None else {"axis": axis}
+    return call(name, inner, **given, **({"keepdims": True} if keeps else {}))
+
+
+def _summed(tree: ast.expr, place: int, node: ast.expr) -> Makes:
+    says = "is not summed over the batch, as what is repeated has to be"
+    for keeps in (False, True):
+        for axis in (0, 1, (0, 1), None):
+            given = {} if axis is None else {"axis": axis}
+            made = call("sum", node, **given, **({"keepdims": True} if keeps else {}))
+            more = 0.25 * (place > 0) + 0.25 * keeps
+            yield Found("reduction", says, replaced(tree, place, made), place, more)
+
+
+def _of_names(tree: ast.expr, around: Around) -> Makes:
+    """Another variable: a stale one, the value for the pre-activation, the wrong array's mask."""
+    inside = _in_comparisons(tree)
+    names = dict.fromkeys([*around.gradients[::-1], *around.others, *around.forward])
+    for place, node in enumerate(ast.walk(tree)):
+        if not isinstance(node, ast.Name) or node.id not in around.values:
+            continue
+        for other in names:
+            if other == node.id or other not in around.values:
+                continue
+            code, says, more = _renamed(node.id, other, around, id(node) in inside)
+            yield Found(code, says, replaced(tree, place, ast.Name(other)), place, more, other)
+
+
+def _renamed(own: str, other: str, around: Around, is_mask: bool) -> tuple[str, str, float]:
+    """What it is to have written one name for another, and how unlikely."""
+    shown = family(own)[0] if _VERSION.search(own) else own
+    more = 0.25 * (around.shape(own) != around.shape(other))
+    if around.ends.get(own) == other:
+        return "deriv-at-output", f"uses {own}, the value, where {other} is due", more
+    if around.ends.get(other) == own:
+        return "act-at-input", f"uses {own}, the pre-activation, where {other} is due", more
+    if _VERSION.sub("", own) == _VERSION.sub("", other):
+        return "changed-in-place", f"uses {shown} after it has been changed in place", more
+    if family(own)[0].rstrip("0123456789") != family(other)[0].rstrip("0123456789"):
+        more += 0.25 + 0.25 * ((own in around.forward) != (other in around.forward))
+    if is_mask:
+        return "wrong-mask", f"has its mask on {own} where {other} is due", more
+    return "wrong-variable", f"uses {own} where {other} is due", more
+
+
+def family(name: str) -> tuple[str, bool]:
+    """The name without its version and its round, h of h_2_v3; and whether it had one."""
+    base = _ROUND.sub("", name)
+    return base or name, base != name
+
+
+def _in_comparisons(tree: ast.expr) -> set[int]:
+    return {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        for part in ast.walk(node)
+    }
+
+
+def _of_upstream(tree: ast.expr, around: Around) -> Makes:
+    """The upstream gradient, which is missing."""
+    for place, node in _terms(tree):
+        for name in (*around.gradients[::-1], *around.others):
+            made = replaced(tree, place, times(node, ast.Name(name)))
+            says = f"forgets the upstream gradient: times {name}"
+            yield Found("no-upstream", says, made, place, 0.25 * (place > 0), name)
+
+
+def _of_factors(tree: ast.expr, around: Around) -> Makes:
+    """A factor that is missing or too many: a local gradient, a mask."""
+    for place, node in _terms(tree):
+        for name in around.forward:
+            yield from _with_local(tree, place, node, name)
+    for place, part in enumerate(ast.walk(tree)):
+        if isinstance(part, ast.Name) and part.id in around.gradients:
+            yield from _unmasked(tree, place, part, around)
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult | ast.Div):
+            says = f"has a factor too many: {ast.unparse(part.right)}"
+            yield Found("extra-factor", says, replaced(tree, place, part.left), place)
+            if isinstance(part.op, ast.Mult):
+                says = f"has a factor too many: {ast.unparse(part.left)}"
+                yield Found("extra-factor", says, replaced(tree, place, part.right), place)
+
+
+def _terms(tree: ast.expr) -> Iterator[tuple[int, ast.expr]]:
+    """The whole, what is added up, summed, multiplied as matrices, joined or put, with places."""
+    inside: set[int] = {id(tree)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.MatMult(), right=right):
+                inside |= {id(left), id(right)}
+            case ast.Call():
+                inside |= {id(part) for part in node.args} | {id(operand(node))}
+            case ast.List(elts=parts) | ast.Tuple(elts=parts):
+                inside |= {id(part) for part in parts}
+    for place, node in enumerate(ast.walk(tree)):
+        if id(node) in inside and isinstance(node, _VALUES):
+            yield place, node
+
+
+_VALUES = (ast.BinOp, ast.Name, ast.Call, ast.UnaryOp, ast.Attribute, ast.Subscript)
+
+
+def _unmasked(tree: ast.expr, place: int, node: ast.Name, around: Around) -> Makes:
     """A gradient inside of the line that relu's mask has not been laid over."""
-    shape = shape_of(around.values.get(node.id))
+    shape = around.shape(node.id)
     for name in around.forward:
-        if shape and shape_of(around.values.get(name)) == shape:
+        if shape and around.shape(name) == shape:
             mask = ast.Compare(ast.Name(name), [ast.Gt()], [ast.Constant(0)])
             says = f"uses {node.id} without relu's mask: times ({name} > 0)"
-            yield "no-mask", says, _replaced(tree, place, ast.BinOp(node, ast.Mult(), mask))
+            made = replaced(tree, place, times(node, mask))
+            yield Found("no-mask", says, made, place, 0, name)
 
 
-def _with_local(tree: ast.expr, stage: ast.expr, name: str) -> Found:
+def _with_local(tree: ast.expr, place: int, node: ast.expr, name: str) -> Makes:
     """Times a local gradient of a step that was left out."""
-    one = ast.Constant(1)
+    stage, one = ast.Name(name), ast.Constant(1)
     mask = ast.Compare(stage, [ast.Gt()], [ast.Constant(0)])
     squared = ast.BinOp(stage, ast.Pow(), ast.Constant(2))
+    slope = times(stage, ast.BinOp(one, ast.Sub(), stage))
+    forgets = "forgets a local gradient"
     locals_ = (
         ("no-mask", f"lets everything back through relu: times ({name} > 0)", mask),
         ("no-local", f"forgets tanh's 1 - {name}**2", ast.BinOp(one, ast.Sub(), squared)),
-        (
-            "no-local",
-            f"forgets sigmoid's {name}*(1 - {name})",
-            ast.BinOp(stage, ast.Mult(), ast.BinOp(one, ast.Sub(), stage)),
-        ),
-        ("no-local", f"forgets a local gradient: times {name}", stage),
+        ("no-local", f"forgets sigmoid's {name}*(1 - {name})", slope),
+        ("no-local", f"{forgets}: times {name}", stage),
     )
     for code, says, factor in locals_:
-        yield code, says, ast.BinOp(tree, ast.Mult(), factor)
-    yield "no-local", f"forgets a local gradient: 1/{name}", ast.BinOp(tree, ast.Div(), stage)
+        yield Found(code, says, replaced(tree, place, times(node, factor)), place, 0, name)
+    made = ast.BinOp(node, ast.Div(), stage)
+    yield Found("no-local", f"{forgets}: 1/{name}", replaced(tree, place, made), place, 0, name)
 
 
-def _of_labels(tree: ast.expr, around: Around) -> Found:
+def _of_labels(tree: ast.expr, around: Around) -> Makes:
     """The probabilities, without the 1 that is taken off at the label."""
     for place, node in enumerate(ast.walk(tree)):
-        shape = shape_of(around.values.get(node.id)) if isinstance(node, ast.Name) else ()
+        shape = around.shape(node.id) if isinstance(node, ast.Name) else ()
         if not isinstance(node, ast.Name) or len(shape) != 2:
             continue
         for name in around.forward:
             labels = np.asarray(around.values.get(name, np.nan), float)
             if labels.shape == shape[:1] and np.all(labels == np.round(labels)):
-                hot = ast.Call(ast.Name("one_hot"), [ast.Name(name), ast.Constant(shape[1])], [])
+                hot = call("one_hot", ast.Name(name), ast.Constant(shape[1]))
+                made = replaced(tree, place, ast.BinOp(node, ast.Sub(), hot))
                 says = f"keeps the probabilities where p - 1 is due at the label {name}"
-                yield "label-kept", says, _replaced(tree, place, ast.BinOp(node, ast.Sub(), hot))
+                yield Found("label-kept", says, made, place, 0, name)
 
 
-def _of_terms(tree: ast.expr, _: Around) -> Found:
-    """A term of a sum that is too many, or whose sign is turned."""
+def _of_terms(tree: ast.expr, _: Around) -> Makes:
+    """A term of a sum that is too many, or off by a factor of 2."""
     for place, node in enumerate(ast.walk(tree)):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            for factor in (2, 0.5):
-                twice = ast.BinOp(ast.Constant(factor), ast.Mult(), node.right)
-                says = f"has {ast.unparse(node.right)[:40]} off by a factor of 2"
-                new = ast.BinOp(node.left, node.op, twice)
-                yield "factor-two", says, _replaced(tree, place, new)
-                twice = ast.BinOp(ast.Constant(factor), ast.Mult(), node.left)
-                says = f"has {ast.unparse(node.left)[:40]} off by a factor of 2"
-                new = ast.BinOp(twice, node.op, node.right)
-                yield "factor-two", says, _replaced(tree, place, new)
-            for kept, dropped in ((node.left, node.right), (node.right, node.left)):
-                says = f"has a term too many: {ast.unparse(dropped)[:40]}"
-                yield "extra-term", says, _replaced(tree, place, kept)
+        if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)):
+            continue
+        for factor in (2, 0.5):
+            twice = times(ast.Constant(factor), node.right)
+            says = f"has {ast.unparse(node.right)[:40]} off by a factor of 2"
+            made = replaced(tree, place, ast.BinOp(node.left, node.op, twice))
+            yield Found("factor-two", says, made, place)
+            twice = times(ast.Constant(factor), node.left)
+            says = f"has {ast.unparse(node.left)[:40]} off by a factor of 2"
+            made = replaced(tree, place, ast.BinOp(twice, node.op, node.right))
+            yield Found("factor-two", says, made, place)
+        for kept, dropped in ((node.left, node.right), (node.right, node.left)):
+            says = f"has a term too many: {ast.unparse(dropped)[:40]}"
+            yield Found("extra-term", says, replaced(tree, place, kept), place)
 
 
-def _of_lost(tree: ast.expr, around: Around) -> Found:
+def _of_lost(tree: ast.expr, around: Around) -> Makes:
     """A term that is missing: a gradient that comes back on another way, a multiple of a forward
     array, as a regulariser's gradient is."""
     if around.missing is None:
@@ -283,149 +396,50 @@ def _of_lost(tree: ast.expr, around: Around) -> Found:
             continue
         factor = float(np.sum(around.missing * value) / np.sum(value * value))
         if factor and np.allclose(factor * value, around.missing, rtol=1e-6, atol=1e-9):
-            term = ast.BinOp(ast.Constant(round(factor, 9)), ast.Mult(), ast.Name(name))
+            term = times(ast.Constant(round(factor, 9)), ast.Name(name))
             says = f"lacks a term: + {round(factor, 9):g}*{name}"
-            code = "fork-lost" if name in around.gradients else "lost-term"
-            yield code, says, ast.BinOp(tree, ast.Add(), term)
+            made = ast.BinOp(tree, ast.Add(), term)
+            is_fork = name in around.gradients
+            code = "fork-lost" if is_fork else "lost-term"
+            yield Found(code, says, made, 0, 1.5 * is_fork, name)
 
 
-def _of_whole(tree: ast.expr, around: Around) -> Found:
-    """A factor of the whole: a sign, a 2, the count that a mean divides by."""
-    yield "sign", "has the other sign", ast.UnaryOp(ast.USub(), tree)
-    for factor, code, says in (
-        (2, "factor-two", "is off by a factor of 2: a square's 2 is lost"),
-        (0.5, "factor-two", "is off by a factor of 2: it is there twice"),
-    ):
-        yield code, says, ast.BinOp(tree, ast.Mult(), ast.Constant(factor))
-    lengths = {n for value in around.values.values() for n in shape_of(value)} - {1}
-    for n in sorted(lengths):
-        says = f"lacks the 1/{n} of a mean"
-        yield "no-mean", says, ast.BinOp(tree, ast.Div(), ast.Constant(n))
-        says = f"divides by {n} twice"
-        yield "mean-twice", says, ast.BinOp(tree, ast.Mult(), ast.Constant(n))
+def _of_whole(tree: ast.expr, around: Around) -> Makes:
+    """A factor of the whole or of a term: a sign, a 2, the count that a mean divides by."""
+    for place, node in _terms(tree):
+        for code, says, factor in _factors(around.lengths):
+            made = replaced(tree, place, times(node, factor))
+            more = 0.25 * (place > 0) + 0.25 * (code == "n-or-less" and not around.lessens)
+            yield Found(code, says, made, place, more)
+        made = replaced(tree, place, ast.UnaryOp(ast.USub(), node))
+        yield Found("sign", "has the other sign", made, place, 0.25)
+
+
+def _factors(lengths: Sequence[int]) -> Iterator[tuple[str, str, ast.expr]]:
+    says = "is off by a factor of 2: a square's 2 is lost"
+    yield "factor-two", says, ast.Constant(2)
+    says = "is off by a factor of 2: it is there twice"
+    yield "factor-two", says, ast.Constant(0.5)
+    for n in lengths:
+        yield "no-mean", f"lacks the 1/{n} of a mean", _ratio(1, n)
+        yield "mean-twice", f"divides by {n} twice", ast.Constant(n)
         for a, b in ((n, n - 1), (n - 1, n)):
-            if b:
-                says = f"has {b} where {a} is due: n or n - 1"
-                ratio = ast.BinOp(ast.Constant(b), ast.Div(), ast.Constant(a))
-                if a:
-                    yield "n-or-less", says, ast.BinOp(tree, ast.Mult(), ratio)
+            if a > 1 and b > 1:  # 2 for 1 is a factor of 2
+                yield "n-or-less", f"has {b} where {a} is due: n or n - 1", _ratio(b, a)
 
 
-def _of_reductions(tree: ast.expr, _: Around) -> Found:
-    """A sum over the batch that is missing, too many, over another axis, or a mean."""
-    yield from _summed(tree)
-    for place, node in enumerate(ast.walk(tree)):
-        if not isinstance(node, ast.Call):
-            continue
-        name = _called(node)
-        inner = _operand(node)
-        if name not in ("sum", "mean") or inner is None:
-            continue
-        other = "mean" if name == "sum" else "sum"
-        says = f"takes a {name} where a {other} is due"
-        keywords = node.keywords
-        yield (
-            "mean-for-sum",
-            says,
-            _replaced(tree, place, ast.Call(ast.Name(other), [inner], keywords)),
-        )
-        for axis in (0, 1, 2, None, -1):
-            says = "sums over the wrong axis" if axis is not None else "sums over one axis only"
-            for given in _axes(axis):
-                call = ast.Call(ast.Name(name), [inner], given)
-                yield "wrong-axis", says, _replaced(tree, place, call)
-        yield "summed", f"takes a {name} where none is due", _replaced(tree, place, inner)
+def _ratio(above: int, below: int) -> ast.expr:
+    return ast.BinOp(ast.Constant(above), ast.Div(), ast.Constant(below))
 
 
-def _axes(axis: int | None) -> list[list[ast.keyword]]:
-    """The keywords of a sum along an axis, without and with keepdims."""
-    if axis is None:
-        return [[]]
-    along = ast.keyword("axis", ast.Constant(axis))
-    return [[along], [along, ast.keyword("keepdims", ast.Constant(True))]]
-
-
-def _summed(tree: ast.expr) -> Found:
-    says = "is not summed over the batch, as what is repeated has to be"
-    both: ast.expr = ast.Tuple([ast.Constant(0), ast.Constant(1)])
-    axes: list[ast.expr | None] = [ast.Constant(0), ast.Constant(1), both, None]
-    for axis in axes:
-        given = [ast.keyword("axis", axis)] if axis is not None else []
-        yield "reduction", says, ast.Call(ast.Name("sum"), [tree], given)
-
-
-def _of_names(tree: ast.expr, around: Around) -> Found:
-    """Another variable of the same shape: a stale one, the value for the pre-activation."""
-    names = [*around.forward, *around.gradients]
-    for place, node in enumerate(ast.walk(tree)):
-        if not isinstance(node, ast.Name) or node.id not in around.values:
-            continue
-        shape = shape_of(around.values[node.id])
-        for other in names:
-            is_like = other in around.values and shape_of(around.values[other]) == shape
-            if other != node.id and is_like:
-                says = f"uses {node.id} where {other} is due"
-                yield "wrong-variable", says, _replaced(tree, place, ast.Name(other))
-
-
-# trees
-
-
-def _replaced(tree: ast.expr, place: int, new: ast.expr) -> ast.expr:
-    """A copy of the tree with another node at a place, as ast.walk counts them."""
-    made = copy.deepcopy(tree)
-    nodes = [*ast.walk(made)]
-    old = nodes[place]
-    if place == 0:
-        return copy.deepcopy(new)
-    for parent in nodes:
-        for field, value in ast.iter_fields(parent):
-            if value is old:
-                setattr(parent, field, copy.deepcopy(new))
-                return made
-            if isinstance(value, list) and any(item is old for item in value):
-                value[[item is old for item in value].index(True)] = copy.deepcopy(new)
-                return made
-    return made
-
-
-def _mat(left: ast.expr, right: ast.expr) -> ast.expr:
-    return ast.BinOp(left, ast.MatMult(), right)
-
-
-def _turned(node: ast.expr) -> ast.expr:
-    """With .T, or without the one that it has."""
-    if isinstance(node, ast.Attribute) and node.attr == "T":
-        return node.value
-    match node:
-        case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
-            return inner
-    return ast.Attribute(node, "T")
-
-
-def _called(node: ast.Call) -> str:
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else ""
-
-
-def _operand(node: ast.Call) -> ast.expr | None:
-    """What a sum is taken of: np.sum(x, axis=0), x.sum(0)."""
-    if isinstance(node.func, ast.Attribute):
-        base = node.func.value
-        if not (isinstance(base, ast.Name) and base.id in _MODULES):
-            return base
-    return node.args[0] if node.args else None
-
-
-_MAKERS: tuple[Callable[[ast.expr, Around], Found], ...] = (
+_NEAR: tuple[Callable[[ast.expr, Around], Makes], ...] = (
     _of_assignment,
     _of_nodes,
+    _of_numbers,
     _of_reductions,
     _of_names,
-    _of_factors,
+    _of_upstream,
     _of_labels,
-    _of_terms,
-    _of_lost,
     _of_whole,
 )
+_FAR = (_of_factors, _of_lost, _of_terms)

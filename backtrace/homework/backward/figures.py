@@ -40,13 +40,17 @@ class Figures:
         (#3). Raises BacktraceError."""
         return self._gradients(self._graphs.forward)
 
-    def is_right(self, value: Any, of: str) -> bool:
-        """Whether a value is the gradient of a forward name. Where the formula adds 1e-7 to keep
-        away from log(0), the gradient without that is right too: a closed form has none."""
-        if agree(value, self.right[of]):
+    def is_right(self, value: Any, of: str, factor: float = 1.0) -> bool:
+        """Whether a value is the gradient of a forward name, times a factor. Where the formula adds
+        1e-7 to keep away from log(0), the gradient without that is right too: a closed form has
+        none."""
+        is_input = of in self._graphs.forward.inputs
+        if agree(value, factor * self.right[of], is_input):
             return True
         due = self._unguarded.get(of)
-        return due is not None and bool(np.all(np.isfinite(due))) and agree(value, due)
+        if due is None or not np.all(np.isfinite(due)):
+            return False
+        return agree(value, factor * due, is_input)
 
     @cached_property
     def _unguarded(self) -> dict[str, Any]:
@@ -117,7 +121,11 @@ class Graphs:
 
     def value(self, text: str, names: Mapping[str, Any]) -> Any:
         """What an expression is with these values of its names; None where it has no value."""
-        point = {name: names[name] for name in names_in(text) if name in names}
+        try:
+            wanted = names_in(text)
+        except SyntaxError:  # an edit that makes no sense
+            return None
+        point = {name: names[name] for name in wanted if name in names}
         shapes = {name: shape_of(value) for name, value in point.items()}
         key = (text, tuple(shapes.items()))
         if key not in self._read:
@@ -179,13 +187,16 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.id for node in parts if isinstance(node, ast.Name)))
 
 
-def agree(given: Any, right: Any) -> bool:
-    """Whether they are the same numbers in the same shape, a row being as good as a column of 1."""
+def agree(given: Any, right: Any, is_input: bool = False) -> bool:
+    """Whether they are the same numbers in the same shape. Axes of length 1 make no difference to
+    a step between; an input's gradient may lack them where `x -= rate*dx` is as good without."""
     if given is None or right is None:
         return False
     a, b = np.asarray(given, float), np.asarray(right, float)
     if a.shape != b.shape:
         if [n for n in a.shape if n != 1] != [n for n in b.shape if n != 1]:
+            return False
+        if is_input and b.ndim and a.shape != b.shape[b.ndim - a.ndim :]:
             return False
         a = a.reshape(b.shape)
     scale = max(float(np.max(np.abs(b), initial=0.0)), _NEAR_ZERO)
@@ -201,23 +212,38 @@ def own_point(of: BackwardPass, given: Mapping[str, Any], seed: int) -> dict[str
 
 
 def other_points(
-    point: Mapping[str, Any], moved: Collection[str], seeds: Sequence[int]
+    point: Mapping[str, Any],
+    moved: Collection[str],
+    seeds: Sequence[int],
+    places: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Points of the same shapes, away from kinks and coincidences. Only those in `moved` change,
-    and of them whole numbers (labels, indices) and small numbers (an eps) stay."""
+    and of them whole numbers (labels, indices) and small numbers (an eps) stay; but where an
+    array tells `places` that are set, one is named twice."""
     found = []
     for seed in seeds:
         chance = np.random.default_rng(seed)
         other = {}
         for name, value in point.items():
             array = np.asarray(value, float)
-            other[name] = value
+            other[name] = _repeated(value) if name in places else value
             if name in moved and not _is_kept(array):
                 size = 0.5 * min(float(np.std(array)) or 1.0, 1.0) + 0.1
                 there = array + chance.normal(0, size, array.shape)
                 other[name] = there if array.ndim else float(there)
         found.append(other)
     return found
+
+
+def _repeated(value: Any) -> Any:
+    """Indices of which one is there twice; what names every row once may be a permutation, which
+    repeats nothing."""
+    array = np.array(value)
+    flat = array.reshape(-1)
+    if len(flat) < 2 or sorted(flat) == list(range(len(flat))) or len(set(flat)) < len(flat):
+        return value
+    flat[-1] = flat[0]
+    return array
 
 
 def _is_kept(array: Any) -> bool:

@@ -7,27 +7,23 @@ from an earlier line. Else its own lines are at fault, and every single edit of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import shape_of
 from backtrace.code.backward import BackwardPass, Gradient, Line
 from backtrace.code.values import ToDo
-from backtrace.errors import UsageError
+from backtrace.errors import BacktraceError, UsageError
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
-from backtrace.homework.backward.edits import Around, Edit, edits
-from backtrace.homework.backward.figures import (
-    Figures,
-    Graphs,
-    agree,
-    names_in,
-    other_points,
-)
+from backtrace.homework.backward.edits import Edit
+from backtrace.homework.backward.figures import Figures, Graphs, names_in, other_points
+from backtrace.homework.backward.replays import Replays
+from backtrace.homework.backward.rewrites import Rewrite, reshaped, rewrites
+from backtrace.homework.backward.search import Fault, Search
 
 OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "ok",
@@ -38,6 +34,7 @@ OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
     "still to do",
 )
 _SEEDS = (1, 2)
+_MADE_OF_IT = "what is made of it is right"
 MOST_FITS = 3
 
 
@@ -109,136 +106,132 @@ class Judged:
 
 
 class Court:
-    """One backward pass, at its own point, at two others, and at `more`."""
+    """One backward pass, at its own point, at two others, and at `more`. `reread` judges other code
+    in the place of `tree`, the code's own: what somebody may have meant."""
 
     def __init__(
-        self, code: BackwardPass, point: Mapping[str, Any], more: Sequence[Mapping[str, Any]] = ()
+        self,
+        code: BackwardPass,
+        point: Mapping[str, Any],
+        more: Sequence[Mapping[str, Any]] = (),
+        tree: ast.Module | None = None,
+        reread: Callable[[ast.Module], Court] | None = None,
     ) -> None:
         self.code = code
+        self.tree = tree
+        self.reread = reread
         self.graphs = Graphs(code, {name: shape_of(value) for name, value in point.items()})
         moved = {*self.graphs.forward.inputs, code.upstream}
-        points = [dict(point), *map(dict, more), *other_points(point, moved, _SEEDS)]
-        self.figures = [Figures(code, one, self.graphs) for one in points]
+        others = other_points(point, moved, _SEEDS, code.places)
+        self.figures = [
+            Figures(code, one, self.graphs) for one in [dict(point), *map(dict, more), *others]
+        ]
         self.stages = {stage.name: stage for stage in code.stages}
         self.forward = [stage.name for stage in code.forward]
         self.inputs = list(self.graphs.forward.inputs)
-        self.named_only: set[str] = set()  # the gradients of no node without a name
-        self.finals = self._finals()
+        with quiet():
+            self.replays = Replays(code, self.graphs, self.figures)
 
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
             found = self._all_verdicts()
-        verdicts = tuple(self._excused(verdict, found) for verdict in found)
+            verdicts = tuple(self._excused(verdict, found) for verdict in found)
         return Judged(self.code, verdicts, self.graphs.forward)
 
     def _all_verdicts(self) -> list[LineVerdict]:
-        """A slip may make a gradient that of a node inside its stage, by chance: then what is made
-        of it is wrong. Such gradients are taken by their names, unless that finds more faults."""
-        found = list(map(self._verdict, self.code.gradients))
+        """A slip may make a gradient that of a node inside its stage, by chance; 1/N may come
+        later, in lines of which one is wrong. Where what is made of it is wrong, it is judged so
+        too: what finds fewer faults stays."""
+        found = self._verdicts()
         doubted = self._doubted(found)
-        if not doubted:
-            return found
-        self.named_only = doubted
-        self.finals = self._finals()
-        again = list(map(self._verdict, self.code.gradients))
-        return again if _faults(again) <= _faults(found) else found
+        if doubted:
+            found = self._fewer(found, Replays(self.code, self.graphs, self.figures, doubted), True)
+        for verdict in found:
+            factor = self._count_too_many(verdict)
+            if factor is not None:
+                late = {verdict.gradient.final: factor}
+                plain = self.replays.named_only
+                other = Replays(self.code, self.graphs, self.figures, plain, late)
+                return self._fewer(found, other, False)
+        return found
+
+    def _fewer(
+        self, found: list[LineVerdict], replays: Replays, if_as_many: bool
+    ) -> list[LineVerdict]:
+        """The verdicts by other rules, if they find fewer faults."""
+        before, self.replays = self.replays, replays
+        again = self._verdicts()
+        if _faults(again) < _faults(found) or (if_as_many and _faults(again) == _faults(found)):
+            return again
+        self.replays = before
+        return found
+
+    def _verdicts(self) -> list[LineVerdict]:
+        return list(map(self._verdict, self.code.gradients))
 
     def _doubted(self, found: Sequence[LineVerdict]) -> set[str]:
         """The gradients of nodes without a name that a wrong line uses."""
         names: set[str] = set()
         for verdict in found:
             if verdict.verdict in (WRONG, IN_GENERAL):
-                for stage in self._own_stages(verdict.gradient):
+                for stage in self.replays.own_stages(verdict.gradient):
                     names |= {*names_in(self.stages[stage].expression)}
-        return {final for final, of in self.finals.items() if of.startswith("#") and final in names}
+        finals = self.replays.finals.items()
+        return {final for final, of in finals if of.startswith("#") and final in names}
+
+    def _count_too_many(self, verdict: LineVerdict) -> float | None:
+        """By how much a step between is more than is due, if that is a count."""
+        if verdict.verdict != WRONG or verdict.of in self.inputs or not verdict.of:
+            return None
+        factor = self.replays.factor(verdict.gradient.final, verdict.of)
+        lengths = {n for value in self.figures[0].own.values() for n in shape_of(value)}
+        return factor if factor in lengths - {1} else None
 
     def _excused(self, verdict: LineVerdict, all_: Sequence[LineVerdict]) -> LineVerdict:
-        """A gradient of a step between, which is another number than it says (1/N comes later):
-        right, where all gradients of inputs that are made of it are."""
-        if verdict.verdict != WRONG or verdict.of in self.inputs:
+        """A gradient of a step between, which is another number than it says: right, where all
+        gradients of inputs that are made of it are."""
+        if verdict.verdict not in (WRONG, FOLLOWS) or verdict.of in self.inputs:
             return verdict
         final = verdict.gradient.final
         made_of_it = [
-            v for v in all_ if v.of in self.inputs and final in self._leading_to(v.gradient.final)
+            v
+            for v in all_
+            if v.of in self.inputs and final in self.replays.leading_to(v.gradient.final)
         ]
         if not made_of_it or not all(v.passes for v in made_of_it):
             return verdict
-        note = "what is made of it is right"
-        return replace(verdict, verdict=OK, fits=(), note=note, line=verdict.gradient.lines[-1])
-
-    def _leading_to(self, final: str) -> set[str]:
-        """The names that a stage is made of."""
-        wanted = {final}
-        for stage in reversed(self.code.stages):
-            if stage.name in wanted:
-                wanted |= {*names_in(stage.expression)}
-        return wanted - {final}
-
-    def _finals(self) -> dict[str, str]:
-        """The forward name of every gradient's last stage."""
-        found: dict[str, str] = {}
-        for gradient in self.code.gradients:
-            if gradient.final:
-                found.setdefault(gradient.final, self._of(gradient))
-        later = [final for final, of in found.items() if self._is_finished_later(final, of)]
-        return {final: of for final, of in found.items() if final not in later}
-
-    def _is_finished_later(self, final: str, of: str) -> bool:
-        """Whether a number that is not yet the gradient becomes it in a line that follows:
-        dx[...] -= 1; return dx / n."""
-        is_right = all(f.is_right(f.own.get(final), of) for f in self.figures) if of else True
-        if is_right or final not in self.stages:
-            return False
-        names = {final}
-        for stage in self.code.stages:
-            if stage.name != final and names & {*names_in(stage.expression)}:
-                names.add(stage.name)
-                if all(f.is_right(f.own.get(stage.name), of) for f in self.figures):
-                    return True
-        return False
-
-    def _of(self, gradient: Gradient) -> str:
-        """Which version of a forward name a gradient is of: the one whose numbers it has, else the
-        last of its shape."""
-        known = [n for n in gradient.of if n in self.figures[0].right]
-        if not known:
-            return ""
-        own = self.figures[0].own.get(gradient.final)
-        is_named = gradient.final in self.named_only
-        inside = [] if is_named else [node for name in known for node in self.graphs.inside(name)]
-        for name in [*known, *inside]:
-            if all(f.is_right(f.own.get(gradient.final), name) for f in self.figures):
-                return name
-        for name in known:
-            if agree(own, self.figures[0].right[name]):
-                return name
-        shape = shape_of(own)
-        same = [n for n in known if shape_of(self.figures[0].right[n]) == shape]
-        return (same or known)[0]
+        line = verdict.gradient.lines[-1]
+        return replace(verdict, verdict=OK, fits=(), note=_MADE_OF_IT, line=line)
 
     def _verdict(self, gradient: Gradient) -> LineVerdict:
         line = gradient.lines[-1] if gradient.lines else None
-        of = self._of(gradient)
+        of = self.replays.of(gradient)
         error = gradient.error
         if isinstance(error, ToDo):
             return LineVerdict(gradient, of, TO_DO, None)
         if error is not None or line is None:
             note = error.what if error is not None else "it is nowhere worked out"
-            return LineVerdict(gradient, of, UNREAD, line, note=note)
+            faulty, fits = self._misread(gradient)
+            return LineVerdict(gradient, of, UNREAD, faulty or line, fits, note=note)
         if not of:
             note = "the result does not depend on it"
             return LineVerdict(gradient, "", UNREAD, line, note=note)
+        return self._held(gradient, of, line)
+
+    def _held(self, gradient: Gradient, of: str, line: Line) -> LineVerdict:
+        """The verdict on numbers."""
+        replays, final = self.replays, gradient.final
         shown = gradient.of[0] if of.startswith("#") else of
-        given, exact = self.figures[0].own.get(gradient.final), self.figures[0].right[of]
-        if gradient.final not in self.finals:
-            note = "what is made of it is right"
-            return LineVerdict(gradient, shown, OK, line, (), given, exact, note)
-        right = [f.is_right(f.own.get(gradient.final), of) for f in self.figures]
+        given, exact = self.figures[0].own.get(final), self.figures[0].right[of]
+        if final not in replays.finals:
+            return LineVerdict(gradient, shown, OK, line, (), given, exact, _MADE_OF_IT)
+        right = [replays.is_due(f.own.get(final), gradient, of, f) for f in self.figures]
         if all(right):
-            return LineVerdict(gradient, shown, OK, line, (), given, exact)
-        if all(self._follows(gradient, of, figures) for figures in self.figures):
+            note = _MADE_OF_IT if final in replays.late else ""
+            return LineVerdict(gradient, shown, OK, line, (), given, exact, note)
+        if all(replays.follows(gradient, of, figures) for figures in self.figures):
             return LineVerdict(gradient, of, FOLLOWS, line, (), given, exact)
-        faulty, fits = self._fault(gradient, of)
+        faulty, fits = Search(replays, gradient, of, self._rewritten).fault()
         verdict = IN_GENERAL if right[0] else WRONG
         note = self._note(gradient, of, given, exact)
         return LineVerdict(gradient, of, verdict, faulty or line, fits, given, exact, note)
@@ -247,125 +240,44 @@ class Court:
         if given is not None:
             return of_shapes(given, exact, gradient.name, of)
         own = self.figures[0].own
-        for name in self._own_stages(gradient):
+        for name in self.replays.own_stages(gradient):
             if name not in own:
                 return self.graphs.why_not(self.stages[name].expression, own)
         return ""
 
-    # from right gradients
+    # read once more
 
-    def _follows(self, gradient: Gradient, of: str, figures: Figures) -> bool:
-        """Whether the gradient's own lines make it right of right gradients."""
-        values = self._replayed(gradient, figures, {})
-        return values is not None and figures.is_right(values.get(gradient.final), of)
+    def _rewritten(self, gradient: Gradient, rows: Sequence[int]) -> Fault | None:
+        if self.tree is None:
+            return None
+        return self._mended(gradient, rewrites(self.tree, rows))
 
-    def _replayed(
-        self, gradient: Gradient, figures: Figures, instead: Mapping[str, str]
-    ) -> dict[str, Any] | None:
-        """The values of the gradient's own lines, others' gradients being right; `instead` has
-        expressions that are tried in a stage's place. None where one has no value."""
-        values = {**figures.own, **self._right_names(gradient, figures)}
-        for name in self._own_stages(gradient):
-            text = instead.get(name, self.stages[name].expression)
-            found = self.graphs.value(text, values)
-            if found is None:
-                return None
-            values[name] = found
-        return values
+    def _misread(self, gradient: Gradient) -> Fault:
+        """The line whose shapes fit nothing, so that what comes after it cannot be read."""
+        if gradient.error is None or self.tree is None:
+            return None, ()
+        found = reshaped(self.tree, gradient.error.line)
+        return self._mended(gradient, found) or (None, ())
 
-    def _right_names(self, gradient: Gradient, figures: Figures) -> dict[str, Any]:
-        """What other gradients are in the end, as it is right."""
-        return {
-            final: figures.right[of]
-            for final, of in self.finals.items()
-            if of and final != gradient.final
-        }
-
-    def _own_stages(self, gradient: Gradient) -> list[str]:
-        """The stages of the backward pass that lead to a gradient, others' last ones not among
-        them, in order."""
-        wanted = {gradient.final}
-        found = []
-        for stage in reversed(self.code.stages):
-            if stage.name not in wanted or stage.name in self.forward:
+    def _mended(self, gradient: Gradient, found: Iterable[Rewrite]) -> Fault | None:
+        """The first of the rewritten codes that makes a gradient right."""
+        for rewrite in found if self.reread is not None else ():
+            try:
+                court = self.reread(rewrite.tree) if self.reread is not None else self
+            except BacktraceError:
                 continue
-            if stage.name in self.finals and stage.name != gradient.final:
-                continue
-            found.append(stage.name)
-            wanted |= {*names_in(stage.expression)}
-        return found[::-1]
-
-    # the slip
-
-    def _fault(self, gradient: Gradient, of: str) -> tuple[Line | None, tuple[Edit, ...]]:
-        """The line that a single edit makes right, and such edits, the likeliest first."""
-        found: list[tuple[int, int, str, Edit]] = []
-        tried = [name for name in self._own_stages(gradient) if name not in self.code.sums]
-        for turn, name in enumerate(reversed(tried)):
-            found += [(edit.rank, turn, name, edit) for edit in self._fits(gradient, of, name)]
-        if not found:
-            return self._first_misshapen(gradient, of), ()
-        found.sort(key=lambda fit: fit[:2])
-        _, _, stage, _ = found[0]
-        fits = [edit for _, _, name, edit in found if name == stage][:MOST_FITS]
-        return self._line(gradient, stage), tuple(fits)
-
-    def _first_misshapen(self, gradient: Gradient, of: str) -> Line | None:
-        """The first line that has no value, or another shape than the gradient is to have."""
-        own, shape = self.figures[0].own, shape_of(self.figures[0].right[of])
-        lines = {line.stage for line in gradient.lines}
-        for name in self._own_stages(gradient):
-            if name not in own or (name in lines and shape_of(own[name]) != shape):
-                return self._line(gradient, name)
+            if court.is_right(gradient.name):
+                edit = Edit(rewrite.code, rewrite.says, rewrite.meant)
+                return Line("", rewrite.node), (edit,)
         return None
 
-    def _line(self, gradient: Gradient, stage: str) -> Line | None:
-        """The line that works a stage out, the first of those that have it under some name."""
-        lines = (*self.code.helpers, *gradient.lines)
-        return next((line for line in lines if line.stage == stage), None)
-
-    def _fits(self, gradient: Gradient, of: str, stage: str) -> Iterator[Edit]:
-        found = 0
-        codes: set[str] = set()
-        for edit in edits(self.stages[stage].expression, self._around(gradient, stage)):
-            if edit.code in codes:
-                continue
-            if all(self._heals(gradient, of, stage, edit, f) for f in self.figures):
-                codes.add(edit.code)
-                found += 1
-                yield edit
-                if found == MOST_FITS:
-                    return
-
-    def _heals(self, gradient: Gradient, of: str, stage: str, edit: Edit, figures: Figures) -> bool:
-        values = self._replayed(gradient, figures, {stage: edit.text})
-        return values is not None and figures.is_right(values.get(gradient.final), of)
-
-    def _around(self, gradient: Gradient, stage: str) -> Around:
-        values = {**self.figures[0].own, **self._right_names(gradient, self.figures[0])}
-        earlier = self._earlier(stage)
-        before = ""
-        for a, b in zip(gradient.lines, gradient.lines[1:], strict=False):
-            if b.stage == stage and not b.entry:
-                before = a.stage
-        forward = [*self.inputs, *self.forward]
-        gradients = [n for n in [*self.finals, self.code.upstream] if n and n in earlier]
-        adds = any(line.adds for line in gradient.lines if line.stage == stage)
-        missing = self._missing(gradient)
-        return Around(values, forward, gradients, before, adds, missing)
-
-    def _missing(self, gradient: Gradient) -> Any:
-        """What the gradient lacks, from right gradients, at the code's own point."""
-        of, figures = self._of(gradient), self.figures[0]
-        values = self._replayed(gradient, figures, {})
-        own = values and values.get(gradient.final)
-        if own is None or shape_of(own) != shape_of(figures.right[of]):
-            return None
-        return np.asarray(figures.right[of], float) - np.asarray(own, float)
-
-    def _earlier(self, stage: str) -> set[str]:
-        names = [s.name for s in self.code.stages]
-        return {*self.inputs, *self.figures[0].point, *names[: names.index(stage)]}
+    def is_right(self, name: str) -> bool:
+        """Whether the gradient of that name is right, or follows from an earlier slip."""
+        for gradient in self.code.gradients:
+            of = self.replays.of(gradient)
+            if gradient.name == name and of and gradient.error is None:
+                return all(self.replays.follows(gradient, of, f) for f in self.figures)
+        return False
 
 
 def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
@@ -384,8 +296,10 @@ def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
 
 
-def _faults(found: Sequence[LineVerdict]) -> int:
-    return sum(verdict.verdict in (WRONG, IN_GENERAL) for verdict in found)
+def _faults(found: Sequence[LineVerdict]) -> tuple[int, int]:
+    """How many lines are wrong by themselves, and how many of them no slip explains."""
+    wrong = [verdict for verdict in found if verdict.verdict in (WRONG, IN_GENERAL)]
+    return len(wrong), sum(not verdict.fits for verdict in wrong)
 
 
 __all__: Sequence[str] = ["Court", "Judged", "LineVerdict"]

@@ -1,0 +1,162 @@
+"""Edits of one node of an expression where it stands: .T, factors swapped, * for @, a sign."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from backtrace.homework.backward.trees import call, product, times, turned
+
+Made = Iterator[ast.expr]
+
+
+class Change(NamedTuple):
+    """A row of the table: what somebody did to an operation, and what was meant, of its parts."""
+
+    operation: type[ast.operator]
+    code: str
+    says: str
+    meant: Callable[[ast.expr, ast.expr], Made]
+
+
+def _quotient(a: ast.expr, b: ast.expr) -> Made:
+    yield ast.BinOp(a, ast.Div(), b)
+
+
+def _products(a: ast.expr, b: ast.expr) -> Made:
+    for left, right in ((a, b), (turned(a), b), (a, turned(b)), (b, a)):
+        yield product(left, right)
+    yield product(b, turned(a))
+    yield product(turned(b), a)
+
+
+def _softmax(p: ast.expr, u: ast.expr) -> Made:
+    """p*(u - sum(p*u)): softmax's Jacobian, applied to u."""
+    for a, b in ((p, u), (u, p)):
+        total = call("sum", times(a, b), axis=-1, keepdims=True)
+        yield times(a, ast.BinOp(b, ast.Sub(), total))
+
+
+def _squared_below(a: ast.expr, b: ast.expr) -> Made:
+    yield ast.BinOp(a, ast.Div(), ast.BinOp(b, ast.Pow(), ast.Constant(2)))
+
+
+def _swapped(a: ast.expr, b: ast.expr) -> Made:
+    for left, right in ((b, a), (turned(b), a), (b, turned(a)), (turned(b), turned(a))):
+        yield product(left, right)
+
+
+_CHANGES = (
+    Change(
+        ast.MatMult,
+        "transposed",
+        "lacks a .T on the first factor, or has one too many",
+        lambda a, b: iter([product(turned(a), b)]),
+    ),
+    Change(
+        ast.MatMult,
+        "transposed",
+        "lacks a .T on the second factor, or has one too many",
+        lambda a, b: iter([product(a, turned(b))]),
+    ),
+    Change(ast.MatMult, "factors-swapped", "has its factors in the wrong order", _swapped),
+    Change(
+        ast.MatMult,
+        "transposed",
+        "is transposed",
+        lambda a, b: iter([product(turned(a), turned(b))]),
+    ),
+    Change(
+        ast.MatMult,
+        "matrix-product",
+        "multiplies matrices where entry by entry is due",
+        lambda a, b: iter([times(a, b)]),
+    ),
+    Change(ast.Mult, "entry-product", "multiplies entry by entry where @ is due", _products),
+    Change(ast.Mult, "inverted", "multiplies where dividing is due", _quotient),
+    Change(
+        ast.Mult,
+        "softmax-diagonal",
+        "takes the diagonal of softmax's Jacobian alone",
+        _softmax,
+    ),
+    Change(
+        ast.Div,
+        "inverted",
+        "divides where multiplying is due",
+        lambda a, b: iter([times(a, b)]),
+    ),
+    Change(ast.Div, "div-rule", "lacks the square below the line", _squared_below),
+    Change(ast.FloorDiv, "floor-division", "divides by // where / is due", _quotient),
+    Change(
+        ast.Add,
+        "sign",
+        "has a + where - is due",
+        lambda a, b: iter([ast.BinOp(a, ast.Sub(), b)]),
+    ),
+    Change(
+        ast.Sub,
+        "sign",
+        "has a - where + is due",
+        lambda a, b: iter([ast.BinOp(a, ast.Add(), b)]),
+    ),
+    Change(
+        ast.Sub,
+        "sign",
+        "has the difference the wrong way round",
+        lambda a, b: iter([ast.BinOp(b, ast.Sub(), a)]),
+    ),
+)
+
+
+def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
+    """What may have been meant by one node, with the code and the words of the slip."""
+    match node:
+        case ast.BinOp(left=left, op=op, right=right):
+            for row in _CHANGES:
+                if isinstance(op, row.operation):
+                    yield from ((row.code, row.says, made) for made in row.meant(left, right))
+            yield from _powers(node)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            yield "sign", "has a minus too many", inner
+        case ast.Compare():
+            yield from _masks(node)
+        case ast.Attribute(value=inner, attr="T"):
+            yield "transposed", "has a .T too many", inner
+        case ast.Call():
+            yield from _calls(node)
+
+
+def _powers(node: ast.BinOp) -> Iterator[tuple[str, str, ast.expr]]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() | float() as n)):
+            for other in (n - 1, n + 1, -n):
+                made = ast.BinOp(left, ast.Pow(), ast.Constant(other))
+                yield "pow-rule", "has the wrong exponent", made
+
+
+def _masks(node: ast.Compare) -> Iterator[tuple[str, str, ast.expr]]:
+    says = "has its mask the wrong way round, or at the wrong entries"
+    for new in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
+        if not isinstance(node.ops[0], new):
+            yield "wrong-mask", says, ast.Compare(node.left, [new()], node.comparators)
+
+
+def _calls(node: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
+            yield "transposed", "has a .t() too many", inner
+        case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
+            says = "has its mask the wrong way round"
+            yield "wrong-mask", says, call("where", condition, b, a)
+            says = "sets what a mask tells with = where += is due"
+            yield "fork-lost", says, call("where", condition, ast.BinOp(b, ast.Add(), a), b)
+        case ast.Call(func=ast.Name(id="put"), args=[whole, new, ast.Constant(value=str() as at)]):
+            part = ast.Subscript(whole, ast.parse(f"x[{at}]", mode="eval").body.slice)  # type: ignore[attr-defined]
+            says = "sets entries with = where += is due: what they held is lost"
+            added = ast.BinOp(part, ast.Add(), new)
+            yield "fork-lost", says, call("put", whole, added, ast.Constant(at))
+            if isinstance(new, ast.BinOp) and isinstance(new.op, ast.Add):
+                says = "adds to entries with += where = is due"
+                yield "added-twice", says, call("put", whole, new.right, ast.Constant(at))

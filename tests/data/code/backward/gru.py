@@ -1,0 +1,40 @@
+import numpy as np
+
+x = np.random.randn(3, 2)
+h0 = np.random.randn(3, 4)
+Wz = np.random.randn(2, 4) * 0.5
+Uz = np.random.randn(4, 4) * 0.5
+Wr = np.random.randn(2, 4) * 0.5
+Ur = np.random.randn(4, 4) * 0.5
+Wn = np.random.randn(2, 4) * 0.5
+Un = np.random.randn(4, 4) * 0.5
+G = np.random.randn(3, 4)
+az = x @ Wz + h0 @ Uz
+z = 1 / (1 + np.exp(-az))
+ar = x @ Wr + h0 @ Ur
+r = 1 / (1 + np.exp(-ar))
+rh = r * h0
+an = x @ Wn + rh @ Un
+n = np.tanh(an)
+h = (1 - z) * n + z * h0
+loss = np.sum(h * G)
+
+dh = G
+dz = dh * (h0 - n)
+dn = dh * (1 - z)
+dh0 = dh * z
+dan = dn * (1 - n**2)
+dWn = x.T @ dan
+dUn = rh.T @ dan
+drh = dan @ Un.T
+dr = drh * h0
+dh0 += drh * r
+dar = dr * r * (1 - r)
+dWr = x.T @ dar
+dUr = h0.T @ dar
+dh0 += dar @ Ur.T
+daz = dz * z * (1 - z)
+dWz = x.T @ daz
+dUz = h0.T @ daz
+dh0 += daz @ Uz.T
+dx = dan @ Wn.T + dar @ Wr.T + daz @ Wz.T
