@@ -129,7 +129,7 @@ def read_tree(
         gradients = reader.each_its_own(reader.read_pass(tree, name, of))
         forward = reader.stages_of({reader.result})
         wanted = {reader.result, *(line.stage for g in gradients for line in g.lines)}
-        wanted |= {one.stage for one in reader.bound if one.goes_back and one.stage}
+        wanted |= reader.after_result()
         stages = reader.stages_of(wanted)
     shown = tuple(reader.shown(gradient) for gradient in gradients)
     reader.keep_point({reader.result, *wanted, *filter(None, [reader.upstream])})
@@ -165,9 +165,10 @@ class _Reader(Machine):
         """A gradient is a stage of its own, so that its line is judged: do = t, da = (a > 0)."""
         if name in self.backward and isinstance(found, Array) and not found.error:
             own = node.id if isinstance(node, ast.Name) else ""
+            is_apart = bool(own) and not self.changed.intersection((name, own))
             if found.is_mask:
                 found = as_number(found)
-            elif found.name and own and not self.changed.intersection((name, own)):
+            elif found.name and (is_apart or _is_copy(node)):
                 made: ast.expr = ast.copy_location(ast.UnaryOp(ast.UAdd(), found.node), node)
                 found = self.made_of(made, [found], node)
         return super().bind(name, found, scope, node)
@@ -446,6 +447,11 @@ class _Reader(Machine):
 
     # what is shown
 
+    def after_result(self) -> set[str]:
+        """The stages of lines that stand behind the result: what somebody may have meant to use."""
+        last = self._places[self.result]
+        return {one.stage for one in self.bound if self._places.get(one.stage, -1) > last}
+
     def line(self, of: Bound) -> Line:
         return replace(next(self._lines([of])), stage=self.called(of.stage))
 
@@ -458,6 +464,12 @@ class _Reader(Machine):
         lines = tuple(replace(one, stage=self.called(one.stage)) for one in gradient.lines)
         of = tuple(self.called(name) for name in gradient.of)
         return Gradient(gradient.name, of, lines, gradient.error)
+
+
+def _is_copy(node: ast.AST) -> bool:
+    """dh.copy(), np.copy(dh): an array of its own."""
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr in ("copy", "clone")
 
 
 def _last_return(function: Function) -> ast.AST:

@@ -31,7 +31,7 @@ CODES: dict[str, Code] = {
     "matrix-product": Code("@ where * is due", 1.5),
     "wrong-axis": Code("a sum or a mean along the wrong axis", 1),
     "keepdims": Code("keepdims is missing or too many", 1),
-    "reduction": Code("what is repeated along an axis is not summed over it", 1.25),
+    "reduction": Code("what is repeated along an axis is not summed over it", 1.5),
     "summed": Code("a sum or a mean where none is due", 1.25),
     "mean-for-sum": Code("a mean where a sum is due, or a sum for a mean", 1),
     "n-or-less": Code("n where n - 1 is due, or n - 1 for n", 1),

@@ -184,8 +184,8 @@ def _of_reductions(tree: ast.expr, _: Around) -> Makes:
         made: ast.expr = ast.Call(ast.Name(other), [inner, *_after(node)], node.keywords)
         says = f"takes a {name} where a {other} is due"
         yield Found("mean-for-sum", says, replaced(tree, place, made), place)
-        for code, says, new in _along(name, node, inner):
-            yield Found(code, says, replaced(tree, place, new), place)
+        for found in _along(name, node, inner):
+            yield found._replace(tree=replaced(tree, place, found.tree), place=place)
         says = f"takes a {name} where none is due"
         yield Found("summed", says, replaced(tree, place, inner), place)
 
@@ -195,21 +195,19 @@ def _after(node: ast.Call) -> list[ast.expr]:
     return node.args if operand(node) not in node.args[:1] else node.args[1:]
 
 
-def _along(name: str, node: ast.Call, inner: ast.expr) -> Iterator[tuple[str, str, ast.expr]]:
+def _along(name: str, node: ast.Call, inner: ast.expr) -> Makes:
     """The same sum along another axis, and with its axis kept or not."""
     written, keeps = axis_of(node)
     if written:
         says = "keeps the axis of its sum" if keeps else "lacks keepdims=True"
-        yield (
-            "keepdims",
-            says,
-            _sum(name, inner, int(written) if _is_int(written) else 0, not keeps),
-        )
-    for axis in (0, 1, 2, None, -1):
-        if str(axis) != written:
-            says = "sums over one axis only" if axis is None else "sums over the wrong axis"
+        axis = int(written) if _is_int(written) else 0
+        yield Found("keepdims", says, _sum(name, inner, axis, not keeps))
+    for other in (0, 1, 2, None, -1):
+        if str(other) != written:
+            says = "sums over one axis only" if other is None else "sums over the wrong axis"
             for kept in (keeps, not keeps):
-                yield "wrong-axis", says, _sum(name, inner, axis, kept)
+                more = 0.25 * (kept != keeps and bool(written))
+                yield Found("wrong-axis", says, _sum(name, inner, other, kept), 0, more)
 
 
 def _is_int(text: str) -> bool:
@@ -279,7 +277,7 @@ def _in_comparisons(tree: ast.expr) -> set[int]:
 
 def _of_upstream(tree: ast.expr, around: Around) -> Makes:
     """The upstream gradient, which is missing."""
-    for place, node in _terms(tree):
+    for place, node in (*_terms(tree), *_numbers_added(tree)):
         for name in (*around.gradients[::-1], *around.others):
             made = replaced(tree, place, times(node, ast.Name(name)))
             says = f"forgets the upstream gradient: times {name}"
@@ -315,6 +313,19 @@ def _terms(tree: ast.expr) -> Iterator[tuple[int, ast.expr]]:
                 inside |= {id(part) for part in parts}
     for place, node in enumerate(ast.walk(tree)):
         if id(node) in inside and isinstance(node, _VALUES):
+            yield place, node
+
+
+def _numbers_added(tree: ast.expr) -> Iterator[tuple[int, ast.expr]]:
+    """The numbers that something is added to: N - dx.sum(), where N*dx is due."""
+    added = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
+        for part in (node.left, node.right)
+    }
+    for place, node in enumerate(ast.walk(tree)):
+        if isinstance(node, ast.Constant) and id(node) in added:
             yield place, node
 
 

@@ -14,6 +14,7 @@ from backtrace.algebra.values import shape_of
 from backtrace.code.backward import BackwardPass, Gradient, Line
 from backtrace.homework.backward.figures import Figures, Graphs, agree, names_in
 
+_MOST_TESTED = 60
 _NO_EVIDENCE = 1e-6  # a gradient that is 0 is right times any factor
 
 
@@ -185,19 +186,30 @@ class Replays:
 
     @cached_property
     def innocent(self) -> set[str]:
-        """The stages that lead to gradients that are right."""
+        """The stages of gradients that are right, and that would not be if these were others."""
         found: set[str] = set()
         for gradient in self.code.gradients:
             of = self.finals.get(gradient.final, "")
-            if (
-                of
-                and self._is_telling(of)
-                and all(
-                    self.is_due(f.own.get(gradient.final), gradient, of, f) for f in self.figures
-                )
-            ):
-                found |= {gradient.final, *self.leading_to(gradient.final)}
-        return found - set(self.forward)
+            if of and self._is_telling(of) and self._is_right(gradient, of):
+                own = self.own_stages(gradient)
+                found |= {name for name in own if self._matters(name, gradient, own)}
+        return found
+
+    def _is_right(self, gradient: Gradient, of: str) -> bool:
+        final = gradient.final
+        return all(self.is_due(f.own.get(final), gradient, of, f) for f in self.figures)
+
+    def _matters(self, name: str, gradient: Gradient, own: Sequence[str]) -> bool:
+        """Whether a gradient is another where a stage is times 1.37: what is subtracted from
+        itself may be anything."""
+        if len(own) > _MOST_TESTED:
+            return True
+        start = self.start(gradient, self.figures[0])
+        values = self.replayed(own, start, {name: f"({self.stages[name]}) * 1.37"})
+        plain = self.replayed(own, start, {})
+        if values is None or plain is None:
+            return True
+        return not agree(values[gradient.final], plain[gradient.final])
 
     def start(self, gradient: Gradient, figures: Figures) -> dict[str, Any]:
         """What there is before a gradient's own lines: others' gradients are right."""

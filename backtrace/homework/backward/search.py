@@ -81,9 +81,10 @@ class Search:
         return found
 
     def _trials(self, far: bool) -> Iterator[Trial]:
-        """Of lines that lead to what is right, far fetched ones only."""
+        """Of lines before its own that lead to what is right, far fetched ones only."""
         for turn, stages in enumerate(reversed(self._lines())):
-            if not far and self.replays.innocent.intersection(stages):
+            is_last = self.gradient.final in stages
+            if not (far or is_last) and self.replays.innocent.intersection(stages):
                 continue
             for edit, instead in self._edits_of(stages, far):
                 yield Trial(edit, turn, instead)
