@@ -23,7 +23,7 @@ from backtrace.homework.assignment import read_assignment
 from backtrace.homework.grading import grade
 from backtrace.homework.submissions import read_submissions, sources_of
 from backtrace.homework.workers import grade_in_processes
-from tests.benchmarks.backward import planted
+from tests.benchmarks.planting import planted_in
 
 ASSIGNMENT = """
 [[problem]]
@@ -91,7 +91,7 @@ _OTHER_LINES = (
 def programs(students: int) -> Iterator[str]:
     """A notebook a student, as text."""
     chance = random.Random(0)
-    slips = [slip.text for slip in planted("\n\n".join(CELLS), 3)]
+    slips = [slip.text for slip in planted_in("\n\n".join(CELLS))]
     for _ in range(students):
         text = chance.choice(slips) if chance.random() < 0.4 else "\n\n".join(CELLS)
         text = text.replace(*chance.choice(_OTHER_LINES))

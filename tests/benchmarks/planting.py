@@ -44,10 +44,15 @@ Slip = Callable[[Site], Iterator[str]]
 
 def planted(program: Program) -> Iterator[Planted]:
     """The program with one slip, for every kind and every place."""
-    tree = ast.parse(program.text)
-    region = [*backward_statements(tree, program)]
+    return planted_in(program.text, program.name)
+
+
+def planted_in(code: str, name: str = "") -> Iterator[Planted]:
+    """The same of a text, or of the function, pair or class of that name in it."""
+    tree = ast.parse(code)
+    region = [*backward_statements(tree, name)]
     gradients, forward = _names(tree, region)
-    seen = {program.text}
+    seen = {code}
     for statement in region:
         inner = [statement] if not isinstance(statement, ast.For) else [statement, statement.iter]
         parts = [*ast.walk(statement)] if len(inner) == 1 else [statement, *ast.walk(inner[1])]
@@ -56,7 +61,7 @@ def planted(program: Program) -> Iterator[Planted]:
             for kind, slips in KINDS.items():
                 for slip in slips:
                     for new in slip(site):
-                        text = _replaced(program.text, node, new)
+                        text = _replaced(code, node, new)
                         if text not in seen and _parses(text):
                             seen.add(text)
                             lines = _lines_of(kind, statement, new, region)
@@ -82,25 +87,25 @@ def _lines_of(
     return frozenset(found)
 
 
-def backward_statements(tree: ast.Module, program: Program) -> Iterator[ast.stmt]:
+def backward_statements(tree: ast.Module, name: str) -> Iterator[ast.stmt]:
     """The statements that are no blocks, and the heads of loops, after the loss or of backward."""
-    for body in _bodies(tree, program):
+    for body in _bodies(tree, name):
         for statement in body:
             for part in ast.walk(statement):
                 if isinstance(part, ast.Assign | ast.AugAssign | ast.For | ast.Expr):
                     yield part
 
 
-def _bodies(tree: ast.Module, program: Program) -> Iterator[list[ast.stmt]]:
-    if program.name and "loss" not in program.name.lower().split("with")[0]:
-        wanted = [c for c in tree.body if getattr(c, "name", "") == program.name] or tree.body
+def _bodies(tree: ast.Module, name: str) -> Iterator[list[ast.stmt]]:
+    if name and "loss" not in name.lower().split("with")[0]:
+        wanted = [c for c in tree.body if getattr(c, "name", "") == name] or tree.body
         for node in (n for top in wanted for n in ast.walk(top)):
             if isinstance(node, ast.FunctionDef) and node.name.endswith("backward"):
                 yield node.body
         return
     body = tree.body
-    if program.name:
-        method = program.name.rpartition(".")[2]
+    if name:
+        method = name.rpartition(".")[2]
         found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == method]
         body = found[0].body
     sets = [k for k, s in enumerate(body) if re.search(r"\b(loss|cost)\b.*=", ast.unparse(s))]
