@@ -48,7 +48,7 @@ PLANTED = [
         "",
     ),
     (CLOSURES, "self.data * other.data, (self", "self.data + other.data, (self", "__mul__", ""),
-    (CLOSURES, "exponent * self.data ** (ex", "self.data ** (ex", "__pow__.self", ""),
+    (CLOSURES, "exponent * self.data ** (ex", "self.data ** (ex", "__pow__.self", "pow-rule"),
     (CLOSURES, "(exponent - 1) * power.grad", "exponent * power.grad", "__pow__.self", None),
     (CLOSURES, "-self.data / other", "self.data / other", "__truediv__.other", "sign"),
     (CLOSURES, "(self.data > 0) *", "(self.data < 0) *", "relu.self", None),

@@ -141,7 +141,15 @@ def _of_assignment(tree: ast.expr, around: Around) -> Makes:
 
 def _of_nodes(tree: ast.expr, _: Around) -> Makes:
     """One node changed in its place: .T, factors swapped, * for @, <= for <."""
+    masks = [
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        for inner in ast.walk(node)
+    ]
     for place, node in enumerate(ast.walk(tree)):
+        if isinstance(node, ast.Name) and node in masks:  # which entries, and not how much
+            continue
         for code, says, new in changed(node):
             yield Found(code, says, replaced(tree, place, new), place)
 

@@ -122,6 +122,8 @@ def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
             yield "sign", "has a minus too many", inner
         case ast.Compare():
             yield from _masks(node)
+        case ast.Name(ctx=ast.Load()):
+            yield from _names(node)
         case ast.Attribute(value=inner, attr="T"):
             yield "transposed", "has a .T too many", inner
         case ast.Call():
@@ -129,11 +131,25 @@ def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
 
 
 def _powers(node: ast.BinOp) -> Iterator[tuple[str, str, ast.expr]]:
+    """x^n for n*x^(n - 1): the exponent, or the factor, or both."""
     match node:
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() | float() as n)):
             for other in (n - 1, n + 1, -n):
                 made = ast.BinOp(left, ast.Pow(), ast.Constant(other))
                 yield "pow-rule", "has the wrong exponent", made
+            says = f"lacks the factor {n + 1:g} that the exponent was"
+            yield "pow-rule", says, times(ast.Constant(n + 1), node)
+            lower = ast.BinOp(left, ast.Pow(), ast.Constant(n - 1))
+            says = f"leaves x^{n:g} as it is: {n:g}*x^{n - 1:g} is due"
+            yield "pow-rule", says, times(ast.Constant(n), lower)
+
+
+def _names(node: ast.Name) -> Iterator[tuple[str, str, ast.expr]]:
+    """t for t^2, or for 1/t."""
+    squared = ast.BinOp(node, ast.Pow(), ast.Constant(2))
+    yield "pow-rule", f"has {node.id} where its square is due", squared
+    inverse = ast.BinOp(ast.Constant(1), ast.Div(), node)
+    yield "pow-rule", f"has {node.id} where 1/{node.id} is due", inverse
 
 
 def _masks(node: ast.Compare) -> Iterator[tuple[str, str, ast.expr]]:
