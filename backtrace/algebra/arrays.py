@@ -14,7 +14,9 @@ import numpy as np
 
 from backtrace.algebra import Value
 from backtrace.algebra.arranged import Arranged
+from backtrace.algebra.attention import Attention
 from backtrace.algebra.rounded import Rounded
+from backtrace.algebra.windows import Windows
 
 Axis = Any
 """An axis, a tuple of several, or None: all of them."""
@@ -44,7 +46,7 @@ def _elementwise(function: Any) -> Any:
     return staticmethod(everywhere)
 
 
-class Arrays(Arranged, Rounded):
+class Arrays(Arranged, Windows, Attention, Rounded):
     """The algebra of arrays of 64-bit floats."""
 
     of_arrays = True

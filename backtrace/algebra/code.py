@@ -15,7 +15,9 @@ from typing import Any
 
 from backtrace.algebra import Derived, Value
 from backtrace.algebra.codearranged import ArrangedCode
+from backtrace.algebra.codeattention import AttentionCode, AttentionTorch
 from backtrace.algebra.coded import Coded, Shape, broadcast, coded, index_text, infix
+from backtrace.algebra.codewindows import WindowsCode, WindowsTorch
 from backtrace.algebra.spelling import Binding
 
 _SAME = (
@@ -33,7 +35,7 @@ _NAME = re.compile(r"\b[^\W\d]")
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
 
-class Code(ArrangedCode, Derived):
+class Code(ArrangedCode, WindowsCode, AttentionCode, Derived):
     """`library` is what functions are called of; `helpers` what the lines need to be defined."""
 
     of_arrays = True
@@ -283,7 +285,7 @@ class Code(ArrangedCode, Derived):
         return self.helper("one_hot", k, str(count), shape=(*k.shape, count))
 
 
-class TorchCode(Code):
+class TorchCode(Code, WindowsTorch, AttentionTorch):
     """The same for PyTorch, whose functions want tensors."""
 
     def __init__(self) -> None:

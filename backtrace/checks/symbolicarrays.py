@@ -22,6 +22,7 @@ from backtrace.checks.reading import exact, read, text_of, value_by_replacing
 from backtrace.checks.respell import respell
 from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
 from backtrace.checks.symbolic import words
+from backtrace.checks.windowsymbols import OF_VALUES, WINDOWED
 
 _OF_MATRICES = ("outer", "transpose", "affine", "relu_layer")
 _LONGEST = 200  # characters of an entry's derivative
@@ -257,8 +258,10 @@ def _cross_entropy(
 _OF_CLASSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": _cross_entropy,
     **LOOKUPS,
+    **OF_VALUES,
 }
-"""Functions that are handed what an entry's value is: classes and indices are no quantities."""
+"""Functions that are handed what an entry's value is: classes and indices are no quantities, and
+which is larger is a matter of values."""
 
 
 _OF_ARRAYS: dict[str, Callable[..., Any]] = {
@@ -279,6 +282,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "expand_dims": lambda _, x, p_axis=0: np.expand_dims(x, _axis(p_axis)),
     "squeeze": lambda _, x, p_axis=None: np.squeeze(x, _axis(p_axis)),
     **ARRANGED,
+    **WINDOWED,
     "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
     "stack": lambda _, *x, p_axis=0: np.stack(
         [np.asarray(entry, dtype=object) for entry in x], int(p_axis)

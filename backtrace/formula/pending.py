@@ -113,7 +113,8 @@ def _with_fixed(
         by_place = {gate.fixed[0]: rest}
     elif len(rest) <= len(gate.fixed) * (not gate.by_name):
         by_place = {name: [operand] for name, operand in zip(gate.fixed, rest, strict=False)}
-    has_enough = bool(operands) if gate.variadic else len(operands) == free
+    least = 1 if gate.variadic else free - len(gate.optional)
+    has_enough = len(operands) >= least
     known = {*by_place, *bracket.keywords, *gate.defaults}
     missing = [name for name in gate.fixed if name not in known]
     if has_enough and missing and gate.variadic:
@@ -133,7 +134,7 @@ def _with_fixed(
 _OF_MANY = (("shape",), ("axes",))
 """Parameters that are all the whole numbers that stand at the end of a call."""
 
-_TUPLES = ("axis", "shape", "axes", "widths")
+_TUPLES = ("axis", "shape", "axes", "widths", "size", "stride", "padding")
 _TEXTS = ("reduction", "subscripts", "at")
 
 

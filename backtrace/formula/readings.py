@@ -18,6 +18,7 @@ from backtrace.formula.calls import (
 )
 from backtrace.formula.spellings import OPENED, REDUCTIONS, SHAPED, TEMPLATES
 from backtrace.formula.token import NUMBER, Token
+from backtrace.formula.windowreadings import WINDOW_READINGS
 
 Reading = Callable[[Call], Tokens]
 
@@ -336,6 +337,7 @@ READINGS: dict[str, Reading] = {
     **dict.fromkeys(("tril", "triu", "diag"), _with_diagonal),
     "einsum": _einsum,
     "hypot": _two,
+    **WINDOW_READINGS,
 }
 
 _OURS_ALONE = frozenset(READINGS) - {"clip", "transpose", "permute", "var", "std", "dot"}

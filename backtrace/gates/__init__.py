@@ -13,6 +13,8 @@
     entries       of arrays: other entries put at some places
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     networks      of arrays: linear layers, softmax, cross_entropy
+    windows       of arrays: convolutions, pooling
+    attention     of arrays: attention
 
 The parser, the check, every view, `backtrace gates`, the table in docs/ and the tests read this
 table; adding a gate touches its row and nothing else.
@@ -24,6 +26,7 @@ from backtrace.gates import (
     activations,
     arithmetic,
     arrangement,
+    attention,
     choices,
     einsums,
     elementary,
@@ -34,6 +37,7 @@ from backtrace.gates import (
     reductions,
     remainders,
     still,
+    windows,
 )
 from backtrace.gates.gate import CONVENTIONS, CROSSED, Domain, Gate, Kink, Role
 
@@ -51,6 +55,8 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "entries": entries.ROWS,
     "reductions": reductions.ROWS,
     "networks": networks.ROWS,
+    "windows": windows.ROWS,
+    "attention": attention.ROWS,
 }
 
 GATES: dict[str, Gate] = {row.name: row for rows in FAMILIES.values() for row in rows}

@@ -99,6 +99,8 @@ class Gate:
     is_own             whether the user's formula defines it
     is_flat            whether it is constant between its jumps (sign, floor, ceil)
     spellings          other usual ways to write the formula; fusion knows the gate by these too
+    numbers            what the formula names that is no parameter but follows from the operands'
+                       shapes: {"s": (*shapes) -> "sqrt(64)"}
     series             for a gate of any number of inputs, its formula as (whole, term): hypot is
                        ("sqrt(_)", "x^2"), with as many terms as inputs where _ stands
 
@@ -114,6 +116,7 @@ class Gate:
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
     fixed              the parameters that are no numbers and have no gradient: axis, an index
     by_name            whether those are given by their names alone: sum(x, axis=0)
+    optional           the last of the others, where a call may leave them out: a bias
     reduction          the name of the gate that this one is when it is given one array
     called             how formulas call it, where that is not its name
     products(*shapes)  how many products of numbers it takes, where that is not one an entry
@@ -144,6 +147,7 @@ class Gate:
     is_own: bool = False
     is_flat: bool = False
     spellings: tuple[str, ...] = ()
+    numbers: Mapping[str, Callable[..., str]] = field(default_factory=lambda: MappingProxyType({}))
     series: tuple[str, str] = ("", "")
     pullback: Callable[..., Value] | None = None
     pullbacks: Mapping[str, Callable[..., Value]] = field(
@@ -156,6 +160,7 @@ class Gate:
     shape: Callable[..., Shape] = broadcast
     fixed: tuple[str, ...] = ()
     by_name: bool = False
+    optional: tuple[str, ...] = ()
     reduction: str = ""
     called: str = ""
     notation: Callable[[list[Spelled]], Spelled] | None = None

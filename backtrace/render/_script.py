@@ -14,6 +14,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.graph.record import Record
 from backtrace.numbers import Blank
+from backtrace.render._windows import WINDOWS
 from backtrace.render._words import line_words
 
 MOST_ENTRIES = 20_000
@@ -59,6 +60,7 @@ HELPERS = {
     return found""",
     "erf": "erf = np.vectorize(math.erf, otypes=[float])",
     "erfc": "erfc = np.vectorize(math.erfc, otypes=[float])",
+    **WINDOWS,
 }
 
 

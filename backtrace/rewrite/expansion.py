@@ -13,7 +13,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.shapes import settled
-from backtrace.rewrite.spellings import formula_graph, parameters
+from backtrace.rewrite.spellings import formula_graph, numbers, parameters
 
 Operand = int | Constant
 Shapes = Sequence[Shape] | None
@@ -37,7 +37,7 @@ def expand(graph: Graph, only_own: bool = False) -> Graph:
             key = (gate.name, given)
             if key not in opened:
                 opened[key] = _opened(gate, given, graph.shapes is not None, only_own)
-            _inline(nodes, shapes, moved(node, place), opened[key])
+            _inline(nodes, shapes, moved(node, place), opened[key], numbers(gate, given))
         place[index] = len(nodes) - 1
     known = tuple(shapes) if graph.shapes else None
     return replace(graph, nodes=tuple(nodes), output=place[graph.output], shapes=known)
@@ -52,16 +52,24 @@ def _opened(gate: Gate, given: tuple[Any, ...], is_of_arrays: bool, only_own: bo
     inner = formula_graph(gate, len(given))
     if is_of_arrays:
         names = parameters(gate, len(given))
-        inner = settled(inner, dict(zip(names, given, strict=True)))
+        inner = settled(
+            inner, dict(zip(names, given, strict=True)) | dict.fromkeys(gate.numbers, ())
+        )
     return expand(inner, only_own)
 
 
-def _inline(nodes: list[Node], shapes: list[Shape], node: Node, inner: Graph) -> None:
-    """Appends the inner graph's gates, with the node's operands for its inputs; the last takes the
-    node's name."""
+def _inline(
+    nodes: list[Node],
+    shapes: list[Shape],
+    node: Node,
+    inner: Graph,
+    known: Mapping[str, Constant],
+) -> None:
+    """Appends the inner graph's gates, with the node's operands, and the numbers that are `known`,
+    for its inputs; the last takes the node's name."""
     assert node.gate is not None
     names = parameters(node.gate, len(node.operands))
-    operands = dict(zip(names, node.operands, strict=True))
+    operands: dict[str, Operand] = {**known, **dict(zip(names, node.operands, strict=True))}
     place: dict[int, Operand] = {}
     for index, part in enumerate(inner.nodes):
         if part.is_input:

@@ -6,21 +6,26 @@ where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
 from backtrace.algebra.floats import FLOATS
+from backtrace.algebra.spelling import Binding
 from backtrace.formula.literals import of_default
+from backtrace.formula.printer import spell_constant
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.rewrite.expansion import Operand, Shapes, operand_shapes
-from backtrace.rewrite.spellings import ANY_CLASS, series
+from backtrace.rewrite.spellings import ANY_CLASS, numbers, series
 
 ANY_FIXED = ("any",)
 """In a spelling, an index or an axis that may be any; it stands for the parameter `text`."""
 
 _MIRRORED = {"less": "greater", "greater": "less"}
+_LAST_TWO = (Constant("-2", fixed=(-2,)), Constant("-1", fixed=(-1,)))
 _MINUS_ONE, _ONE, _TWO = Constant("-1"), Constant("1"), Constant("2")
 
 
@@ -108,8 +113,12 @@ class Matcher:
             )
             complete = len(operands) == len(gate.parameters)
             depends = any(isinstance(operand, int) for operand in operands)
-            if complete and depends and gate.spells(*operand_shapes(operands, self._shapes)):
-                return Found(gate, operands, binding.members, pattern.text)
+            if not (complete and depends):
+                continue
+            shapes = operand_shapes(operands, self._shapes)
+            known = numbers(gate, shapes) if gate.spells(*shapes) else None
+            if known is not None and _are_numbers(known, given):
+                return Found(gate, operands, binding.members, _with_numbers(pattern.text, known))
         return None
 
     def _fits(
@@ -228,7 +237,39 @@ class Matcher:
                 views.append(("exp", (second,)))
         elif name in _MIRRORED:
             views.append((_MIRRORED[name], (second, first)))
+        elif name in ("transpose", "swapaxes", "permute"):
+            views += self._swapped(name, operands)
+        elif name == "softmax" and self._is_last(first, second):
+            views.append((name, (first, _LAST_TWO[1])))
         return views
+
+    def _is_last(self, operand: Operand, axis: Operand) -> bool:
+        """Whether an axis is the last, counted from the front."""
+        if self._shapes is None or not isinstance(operand, int) or not isinstance(axis, Constant):
+            return False
+        return axis.fixed == (len(self._shapes[operand]) - 1,)
+
+    def _swapped(
+        self, name: str, operands: tuple[Operand, ...]
+    ) -> list[tuple[str, tuple[Operand, ...]]]:
+        """The last two axes swapped, however that is written."""
+        first, *told = operands
+        if self._shapes is None or not isinstance(first, int):
+            return []
+        count = len(self._shapes[first])
+        axes = [o.fixed[0] for o in told if isinstance(o, Constant) and o.fixed is not None]
+        order = list(range(count))
+        if name == "swapaxes":
+            order[axes[0]], order[axes[1]] = order[axes[1]], order[axes[0]]
+        elif name == "permute" and len(axes[0]) == count:
+            order = [axis % count for axis in axes[0]]
+        elif name == "permute":
+            order[axes[0][0]], order[axes[0][1]] = order[axes[0][1]], order[axes[0][0]]
+        else:
+            order.reverse()
+        if count < 2 or order != [*range(count - 2), count - 1, count - 2]:
+            return []
+        return [("swapaxes", (first, *_LAST_TWO))]
 
     def _quotients(self, a: Operand, b: Operand) -> list[tuple[str, tuple[Operand, ...]]]:
         """a*b as a division, where b is 1/c or c^-1."""
@@ -275,6 +316,24 @@ def _orders(name: str, operands: tuple[Operand, ...]) -> Iterator[tuple[Operand,
 def _plain(gate: Gate) -> str:
     """The gate's name; of gates that are one and the same (log, ln) the first in the table."""
     return next((g.name for g in GATES.values() if g.forward is gate.forward), gate.name)
+
+
+def _are_numbers(known: Mapping[str, Constant], given: Mapping[str, Operand]) -> bool:
+    """Whether what a spelling names beside the parameters is what follows from the shapes."""
+    return all(
+        isinstance(found := given[name], Constant)
+        and not found.holds_arrays
+        and math.isclose(found.value(FLOATS), number.value(FLOATS), rel_tol=1e-14)
+        for name, number in known.items()
+        if name in given
+    )
+
+
+def _with_numbers(text: str, known: Mapping[str, Constant]) -> str:
+    """A spelling with the numbers written out: .../sqrt(64)."""
+    for name, number in known.items():
+        text = re.sub(rf"\b{name}\b", spell_constant(number).within(Binding.ATOM), text)
+    return text
 
 
 def _default(gate: Gate, name: str) -> Constant:

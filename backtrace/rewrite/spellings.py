@@ -4,7 +4,9 @@ looks for. There is no second list."""
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from backtrace.formula.parser import parse
 from backtrace.gates import GATES, Gate
@@ -25,7 +27,7 @@ def formula_graph(gate: Gate, count: int) -> Graph:
     if gate.inner is not None:
         inner: Graph = gate.inner
         return inner
-    return _read(gate.formula_for(count), parameters(gate, count))
+    return _read(gate.formula_for(count), (*parameters(gate, count), *gate.numbers))
 
 
 def parameters(gate: Gate, count: int) -> tuple[str, ...]:
@@ -40,8 +42,19 @@ def series(gate: Gate) -> tuple[Graph, Graph]:
 
 def spellings(gate: Gate) -> list[tuple[str, Graph]]:
     """Every usual way to write the gate, as text and as graph; the formula first."""
-    first = (gate.formula, gate.inner or _read(gate.formula, gate.parameters))
-    return [first, *((text, _read(text, gate.parameters)) for text in gate.spellings)]
+    names = (*gate.parameters, *gate.numbers)
+    first = (gate.formula, gate.inner or _read(gate.formula, names))
+    return [first, *((text, _read(text, names)) for text in gate.spellings)]
+
+
+def numbers(gate: Gate, shapes: Sequence[Any]) -> dict[str, Constant]:
+    """What the formula names that follows from the operands' shapes."""
+    found = {}
+    for name, text in gate.numbers.items():
+        constant = _read(text(*shapes), ()).nodes[-1].operands[0]
+        assert isinstance(constant, Constant)
+        found[name] = constant
+    return found
 
 
 def as_pattern(gate: Gate, spelling: Graph) -> Graph:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
+
+from tests.gates.step import Step
+from tests.gates.windowed import windowed
 
 Shape = tuple[int, ...]
 
 
-class Step(NamedTuple):
-    """One operation: its text with {0}, {1} for operands, and the same on their arrays."""
-
-    text: str
-    apply: Callable[..., Any]  # (library, *operands)
-
-
 def arranged(chance: random.Random, shape: Shape) -> Step:
-    """Entries set out in another way, looked up, or added up."""
+    """Entries set out in another way, looked up, added up, or seen through windows."""
     rank = len(shape)
     axis, other = chance.randrange(-rank, rank), chance.randrange(rank)
     order = chance.sample(range(rank), rank)
@@ -71,4 +65,4 @@ def arranged(chance: random.Random, shape: Shape) -> Step:
         here, there = np.arange(shape[0]), np.array(each)
         steps.append(Step("trace({0})", lambda m, a: m.trace(a)))
         steps.append(Step(f"pick({{0}}, {each})", lambda m, a: a[here, there]))
-    return chance.choice(steps)
+    return chance.choice([*steps, *windowed(chance, shape)])

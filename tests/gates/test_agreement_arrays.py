@@ -19,7 +19,9 @@ import pytest
 
 import backtrace
 from backtrace.gates import GATES
-from tests.gates.drawn import Step, arranged
+from tests.gates.drawn import arranged
+from tests.gates.step import Step
+from tests.gates.windowed import JaxWindows, TorchWindows
 
 pytestmark = pytest.mark.bench
 COUNT = 2000
@@ -31,7 +33,7 @@ Function = Callable[..., Any]
 def torch_library() -> Any:
     torch = pytest.importorskip("torch")
 
-    class Torch:
+    class Torch(TorchWindows):
         exp, sin, cos, tanh, atan = torch.exp, torch.sin, torch.cos, torch.tanh, torch.atan
         log1p, sqrt, abs, sigmoid = torch.log1p, torch.sqrt, torch.abs, torch.sigmoid
         relu, softplus = torch.relu, torch.nn.functional.softplus
@@ -105,7 +107,7 @@ def jax_library() -> Any:
     jax.config.update("jax_enable_x64", True)
     jnp = jax.numpy
 
-    class Jax:
+    class Jax(JaxWindows):
         exp, sin, cos, tanh, atan = jnp.exp, jnp.sin, jnp.cos, jnp.tanh, jnp.arctan
         log1p, sqrt, abs, sigmoid = jnp.log1p, jnp.sqrt, jnp.abs, jax.nn.sigmoid
         relu, softplus, silu, mish = jax.nn.relu, jax.nn.softplus, jax.nn.silu, jax.nn.mish

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 import backtrace
 from backtrace.gates import FAMILIES
 from tests.gates.drawn import arranged
+from tests.gates.windowed import NumPyWindows
 
 
-class NumPy:
+class NumPy(NumPyWindows):
     swapaxes, permute, tril, triu = np.swapaxes, np.transpose, np.tril, np.triu
     diag, trace, cumsum, cumprod = np.diag, np.trace, np.cumsum, np.cumprod
     einsum, matmul, array, pad = np.einsum, np.matmul, np.asarray, np.pad
@@ -61,6 +62,8 @@ def test_every_such_gate_is_drawn() -> None:
         shape = tuple(chance.randint(1, 3) for _ in range(chance.randint(1, 4)))
         drawn.add(arranged(chance, shape).text.split("(")[0])
     names = {
-        gate.name for f in ("arrangement", "lookups", "einsums", "entries") for gate in FAMILIES[f]
+        gate.name
+        for family in ("arrangement", "lookups", "einsums", "entries", "windows", "attention")
+        for gate in FAMILIES[family]
     }
     assert names <= drawn

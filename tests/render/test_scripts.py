@@ -21,6 +21,11 @@ ARRAYS = {
     "concatenate": "sum(concatenate(v, v)^2)",
 }
 VALUES = {"x": [[0.3, -0.7, 1.1], [0.4, 0.9, -1.3]], "v": [0.5, -1.2, 0.8]}
+IMAGES = {
+    "x": [[[[0.3, -0.7, 1.1], [0.4, 0.9, -1.3], [-0.2, 0.1, 0.6]]]],
+    "w": [[[[0.5, -1.2], [0.8, 0.7]]], [[[0.4, 0.1], [-0.9, 1.5]]]],
+    "v": [0.25, -0.75],
+}
 MORE = [
     ("sum(softmax(x, axis=0)*x)", VALUES),
     ("cross_entropy(x, k)", {"x": VALUES["x"], "k": [0, 2]}),
@@ -34,13 +39,21 @@ MORE = [
     ("dx + x*df + f", {"dx": 1, "x": 2, "df": 3, "f": 4}),
     ("e^x + pi*tau + 007*x", {"x": 1.5}),
     ("max(x, y) + relu(z)", {"x": 2, "y": 2, "z": 0}),
+    ("sum(conv2d(x, w, v, stride=(2, 1), padding=1)^2)", IMAGES),
+    ("sum(conv1d(x[0, 0, 0:2], w[0], padding=(1,))*2)", IMAGES),
+    ("sum(max_pool(x, (3, 2), stride=2, padding=1)^2) + sum(avg_pool(w, 2, stride=1)^2)", IMAGES),
+    ("sum(max_pool(relu(x), 2, stride=1)^2) + sum(avg_pool(v, (2,), padding=(1,))^2)", IMAGES),
+    ("sum(attention(x, x, x)^2) + sum(attention(w, w, w, causal=1)*w)", IMAGES),
     ("x", {"x": 3}),
 ]
 
 
 def runs(code: str) -> str:
     ended = subprocess.run(
-        [sys.executable, "-W", "error::SyntaxWarning", "-c", code], capture_output=True, text=True
+        [sys.executable, "-W", "error::SyntaxWarning", "-"],  # an argument has a longest length
+        input=code,
+        capture_output=True,
+        text=True,
     )
     assert ended.returncode == 0, f"{ended.stderr}\n{code}"
     return ended.stdout
