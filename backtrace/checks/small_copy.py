@@ -8,6 +8,7 @@ gates and of their rules, which are those of the large one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from backtrace.algebra.arrays import ARRAYS, is_finite
 from backtrace.checks.traced import Subject
 from backtrace.errors import FormulaError
+from backtrace.gates import GATES
 from backtrace.gates.shapes import say
 from backtrace.graph.shapes import settled
 
@@ -25,8 +27,10 @@ _DISTINCT = (2, 3, 4, 5)
 
 def stand_in(subject: Subject) -> Subject | None:
     """The trace of the small formula, with an upstream of 1; None where the formula itself speaks
-    of lengths (an index, a reshape), or where there is nothing to compare: at a kink, or where a
-    number is not finite."""
+    of lengths (an index, a reshape, a number that stands for one), or where there is nothing to
+    compare: at a kink, or where a number is not finite."""
+    if not _are_called(subject):
+        return None
     lengths = {n for value in subject.point.values() for n in np.shape(value) if n > 1}
     by_size = sorted(lengths, reverse=True)
     short = {n: _SMALL[k % 2] for k, n in enumerate(by_size)}
@@ -44,6 +48,18 @@ def stand_in(subject: Subject) -> Subject | None:
     small = replace(subject, graph=graph, point=point, values=values, flow=flow)
     usable = all(map(is_finite, values)) and all(map(is_finite, small.gradients.values()))
     return small if usable and not flow.kinks else None
+
+
+def _are_called(subject: Subject) -> bool:
+    """Whether the gates that go by a length (attention, by the square root of one) are those that
+    the text calls. Where one was fused or opened, a number in the text or in the graph stands for
+    that length, and is no longer right on a few entries."""
+    by_length = [gate for gate in GATES.values() if gate.numbers]
+    found = [gate.name for _, _, gate in subject.graph.gates()]
+    return all(
+        found.count(gate.name) == len(re.findall(rf"\b{gate.word}\s*\(", subject.text))
+        for gate in by_length
+    )
 
 
 def _has_new_squares(subject: Subject, short: dict[int, int]) -> bool:

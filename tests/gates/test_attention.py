@@ -80,6 +80,25 @@ def test_opened_it_is_what_it_is_made_of(point: dict[str, Any]) -> None:
     assert gates_of(fused(opened.formula, point)) == ["attention"]
 
 
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("sum((softmax(Q@K.T/sqrt(8))@V)^2)", {"fuse": True}),
+        ("sum(attention(Q, K, V)^2)", {"expand": True}),
+        ("a = attention(Q, K, V); sum((softmax(a@K[:, 0:5].T/sqrt(5))@V)^2)", {"fuse": True}),
+        ("sum(attention(Q, K, V, causal=1)^2)", {}),
+    ],
+)
+def test_the_check_knows_which_numbers_stand_for_lengths(
+    formula: str, options: dict[str, bool]
+) -> None:
+    """Where it is asked on a few entries instead, sqrt(8) would be the square root of another."""
+    point = {n: CHANCE.uniform(-1, 1, s) for n, s in (("Q", (6, 8)), ("K", (6, 8)), ("V", (6, 5)))}
+    trace = backtrace.trace(formula, point, **options)
+    assert trace.ok
+    assert {check.verdict for check in trace.checks.values()} == {"agree"}
+
+
 MESSAGES = [
     ("attention(Q, K, V[0:4])", "shapes 3x4, 5x4 and 4x2 do not fit: K has 5 rows, V 4"),
     (
