@@ -25,6 +25,7 @@ from backtrace.code.backward import BackwardPass, read_backward
 from backtrace.errors import BacktraceError
 from backtrace.homework.backward import Judged, check_code
 from backtrace.homework.backward.figures import Graphs, agree, own_point
+from backtrace.homework.backward.judging import IN_GENERAL, WRONG
 from tests.benchmarks.planting import Planted, planted
 from tests.benchmarks.programs import PROGRAMS, Program, gradients, slopes
 
@@ -51,13 +52,15 @@ _NO_PROGRAM = (NameError, IndexError)  # what nobody hands in: it stops at a nam
 @dataclass
 class Score:
     """Of `planted` slips that change a number: at how many the line was found, the slip named
-    alone, and named among the first three; `missed` were called right."""
+    alone, and named among the first three; `missed` were called right, and at `blamed` another
+    line, which nobody changed, was called wrong."""
 
     planted: int = 0
     line: int = 0
     alone: int = 0
     three: int = 0
     missed: int = 0
+    blamed: int = 0
 
     def __add__(self, other: Score) -> Score:
         return Score(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
@@ -66,7 +69,7 @@ class Score:
         shares = [
             f"{100 * n / max(1, self.planted):5.1f} %" for n in (self.line, self.alone, self.three)
         ]
-        return f"{self.planted:5} {' '.join(shares)} {self.missed:4}"
+        return f"{self.planted:5} {' '.join(shares)} {self.missed:5} {self.blamed:6}"
 
 
 @cache
@@ -123,7 +126,14 @@ def score(program: Program, slip: Planted, judged: Judged) -> Score:
     line = fault.row in slip.lines
     named = [line and is_named(program, slip, judged, edit) for edit in fault.fits]
     alone = len(named) == 1 and named[0]
-    return Score(1, int(line), int(alone), int(any(named[:3])))
+    blamed = bool(blamed_lines(slip, judged))
+    return Score(1, int(line), int(alone), int(any(named[:3])), blamed=int(blamed))
+
+
+def blamed_lines(slip: Planted, judged: Judged) -> list[int]:
+    """The lines that are called wrong, and are as they were."""
+    wrong = [v.row for v in judged.verdicts if v.verdict in (WRONG, IN_GENERAL)]
+    return [row for row in wrong if row not in slip.lines]
 
 
 def is_named(program: Program, slip: Planted, judged: Judged, edit: Any) -> bool:
@@ -202,25 +212,27 @@ def measure(
             continue
         found = score(program, slip, judged)
         scores[slip.kind] += found
-        if tell and not (found.alone and found.line):
+        if tell and (found.blamed or not (found.alone and found.line)):
             _tell(program, slip, judged, found)
     return dict(scores)
 
 
 def _tell(program: Program, slip: Planted, judged: Judged, found: Score) -> None:
     words = "missed" if found.missed else "not line" if not found.line else "not named"
-    words = words if not found.three else "among 3"
+    words = words if not found.three else "among 3" if not found.alone else "named"
     fault = judged.fault
     row = fault.row if fault else 0
     fits = [(e.code, e.text) for e in fault.fits] if fault else []
     note = fault.note if fault else ""
     print(f"{words:9} {program} {slip.kind}:{slip.first} said {row}  {slip.line}   {fits} {note}")
+    if found.blamed:
+        print(f"    blamed {blamed_lines(slip, judged)}")
 
 
 def table(scores: dict[str, Score]) -> str:
     rows = [f"{kind:26} {found}" for kind, found in scores.items()]
     rows.append(f"{'all':26} {sum(scores.values(), Score())}")
-    return "\n".join([f"{'':26} slips   line   alone   three  missed", *rows])
+    return "\n".join([f"{'':26} slips   line   alone   three  missed  blamed", *rows])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ of it. They are our own files, and run here; the library runs nobody's."""
 from __future__ import annotations
 
 import ast
+import inspect
 import pathlib
 import warnings
 from collections.abc import Callable, Mapping
@@ -71,9 +72,11 @@ PROGRAMS = (
     *(Program(name) for name in ("softmax_net", "svm", "attention", "lstm", "regression")),
     *(Program(name) for name in ("dropout", "rnn", "embedding", "logistic", "ridge", "makemore")),
     *(Program(name) for name in ("gru", "autoencoder", "residual", "deep_net", "conv1d")),
+    *(Program(name) for name in ("same_name", "least_squares")),
     Program("layernorm", "layernorm", _NORMED),
     Program("batchnorm", "batchnorm", _NORMED),
     Program("batchnorm_closed", "batchnorm", _NORMED),
+    Program("batchnorm_class", "BatchNormalization", _NORMED),
     Program("rnn_step", "rnn_step", _RNN),
     Program("lstm_step", "lstm_step", _LSTM),
     Program("convolution", "conv", _IMAGE),
@@ -194,7 +197,7 @@ def _returned(tree: ast.Module, name: str) -> list[str]:
 
 def _of_class(space: Numbers, program: Program) -> Ran:
     made, arguments = space[program.name], program.arguments
-    taken = [n for n in ("W", "b") if n in arguments]
+    taken = [n for n in inspect.signature(made).parameters if n in arguments]
 
     def forward(given: Numbers) -> tuple[Any, Any]:
         given = _copied(given)

@@ -60,6 +60,7 @@ def test_some_planted_slips_are_found() -> None:
     assert found >= 0.9 * planted
     assert sum(s.three for s in scores) >= 0.8 * planted
     assert not any(s.missed for s in scores)
+    assert sum(s.blamed for s in scores) <= 0.1 * planted
 
 
 @pytest.mark.slow
@@ -69,6 +70,7 @@ def test_planted_slips_are_found() -> None:
     planted = sum(s.planted for s in scores.values())
     assert planted > 1000
     assert sum(s.missed for s in scores.values()) == 0
+    assert sum(s.blamed for s in scores.values()) <= 0.02 * planted
     assert sum(s.line for s in scores.values()) >= 0.98 * planted  # to be 0.99
     assert sum(s.alone for s in scores.values()) >= 0.85 * planted
     assert sum(s.three for s in scores.values()) >= 0.95 * planted  # to be 0.97

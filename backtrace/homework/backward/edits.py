@@ -85,6 +85,11 @@ class Around:
         """The counts that there are: how long arrays are along their axes."""
         return sorted({n for value in self.values.values() for n in shape_of(value)} - {1})
 
+    @property
+    def rows(self) -> set[int]:
+        """How many rows arrays have."""
+        return {shape[0] for value in self.values.values() if (shape := shape_of(value))}
+
 
 class Found(NamedTuple):
     """One edit, as a maker has it: at which node, how much less likely than others of its code,
@@ -169,11 +174,14 @@ def _numbers_for(n: float, around: Around) -> Iterator[tuple[str, str, float]]:
     is_count = n in counts and not around.lessens
     yield from (("wrong-count", "has the wrong count", c) for c in counts if is_count and c != n)
     for other in (n - 1, n + 1):
-        if n in counts or other in counts:
+        is_factor = {n, other} == {1, 2}  # 2 for 1 is a factor of 2
+        if (n in counts or other in counts) and not is_factor:
             yield "n-or-less", f"has {n:g} where {other:g} is due: n or n - 1", other
     yield from (("wrong-count", "has the wrong count", c) for c in counts if c != n)
-    yield from (("factor-two", "has the wrong number", other) for other in (2 * n, n / 2))
-    yield from (("wrong-number", "has the wrong number", o) for o in (0, n + 1, n - 1, -n))
+    for other in (2 * n, n / 2):
+        yield "factor-two", f"has {n:g} where {other:g} is due: a factor of 2", other
+    for other in (0, n + 1, n - 1, -n):
+        yield "wrong-number", f"has {n:g} where {other:g} is due", other
 
 
 def _of_reductions(tree: ast.expr, _: Around) -> Makes:
@@ -248,6 +256,7 @@ def _of_names(tree: ast.expr, around: Around) -> Makes:
             if other == node.id or other not in around.values:
                 continue
             code, says, more = _renamed(node.id, other, around, id(node) in inside)
+            more += 0.5 * (around.adds and node.id == around.before)  # += writes it by itself
             yield Found(code, says, replaced(tree, place, ast.Name(other)), place, more, other)
 
 
@@ -429,6 +438,8 @@ def _of_whole(tree: ast.expr, around: Around) -> Makes:
         for code, says, factor in _factors(around.lengths):
             made = replaced(tree, place, times(node, factor))
             more = 0.25 * (place > 0) + 0.25 * (code == "n-or-less" and not around.lessens)
+            is_count = code in ("no-mean", "mean-twice") and _is_two(factor)
+            more += 0.5 * (is_count and 2 not in around.rows)  # a square's 2, and no count
             yield Found(code, says, made, place, more)
         made = replaced(tree, place, ast.UnaryOp(ast.USub(), node))
         yield Found("sign", "has the other sign", made, place, 0.25)
@@ -445,6 +456,11 @@ def _factors(lengths: Sequence[int]) -> Iterator[tuple[str, str, ast.expr]]:
         for a, b in ((n, n - 1), (n - 1, n)):
             if a > 1 and b > 1:  # 2 for 1 is a factor of 2
                 yield "n-or-less", f"has {b} where {a} is due: n or n - 1", _ratio(b, a)
+
+
+def _is_two(factor: ast.expr) -> bool:
+    """Whether it is 2 or 1/2."""
+    return ast.unparse(factor) in ("2", "1 / 2")
 
 
 def _ratio(above: int, below: int) -> ast.expr:

@@ -33,11 +33,21 @@ class Figures:
         self._of = of
         self._graphs = graphs
         self.point = dict(point)
+        self._mended: Mapping[str, Any] = {}
+        self._as_written: Figures | None = None
+
+    def mended(self, values: Mapping[str, Any]) -> Figures:
+        """The same point, where stages of the code have other values than they are written to."""
+        found = Figures(self._of, self.point, self._graphs)
+        found._mended, found._as_written = values, self
+        return found
 
     @cached_property
     def right(self) -> dict[str, Any]:
         """The gradient of every input and stage of the formula, and of every node by its number
         (#3). Raises BacktraceError."""
+        if self._as_written is not None:
+            return self._as_written.right
         return self._gradients(self._graphs.forward)
 
     def is_right(self, value: Any, of: str, factor: float = 1.0) -> bool:
@@ -54,6 +64,8 @@ class Figures:
 
     @cached_property
     def _unguarded(self) -> dict[str, Any]:
+        if self._as_written is not None:
+            return self._as_written._unguarded
         tiny = {n for n, v in self.point.items() if not shape_of(v) and 0 < abs(v) <= _GUARD}
         graph = self._graphs.without(tiny)
         return {} if graph is None else self._gradients(graph)
@@ -77,7 +89,9 @@ class Figures:
         shapes do not fit."""
         found = dict(self.point)
         for stage in self._of.stages:
-            value = self._graphs.value(stage.expression, found)
+            value = self._mended.get(stage.name)
+            if value is None:
+                value = self._graphs.value(stage.expression, found)
             if value is not None:
                 found[stage.name] = value
         return found

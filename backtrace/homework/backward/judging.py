@@ -21,6 +21,7 @@ from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.homework.backward.edits import Edit
 from backtrace.homework.backward.figures import Figures, Graphs, names_in, other_points
+from backtrace.homework.backward.mending import Mending
 from backtrace.homework.backward.replays import Replays
 from backtrace.homework.backward.rewrites import Rewrite, reshaped, rewrites
 from backtrace.homework.backward.search import Fault, Search
@@ -152,7 +153,20 @@ class Court:
                 late = {verdict.gradient.final: factor}
                 plain = self.replays.named_only
                 other = Replays(self.code, self.graphs, self.figures, plain, late)
-                return self._fewer(found, other, False)
+                return self._mended(self._fewer(found, other, False))
+        return self._mended(found)
+
+    def _mended(self, found: list[LineVerdict]) -> list[LineVerdict]:
+        """Of several faults, those that stay where the first ones are put right; of one that
+        nothing explains, what else it may be the gradient of."""
+        wrong = [verdict for verdict in found if verdict.verdict in (WRONG, IN_GENERAL)]
+        mending, before = Mending(self.replays), self.replays
+        if len(wrong) > 1:
+            return self._fewer(found, mending.mended(), False)
+        if wrong and not wrong[0].fits:
+            gradient = wrong[0].gradient
+            for of in mending.readings(before, gradient)[1:]:
+                found = self._fewer(found, mending.with_right(before, gradient, of), False)
         return found
 
     def _fewer(
@@ -229,12 +243,13 @@ class Court:
         if all(right):
             note = _MADE_OF_IT if final in replays.late else ""
             return LineVerdict(gradient, shown, OK, line, (), given, exact, note)
-        if all(replays.follows(gradient, of, figures) for figures in self.figures):
-            return LineVerdict(gradient, of, FOLLOWS, line, (), given, exact)
+        is_mended = replays.is_mended(gradient, of)
+        if is_mended or all(replays.follows(gradient, of, f) for f in replays.figures):
+            return LineVerdict(gradient, shown, FOLLOWS, line, (), given, exact)
         faulty, fits = Search(replays, gradient, of, self._rewritten).fault()
         verdict = IN_GENERAL if right[0] else WRONG
-        note = self._note(gradient, of, given, exact)
-        return LineVerdict(gradient, of, verdict, faulty or line, fits, given, exact, note)
+        note = self._note(gradient, shown, given, exact)
+        return LineVerdict(gradient, shown, verdict, faulty or line, fits, given, exact, note)
 
     def _note(self, gradient: Gradient, of: str, given: Any, exact: Any) -> str:
         if given is not None:
@@ -250,16 +265,16 @@ class Court:
     def _rewritten(self, gradient: Gradient, rows: Sequence[int]) -> Fault | None:
         if self.tree is None:
             return None
-        return self._mended(gradient, rewrites(self.tree, rows))
+        return self._healed(gradient, rewrites(self.tree, rows))
 
     def _misread(self, gradient: Gradient) -> Fault:
         """The line whose shapes fit nothing, so that what comes after it cannot be read."""
         if gradient.error is None or self.tree is None:
             return None, ()
         found = reshaped(self.tree, gradient.error.line)
-        return self._mended(gradient, found) or (None, ())
+        return self._healed(gradient, found) or (None, ())
 
-    def _mended(self, gradient: Gradient, found: Iterable[Rewrite]) -> Fault | None:
+    def _healed(self, gradient: Gradient, found: Iterable[Rewrite]) -> Fault | None:
         """The first of the rewritten codes that makes a gradient right."""
         for rewrite in found if self.reread is not None else ():
             try:

@@ -28,9 +28,10 @@ class Replays:
         figures: Sequence[Figures],
         named_only: Collection[str] = (),
         late: Mapping[str, float] = MappingProxyType({}),
+        meant: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`named_only` are the gradients of no node without a name; `late` those that carry a
-        factor, as 1/N comes later."""
+        factor, as 1/N comes later; `meant` says of last stages what they are the gradients of."""
         self.code = code
         self.graphs = graphs
         self.figures = figures
@@ -39,7 +40,9 @@ class Replays:
         self.forward = [stage.name for stage in code.forward]
         self.inputs = list(graphs.forward.inputs)
         self.named_only = frozenset(named_only)
+        self.meant = dict(meant)
         self.finals = self._finals()
+        self.given_late = dict(late)
         self.late = dict(late)
         self._find_late()
 
@@ -56,7 +59,7 @@ class Replays:
         """Whether a number that is not yet the gradient becomes it in a line that follows:
         dx[...] -= 1; return dx / n."""
         is_right = all(f.is_right(f.own.get(final), of) for f in self.figures) if of else True
-        if is_right or final not in self.stages:
+        if is_right or final in self.meant or final not in self.stages:
             return False
         names = {final}
         for name, text in self.stages.items():
@@ -69,13 +72,13 @@ class Replays:
     def of(self, gradient: Gradient) -> str:
         """Which version of a forward name a gradient is of: the one whose numbers it has, else the
         last of its shape."""
+        if gradient.final in self.meant:
+            return self.meant[gradient.final]
         known = [n for n in gradient.of if n in self.figures[0].right]
         if not known:
             return ""
         own = self.figures[0].own.get(gradient.final)
-        is_named = gradient.final in self.named_only
-        inside = [] if is_named else [node for name in known for node in self.graphs.inside(name)]
-        for name in [*known, *inside]:
+        for name in self.possible(gradient):
             if all(f.is_right(f.own.get(gradient.final), name) for f in self.figures):
                 return name
         for name in known:
@@ -84,6 +87,14 @@ class Replays:
         shape = shape_of(own)
         same = [n for n in known if shape_of(self.figures[0].right[n]) == shape]
         return (same or known)[0]
+
+    def possible(self, gradient: Gradient) -> list[str]:
+        """What a gradient may be of: the versions of its forward name, the last one first, and
+        what goes into the gates that make them."""
+        known = [n for n in gradient.of if n in self.figures[0].right]
+        if gradient.final in self.named_only:
+            return known
+        return [*known, *(node for name in known for node in self.graphs.inside(name))]
 
     # 1/N that comes later
 
@@ -97,29 +108,31 @@ class Replays:
             sources = {self.late.get(name, 1.0) for name in self.leading_to(final)} - {1.0}
             if factor is None and len(sources) == 1:
                 self.late[final] = sources.pop()  # it is wrong by itself, of what is late
-            elif factor not in (None, 1.0) and (sources or self._is_mended(final)):
-                self.late[final] = factor or 1.0
+            elif factor is not None and factor != 1.0 and (sources or self._comes_right(final)):
+                self.late[final] = factor
 
-    def factor(self, final: str, of: str) -> float | None:
+    def factor(self, final: str, name: str) -> float | None:
         """By how much the code's own numbers are more than is right, if that is one factor."""
         found = None
         for figures in self.figures:
-            own, right = figures.own.get(final), figures.right[of]
+            own, right = figures.own.get(final), figures.right[name]
             if own is None or shape_of(own) != shape_of(right) or not np.any(right):
                 return None
-            ratio = float(np.sum(np.multiply(own, right)) / np.sum(np.multiply(right, right)))
-            if not np.isfinite(ratio) or not agree(own, ratio * np.asarray(right, float)):
+            of = np.asarray(right, float)
+            ratio = float(np.sum(own * of) / np.sum(of * of))
+            if not np.isfinite(ratio) or not ratio or not agree(own, ratio * of):
                 return None
             if found is not None and abs(ratio - found) > 1e-6 * abs(found):
                 return None
             found = ratio
         return None if found is None else float(f"{found:.9g}")
 
-    def _is_mended(self, final: str) -> bool:
+    def _comes_right(self, final: str) -> bool:
+        """Whether an input's gradient that is made of it is right."""
         for gradient in self.code.gradients:
             of = self.finals.get(gradient.final, "")
             if of in self.inputs and final in self.leading_to(gradient.final):
-                if not self._is_telling(of):
+                if gradient.final in self.meant or not self._is_telling(of):
                     continue
                 if all(f.is_right(f.own.get(gradient.final), of) for f in self.figures):
                     return True
@@ -143,6 +156,13 @@ class Replays:
         if values is None:
             return False
         return self.is_due(values.get(gradient.final), gradient, of, figures)
+
+    def is_mended(self, gradient: Gradient, of: str) -> bool:
+        """Whether it is right since others are put right."""
+        if not self.meant or gradient.final in self.meant:
+            return False
+        own = [(figures.own.get(gradient.final), figures) for figures in self.figures]
+        return all(self.is_due(value, gradient, of, figures) for value, figures in own)
 
     # lines
 
@@ -186,11 +206,13 @@ class Replays:
 
     @cached_property
     def innocent(self) -> set[str]:
-        """The stages of gradients that are right, and that would not be if these were others."""
+        """The stages of gradients that are right, not put right, and that would not be if these
+        were others."""
         found: set[str] = set()
         for gradient in self.code.gradients:
             of = self.finals.get(gradient.final, "")
-            if of and self._is_telling(of) and self._is_right(gradient, of):
+            is_put_right = gradient.final in self.meant
+            if of and not is_put_right and self._is_telling(of) and self._is_right(gradient, of):
                 own = self.own_stages(gradient)
                 found |= {name for name in own if self._matters(name, gradient, own)}
         return found

@@ -83,11 +83,39 @@ class Search:
     def _trials(self, far: bool) -> Iterator[Trial]:
         """Of lines before its own that lead to what is right, far fetched ones only."""
         for turn, stages in enumerate(reversed(self._lines())):
+            if self._behind.issuperset(stages):
+                continue
             is_last = self.gradient.final in stages
             if not (far or is_last) and self.replays.innocent.intersection(stages):
                 continue
             for edit, instead in self._edits_of(stages, far):
                 yield Trial(edit, turn, instead)
+
+    @cached_property
+    def _behind(self) -> set[str]:
+        """The stages behind a version of the gradient that would make it right, were that version
+        the right gradient of something: dh[h <= 0] = 0 behind a wrong dh."""
+        for line in reversed(self.gradient.lines[:-1]):
+            if line.stage in self.own:
+                rest = self.own[self.own.index(line.stage) + 1 :]
+                if any(self._is_right_from(line.stage, of, rest) for of in self._nodes):
+                    return {*rest}
+        return set()
+
+    @cached_property
+    def _nodes(self) -> list[str]:
+        """What a version of the gradient may be of: what has its shape."""
+        right = self.replays.figures[0].right
+        shape = shape_of(right[self.of])
+        return [of for of in self.replays.possible(self.gradient) if shape_of(right[of]) == shape]
+
+    def _is_right_from(self, version: str, of: str, rest: Sequence[str]) -> bool:
+        replays, final = self.replays, self.gradient.final
+        for figures, start in zip(replays.figures, self._starts, strict=True):
+            values = replays.replayed(rest, {**start, version: figures.right[of]}, {}, final)
+            if values is None or not replays.is_due(values[final], self.gradient, self.of, figures):
+                return False
+        return bool(rest)
 
     def _lines(self) -> list[list[str]]:
         """The stages of each line, which has several in a loop, in the order of the lines."""

@@ -1,0 +1,80 @@
+"""Right lines behind a slip are never told as wrong, however they use the names over."""
+
+from __future__ import annotations
+
+import pytest
+
+from backtrace.homework.backward import Judged, check_code
+from backtrace.homework.backward.judging import FOLLOWS, IN_GENERAL, WRONG
+from tests.benchmarks.programs import PROGRAMS
+
+TEXTS = {str(program): program for program in PROGRAMS}
+
+
+def judged(program: str, right: str, wrong: str) -> Judged:
+    of = TEXTS[program]
+    assert right in of.text
+    return check_code(of.text.replace(right, wrong), of.file, of.name, of.checked_with)
+
+
+def faults(found: Judged) -> list[tuple[str, int, list[str]]]:
+    wrong = [v for v in found.verdicts if v.verdict in (WRONG, IN_GENERAL)]
+    return [(v.gradient.name, v.row, [fit.code for fit in v.fits]) for v in wrong]
+
+
+NORM = "batchnorm_class:BatchNormalization"
+SLIPS = [  # the one fault that is told: its name, its line, what fits
+    ("same_name", "dscores /= N", "pass", ("dscores", 21, "no-mean")),
+    ("same_name", "dscores[np.arange(N), y] -= 1", "pass", ("dscores", 22, "label-kept")),
+    ("same_name", "dscores.dot(W3.T)", "-dscores.dot(W3.T)", ("dh2", 24, "sign")),
+    ("same_name", "dscores.dot(W3.T)", "W3.dot(dscores.T)", ("dh2", 24, "factors-swapped")),
+    ("same_name", "(1 - h2**2)", "(1 - h2)", ("dh2", 25, "pow-rule")),
+    ("same_name", "dh2.dot(W2.T)", "2 * dh2.dot(W2.T)", ("dh1", 28, "factor-two")),
+    ("same_name", "h1 <= 0", "h1 > 0", ("dh1", 29, "wrong-mask")),
+    ("least_squares", "dout = out - t", "dout = 2 * (out - t)", ("dout", 12, "factor-two")),
+    ("least_squares", "dout @ V.T", "dout * V", ("dh", 15, "entry-product")),
+    ("least_squares", "dh * (h > 0)", "dh * (h < 0)", ("dh", 16, "wrong-mask")),
+    (NORM, "dxc += (2.0", "dxc = (2.0", ("dxc", 29, "fork-lost")),
+    (NORM, "dmu = np.sum(dxc, axis=0)", "dmu = np.sum(dxc, axis=1)", ("dmu", 30, "wrong-axis")),
+    (NORM, "dx = dxc - dmu", "dx = dxn - dmu", ("dx", 31, "wrong-variable")),
+]
+
+
+@pytest.mark.parametrize(("program", "right", "wrong", "fault"), SLIPS)
+def test_one_slip_is_one_fault(
+    program: str, right: str, wrong: str, fault: tuple[str, int, str]
+) -> None:
+    name, row, code = fault
+    [(given_name, given_row, codes)] = faults(judged(program, right, wrong))
+    assert (given_name, given_row) == (name, row)
+    assert code in codes
+
+
+def test_two_slips_are_two_faults() -> None:
+    of = TEXTS["same_name"]
+    text = of.text.replace("dscores /= N", "pass").replace("X.T.dot(dh1)", "-X.T.dot(dh1)")
+    assert faults(check_code(text, of.file)) == [
+        ("dscores", 21, ["no-mean"]),
+        ("dW1", 30, ["sign"]),
+    ]
+
+
+FIRST = """
+import numpy as np
+X = np.random.randn(4, 3)
+t = np.random.randn(4, 5)
+W = np.random.randn(3, 5)
+h = np.maximum(0, X @ W)
+loss = ((h - t) ** 2).sum()
+dh = {}
+dh[h <= 0] = 0
+dW = X.T @ dh
+"""
+
+
+def test_the_first_version_of_a_gradient_is_at_fault() -> None:
+    assert check_code(FIRST.format("2 * (h - t)"), "a.py").ok
+    found = check_code(FIRST.format("h - t"), "a.py")
+    assert faults(found) == [("dh", 8, ["factor-two"])]
+    assert {v.gradient.name: v.verdict for v in found.verdicts}["dW"] == FOLLOWS
+    assert found.verdicts[0].of == "h"
