@@ -47,7 +47,7 @@ def entries_at_kinks(subject: Subject, gates: Iterable[int]) -> dict[str, Any]:
 def _stands(gate: Gate, value: Any, operands: list[Any]) -> Any:
     """Which entries of a gate stand at a kink; of a gate that has none itself, but takes a branch
     that more digits may not take, all."""
-    if gate.kink is None or gate.pullback is not None:
+    if gate.kink is None or gate.is_own:
         return np.True_
     at = np.asarray(gate.kink.at(ARRAYS, value, *operands), dtype=bool)
     return at if at.any() else np.True_
@@ -56,14 +56,26 @@ def _stands(gate: Gate, value: Any, operands: list[Any]) -> Any:
 def _below(
     gate: Gate, k: int, heard: Any, value: Any, operands: list[Any], shape: tuple[int, ...]
 ) -> Any:
-    """The entries of operand `k` that some of these entries of a gate hear of. (What is linear
-    says it itself; elsewhere a slope of 0 is no silence: x^2 moves, too, at 0.)"""
+    """The entries of operand `k` that some of these entries of a gate hear of. (What is linear,
+    or chooses, says it itself: what relu blocks is moved in vain. Elsewhere a slope of 0 is no
+    silence: x^2 moves, too, at 0.)"""
     if gate.pullback is None:
+        if gate.blocks:
+            heard = np.where(_passes(gate, k, value, operands), heard, 0.0)
         return ARRAYS.summed_to(np.broadcast_to(heard, np.shape(value)) * 1.0, shape) != 0
-    is_linear = gate.role in (Role.ROUTER, Role.DISTRIBUTOR, Role.SWITCHER) and not gate.kink
-    if gate.is_own or not is_linear:
+    is_linear = gate.role in (Role.DISTRIBUTOR, Role.SWITCHER) and not gate.kink
+    if gate.is_own or not (is_linear or gate.role is Role.ROUTER):
         return np.True_
     return np.asarray(gate.pullback(ARRAYS, k, heard, value, *operands)) != 0
+
+
+def _passes(gate: Gate, k: int, value: Any, operands: list[Any]) -> Any:
+    """At which entries a gate that blocks moves with operand `k`, or may."""
+    slope = np.not_equal(gate.slope(ARRAYS, k, value, operands), 0)
+    if gate.kink is None:
+        return slope
+    at = np.asarray(gate.kink.at(ARRAYS, value, *operands), dtype=bool)
+    return np.logical_or(slope, at)
 
 
 def are_kinks(subject: Subject) -> bool:

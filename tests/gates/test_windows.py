@@ -3,6 +3,7 @@ looks at. Their numbers are in test_array_gates and test_arranged."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import backtrace
 from backtrace.errors import FormulaError
+from backtrace.gates import GATES
 from tests.conftest import Command
 
 CHANCE = np.random.default_rng(0)
@@ -108,6 +110,48 @@ def test_tied_entries_share_or_the_first_has_all(convention: str, expected: Any)
     assert trace.checks["x"].verdict == "kink"
     kink = backtrace.trace("sum(max_pool(x[:, 1:], 2))", TIES, kink=convention)
     np.testing.assert_array_equal(kink.gradients["x"], expected)
+
+
+NETS = {
+    "few": (
+        {"x": (1, 1, 4, 4), "w": (2, 1, 2, 2), "b": (2,)},
+        "sum(max_pool(relu(c), 2, stride=1))",
+    ),
+    "many": ({"x": (4, 3, 9, 9), "w": (8, 3, 3, 3), "b": (8,)}, "sum(max_pool(relu(c), 2)^2)"),
+    "rows": ({"x": (1, 6, 5), "w": (3, 6, 2), "b": (3,)}, "sum(max(relu(c), axis=1)^2)"),
+}
+
+
+@pytest.mark.parametrize(("shapes", "ending"), NETS.values(), ids=list(NETS))
+@pytest.mark.parametrize("is_planted", [False, True])
+def test_a_tie_of_what_relu_blocks_is_no_kink_of_the_whole(
+    shapes: dict[str, Any], ending: str, is_planted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every net there are windows where relu lets nothing through: all entries are tied at 0,
+    and none of them moves. The derivative is checked there as anywhere."""
+    chance = np.random.default_rng(9)
+    point = {name: chance.standard_normal(shape) for name, shape in shapes.items()}
+    formula = f"c = conv{len(shapes['w']) - 2}d(x, w, b - 2); {ending}"
+    name = "max_pool" if "pool" in ending else "reduce_max"
+    row = GATES[name]
+    assert row.pullback is not None
+    if is_planted:
+        wrong = replace(row, pullback=lambda m, *given: 1.001 * row.pullback(m, *given))
+        monkeypatch.setitem(GATES, name, wrong)
+    trace = backtrace.trace(formula, point)
+    assert any(note.kind == "kink" for note in trace.notes)
+    verdicts = {check.verdict for check in trace.checks.values()}
+    assert verdicts == ({"disagree"} if is_planted else {"agree"})
+
+
+def test_a_tie_that_moves_stays_a_kink() -> None:
+    point = {"x": [[-1.0, -2, 3, 1], [-1, -3, 2, 3]]}
+    trace = backtrace.trace("sum(max_pool(relu(x), 2))", point)
+    assert trace.checks["x"].verdict == "kink"
+    sides = [note.text for note in trace.notes if note.kind == "sides"]
+    assert sides == [
+        "∂f/∂x at [0, 2]: measured from the left 0, from the right 1 (2 entries have two slopes)"
+    ]
 
 
 def test_padding_is_never_the_largest() -> None:
