@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from backtrace.code.aliases import changed_in_place
 from backtrace.code.calls import bound
+from backtrace.code.gradient_lists import GradientLists, line_of_attribute
 from backtrace.code.machine import Machine
 from backtrace.code.operands import as_number
 from backtrace.code.program import Source, parsed
@@ -157,6 +158,10 @@ class _Reader(Machine):
     of_class = ""
     changed: frozenset[str] = frozenset()
 
+    def __init__(self, given: Mapping[str, object]) -> None:
+        super().__init__(given)
+        self.lists = GradientLists()
+
     def prepare(self, tree: ast.Module) -> None:
         super().prepare(tree)
         self.changed = frozenset(changed_in_place(tree))
@@ -171,13 +176,40 @@ class _Reader(Machine):
             elif found.name and (is_apart or _is_copy(node)):
                 made: ast.expr = ast.copy_location(ast.UnaryOp(ast.UAdd(), found.node), node)
                 found = self.made_of(made, [found], node)
+        self.lists.note(name, found if name in self.backward else None, node)
         return super().bind(name, found, scope, node)
+
+    def of_list(self, value: Value) -> Value:
+        """A list that is a gradient as the array that it stands for; else the value itself."""
+        return self.lists.array_of(value)
+
+    def _log_lists(self) -> None:
+        """dw = [3.0, 9.0]: judged as the array that it stands for, where it is of the shape of
+        what it is the gradient of, or has nothing but numbers."""
+        for name, of, node in self.lists.open():
+            if not self._bases(name):
+                continue
+            try:
+                array = self.array(of, node)
+                self.shape(array, node)
+            except CannotRead:
+                continue
+            array.kind = ""
+            if array.is_data or self._is_shape_of(array, name, node):
+                self.named(array, name, None, node)
+                self.lists.settle(of, array)
+                self.log_gradient(name, array, node)
+
+    def _is_shape_of(self, array: Array, name: str, node: ast.AST) -> bool:
+        shape = self.shape(array, node)
+        return any(self.shape(Array(ast.Name(of)), node) == shape for of in self._bases(name))
 
     def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
         if not name:
             self.prepare(tree)
             self.block(tree.body, self.module)
             self.result = self._result(of, tree)
+            self._log_lists()
             return self._of_bound(self.bound)
         self._prepare(tree)
         found = self._beside_and(tree, name)
@@ -273,6 +305,7 @@ class _Reader(Machine):
         if owner is not None:
             values, function = values[1:], bound(function, owner)
         returned = self.inlined(function, values, {}, function.node)
+        self._log_lists()
         items = returned.items if isinstance(returned, Several) else [returned]
         if isinstance(items[0], Dictionary) and (loss := self._loss_inside()) is not None:
             items = [loss, *items]
@@ -290,6 +323,7 @@ class _Reader(Machine):
             else:
                 pairs = [(names[place] if place < len(names) else "", item)]
             for given_name, value in pairs:
+                value = self.of_list(value)
                 of = self._bases(given_name)
                 if of and given_name not in found and isinstance(value, Array | Unreadable):
                     inner = Array(ast.Name(of[0]))
@@ -322,6 +356,7 @@ class _Reader(Machine):
         given = self._arguments_of(backward, dout, items, parameters)
         before = len(self.bound)
         result = self.inlined(backward, given, {}, backward.node)
+        self._log_lists()
         return self._of_returned(result, backward, parameters, self.bound[before:])
 
     def _seeded(self, items: list[Value], node: ast.AST, is_last: bool = False) -> Value:
@@ -387,6 +422,7 @@ class _Reader(Machine):
             ]
         order = list(inputs)
         for place, (name, item) in enumerate(pairs):
+            item = self.of_list(item)
             bases = [b for b in differentiated(name) if b in inputs]
             base = bases[0] if bases else (order[place] if place < len(order) else "")
             if base and isinstance(item, Array | Unreadable):
@@ -436,11 +472,16 @@ class _Reader(Machine):
         before = len(self.bound)
         needs = len(backward.node.args.args) - 1 - len(backward.defaults)
         result = self.inlined(bound(backward, owner), [dout] * (needs > 0), {}, backward.node)
+        for name, value in owner.names.items():
+            if isinstance(value, Several) and any(b in kept for b in differentiated(name)):
+                self.lists.note(name, value, line_of_attribute(backward.node, name))
+        self._log_lists()
         inside = self.bound[before:]
         found = self._of_returned(result, backward, parameters, inside)
         names = {g.name for g in found}
         for name, value in owner.names.items():
             bases = [b for b in differentiated(name) if b in kept]
+            value = self.of_list(value)
             if name not in names and bases and isinstance(value, Array | Unreadable):
                 found.append(self._final(name, kept[bases[0]], value, inside, backward))
         return found
