@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from backtrace.code.aliases import changed_in_place
 from backtrace.code.calls import bound
 from backtrace.code.gradient_lists import GradientLists, line_of_attribute
-from backtrace.code.machine import Machine
+from backtrace.code.loss_finder import LossFinder
+from backtrace.code.losses import Candidate, is_called_loss
 from backtrace.code.operands import as_number
 from backtrace.code.program import Source, parsed
 from backtrace.code.stages import Stage
@@ -35,7 +36,6 @@ from backtrace.code.words import differentiated
 from backtrace.code.writer import written
 
 UPSTREAM = "dout"
-_LOSSES = ("loss", "L", "cost", "J", "error", "E")
 _METHODS = ("gradient", "gradients", "backprop", "backpropagation", "loss", "train_step")
 
 
@@ -88,6 +88,7 @@ class BackwardPass:
     notes      how the code was read where that is not as written
     helpers    the other lines of the backward pass
     places     the inputs that tell places which are set: dC[ix] = v
+    may_be     the numbers of a script, besides the result, that may be meant, the likeliest first
     """
 
     source: Source
@@ -102,10 +103,16 @@ class BackwardPass:
     module: str = ""  # the class whose forward and backward they are
     sums: frozenset[str] = frozenset()  # stages that only add up what others hold
     places: frozenset[str] = frozenset()
+    may_be: tuple[Candidate, ...] = ()
 
     @property
     def result(self) -> str:
         return self.forward[-1].name
+
+    @property
+    def result_line(self) -> int:
+        """The line of the file that gives the result its value; 0 where there is none."""
+        return self.forward[-1].line if self.forward else 0
 
 
 def read_backward(
@@ -122,9 +129,10 @@ def read_tree(
     tree: ast.Module,
     name: str = "",
     given: Mapping[str, object] | None = None,
-    of: str = "",
+    of: str | Candidate = "",
 ) -> BackwardPass:
-    """The same, of a tree that is read already."""
+    """The same, of a tree that is read already; `of` is the result, by its name or as one of those
+    that may be meant."""
     reader = _Reader(given or {})
     with source.told():
         gradients = reader.each_its_own(reader.read_pass(tree, name, of))
@@ -146,10 +154,11 @@ def read_tree(
         tuple(reader.line(bound) for bound in reader.bound),
         reader.of_class,
         places=frozenset(reader.places - reader.entries_read),
+        may_be=tuple(reader.may_be),
     )
 
 
-class _Reader(Machine):
+class _Reader(LossFinder):
     """The machine, which walks backward lines too."""
 
     keeps_gradients = True
@@ -204,13 +213,16 @@ class _Reader(Machine):
         shape = self.shape(array, node)
         return any(self.shape(Array(ast.Name(of)), node) == shape for of in self._bases(name))
 
-    def read_pass(self, tree: ast.Module, name: str, of: str) -> list[Gradient]:
+    def read_pass(self, tree: ast.Module, name: str, of: str | Candidate) -> list[Gradient]:
         if not name:
             self.prepare(tree)
             self.block(tree.body, self.module)
-            self.result = self._result(of, tree)
             self._log_lists()
-            return self._of_bound(self.bound)
+            gradients = self._of_bound(self.bound)
+            bases = [{*gradient.of} for gradient in gradients]
+            self.result = self.likeliest(of, bases) or self._result(str(of), tree)
+            self.undetach(self.result)
+            return gradients
         self._prepare(tree)
         found = self._beside_and(tree, name)
         if isinstance(found, Class) and "." not in name:
@@ -336,7 +348,7 @@ class _Reader(Machine):
         number that goes forward."""
         forward = [b for b in self.bound if not b.goes_back and self.is_stage(b.stage)]
         numbers = [b for b in forward if not self.shape(b.array, b.node)]
-        called = [b for b in numbers if b.name in _LOSSES]
+        called = [b for b in numbers if is_called_loss(b.name)]
         found = (called or numbers)[-1:]
         return found[0].array if found else None
 
@@ -370,6 +382,7 @@ class _Reader(Machine):
         if not self.is_stage(out.name):
             out.node = self.add_stage(out, "out", node)
         self.result = out.name
+        self.undetach(self.result)
         shape = self.shape(out, node)
         if is_last and not shape:
             return Known(1)

@@ -140,7 +140,11 @@ def test_what_is_still_to_do_is_said(blank: str) -> None:
     ]
     assert not judged.ok
     assert judged.fault is None
-    assert report.remarks(judged, 2) == ["3 of 3 gradients are still to do"]
+    assert report.remarks(judged, 2) == [
+        "3 of 3 gradients are still to do",
+        "",
+        "gradients of loss, line 7",
+    ]
     assert report.github(judged, 2).splitlines() == [
         f"::notice file=net.py,line={8 + k},col={c}::{name} is still to do"
         for k, (name, c) in enumerate((("dh", 6), ("da", 6), ("dW1", 7)))

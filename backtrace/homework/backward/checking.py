@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from backtrace.code.autograd import autograd_class
 from backtrace.code.backward import read_tree
+from backtrace.code.losses import Candidate
 from backtrace.code.program import parsed
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_mapping
@@ -15,6 +17,7 @@ from backtrace.homework.backward.against import forward_fault
 from backtrace.homework.backward.autograd import judge_class
 from backtrace.homework.backward.figures import own_point
 from backtrace.homework.backward.judging import Court, Judged, NothingToJudge
+from backtrace.homework.backward.readings import likeliest
 
 
 def check_code(
@@ -60,15 +63,15 @@ def _lines(
     values |= {n: v for n, v in given.items() if n not in plain}
     source, tree = parsed(text, path)
 
-    def reread(other: ast.Module) -> Court:
-        code = read_tree(source, other, name, values, of)
-        return Court(code, own_point(code, values, seed), (), other, reread)
+    def court_of(other: ast.Module, result: str | Candidate) -> Court:
+        code = read_tree(source, other, name, values, result)
+        again = partial(court_of, result=result)
+        return Court(code, own_point(code, values, seed), (), other, again)
 
-    code = read_tree(source, tree, name, values, of)
-    if not code.gradients:
+    court = court_of(tree, of)
+    if not court.code.gradients:
         hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
         raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
-    court = Court(code, own_point(code, values, seed), (), tree, reread)
-    judged = court.judged()
+    judged = likeliest(court, partial(court_of, tree)).judged()
     fault = forward_fault(court, against) if against else None
     return replace(judged, verdicts=(fault, *judged.verdicts)) if fault is not None else judged

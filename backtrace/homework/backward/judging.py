@@ -286,6 +286,10 @@ class Court:
                 return Line("", rewrite.node), (edit,)
         return None
 
+    def sound(self) -> int:
+        """How many gradients are right, or follow from an earlier slip."""
+        return sum(self.is_right(gradient.name) for gradient in self.code.gradients)
+
     def is_right(self, name: str) -> bool:
         """Whether the gradient of that name is right, or follows from an earlier slip."""
         for gradient in self.code.gradients:

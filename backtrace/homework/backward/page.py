@@ -10,6 +10,7 @@ from backtrace.homework.backward.report import (
     ARITHMETIC,
     PLACE,
     mark,
+    of_result,
     place,
     row_words,
     sentences,
@@ -30,6 +31,8 @@ def page(judged: Judged, view: View, level: int) -> str:
     ]
     if level >= PLACE:
         body += ["<h2>The code</h2>", scrolling(_code(judged, level), "the code")]
+    if of := of_result(judged):
+        body.append(f'<p class="at">{escape(of)}</p>')
     body += [f'<p class="note">{escape(note)}</p>' for note in judged.code.notes]
     return document(path, body)
 

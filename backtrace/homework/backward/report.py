@@ -64,9 +64,27 @@ def mark(verdict: LineVerdict, view: View, level: int) -> Text:
 
 
 def remarks(judged: Judged, level: int) -> list[str]:
-    """What is to be said, a line each, and how the code was read where that is not as written."""
-    notes = [f"note: {said}" for said in judged.code.notes]
+    """What is to be said, a line each, then whose gradients they are, and how the code was read
+    where that is not as written."""
+    notes = [*filter(None, [of_result(judged)])]
+    notes += [f"note: {said}" for said in judged.code.notes]
     return [*_remarks(judged, level), *([""] * bool(notes)), *notes]
+
+
+def of_result(judged: Judged) -> str:
+    """Which result the gradients were held to be of; "" where the code has several."""
+    name, row = result_name(judged), judged.code.result_line
+    return f"gradients of {name}, {_worded(judged.code.source, row)}" if name else ""
+
+
+def result_name(judged: Judged) -> str:
+    """The result as the file calls it; "" for none."""
+    return _VERSION.sub("", judged.code.result) if judged.code.forward else ""
+
+
+def _worded(source: Source, line: int) -> str:
+    at = source.place(line)
+    return f"line {at.line}" if at.cell is None else at.words
 
 
 def _remarks(judged: Judged, level: int) -> list[str]:
@@ -166,6 +184,7 @@ def as_object(judged: Judged, level: int) -> dict[str, Any]:
         "schema": SCHEMA,
         "formula": "; ".join(stage.text for stage in judged.code.forward),
         "file": judged.code.source.path,
+        **_result(judged),
         "ok": judged.ok,
         "answers": [_answer(judged, verdict, level) for verdict in judged.verdicts],
         "first_fault": judged.fault_name,
@@ -176,6 +195,15 @@ def as_object(judged: Judged, level: int) -> dict[str, Any]:
         ],
         "more_fit": 0,
     }
+
+
+def _result(judged: Judged) -> dict[str, Any]:
+    """The result whose gradients they are, and its line."""
+    if not judged.code.forward:
+        return {}
+    at = judged.code.source.place(judged.code.result_line)
+    found: dict[str, Any] = {"name": result_name(judged), "line": at.line}
+    return {"result": found if at.cell is None else found | {"cell": at.cell}}
 
 
 def _answer(judged: Judged, verdict: LineVerdict, level: int) -> dict[str, Any]:

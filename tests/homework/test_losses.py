@@ -1,0 +1,163 @@
+"""Which number the gradients of a script are of: by its name, by what they reach, by what fits."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from backtrace.errors import BacktraceError
+from backtrace.homework.backward import Judged, check_code, page, report, tree
+from backtrace.render import View
+
+HEAD = """import numpy as np
+X = np.array([[0.5, -1.2], [1.0, 0.4], [-0.2, 0.8]])
+y = np.array([0.3, 1.2, -0.7])
+w = np.array([0.3, -0.6])
+p = X @ w
+e = p - y
+loss = (e**2).mean()
+"""
+BACK = """de = 2 * e / 3
+dw = X.T @ de
+"""
+HELPERS = [
+    "delta = e",
+    "rmse = np.sqrt(loss)",
+    "r2 = 1 - (e**2).sum() / ((y - y.mean())**2).sum()",
+    "active = e > 0",
+    "xT = X.T",
+    "step = .1 * loss",
+    "norm = np.sqrt((w**2).sum())",
+    "acc = ((e > 0) == (y > 0)).mean()",
+    "best = sklearn.metrics.r2_score(y, p)",
+    "shown = round(loss, 3)",
+]
+NAMES = ["loss", "cost", "L", "J", "E", "error", "mse", "objective", "손실", "total_loss", "Loss"]
+
+
+def verdicts(judged: Judged) -> list[tuple[str, str]]:
+    return [(v.gradient.name, v.verdict) for v in judged.verdicts]
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_a_line_between_the_loss_and_its_gradients_is_no_loss(helper: str) -> None:
+    judged = check_code(f"{HEAD}{helper}\n{BACK}", "net.py")
+    assert judged.ok, verdicts(judged)
+    assert judged.code.result == "loss"
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_a_slip_is_told_as_ever_behind_such_a_line(helper: str) -> None:
+    judged = check_code(f"{HEAD}{helper}\n{BACK.replace(' / 3', '')}", "net.py")
+    assert [(v.row, v.fits[0].code) for v in judged.verdicts if v.verdict == "wrong"] == [
+        (9, "no-mean")
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_tells_the_loss(name: str) -> None:
+    text = HEAD.replace("loss =", f"{name} =") + "half = np.exp(w[0] * e[0])\n" + BACK
+    judged = check_code(text, "net.py")
+    assert judged.ok, verdicts(judged)
+    assert judged.code.result == name
+
+
+def test_the_parts_of_a_loss_are_none() -> None:
+    text = HEAD.replace("loss =", "data_loss =") + "reg_loss = np.sum(w**2)\n"
+    text += "loss = data_loss + reg_loss\nratio = np.sqrt(reg_loss)\n" + BACK + "dw += 2 * w\n"
+    judged = check_code(text, "net.py")
+    assert judged.ok, verdicts(judged)
+    lost = check_code(text.replace("dw += 2 * w\n", ""), "net.py")
+    assert verdicts(lost) == [("de", "ok"), ("dw", "wrong")]
+
+
+def test_a_sum_of_losses_is_the_loss_whatever_it_is_called() -> None:
+    text = HEAD.replace("loss =", "data_loss =") + "reg_loss = np.sum(w**2)\n"
+    text += "total = data_loss + reg_loss\n" + BACK
+    assert verdicts(check_code(text, "net.py")) == [("de", "ok"), ("dw", "wrong")]
+    assert check_code(text + "dw += 2 * w\n", "net.py").ok
+
+
+NAMELESS = HEAD.replace("loss =", "m =")
+
+
+def test_a_number_without_such_a_name_is_the_last_one_unless_another_fits() -> None:
+    assert check_code(NAMELESS + BACK, "net.py").ok
+    judged = check_code(NAMELESS + "r = np.sqrt(m)\n" + BACK, "net.py")
+    assert judged.ok
+    assert judged.code.result == "m"
+    assert any("those of m, which they fit, and not of r" in note for note in judged.code.notes)
+    slip = check_code(NAMELESS + "r = np.sqrt(m)\n" + BACK.replace("X.T", "-X.T"), "net.py")
+    assert slip.code.result == "m"
+    assert verdicts(slip) == [("de", "ok"), ("dw", "wrong")]
+
+
+@pytest.mark.parametrize("last", ["f = m / 3", "f = m + np.sum(w**2)", "f = 0.5 * m"])
+def test_another_reading_hides_no_slip(last: str) -> None:
+    """Gradients of m are those of f without its factor or its term."""
+    judged = check_code(f"{NAMELESS}{last}\n{BACK}", "net.py")
+    assert judged.code.result == "f"
+    assert not judged.ok
+
+
+def test_a_loss_that_cannot_be_read_is_not_replaced() -> None:
+    text = NAMELESS + "loss = odd.library(m)\n" + BACK
+    with pytest.raises(BacktraceError, match=r"net\.py:8:8: .*odd"):
+        check_code(text, "net.py")
+
+
+def test_an_array_is_the_result_where_no_number_is() -> None:
+    text = "import numpy as np\nx = np.array([1.0, 2.0])\nh = x**2\ndx = 2 * x\n"
+    judged = check_code(text, "net.py")
+    assert judged.ok
+    assert report.remarks(judged, 2)[-1] == "gradients of h, line 3"
+
+
+DETACHED = [
+    "(p - t).pow(2).sum().item()",
+    "float((p - t).pow(2).sum())",
+    "float((p - t).pow(2).sum().item())",
+    "(p - t).pow(2).sum().detach()",
+]
+
+
+@pytest.mark.parametrize("loss", DETACHED)
+def test_a_loss_taken_out_of_its_tensor_is_the_loss(loss: str) -> None:
+    text = "import torch\np = torch.tensor([0.5, -1.2])\nt = torch.tensor([1.0, 0.2])\n"
+    text += f"loss = {loss}\ngrad_p = 2.0 * (p - t)\n"
+    assert check_code(text, "net.py").ok
+    assert not check_code(text.replace("2.0 *", "-2.0 *"), "net.py").ok
+
+
+def test_what_is_detached_inside_a_loss_stays_so() -> None:
+    text = "import torch\nx = torch.tensor(3.0)\nk = (x * x).detach()\nloss = k * x\ndx = k + 0\n"
+    assert check_code(text, "net.py").ok
+
+
+def test_every_format_says_whose_gradients_they_are() -> None:
+    judged = check_code(HEAD + "rmse = np.sqrt(loss)\n" + BACK, "net.py")
+    said = "gradients of loss, line 7"
+    view = View()
+    assert said in report.table(judged, view, 2)
+    assert said in report.markdown(judged, 2)
+    assert said in tree.tree(judged, view, 2)
+    assert said in page.page(judged, view, 2)
+    assert json.loads(report.as_json(judged, 2))["result"] == {"name": "loss", "line": 7}
+
+
+def test_a_notebook_says_its_cell() -> None:
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": part,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for part in (HEAD, "rmse = np.sqrt(loss)\n" + BACK)
+    ]
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    judged = check_code(text, "net.ipynb")
+    assert judged.ok
+    assert "gradients of loss, cell 1, line 7" in report.table(judged, View(), 2)
