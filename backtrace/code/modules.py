@@ -1,4 +1,4 @@
-"""PyTorch's layers as objects: nn.Linear(3, 4), nn.ReLU(), nn.CrossEntropyLoss(), nn.Sequential.
+"""PyTorch's layers as objects: nn.Linear(3, 4), nn.Conv2d(1, 8, 3), nn.CrossEntropyLoss().
 
 A layer's weights are inputs, with random values in the range that PyTorch draws them from
 (https://pytorch.org/docs/stable/nn.html: Linear from -1/sqrt(n) to 1/sqrt(n)).
@@ -28,6 +28,7 @@ _FUNCTIONS = {
     "Softmax": "softmax(x, axis=dim)",
     "LogSoftmax": "log_softmax(x, axis=dim)",
     "Identity": "x",
+    "Flatten": "torch.flatten(x, start_dim, end_dim)",
     "CrossEntropyLoss": "F.cross_entropy(x, y)",
     "NLLLoss": "F.nll_loss(x, y)",
     "MSELoss": "F.mse_loss(x, y)",
@@ -43,7 +44,15 @@ _LAYERS = {
         "*weight + bias",
         "",
     ),
+    **{
+        f"Conv{n}d": tuple(f"F.conv{n}d(x, weight, {b}, stride, padding)" for b in ("bias", "None"))
+        for n in (1, 2)
+    },
 }
+_POOLS = {
+    f"{kind}Pool{n}d": f"F.{kind.lower()}_pool{n}d" for kind in ("Max", "Avg") for n in (1, 2)
+}
+_FUNCTIONS |= {kind: f"{name}(x, kernel_size, stride, padding)" for kind, name in _POOLS.items()}
 _SETTINGS = {
     "ELU": ("alpha",),
     "LeakyReLU": ("negative_slope",),
@@ -52,8 +61,23 @@ _SETTINGS = {
     "Linear": ("in_features", "out_features", "bias"),
     "Embedding": ("num_embeddings", "embedding_dim"),
     "LayerNorm": ("normalized_shape", "eps"),
+    "Flatten": ("start_dim", "end_dim"),
+}
+_WINDOW = ("kernel_size", "stride", "padding")
+_SETTINGS |= {
+    f"Conv{n}d": ("in_channels", "out_channels", *_WINDOW, "dilation", "groups", "bias")
+    for n in (1, 2)
+}
+_SETTINGS |= {
+    kind: (*_WINDOW, "dilation", "return_indices", "ceil_mode")
+    if kind.startswith("Max")
+    else (*_WINDOW, "ceil_mode", "count_include_pad")
+    for kind in _POOLS
 }
 _DEFAULTS = {"alpha": 1.0, "negative_slope": 0.01, "bias": True, "eps": 1e-5}
+_DEFAULTS |= {"stride": 1, "padding": 0, "start_dim": 1, "end_dim": -1}
+_ONLY = {"dilation": 1, "groups": 1, "return_indices": 0, "ceil_mode": 0, "count_include_pad": 1}
+"""What may be said as long as it changes nothing."""
 _WEIGHTS = {
     "Linear": {
         "weight": "(2*rand(out_features, in_features) - 1)/in_features**0.5",
@@ -61,6 +85,13 @@ _WEIGHTS = {
     },
     "Embedding": {"weight": "randn(num_embeddings, embedding_dim)"},
     "LayerNorm": {"weight": "ones(normalized_shape)", "bias": "zeros(normalized_shape)"},
+}
+_WEIGHTS |= {
+    f"Conv{n}d": {
+        "weight": f"(2*rand(out_channels, in_channels{', kernel_size' * n}) - 1)/{fan}",
+        "bias": f"(2*rand(out_channels) - 1)/{fan}",
+    }
+    for n, fan in ((n, f"(in_channels*kernel_size**{n})**0.5") for n in (1, 2))
 }
 
 
@@ -82,7 +113,13 @@ def made_module(
     unknown = given.keys() - set(words) - {"inplace", "device", "dtype", "approximate"}
     if unknown or len(placed) > len(words):
         raise CannotRead(f"'nn.{kind}' with these arguments is not read", node)
-    settings = _settings(words, given, node)
+    for word in _ONLY.keys() & set(words):
+        value = given.pop(word, Known(_ONLY[word]))
+        if not isinstance(value, Known) or value.value != _ONLY[word]:
+            raise CannotRead(f"'nn.{kind}' with another {word} is not read", node)
+    if kind in _POOLS and given.get("stride", Known(None)) == Known(None):
+        given["stride"] = given.get("kernel_size", Known(None))
+    settings = _settings([word for word in words if word not in _ONLY], given, node)
     weights: dict[object, Value] = {}
     for name, text in _WEIGHTS.get(kind, {}).items():
         if name != "bias" or "bias" not in settings:
@@ -113,7 +150,7 @@ def applied(machine: Library, of: Module, placed: Sequence[Value], node: ast.AST
         return value
     if of.kind in _LAYERS:
         with_bias, without = _LAYERS[of.kind]
-        text = with_bias if "bias" in of.names or of.kind != "Linear" else without
+        text = with_bias if "bias" in of.names or not without else without
     else:
         text = _FUNCTIONS.get(of.kind, "")
     arrays = {"x": machine.array(placed[0], node)} if placed else {}

@@ -19,11 +19,15 @@ import numpy as np
 import backtrace
 from backtrace.code import read_code
 from backtrace.formula.parser import parse
-from tests.benchmarks import parsing, points, scalars, startup
+from tests.benchmarks import parsing, points, scalars, startup, windows
 
 RECORD = pathlib.Path(__file__).with_name("record.json")
 LIMIT = 1.7  # times what was recorded
-MOST = {"code of 1,000 lines / as a formula": 3.0}
+MOST = {
+    "code of 1,000 lines / as a formula": 3.0,
+    "convolution / im2col by hand": 1.5,
+    "attention / NumPy by hand": 1.3,
+}
 """What a ratio may be at the very most, whatever was recorded."""
 _ROUNDS = 15
 
@@ -63,6 +67,10 @@ def measured() -> dict[str, float]:
             lambda: made(columns, out=out), lambda: points.by_hand(columns, out)
         ),
     }
+    for name, case in zip(
+        ("convolution / im2col", "attention / NumPy"), windows.runs(), strict=True
+    ):
+        found[f"{name} by hand"] = ratio(*case[:2])
     for name in ("checked", "no-check", "help"):
         found[f"{name} command / import sympy"] = ratio(
             lambda name=name: startup.seconds(commands[name]), lambda: startup.seconds(peer)

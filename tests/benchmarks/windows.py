@@ -94,17 +94,24 @@ def cases() -> dict[str, tuple[str, dict[str, Any], list[Callable[..., Any]]]]:
     }
 
 
+def runs() -> list[list[Callable[[], Any]]]:
+    """Of every case ours, and the peers."""
+    found = []
+    for formula, point, peers in cases().values():
+        shapes = {n: np.shape(v) for n, v in point.items()}
+        graph = with_shapes(parse(formula, shapes), shapes)
+        ours = functools.partial(both_passes, graph, point)
+        found.append([ours, *(functools.partial(peer, point) for peer in peers)])
+    return found
+
+
 def ratios(rounds: int = _ROUNDS) -> dict[str, tuple[float, list[float]]]:
     """By case: milliseconds of ours, and its ratio to each peer."""
     found = {}
-    for name, (formula, point, peers) in cases().items():
-        shapes = {n: np.shape(v) for n, v in point.items()}
-        graph = with_shapes(parse(formula, shapes), shapes)
-        runs: list[Callable[[], Any]] = [functools.partial(both_passes, graph, point)]
-        runs += [functools.partial(peer, point) for peer in peers]
-        times: list[list[float]] = [[] for _ in runs]
+    for name, case in zip(cases(), runs(), strict=True):
+        times: list[list[float]] = [[] for _ in case]
         for _ in range(rounds):
-            for run, collected in zip(runs, times, strict=True):
+            for run, collected in zip(case, times, strict=True):
                 start = time.perf_counter()
                 run()
                 collected.append(time.perf_counter() - start)

@@ -12,6 +12,7 @@ import pytest
 import backtrace
 from backtrace.code import read_code
 from backtrace.errors import BacktraceError
+from tests.gates.windowed import NumPyWindows
 
 P = Mapping[str, Any]
 
@@ -87,6 +88,38 @@ NETS: dict[str, tuple[str, Callable[[P], Any]]] = {
 }
 
 
+CONVOLUTIONS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 3, kernel_size=3, padding=1), nn.ReLU())
+        self.pool = nn.MaxPool2d(2, stride=None)
+        self.conv2 = nn.Conv2d(3, 2, 2, 1, bias=False)
+
+    def forward(self, x):
+        h = self.pool(self.features(x))
+        return nn.Flatten()(nn.AvgPool2d(2, 1)(self.conv2(h)))
+
+out = Net()(x)
+"""
+
+
+def test_convolutions_and_pooling() -> None:
+    head = "import torch\nimport torch.nn as nn\nx = torch.randn(2, 1, 6, 6)\n"
+    program = read_code(head + CONVOLUTIONS, "net.py")
+    trace = backtrace.trace(program.formula, program.point)
+    assert trace.ok
+    p = trace.point
+    m, ones = NumPyWindows, (1, 1)
+    h = m.conv(p["x"], p["features_0_weight"], ones, ones)
+    h = np.maximum(0, h + p["features_0_bias"].reshape(-1, 1, 1))
+    h = m.conv(m.pool("max", h, (2, 2), (2, 2), (0, 0)), p["conv2_weight"], ones, (0, 0))
+    out = m.pool("avg", h, (2, 2), ones, (0, 0)).reshape(2, -1)
+    np.testing.assert_allclose(trace.value, out, rtol=1e-12)
+    for weight, reach in (("features_0_weight", 9), ("features_0_bias", 9), ("conv2_weight", 12)):
+        assert np.abs(p[weight]).max() <= reach**-0.5
+
+
 def sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
 
@@ -105,7 +138,15 @@ def test_numpys_number(net: str) -> None:
     ("layer", "words"),
     [
         ("nn.Dropout(0.5)", "'nn.Dropout' is not read"),
-        ("nn.Conv2d(1, 2, 3)", "'nn.Conv2d' is not read"),
+        ("nn.Conv3d(1, 2, 3)", "'nn.Conv3d' is not read"),
+        ("nn.Conv2d(1, 2, 3, dilation=2)", "'nn.Conv2d' with another dilation is not read"),
+        ("nn.Conv2d(1, 2, 3, 1, 0, 1, 2)", "'nn.Conv2d' with another groups is not read"),
+        ("nn.Conv2d(1, 2, 3, padding='same')", "padding is a number that is known"),
+        ("nn.Conv2d(1, 2, 3, padding_mode='reflect')", "with these arguments is not read"),
+        ("nn.MaxPool2d(2, ceil_mode=True)", "'nn.MaxPool2d' with another ceil_mode is not read"),
+        ("nn.MaxPool2d(2, 2, 0, 1, True)", "with another return_indices is not read"),
+        ("nn.AvgPool2d(2, count_include_pad=False)", "with another count_include_pad is not read"),
+        ("nn.Linear(3, 4, dilation=1)", "with these arguments is not read"),
         ("nn.Linear(3)", "out_features is a number that is known"),
         ("nn.Linear(3, 4, 5, 6)", "with these arguments is not read"),
         ("nn.CrossEntropyLoss(weight=x)", "with these arguments is not read"),
