@@ -12,6 +12,9 @@ from backtrace.algebra import Value
 
 
 class Arranged:
+    real: Any
+    equal: Any
+
     @staticmethod
     def places(i: Value, count: int) -> Any:
         """Indices as whole numbers; None where one is none, or beyond an end."""
@@ -46,11 +49,52 @@ class Arranged:
             return None
         return (*(slice(None),) * axis, *found)
 
+    flip = staticmethod(np.flip)
+    roll = staticmethod(np.roll)
     tril = staticmethod(np.tril)
     triu = staticmethod(np.triu)
     cumsum = staticmethod(np.cumsum)
     cumprod = staticmethod(np.cumprod)
     diagonal = staticmethod(np.diagonal)
+
+    @classmethod
+    def in_order(cls, x: Value, axis: int) -> Value:
+        """The entries along an axis, the smallest first."""
+        return np.take_along_axis(np.asarray(x), cls._order(x, axis), axis)
+
+    @classmethod
+    def _order(cls, x: Value, axis: int) -> Any:
+        return np.argsort(cls.real(x), axis, kind="stable")
+
+    @classmethod
+    def back_in_place(cls, u: Value, x: Value, axis: int, shares: bool) -> Value:
+        """What came to the entries of x in their order, to each where it stood. Entries that are
+        equal get the mean of what came to them, with `shares`; else the first the first's."""
+        order = cls._order(x, axis)
+        ups, given = np.asarray(u), cls.in_order(x, axis)
+        if shares:
+            rows, rests = (np.moveaxis(v, axis, -1) for v in (given, ups))
+            is_new = np.ones(rows.shape, dtype=bool)
+            is_new[..., 1:] = rows[..., 1:] != rows[..., :-1]
+            group = (np.cumsum(is_new.reshape(-1)) - 1).reshape(rows.shape)
+            if group.size and group.reshape(-1)[-1] + 1 < group.size:
+                sums = np.zeros(group.size, rests.dtype)
+                np.add.at(sums, group, rests)
+                counts = np.bincount(group.reshape(-1), minlength=group.size)
+                ups = np.moveaxis((sums / np.maximum(counts, 1))[group], -1, axis)
+        found = np.empty_like(ups)
+        np.put_along_axis(found, order, ups, axis)
+        return found
+
+    @classmethod
+    def has_ties(cls, x: Value, axis: int) -> Value:
+        """At every entry in order whether the one before or behind it is equal."""
+        rows = np.moveaxis(cls.in_order(x, axis), axis, -1)
+        same = np.asarray(cls.equal(rows[..., 1:], rows[..., :-1]), dtype=bool)
+        found = np.zeros(rows.shape, dtype=bool)
+        found[..., 1:] |= same
+        found[..., :-1] |= same
+        return np.moveaxis(found, -1, axis)
 
     @staticmethod
     def on_diagonal(u: Value, shape: tuple[int, ...], k: int) -> Value:
@@ -81,6 +125,11 @@ class Arranged:
     @staticmethod
     def ones(shape: tuple[int, ...]) -> Value:
         return np.ones(shape)
+
+    @staticmethod
+    def full(a: Value, shape: tuple[int, ...]) -> Value:
+        """a, repeated to a shape."""
+        return np.broadcast_to(float(a) if isinstance(a, int) else a, shape)
 
     @staticmethod
     def einsum(subscripts: str, *values: Value) -> Value:

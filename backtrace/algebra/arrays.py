@@ -16,6 +16,7 @@ from backtrace.algebra import Value
 from backtrace.algebra.arranged import Arranged
 from backtrace.algebra.attention import Attention
 from backtrace.algebra.rounded import Rounded
+from backtrace.algebra.solving import Solving
 from backtrace.algebra.windows import Windows
 
 Axis = Any
@@ -46,7 +47,7 @@ def _elementwise(function: Any) -> Any:
     return staticmethod(everywhere)
 
 
-class Arrays(Arranged, Windows, Attention, Rounded):
+class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     """The algebra of arrays of 64-bit floats."""
 
     of_arrays = True
@@ -160,6 +161,7 @@ class Arrays(Arranged, Windows, Attention, Rounded):
     matmul = _numpy(np.matmul)
     transpose = _numpy(np.transpose)
     concatenate = _numpy(np.concatenate)
+    kron = _numpy(np.kron)
 
     @staticmethod
     def real(x: Value) -> Value:

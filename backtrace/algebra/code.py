@@ -340,6 +340,24 @@ class TorchCode(Code, WindowsTorch, AttentionTorch):
     def _most(self, name: str) -> str:
         return f"a{name}"
 
+    def identity(self, shape: Shape) -> Coded:
+        return self._of_doubles(super().identity(shape))
+
+    def ones(self, shape: Shape) -> Coded:
+        return self._of_doubles(super().ones(shape))
+
+    def full(self, a: Value, shape: Shape) -> Coded:
+        found = super().full(a, shape)
+        return self._of_doubles(found) if isinstance(a, int) else found
+
+    @staticmethod
+    def _of_doubles(made: Coded) -> Coded:
+        """What PyTorch makes of a shape is of 32 bits, unless it is told."""
+        return Coded(f"{made.text[:-1]}, dtype=torch.float64)", shape=made.shape)
+
+    def logdet(self, x: Coded) -> Coded:
+        return self.call("torch.logdet", x, shape=x.shape[:-2])
+
     def softmax(self, x: Coded, axis: Any) -> Coded:
         return self.call("torch.softmax", x, str(axis), shape=x.shape)
 

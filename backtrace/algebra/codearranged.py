@@ -18,6 +18,9 @@ class ArrangedCode:
     def helper(self, name: str, *arguments: object, shape: Shape | None = None) -> Coded:
         raise NotImplementedError
 
+    def reshape(self, x: Coded, shape: Shape) -> Coded:
+        raise NotImplementedError
+
     def looked_up(self, x: Coded, axis: int, *indices: Value) -> Coded:
         text = f"{x.within(Binding.ATOM)}[{self._whole_index(axis, indices)}]"
         return Coded(text, Binding.ATOM, self._looked_up_shape(x.shape, axis, indices))
@@ -32,6 +35,21 @@ class ArrangedCode:
     def _looked_up_shape(self, shape: Shape, axis: int, indices: Sequence[Value]) -> Shape:
         found = broadcast(*(coded(i).shape for i in indices))
         return (*shape[:axis], *found, *shape[axis + len(indices) :])
+
+    def flip(self, x: Coded, axis: int | tuple[int, ...] | None) -> Coded:
+        axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        return self.call(f"{self.library}.flip", x, str(tuple(axes)), shape=x.shape)
+
+    def roll(self, x: Coded, shift: int, axis: int | None) -> Coded:
+        along = [] if axis is None else [str(axis)]
+        return self.call(f"{self.library}.roll", x, str(shift), *along, shape=x.shape)
+
+    def in_order(self, x: Coded, axis: int) -> Coded:
+        found = self.call(f"{self.library}.sort", x, str(axis), shape=x.shape)
+        return found if self.library == "np" else Coded(f"{found.text}.values", shape=x.shape)
+
+    def back_in_place(self, u: Coded, x: Coded, axis: int, shares: bool) -> Coded:
+        return self.helper("back_in_place", u, x, str(axis), str(shares), shape=x.shape)
 
     def tril(self, x: Coded, k: int) -> Coded:
         return self.call(f"{self.library}.tril", x, str(k), shape=x.shape)
@@ -61,8 +79,41 @@ class ArrangedCode:
     def identity(self, shape: Shape) -> Coded:
         return Coded(f"{self.library}.eye({', '.join(map(str, shape))})", shape=shape)
 
+    def det(self, x: Coded) -> Coded:
+        return self.call(f"{self.library}.linalg.det", x, shape=x.shape[:-2])
+
+    def logdet(self, x: Coded) -> Coded:
+        return self.helper("logdet", x, shape=x.shape[:-2])
+
+    def inv(self, x: Coded) -> Coded:
+        return self.call(f"{self.library}.linalg.inv", x, shape=x.shape)
+
+    def solve(self, a: Coded, b: Coded) -> Coded:
+        """NumPy's own idea of a vector beside a batch has changed: a column is one."""
+        is_vector = len(b.shape) == 1
+        if is_vector and len(a.shape) > 2:
+            column = self.reshape(b, (*b.shape, 1))
+            found = self.solve(a, column)
+            return self.reshape(found, found.shape[:-1])
+        shape = b.shape if is_vector else (*broadcast(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
+        return self.call(f"{self.library}.linalg.solve", a, b, shape=shape)
+
+    def kron(self, x: Coded, y: Coded) -> Coded:
+        shape = tuple(a * b for a, b in zip(x.shape, y.shape, strict=True))
+        return self.call(f"{self.library}.kron", x, y, shape=shape)
+
     def ones(self, shape: Shape) -> Coded:
-        return Coded(f"{self.library}.ones({', '.join(map(str, shape))})", shape=shape)
+        return Coded(f"{self.library}.ones({shape})", shape=shape)
+
+    def full(self, a: Value, shape: Shape) -> Coded:
+        if isinstance(a, Coded) and a.shape == shape:
+            return a
+        if isinstance(a, int):
+            return Coded(f"{self.library}.{'ones' if a else 'zeros'}({shape})", shape=shape)
+        return self.call(f"{self.library}.broadcast_to", self._argument(a), str(shape), shape=shape)
+
+    def _argument(self, value: Value) -> Coded:
+        raise NotImplementedError
 
     def einsum(self, subscripts: str, *values: Value) -> Coded:
         inputs, _, output = subscripts.partition("->")

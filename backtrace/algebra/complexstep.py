@@ -17,6 +17,7 @@ import numpy as np
 
 from backtrace.algebra import Value
 from backtrace.algebra.arrays import ARRAYS, Arrays, Axis
+from backtrace.algebra.solving import Eliminating
 
 
 def _by_real_part(compare: Any) -> Any:
@@ -33,7 +34,7 @@ def _known_slope(function: Callable[[Value], Value], slope: Callable[[Value], Va
     return staticmethod(continued)
 
 
-class ComplexStep(Arrays):
+class ComplexStep(Eliminating, Arrays):
     """The algebra of arrays of complex numbers that differ from real ones by a tiny step."""
 
     less = _by_real_part(np.less)

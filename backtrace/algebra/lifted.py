@@ -13,6 +13,7 @@ import numpy as np
 from backtrace.algebra import Value
 from backtrace.algebra.arrays import Arrays, Axis
 from backtrace.algebra.digits import Digits
+from backtrace.algebra.solving import Eliminating
 
 _ROOTS_AND_LOGS = ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc")
 _ANGLES = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
@@ -43,7 +44,7 @@ def lifted(m: Digits) -> Arrays:
     return kind()  # type: ignore[no-any-return]
 
 
-class _Plain(Arrays):
+class _Plain(Eliminating, Arrays):
     """Where NumPy's way with floats is no way with other numbers."""
 
     @staticmethod

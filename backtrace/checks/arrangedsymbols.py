@@ -19,6 +19,11 @@ def numbers(shape: Sequence[Any]) -> Shape:
     return tuple(int(n) for n in shape)
 
 
+def _shape(given: Sequence[Any]) -> Shape:
+    """2, 3 or (2, 3)"""
+    return numbers(given[0] if isinstance(given[0], tuple) else given)
+
+
 def _places(value: Callable[[Any], float], k: Any) -> Any:
     """Whole numbers, which stand for their values."""
     return np.frompyfunc(lambda entry: round(value(entry)), 1, 1)(np.asarray(k, dtype=object))
@@ -98,13 +103,38 @@ def _cumprod(x: Any, axis: int) -> Any:
     return np.multiply.accumulate(np.asarray(x, dtype=object), axis)
 
 
+def _sort(value: Callable[[Any], float], x: Any, axis: Any = -1, p_axis: Any = -1) -> Any:
+    """In the order of the entries' values, row by row."""
+    along = int(p_axis if axis == -1 else axis)
+    rows = np.moveaxis(np.array(x, dtype=object), along, -1)
+    for place in np.ndindex(rows.shape[:-1]):
+        rows[place] = sorted(rows[place], key=value)
+    return np.moveaxis(rows, -1, along)
+
+
+def _axes(axis: Any) -> Any:
+    return None if axis is None else numbers(axis) if isinstance(axis, tuple) else int(axis)
+
+
+def _flip(_: Any, x: Any, axis: Any = None, p_axis: Any = None) -> Any:
+    return np.flip(np.asarray(x), _axes(p_axis if axis is None else axis))
+
+
+def _roll(
+    _: Any, x: Any, n: Any = 0, axis: Any = None, p_shift: Any = 0, p_axis: Any = None
+) -> Any:
+    return np.roll(np.asarray(x), int(n or p_shift), _axes(p_axis if axis is None else axis))
+
+
 LOOKUPS: dict[str, Callable[..., Any]] = {
+    "sort": _sort,
     "take": _take,
     "lookup": _lookup,
     "one_hot": _one_hot,
     "pick": _pick,
 }
-"""Functions that are handed what an entry's value is: indices are no quantities."""
+"""Functions that are handed what an entry's value is: indices are no quantities, an order is one
+of values."""
 
 ARRANGED: dict[str, Callable[..., Any]] = {
     "swapaxes": lambda _, x, a, b: np.swapaxes(x, int(a), int(b)),
@@ -114,6 +144,12 @@ ARRANGED: dict[str, Callable[..., Any]] = {
     "flatten": lambda _, x, start=0, end=-1, p_start=0, p_end=-1: np.reshape(
         x, _flat(np.shape(x), int(p_start or start), int(p_end if end == -1 else end))
     ),
+    "flip": _flip,
+    "roll": _roll,
+    "ones": lambda _, *shape: np.full(_shape(shape), sympy.Integer(1), dtype=object),
+    "zeros": lambda _, *shape: np.full(_shape(shape), sympy.Integer(0), dtype=object),
+    "full": lambda _, a, *shape: np.broadcast_to(np.asarray(a, dtype=object), _shape(shape)),
+    "eye": lambda _, *shape: np.eye(_shape(shape)[0], _shape(shape)[-1], dtype=int).astype(object),
     "einsum": _einsum,
     "put": _put,
     "pad": lambda _, x, widths, p_last=0: _pad(np.asarray(x), widths, bool(p_last)),

@@ -18,13 +18,15 @@ from backtrace.algebra.arrays import quiet
 from backtrace.checks.answers import Answer
 from backtrace.checks.arrangedsymbols import ARRANGED, LOOKUPS, numbers
 from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.matrixsymbols import MATRICES
+from backtrace.checks.networksymbols import NETWORKS, OF_CLASSES
 from backtrace.checks.reading import exact, read, text_of, value_by_replacing
 from backtrace.checks.respell import respell
 from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
 from backtrace.checks.symbolic import words
 from backtrace.checks.windowsymbols import OF_VALUES, WINDOWED
 
-_OF_MATRICES = ("outer", "transpose", "affine", "relu_layer")
+_OF_MATRICES = ("outer", "transpose", "affine", "relu_layer", *MATRICES)
 _LONGEST = 200  # characters of an entry's derivative
 
 
@@ -259,6 +261,7 @@ _OF_CLASSES: dict[str, Callable[..., Any]] = {
     "cross_entropy": _cross_entropy,
     **LOOKUPS,
     **OF_VALUES,
+    **OF_CLASSES,
 }
 """Functions that are handed what an entry's value is: classes and indices are no quantities, and
 which is larger is a matter of values."""
@@ -283,6 +286,8 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "squeeze": lambda _, x, p_axis=None: np.squeeze(x, _axis(p_axis)),
     **ARRANGED,
     **WINDOWED,
+    **MATRICES,
+    **NETWORKS,
     "concatenate": lambda _, *x, p_axis=0: np.concatenate(x, int(p_axis)),
     "stack": lambda _, *x, p_axis=0: np.stack(
         [np.asarray(entry, dtype=object) for entry in x], int(p_axis)

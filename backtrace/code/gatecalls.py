@@ -128,6 +128,8 @@ class GateCalls(Indexing):
 
     def _is_paired(self, call: GateCall) -> bool:
         """Whether it gives values and places: torch's x.max(1). NumPy's gives the values."""
+        if call.name == "sort":
+            return call.module == "torch"
         if call.name not in _PAIRED or not {"axis", "dim"} & call.named.keys():
             return False
         if not call.library:

@@ -40,6 +40,8 @@ _LIBRARY = {"np": "numpy", "torch": "torch", "F": "torch", "jnp": "numpy", "spec
 _RANDOM = ("numpy.random", "random", "torch.random", "jax.random")
 _GENERATORS = ("default_rng", "RandomState", "Generator", "manual_seed", "seed", "PRNGKey")
 
+_COPYING = ("numpy.sort", "torch.sort", "jax.numpy.sort")  # x.sort() sorts x
+
 
 class Library(Containers):
     """What the modules of PREFIXES have, and what arrays have behind a dot."""
@@ -67,7 +69,8 @@ class Library(Containers):
             return self._value_of_micrograd(node, scope)
         if name == "Parameter" and module.startswith("torch.nn"):
             return self.value(node.args[0], scope)
-        if (name.endswith("_") and not name.endswith("__")) or name in CHANGERS:
+        is_changed = name in CHANGERS and path not in _COPYING
+        if (name.endswith("_") and not name.endswith("__")) or is_changed:
             raise CannotRead(f"'{name}' changes a value where it stands", node, IN_PLACE)
         is_random = module in _RANDOM or (module == "torch" and name in MAKERS)
         if name in MAKERS and (is_random or module in PREFIXES or not module):

@@ -72,6 +72,7 @@ VIEWS = frozenset(
         *("permute", "swapaxes", "moveaxis", "broadcast_to", "expand", "expand_as", "flatten"),
         *("asarray", "as_tensor", "ascontiguousarray", "contiguous", "float", "double", "to"),
         *("cpu", "cuda", "view_as", "from_numpy", "numpy", "detach", "diagonal", "diag", "split"),
+        *("flip", "fliplr", "flipud"),
         *("chunk", "unbind", "narrow", "select", "atleast_2d", "atleast_1d", "T", "mT", "real"),
     )
 )

@@ -91,7 +91,7 @@ class Brackets(Stack):
         assert bracket.gate is not None
         if token.text == "axis" and bracket.gate.reduction and bracket.commas == 1:
             bracket.gate = self.gates[bracket.gate.reduction]
-        known = bracket.gate.fixed or bracket.gate.parameters
+        known = (*bracket.gate.fixed, *bracket.gate.defaulted) or bracket.gate.parameters
         if token.text not in known or not bracket.gate.takes_keywords:
             raise slips.unknown_keyword(self.text, bracket.gate, token)
         if token.text in bracket.keywords:
@@ -110,7 +110,9 @@ class Brackets(Stack):
             return False
         free = len(gate.parameters) - len(gate.fixed)
         is_behind = not gate.variadic and bracket.commas >= free
-        return before == "=" or is_behind or kind == TEXT
+        if before == "=":
+            return self.tokens[self.at - 2].text in gate.fixed or kind == TEXT
+        return is_behind or kind == TEXT
 
     def _literal(self, token: Token) -> None:
         value, after = read_literal(self.text, self.tokens, self.at)

@@ -211,9 +211,16 @@ class _Translator:
         is_indexed = self.given[at + 1].kind == "["
         base = frame.library.split(".")[0]
         is_theirs = frame.method or base == "torch"
-        if frame.name.text not in ("max", "min") or not (is_theirs and has_axis and is_indexed):
-            return 0
         name = frame.name.text
+        is_sort = name == "sort" and (frame.method or base == "torch")
+        if name not in ("max", "min", "sort") or not (is_theirs and is_indexed):
+            return 0
+        if is_sort and [token.text for token in self.given[at + 1 : at + 4]] == ["[", "0", "]"]:
+            return 3
+        if is_sort:
+            raise self._error("the places of the sorted are not read", frame.name, "[0] is")
+        if name == "sort" or not has_axis:
+            return 0
         if base != "torch" and not words & {"dim", "keepdim"}:
             told = f".{name}(...)[0] is read as NumPy's first entry; PyTorch's {name}ima are "
             self.readings.append(f"{told}.{name}(dim=...).values")

@@ -179,7 +179,11 @@ class Meanings:
             return
         (inner,) = self._texts(index)
         inner = inner[1:-1] if inner.startswith("(") else inner
-        other = "||" + inner + "|| is its norm" if len(shape) == 1 else "the determinant is no gate"
+        other = (
+            "||" + inner + "|| is its norm"
+            if len(shape) == 1
+            else "det(" + inner + ") the determinant"
+        )
         hint = f"abs({inner}) is entry by entry; {other}"
         raise ShapeError(f"|{inner}| of an array of shape {say(shape)} has two readings", hint)
 
@@ -226,7 +230,7 @@ class Meanings:
     def _refuse_power(self, a: str, b: str, times: int) -> list[Step]:
         matrix = f"{_products(a, times)} the matrix product"
         if times < 0:
-            matrix = "the inverse is no gate"
+            matrix = f"inv({a}) the inverse" if times == -1 else f"powers of inv({a}) the matrix's"
         elif times > _LONGEST_POWER:
             matrix = "a longer matrix product is written out"
         hint = f"{a}**{b} is entry by entry, {matrix}"

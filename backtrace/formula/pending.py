@@ -113,6 +113,7 @@ def _with_fixed(
         by_place = {gate.fixed[0]: rest}
     elif len(rest) <= len(gate.fixed) * (not gate.by_name):
         by_place = {name: [operand] for name, operand in zip(gate.fixed, rest, strict=False)}
+    operands = _completed(bracket, operands, given, span, builder)
     least = 1 if gate.variadic else free - len(gate.optional)
     has_enough = len(operands) >= least
     known = {*by_place, *bracket.keywords, *gate.defaults}
@@ -129,6 +130,28 @@ def _with_fixed(
         by_place[name] = [given[place]]
     fixed = [_fixed(name, by_place.get(name), span, builder, gate) for name in gate.fixed]
     return [*operands, *(Operand(emission, *span) for emission in fixed)]
+
+
+def _completed(
+    bracket: Bracket, operands: list[Operand], given: list[Operand], span: Span, builder: Builder
+) -> list[Operand]:
+    """With the operands that have a default, as they are named or left out: huber(p, t, delta=2).
+    Those that are missing stay so."""
+    gate = bracket.gate
+    assert gate is not None
+    if gate.variadic or not gate.defaulted:
+        return operands
+    names = [name for name in gate.parameters if name not in gate.fixed]
+    for name in names[: len(operands)]:
+        if name in bracket.keywords:
+            raise FormulaError(f"'{name}' is given twice", text=builder.text, span=span)
+    found = list(operands)
+    for name in names[len(operands) :]:
+        if name in bracket.keywords:
+            found.append(given[bracket.keywords[name]])
+        elif name in gate.defaulted:
+            found.append(Operand(builder.number(gate.defaults[name], span), *span))
+    return found
 
 
 _OF_MANY = (("shape",), ("axes",))

@@ -169,9 +169,22 @@ def _spell_gate(gate: Gate, operands: list[Spelled]) -> Spelled:
     return call(gate.word, operands)
 
 
+def _without_defaults(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
+    """Operands as they are, until one is left out; by their names from there on."""
+    found: list[Spelled] = []
+    for name, operand in zip(gate.parameters, operands, strict=False):
+        is_default = name in gate.defaulted and operand.text == gate.defaults[name]
+        is_named = len(found) < gate.parameters.index(name)
+        if not is_default:
+            found.append(Spelled(f"{name}={operand.text}") if is_named else operand)
+    return found
+
+
 def _with_keyword(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
-    """sum(x), sum(x, axis=0), reshape(x, 2, 3)."""
+    """sum(x), sum(x, axis=0), reshape(x, 2, 3), huber(p, t, delta=2)."""
     free, fixed = operands[: -len(gate.fixed)], operands[-len(gate.fixed) :]
+    if gate.defaulted:
+        free = _without_defaults(gate, free)
     for name, value in zip(gate.fixed, fixed, strict=True):
         if name not in gate.defaults:
             free.append(value)

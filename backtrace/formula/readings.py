@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from backtrace.formula import network_readings
 from backtrace.formula.calls import (
     FALSE,
     TRUE,
@@ -315,7 +316,56 @@ def _two(call: Call) -> Tokens:
     return call.plain()
 
 
+def _sorted(call: Call) -> Tokens:
+    """Of PyTorch the values alone; the largest first by turning them round."""
+    if written(call.named.get("axis", [])) == "None":
+        what = "with axis=None all entries are one row"
+        raise call.error(what, "sort(reshape(x, -1))", call.named["axis"])
+    axis = call.argument(1, "dim", "axis")
+    descending = call.take("descending")
+    call.take("stable")
+    if axis is not None:
+        call.with_keyword("axis", axis)
+    if descending is None or written(descending) in FALSE:
+        return call.plain()
+    if written(descending) not in TRUE:
+        raise call.error("descending is True or False", "", descending)
+    end, text = call.end, call.text
+    along = axis or [Token("-", "-", *_place(call.free[0])), Token(NUMBER, "1", end.start, end.end)]
+    inner = call.plain()
+    return Call(
+        text, call.name._replace(text="flip"), [inner], {"axis": along}, end, call.gates
+    ).plain()
+
+
+def _moved(call: Call) -> Tokens:
+    """flip and roll, where PyTorch has other words."""
+    for words, ours in ((("dims",), "axis"), (("shifts",), "shift")):
+        given = call.take(*words)
+        if given is not None:
+            call.with_keyword(ours, bracketed(given))
+    return call.plain()
+
+
+def _full(call: Call) -> Tokens:
+    """NumPy and PyTorch say the shape first."""
+    value = call.argument(1, "fill_value")
+    if len(call.free) != 1 or value is None:
+        what = "full takes a shape and what is repeated to it"
+        raise call.error(what, "full(a, 2, 3), np.full((2, 3), a)")
+    call.free.insert(0, value)
+    call.free[1] = bracketed(call.free[1])
+    return call.plain()
+
+
 READINGS: dict[str, Reading] = {
+    **dict.fromkeys(("huber_loss", "smooth_l1_loss"), network_readings.huber_loss),
+    **dict.fromkeys(("layer_norm", "rms_norm"), network_readings.layer_norm),
+    "batch_norm": network_readings.batch_norm,
+    "cosine_similarity": network_readings.cosine_similarity,
+    "full": _full,
+    "sort": _sorted,
+    **dict.fromkeys(("flip", "roll"), _moved),
     **dict.fromkeys(("transpose", "permute"), _transposed),
     "flatten": _flattened,
     "pad": _padded,

@@ -88,6 +88,8 @@ TEMPLATES = {
     "vdot": "dot({0}, {1})",
     "inner": "dot({0}, {1})",
     "t": "({0}).T",
+    "inverse": "inv({0})",
+    "identity": "eye({0})",
     "linear": "({0}) @ ({1}).T + ({2})",
     # reductions
     "amax": "max({0})",
@@ -97,6 +99,8 @@ TEMPLATES = {
     "ravel": "reshape({0}, -1)",
     "swapdims": "swapaxes({0}, {1}, {2})",
     "diagonal": "diag({0})",
+    "fliplr": "flip({0}, 1)",
+    "flipud": "flip({0}, 0)",
     "unsqueeze": "expand_dims({0})",
     "cat": "concatenate({0})",
     # what is the same number
@@ -128,7 +132,7 @@ FLOATS = frozenset(
 OVER_ALL = frozenset(
     (
         *("sum", "mean", "prod", "max", "min", "amax", "amin", "logsumexp", "norm"),
-        *("var", "std", "squeeze", "take", "cumsum", "cumprod"),
+        *("var", "std", "squeeze", "take", "cumsum", "cumprod", "flip", "roll"),
     )
 )
 """Calls that without an axis mean what they mean with axis=None."""
@@ -148,6 +152,7 @@ REDUCTIONS = frozenset(
         "logsumexp",
         "cumsum",
         "cumprod",
+        "flip",
         "softmax",
         "log_softmax",
         "expand_dims",

@@ -5,13 +5,18 @@
     remainders    clip, x % y, x // y
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
     still         detach, zeros_like: what backprop passes by
+    constants     of arrays: ones, zeros, eye, full
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
     linear        of arrays: @, .T, dot, outer, indexing, reshape, joining
     arrangement   of arrays: axes in another order, zeros around, triangles, diagonals, running sums
+    matrices      of arrays: det, logdet, inv, solve, kron
     einsums       of arrays: einsum
+    orders        of arrays: sort, flip, roll
     lookups       of arrays: rows and entries by an array of whole numbers
     entries       of arrays: other entries put at some places
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
+    losses        of arrays: mse, l1, huber, bce, nll
+    normalizations  layer_norm, batch_norm, rms_norm, cosine_similarity
     networks      of arrays: linear layers, softmax, cross_entropy
     windows       of arrays: convolutions, pooling
     attention     of arrays: attention
@@ -28,12 +33,17 @@ from backtrace.gates import (
     arrangement,
     attention,
     choices,
+    constants,
     einsums,
     elementary,
     entries,
     linear,
     lookups,
+    losses,
+    matrices,
     networks,
+    normalizations,
+    orders,
     reductions,
     remainders,
     still,
@@ -47,13 +57,18 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "remainders": remainders.ROWS,
     "elementary": elementary.ROWS,
     "still": still.ROWS,
+    "constants": constants.ROWS,
     "activations": activations.ROWS,
     "linear": linear.ROWS,
+    "matrices": matrices.ROWS,
     "einsums": einsums.ROWS,
     "arrangement": arrangement.ROWS,
+    "orders": orders.ROWS,
     "lookups": lookups.ROWS,
     "entries": entries.ROWS,
     "reductions": reductions.ROWS,
+    "losses": losses.ROWS,
+    "normalizations": normalizations.ROWS,
     "networks": networks.ROWS,
     "windows": windows.ROWS,
     "attention": attention.ROWS,

@@ -228,6 +228,13 @@ class Gate:
         return (not self.variadic or bool(self.fixed)) and not self.is_own
 
     @property
+    def defaulted(self) -> tuple[str, ...]:
+        """The operands that have a default, beside parameters that are no operands."""
+        if not self.fixed:
+            return ()
+        return tuple(p for p in self.parameters if p in self.defaults and p not in self.fixed)
+
+    @property
     def is_composite(self) -> bool:
         """Whether its formula is made of other gates: it can be expanded, and fused to."""
         primitive = self.sympy or self.operator or self.name == "identity"

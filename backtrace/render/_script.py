@@ -58,6 +58,18 @@ HELPERS = {
     places = np.arange(len(u))
     found[places + max(-k, 0), places + max(k, 0)] = u
     return found""",
+    "back_in_place": """def back_in_place(u, x, axis, shares):
+    ups, given = (np.moveaxis(v, axis, -1) for v in (u, x))
+    order = np.argsort(given, -1, kind="stable")
+    found = np.empty_like(ups)
+    np.put_along_axis(found, order, ups, -1)
+    if shares:
+        same = given[..., :, None] == given[..., None, :]
+        found = np.sum(same * found[..., None, :], -1) / np.sum(same, -1)
+    return np.moveaxis(found, -1, axis)""",
+    "logdet": """def logdet(x):
+    sign, size = np.linalg.slogdet(x)
+    return np.log(sign) + size""",
     "erf": "erf = np.vectorize(math.erf, otypes=[float])",
     "erfc": "erfc = np.vectorize(math.erfc, otypes=[float])",
     **WINDOWS,

@@ -39,6 +39,7 @@ FILES = (
     *("gates/networks", "gates/reductions", "gates/gate"),
     *(f"gates/{n}" for n in ("remainders", "still", "arrangement", "lookups", "einsums")),
     *("gates/windows", "algebra/windows"),
+    *(f"gates/{n}" for n in ("matrices", "orders", "constants", "losses", "normalizations")),
     *("algebra/__init__", "algebra/floats", "algebra/arrays", "algebra/arranged"),
     *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),
     *("formula/expression", "formula/suffixes", "formula/brackets", "formula/stack"),

@@ -128,7 +128,7 @@ MEANT: list[tuple[str, Callable[..., Any]]] = [
 REFUSED = [
     ("|x|", "abs(x) is entry by entry; ||x|| is its norm"),
     ("x/|x|", "abs(x) is entry by entry; ||x|| is its norm"),
-    ("|A|", "abs(A) is entry by entry; the determinant is no gate"),
+    ("|A|", "abs(A) is entry by entry; det(A) the determinant"),
     ("exp(A^2)", "A**2 is entry by entry, A@A the matrix product"),
     ("norm(A^2)", "A**2 is entry by entry, A@A the matrix product"),
     ("(A^2)[0]", "A**2 is entry by entry, A@A the matrix product"),

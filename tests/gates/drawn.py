@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,69 @@ from tests.gates.step import Step
 from tests.gates.windowed import windowed
 
 Shape = tuple[int, ...]
+
+
+def of_matrices(chance: random.Random, shape: Shape) -> Step:
+    """Linear algebra of an array with two axes or more, and arrays that are made by their shape."""
+    rows, columns = shape[-2:]
+    text = f"({{0}}@swapaxes({{0}}, -1, -2) + 2*eye({rows}))"
+
+    def square(m: Any, a: Any) -> Any:
+        return m.matmul(a, m.swapaxes(a, -1, -2)) + m.array(2 * np.eye(rows))
+
+    made = f"full({{0}}, 2, {', '.join(map(str, shape))})"
+    steps = [
+        Step(f"det({text})", lambda m, a: m.det(square(m, a))),
+        Step(f"logdet({text})", lambda m, a: m.logdet(square(m, a))),
+        Step(f"inv({text})", lambda m, a: m.inv(square(m, a))),
+        Step(f"solve({text}, {{0}})", lambda m, a: m.solve(square(m, a), a)),
+        Step(f"ones({columns})*{{0}} + zeros({rows}, 1)", lambda m, a: a),
+        Step(made, lambda m, a: m.broadcast_to(a, (2, *shape))),
+    ]
+    if len(shape) == 2:
+        steps.append(Step("kron({0}, {0})", lambda m, a: m.kron(a, a)))
+        steps.append(Step(f"kron({{0}}, ones(1, {rows}))", _repeated))
+    return chance.choice(steps)
+
+
+def of_networks(chance: random.Random, shape: Shape) -> Step:
+    """Losses and normalizations of an array; its own sine is what it is held against."""
+    rank = len(shape)
+    axis = chance.randrange(-rank, rank)
+    how = chance.choice(("mean", "sum", "none"))
+    told = f', reduction="{how}"'
+    classes = np.array(np.random.default_rng(len(str(shape))).integers(0, shape[-1], shape[:-1]))
+    wide, narrow = "{0}, sin({0})", "sigmoid({0}), sigmoid(sin({0}))"
+    steps = [
+        Step(f"mse({wide}{told})", lambda m, a: m.loss("mse", a, m.sin(a), how)),
+        Step(f"l1({wide}{told})", lambda m, a: m.loss("l1", a, m.sin(a), how)),
+        Step(f"huber({wide}, 0.2{told})", lambda m, a: m.loss("huber", a, m.sin(a), how)),
+        Step(
+            f"bce({narrow}{told})",
+            lambda m, a: m.loss("bce", m.sigmoid(a), m.sigmoid(m.sin(a)), how),
+        ),
+        Step(f"bce_with_logits({wide}{told})", lambda m, a: m.loss("logits", a, m.sin(a), how)),
+        Step(f"nll({{0}}, {classes.tolist()}{told})", lambda m, a: m.loss("nll", a, classes, how)),
+        Step(
+            f"layer_norm({{0}}, {{0}}, 2, 0.01, axis={axis})",
+            lambda m, a: a * m.standardized(a, axis, 0.01) + 2,
+        ),
+        Step(
+            f"rms_norm({{0}}, {{0}}, 0.01, axis={axis})",
+            lambda m, a: a * a / m.sqrt(m.reduce("mean", a * a, axis, True) + 0.01),
+        ),
+        Step(f"cosine_similarity({wide}, 0.01, axis={axis})", lambda m, a: m.cosine(a, axis, 0.01)),
+    ]
+    if rank in (2, 4):
+        along = 0 if rank == 2 else (0, 2, 3)
+        step = Step("batch_norm({0}, eps=0.01)", lambda m, a: m.standardized(a, along, 0.01))
+        steps.append(step)
+    return chance.choice(steps)
+
+
+def _repeated(m: Any, a: Any) -> Any:
+    """Every entry as often as there are rows."""
+    return m.kron(a, m.array(np.ones((1, a.shape[0]))))
 
 
 def arranged(chance: random.Random, shape: Shape) -> Step:
@@ -44,6 +108,9 @@ def arranged(chance: random.Random, shape: Shape) -> Step:
         )
         if rank < 3
         else Step("squeeze({0})", lambda m, a: a.reshape([n for n in shape if n != 1])),
+        Step(f"sort({{0}}, axis={axis})", lambda m, a: m.sort(a, axis)),
+        Step(f"flip({{0}}, axis={axis})", lambda m, a: m.flip(a, axis)),
+        Step(f"roll({{0}}, {shape[0]}, axis={axis})", lambda m, a: m.roll(a, shape[0], axis)),
     ]
     if rank > 1:
         rows = [chance.randrange(-shape[0], shape[0]) for _ in places]

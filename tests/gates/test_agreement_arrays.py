@@ -19,7 +19,7 @@ import pytest
 
 import backtrace
 from backtrace.gates import GATES
-from tests.gates.drawn import arranged
+from tests.gates.drawn import arranged, of_matrices, of_networks
 from tests.gates.step import Step
 from tests.gates.windowed import JaxWindows, TorchWindows
 
@@ -46,7 +46,9 @@ def torch_library() -> Any:
             return torch.tensor(value, dtype=torch.float64)
 
         @staticmethod
-        def reduce(name: str, x: Any, axis: int | None) -> Any:
+        def reduce(name: str, x: Any, axis: int | None, keeps: bool = False) -> Any:
+            if keeps:
+                return getattr(torch, name)(x, axis, keepdim=True)
             if axis is None:
                 x, axis = x.reshape(-1), 0
             extra = {"var": {"correction": 0}, "std": {"correction": 0}}.get(name, {})
@@ -80,6 +82,49 @@ def torch_library() -> Any:
         diag, trace, cumsum, cumprod = torch.diag, torch.trace, torch.cumsum, torch.cumprod
         einsum, floor, clip = torch.einsum, torch.floor, torch.clamp
         full_like, remainder = torch.full_like, torch.remainder
+
+        roll, broadcast_to = torch.roll, torch.broadcast_to
+        det, inv, logdet = torch.linalg.det, torch.linalg.inv, torch.logdet
+        solve = torch.linalg.solve
+
+        @staticmethod
+        def loss(name: str, x: Any, y: Any, how: str) -> Any:
+            """nll_loss has the classes behind the batch."""
+            F = torch.nn.functional
+            if name == "nll":
+                rows, classes = x.reshape(-1, x.shape[-1]), torch.tensor(y.reshape(-1))
+                found = F.nll_loss(rows, classes, reduction=how)
+                return found.reshape(y.shape) if how == "none" else found
+            if name == "huber":
+                return F.huber_loss(x, y, reduction=how, delta=0.2)
+            words = {"bce": "binary_cross_entropy", "logits": "binary_cross_entropy_with_logits"}
+            return getattr(F, words.get(name, f"{name}_loss"))(x, y, reduction=how)
+
+        @staticmethod
+        def standardized(x: Any, axis: Any, eps: float) -> Any:
+            """PyTorch's own, where the axis is the last or the batch is normalized."""
+            F = torch.nn.functional
+            if isinstance(axis, tuple) or (axis == 0 and x.ndim == 2 and len(x) > 1):
+                return F.batch_norm(x, None, None, training=True, eps=eps)
+            moved = x.movedim(axis, -1)
+            return F.layer_norm(moved, moved.shape[-1:], eps=eps).movedim(-1, axis)
+
+        @staticmethod
+        def cosine(x: Any, axis: int, eps: float) -> Any:
+            return torch.nn.functional.cosine_similarity(x, torch.sin(x), axis, eps)
+
+        @staticmethod
+        def kron(x: Any, y: Any) -> Any:
+            """Its own fails where an array is a view of another."""
+            return torch.kron(x.contiguous(), y.contiguous())
+
+        @staticmethod
+        def sort(x: Any, axis: int) -> Any:
+            return torch.sort(x, axis).values
+
+        @staticmethod
+        def flip(x: Any, axis: int) -> Any:
+            return torch.flip(x, (axis,))
 
         @staticmethod
         def detach(x: Any) -> Any:
@@ -121,6 +166,38 @@ def jax_library() -> Any:
         full_like, remainder, detach = jnp.full_like, jnp.remainder, jax.lax.stop_gradient
 
         @staticmethod
+        def loss(name: str, x: Any, y: Any, how: str) -> Any:
+            found = {
+                "mse": lambda: (x - y) ** 2,
+                "l1": lambda: jnp.abs(x - y),
+                "huber": lambda: jnp.where(
+                    jnp.abs(x - y) <= 0.2, (x - y) ** 2 / 2, 0.2 * (jnp.abs(x - y) - 0.1)
+                ),
+                "bce": lambda: -y * jnp.log(x) - (1 - y) * jnp.log(1 - x),
+                "logits": lambda: jax.nn.softplus(x) - y * x,
+                "nll": lambda: -jnp.take_along_axis(x, jnp.asarray(y)[..., None], -1)[..., 0],
+            }[name]()
+            return found if how == "none" else getattr(jnp, how)(found)
+
+        @staticmethod
+        def standardized(x: Any, axis: Any, eps: float) -> Any:
+            return jax.nn.standardize(x, axis, epsilon=eps)
+
+        @staticmethod
+        def cosine(x: Any, axis: int, eps: float) -> Any:
+            y = jnp.sin(x)
+            p, q = (jnp.maximum(jnp.sqrt(jnp.sum(v * v, axis)), eps) for v in (x, y))
+            return jnp.sum(x * y, axis) / (p * q)
+
+        sort, flip, roll, kron = jnp.sort, jnp.flip, jnp.roll, jnp.kron
+        det, inv, solve = jnp.linalg.det, jnp.linalg.inv, jnp.linalg.solve
+        broadcast_to = jnp.broadcast_to
+
+        @staticmethod
+        def logdet(x: Any) -> Any:
+            return jnp.linalg.slogdet(x)[1]
+
+        @staticmethod
         def gelu(x: Any) -> Any:
             return jax.nn.gelu(x, approximate=False)
 
@@ -129,7 +206,9 @@ def jax_library() -> Any:
             return jnp.asarray(value, dtype=float)
 
         @staticmethod
-        def reduce(name: str, x: Any, axis: int | None) -> Any:
+        def reduce(name: str, x: Any, axis: int | None, keeps: bool = False) -> Any:
+            if keeps:
+                return getattr(jnp, name)(x, axis, keepdims=True)
             if name == "logsumexp":
                 return jax.scipy.special.logsumexp(x, axis)
             if name == "norm":
@@ -193,7 +272,8 @@ def _of_one_array(chance: random.Random, shape: Shape) -> Step:
     """An operation that is only of arrays, on one of this shape."""
     rank, size = len(shape), math.prod(shape)
     if chance.random() < 0.5:
-        return arranged(chance, shape)
+        draws = [arranged, arranged, of_networks, of_matrices if rank > 1 else arranged]
+        return chance.choice(draws)(chance, shape)
     kind = chance.choice(["reduce", "reduce", "softmax", "transpose", "pick", "reshape", "entropy"])
     if kind == "softmax":
         name, axis = chance.choice(["softmax", "log_softmax"]), chance.randrange(-rank, rank)

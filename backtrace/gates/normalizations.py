@@ -1,0 +1,293 @@
+"""Arrays brought to one size: layer, batch and RMS normalization, and the cosine of an angle.
+
+Each entry less the mean, over the root of the variance and `eps`, times g and plus b (Ioffe and
+Szegedy 2015; Ba, Kiros and Hinton 2016; Zhang and Sennrich 2019). Nothing is remembered from one
+call to the next: batch_norm is that of training, without running statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backtrace.algebra import Value
+from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.shapes import Axis, Shape, ShapeError, broadcast, places_of, say, size, without
+
+Axes = Callable[[Shape, Axis], Axis]
+"""The axes that a row means, where none is said."""
+
+
+def _mean(m: Any, x: Value, axis: Axis) -> Value:
+    """With the axes at length 1."""
+    shape = m.shape(x)
+    return m.aligned(m.divide(m.sum(x, axis), size(shape) // size(without(shape, axis))), axis)
+
+
+def _centred(m: Any, x: Value, axis: Axis) -> Value:
+    """Less the mean, twice: no rounding of the mean is left, and equal entries give 0."""
+    once = x - _mean(m, x, axis)
+    return once - _mean(m, once, axis)
+
+
+def _is_level(m: Any, g: Value, x: Value, axis: Axis) -> bool:
+    """Whether g is one number along the axes."""
+    shape, own = m.shape(x), m.shape(g)
+    own = (1,) * (len(shape) - len(own)) + own
+    places = range(len(shape)) if axis is None else places_of(shape, axis)
+    return all(own[place] == 1 for place in places)
+
+
+def _as_said(_: Shape, axis: Axis) -> Axis:
+    return axis
+
+
+def _but_the_channels(shape: Shape, axis: Axis) -> Axis:
+    """All axes but the second, that of the channels: of a matrix the first."""
+    if axis is not None or len(shape) < 2:
+        return axis if axis is not None else 0
+    return 0 if len(shape) == 2 else (0, *range(2, len(shape)))
+
+
+def _of_channels(m: Any, g: Value, x: Value, axis: Axis, is_batch: bool) -> Value:
+    """A vector of one number a channel beside more than two axes."""
+    shape = m.shape(x)
+    if not is_batch or len(m.shape(g)) != 1 or axis is not None or len(shape) < 3:
+        return g
+    return m.reshape(g, (*m.shape(g), *(1,) * (len(shape) - 2)))
+
+
+def _normalized(m: Any, x: Value, eps: Value, axis: Axis, centred: bool) -> tuple[Value, Value]:
+    """The entries, and the root that they were divided by."""
+    d = _centred(m, x, axis) if centred else x
+    root = m.sqrt(_mean(m, m.square(d), axis) + eps)
+    return m.divide(d, root), root
+
+
+def _row(
+    name: str,
+    summary: str,
+    rule: str,
+    formula: str,
+    *,
+    default_axis: str,
+    default_eps: str,
+    axes: Axes = _as_said,
+    centred: bool = True,
+    spellings: tuple[str, ...] = (),
+    spells: Callable[..., bool],
+) -> Gate:
+    is_batch = axes is _but_the_channels
+    parameters = ("x", "g", "b", "eps", "axis") if centred else ("x", "g", "eps", "axis")
+
+    def forward(m: Any, x: Value, *operands: Any) -> Value:
+        g, *b, eps, axis = operands
+        along = axes(m.shape(x), axis)
+        found = _of_channels(m, g, x, axis, is_batch) * _normalized(m, x, eps, along, centred)[0]
+        return found + _of_channels(m, b[0], x, axis, is_batch) if b else found
+
+    def pullback(m: Any, k: int, u: Value, _: Value, x: Value, *operands: Any) -> Value:
+        g, *_b, eps, axis = operands
+        along = axes(m.shape(x), axis)
+        if centred and k == 2:
+            return _back_to(m, u, _b[0], x, axis)
+        h, root = _normalized(m, x, eps, along, centred)
+        placed = _of_channels(m, g, x, axis, is_batch)
+        if k == 1:  # h sums to 0: where g is one number the mean of upstream adds nothing
+            is_level = centred and _is_level(m, placed, x, along)
+            return _back_to(m, (_centred(m, u, along) if is_level else u) * h, g, x, axis)
+        upstream = _centred(m, u * placed, along) if centred else u * placed
+        if k == 0:
+            return m.divide(upstream - h * _mean(m, upstream * h, along), root)
+        return m.summed_to(m.divide(upstream * h, -2 * m.square(root)), m.shape(eps))
+
+    def _back_to(m: Any, u: Value, operand: Value, x: Value, axis: Axis) -> Value:
+        placed = _of_channels(m, operand, x, axis, is_batch)
+        found = m.summed_to(u, m.shape(placed))
+        return found if m.shape(placed) == m.shape(operand) else m.reshape(found, m.shape(operand))
+
+    def shape(x: Shape, *operands: Any) -> Shape:
+        *others, eps, axis = operands
+        if not x:
+            raise ShapeError(f"{name} is of an array, not of a number")
+        if eps:
+            raise ShapeError("eps is a number")
+        along = axes(x, axis)
+        if along is not None:
+            places_of(x, along)
+        for other in others:
+            seen = other
+            if is_batch and len(other) == 1 and axis is None and len(x) > 2:
+                seen = (*other, *(1,) * (len(x) - 2))
+            if broadcast(x, seen) != x:
+                raise ShapeError(f"shape {say(other)} is not repeated to {say(x)}")
+        return x
+
+    scale = "sqrt(var(x) + eps)" if centred else "sqrt(mean(x^2) + eps)"
+    rules = (rule, "upstream*h, summed to g", "upstream, summed to b", "-sum(upstream*g*h/(2*s^2))")
+    return Gate(
+        name=name,
+        summary=summary,
+        parameters=parameters,
+        role=Role.SCALER,
+        forward=forward,
+        local=(),
+        formula=formula,
+        pullback=pullback,
+        rules=rules if centred else (*rules[:2], rules[3]),
+        terms={
+            "h": lambda m, f, x, *o: (
+                "(x - mean(x))/s" if centred else "x/s",
+                _normalized(m, x, o[-2], axes(m.shape(x), o[-1]), centred)[0],
+            ),
+            "s": lambda m, f, x, *o: (
+                scale,
+                _normalized(m, x, o[-2], axes(m.shape(x), o[-1]), centred)[1],
+            ),
+            "mean": lambda m, f, x, *o: (_along(axes(m.shape(x), o[-1])), None),
+        },
+        shape=shape,
+        fixed=("axis",),
+        by_name=True,
+        defaults={"g": "1", **({"b": "0"} if centred else {}), "eps": default_eps}
+        | {"axis": default_axis},
+        spellings=spellings,
+        spells=spells,
+        domain=Domain(says="entries that differ, or an eps above 0", holds=lambda *x: False),
+        cure="an eps above 0 keeps the root from 0",
+    )
+
+
+def _along(axis: Axis) -> str:
+    if axis is None:
+        return ""
+    words = ", ".join(map(str, axis)) if isinstance(axis, tuple) else str(axis)
+    return f"along {'axes' if isinstance(axis, tuple) else 'axis'} {words}"
+
+
+_CENTRED = "(upstream*g - mean(upstream*g) - h*mean(upstream*g*h))/s"
+_BY_ROWS = "(x - mean(x, axis=-1, keepdims=True))"
+_ROOT_OF_ROWS = "sqrt(var(x, axis=-1, keepdims=True) + eps)"
+_BY_COLUMNS, _ROOT_OF_COLUMNS = "(x - mean(x, axis=0))", "sqrt(var(x, axis=0) + eps)"
+
+LAYER_NORM = _row(
+    "layer_norm",
+    "each row less its mean, over the root of its variance, times g and plus b",
+    _CENTRED,
+    f"g*{_BY_ROWS}/{_ROOT_OF_ROWS} + b",
+    default_axis="-1",
+    default_eps="1e-5",
+    spellings=(
+        f"g*({_BY_ROWS}/{_ROOT_OF_ROWS}) + b",
+        f"{_BY_ROWS}/{_ROOT_OF_ROWS}",
+        "g*layer_norm(x, 1, 0, eps) + b",
+    ),
+    spells=lambda x, g, b, eps, axis: axis == -1,
+)
+
+BATCH_NORM = _row(
+    "batch_norm",
+    "each feature less its mean over the batch, over the root of its variance, times g and plus b",
+    _CENTRED,
+    f"g*{_BY_COLUMNS}/{_ROOT_OF_COLUMNS} + b",
+    default_axis="",
+    default_eps="1e-5",
+    axes=_but_the_channels,
+    spellings=(
+        f"g*({_BY_COLUMNS}/{_ROOT_OF_COLUMNS}) + b",
+        f"{_BY_COLUMNS}/{_ROOT_OF_COLUMNS}",
+        "g*batch_norm(x, 1, 0, eps) + b",
+    ),
+    spells=lambda x, g, b, eps, axis: len(x) <= 2 and axis is None,
+)
+
+RMS_NORM = _row(
+    "rms_norm",
+    "each row over the root of the mean of its squares, times g",
+    "(upstream*g - h*mean(upstream*g*h))/s",
+    "g*x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
+    default_axis="-1",
+    default_eps="1e-6",
+    centred=False,
+    spellings=(
+        "g*(x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps))",
+        "x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
+        "g*rms_norm(x, 1, eps)",
+    ),
+    spells=lambda x, g, eps, axis: axis == -1,
+)
+
+
+def _lengths(m: Any, x: Value, eps: Value, axis: int) -> tuple[Value, Value]:
+    """Of every row: at least eps, and whether it is longer."""
+    length = m.aligned(m.norm(x, axis), axis)
+    return m.maximum(length, eps), m.greater(length, eps)
+
+
+def _repeated(m: Any, x: Value, y: Value) -> tuple[Value, Value]:
+    shape = broadcast(m.shape(x), m.shape(y))
+    return m.full(x, shape), m.full(y, shape)
+
+
+def _cosine(m: Any, x: Value, y: Value, eps: Value, axis: int) -> Value:
+    a, b = _repeated(m, x, y)
+    cosines = m.divide(a, _lengths(m, a, eps, axis)[0]) * m.divide(b, _lengths(m, b, eps, axis)[0])
+    return m.sum(cosines, axis)
+
+
+def _cosine_pullback(
+    m: Any, k: int, u: Value, f: Value, x: Value, y: Value, eps: Value, axis: int
+) -> Value:
+    a, b = _repeated(m, x, y)
+    (p, p_is_long), (q, q_is_long) = (_lengths(m, v, eps, axis) for v in (a, b))
+    upstream, cosine = m.aligned(u, axis), m.aligned(f, axis)
+    if k == 2:
+        short = m.where(p_is_long, 0.0, 1.0) + m.where(q_is_long, 0.0, 1.0)
+        return m.summed_to(-m.divide(upstream * cosine * short, eps), m.shape(eps))
+    if k == 1:
+        a, b, p, q, p_is_long = b, a, q, p, q_is_long
+    own = m.where(p_is_long, m.divide(cosine * a, p), 0.0)
+    found = m.divide(upstream * (m.divide(b, q) - own), p)
+    return m.summed_to(found, m.shape(y if k == 1 else x))
+
+
+def _one_a_row(x: Shape, y: Shape, eps: Shape, axis: int) -> Shape:
+    shape = broadcast(x, y)
+    if not shape:
+        raise ShapeError("cosine_similarity is of arrays, not of numbers")
+    if eps:
+        raise ShapeError("eps is a number")
+    if not isinstance(axis, int):
+        raise ShapeError("it goes along one axis")
+    return without(shape, axis)
+
+
+COSINE_SIMILARITY = Gate(
+    name="cosine_similarity",
+    summary="the cosine of the angle between two vectors, or two rows: their product over lengths",
+    parameters=("x", "y", "eps", "axis"),
+    role=Role.SCALER,
+    forward=_cosine,
+    local=(),
+    formula="sum(x*y)/(max(norm(x), eps)*max(norm(y), eps))",
+    pullback=_cosine_pullback,
+    rules=(
+        "upstream*(y/(p*q) - f*x/p^2)",
+        "upstream*(x/(p*q) - f*y/q^2)",
+        "0, where both are longer than eps",
+    ),
+    terms={
+        "p": lambda m, f, x, y, eps, axis: ("norm(x)", _lengths(m, x, eps, axis)[0]),
+        "q": lambda m, f, x, y, eps, axis: ("norm(y)", _lengths(m, y, eps, axis)[0]),
+    },
+    shape=_one_a_row,
+    fixed=("axis",),
+    by_name=True,
+    defaults={"eps": "1e-8", "axis": "-1"},
+    spellings=("dot(x, y)/(max(norm(x), eps)*max(norm(y), eps))",),
+    spells=lambda x, y, eps, axis: len(x) == len(y) == 1,
+    domain=Domain(says="vectors that are not 0, or an eps above 0", holds=lambda *x: False),
+    cure="an eps above 0 gives 0 where a vector is 0",
+)
+
+ROWS = (LAYER_NORM, BATCH_NORM, RMS_NORM, COSINE_SIMILARITY)
