@@ -214,9 +214,6 @@ class Symbols:
     def log1p(self, x: Value) -> Term:
         return term(self.log(1 + term(x)))
 
-    def erfc(self, x: Value) -> Term:
-        return _plus(term(1), -term(self.erf(x)))
-
     def normal_cdf(self, x: Value) -> Term:
         return self.divide(1 + self.erf(self.divide(x, self.sqrt(2))), 2)
 

@@ -112,6 +112,10 @@ class ArrayReading:
                 lambda *entries: best(entries, key=self.value),  # SymPy's Max of 12 takes seconds
                 functools.partial(_entrywise, function),
             )
+        if name == "f_norm_inf":
+            return lambda x, p_axis=None: _reduced(
+                lambda *entries: max(map(sympy.Abs, entries), key=self.value), x, _axis(p_axis)
+            )
         own = _OF_ARRAYS.get(name.removeprefix("f_"))
         if own is not None:
             return functools.partial(own, functools.partial(_entrywise, function))
@@ -274,6 +278,7 @@ _OF_ARRAYS: dict[str, Callable[..., Any]] = {
     "var": _var,
     "std": lambda _, x, p_axis=None, p_ddof=0: _root(_var(None, x, p_axis, p_ddof)),
     "norm": lambda _, x, p_axis=None: _root(_sum(None, x * x, p_axis)),
+    "norm1": lambda _, x, p_axis=None: _sum(None, _entrywise(sympy.Abs, x), p_axis),
     "norm2": lambda _, x, p_axis=None: _sum(None, x * x, p_axis),
     "logsumexp": lambda own, *x, p_axis=None: _choice(_log_sum, own)(*x, p_axis=p_axis),
     "softmax": _softmax,

@@ -22,7 +22,7 @@ _CLOSES = {")": "(", "]": "["}
 
 _ALONE = sorted({*TEMPLATES, *READINGS} - {"dot", "softplus", *GATES} | {"clip"})
 _SEEN = re.compile(
-    rf"\.(?!T\b)[^\W\d]|\b(?:{'|'.join(_ALONE)})\s*\(|\b(?:dim|keepdims?|correction|unbiased)\s*="
+    rf"\.(?!T\b)[^\W\d]|\b(?:{'|'.join(_ALONE)})\s*\(|\b(?:dim|keepdims?|correction|unbiased|ord)\s*="
 )
 
 

@@ -39,6 +39,7 @@ def read_call(call: Call) -> Tokens:
         return _kept(call, keeps)
     is_ours = row is not None and not call.is_theirs
     reading = READINGS.get(name)
+    is_ours = is_ours and not (name == "norm" and "ord" in call.named)
     if reading is not None and not (is_ours and name in _OURS_ALONE):
         return reading(call)
     if name in TEMPLATES and not is_ours:
@@ -203,13 +204,14 @@ def _norm(call: Call) -> Tokens:
         call.with_keyword("axis", bracketed(axis))
     if how in ('"fro"', "None"):
         return call.plain("norm")
-    if how not in ("1", "2", "inf"):
+    if how.strip('"') not in ("1", "2", "inf"):
         raise call.error(f"the norm of order {how} is not read", "norm(x), sum(abs(x))", order)
-    if not is_entries and not is_whole(axis):
-        words = {"1": "sum(abs(x))", "2": "norm(x)", "inf": "max(abs(x))"}[how]
-        matrix = {"1": "the largest column sum", "2": "the largest singular value"}
-        what = f"of a matrix this norm is {matrix.get(how, 'the largest row sum')}"
-        raise call.error(what, f"of a vector, or of all entries, it is {words}", order)
+    how = how.strip('"')
+    if not is_entries and how != "2":
+        return call.plain({"1": "norm1", "inf": "norm_inf"}[how])
+    if not is_entries and not is_whole(axis) and call.is_theirs:
+        what = "of a matrix this norm is the largest singular value"
+        raise call.error(what, "of a vector, or of all entries, it is norm(x)", order)
     if how == "2":
         return call.plain("norm")
     return call.templated("sum(abs({0}))" if how == "1" else "max(abs({0}))")

@@ -4,6 +4,7 @@
     choices       max, min, where and comparisons, abs, sign, floor, ceil
     remainders    clip, x % y, x // y
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
+    special       erfc
     still         detach, zeros_like: what backprop passes by
     constants     of arrays: ones, zeros, eye, full
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish
@@ -17,6 +18,7 @@
     reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
     losses        of arrays: mse, l1, huber, bce, nll
     normalizations  layer_norm, batch_norm, rms_norm, cosine_similarity
+    norms         of arrays: norm1, norm_inf
     networks      of arrays: linear layers, softmax, cross_entropy
     windows       of arrays: convolutions, pooling
     attention     of arrays: attention
@@ -43,9 +45,11 @@ from backtrace.gates import (
     matrices,
     networks,
     normalizations,
+    norms,
     orders,
     reductions,
     remainders,
+    special,
     still,
     windows,
 )
@@ -56,6 +60,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "choices": choices.ROWS,
     "remainders": remainders.ROWS,
     "elementary": elementary.ROWS,
+    "special": special.ROWS,
     "still": still.ROWS,
     "constants": constants.ROWS,
     "activations": activations.ROWS,
@@ -67,6 +72,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "lookups": lookups.ROWS,
     "entries": entries.ROWS,
     "reductions": reductions.ROWS,
+    "norms": norms.ROWS,
     "losses": losses.ROWS,
     "normalizations": normalizations.ROWS,
     "networks": networks.ROWS,

@@ -236,6 +236,10 @@ CASES: list[tuple[str, Shapes]] = [
             ("nll(x, [2, 0]", (2, 3)),
         )
     ],
+    *[(f"{name}(x - 0.5)", ((3,),)) for name in ("norm1", "norm_inf")],
+    *[(f"{n}(x, axis={a})", ((2, 3, 2),)) for n in ("norm1", "norm_inf") for a in (0, -1)],
+    ("norm(x, ord=1) + norm(x, ord=inf)*norm(x, ord=2)", ((3,),)),
+    ('norm(x, ord="fro") - norm(x, axis=0, ord="inf")[0]', ((3, 2),)),
     ("mse(x, y)", ((), (3,))),
     ("l1(x, 0.1)", ((3,),)),
     ("huber(x, y)", ((3,), (3,))),
@@ -462,6 +466,7 @@ PLANTED = [
     ("z*sort(x)", ((3, 3), (), (3, 3))),
     ("z*flip(x, 0)", ((3, 3), (), (3, 3))),
     ("z*roll(x, 1)", ((3, 3), (), (3, 3))),
+    *[(f"z*{name}(x)", ((3,), (), ())) for name in ("norm1", "norm_inf")],
     *[(f"z*{name}(x, y)", ((3,), (3,), ())) for name in ("mse", "l1", "huber", "bce")],
     ("z*bce_with_logits(x, y)", ((3,), (3,), ())),
     ("z*nll(x, 1)", ((3,), (), ())),

@@ -79,3 +79,19 @@ def test_scripts_have_the_same_numbers(formula: str, format: str) -> None:
     known: dict[str, Any] = {}
     exec(trace.show("python"), known)
     np.testing.assert_allclose(known["dX"], trace.gradients["X"])
+
+
+@pytest.mark.parametrize(
+    ("formula", "kink", "expected"),
+    [
+        ("norm1(x)", "minimum-norm", [1.0, 0.0, -1.0]),
+        ("norm1(x)", "left", [1.0, -1.0, -1.0]),
+        ("norm1(x)", "right", [1.0, 1.0, -1.0]),
+        ("norm_inf(x)", "minimum-norm", [0.5, 0.0, -0.5]),
+    ],
+)
+def test_norms_at_their_kinks(formula: str, kink: str, expected: list[float]) -> None:
+    trace = backtrace.trace(formula, {"x": [2.0, 0.0, -2.0]}, kink=kink)
+    assert trace.gradients["x"].tolist() == expected
+    assert trace.checks["x"].verdict == "kink"
+    assert any(note.kind == "kink" for note in trace.notes)
