@@ -7,6 +7,7 @@ and a class with forward and backward, have theirs in what they give back and ke
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from backtrace.code.gradient_lists import GradientLists, line_of_attribute
 from backtrace.code.loss_finder import LossFinder
 from backtrace.code.losses import Candidate, is_called_loss
 from backtrace.code.operands import as_number
+from backtrace.code.outputs import Output, last_return, outputs_of, returned_names
 from backtrace.code.program import Source, parsed
 from backtrace.code.stages import Stage
 from backtrace.code.values import (
@@ -88,6 +90,7 @@ class BackwardPass:
     notes      how the code was read where that is not as written
     helpers    the other lines of the backward pass
     places     the inputs that tell places which are set: dC[ix] = v
+    outputs    those of a function that are added up to the result, where it has several
     may_be     the numbers of a script, besides the result, that may be meant, the likeliest first
     """
 
@@ -103,6 +106,7 @@ class BackwardPass:
     module: str = ""  # the class whose forward and backward they are
     sums: frozenset[str] = frozenset()  # stages that only add up what others hold
     places: frozenset[str] = frozenset()
+    outputs: tuple[str, ...] = ()
     may_be: tuple[Candidate, ...] = ()
 
     @property
@@ -154,6 +158,7 @@ def read_tree(
         tuple(reader.line(bound) for bound in reader.bound),
         reader.of_class,
         places=frozenset(reader.places - reader.entries_read),
+        outputs=tuple(map(reader.called, reader.outputs)),
         may_be=tuple(reader.may_be),
     )
 
@@ -165,6 +170,7 @@ class _Reader(LossFinder):
     upstream = ""
     result = ""
     of_class = ""
+    outputs: tuple[str, ...] = ()
     changed: frozenset[str] = frozenset()
 
     def __init__(self, given: Mapping[str, object]) -> None:
@@ -238,7 +244,11 @@ class _Reader(LossFinder):
     def _prepare(self, tree: ast.Module) -> None:
         self.prepare(tree)
         self.is_part = True
+        forward = self.forward
         self._beside(tree)
+        self.forward = forward  # dx = 0.01 beside a function is not the dx inside
+        self.bound = [one for one in self.bound if not one.goes_back]
+        self.to_do.clear()
 
     def _beside_and(self, tree: ast.Module, name: str) -> Value:
         first = name.partition(".")[0]
@@ -283,7 +293,7 @@ class _Reader(LossFinder):
             if of:
                 error = lines[-1].array.error
                 found.append(Gradient(name, of, () if error else tuple(self._lines(lines)), error))
-        for name in self.backward:
+        for name in () if self.is_part else self.backward:
             value = self.module.names.get(name)
             if isinstance(value, Unreadable) and (of := self._bases(name)):
                 found = [g for g in found if g.name != name]
@@ -328,7 +338,7 @@ class _Reader(LossFinder):
         found = {g.name: g for g in self._of_bound(self.bound)}
         if sum(b.name == UPSTREAM for b in self.bound) > 1:  # what goes from layer to layer
             found.pop(UPSTREAM, None)
-        names = _returned_names(function)
+        names = returned_names(function)
         for place, item in enumerate(items[1:], 1):
             if isinstance(item, Dictionary):
                 pairs = [(f"d{key}", value) for key, value in item.items.items()]
@@ -364,8 +374,9 @@ class _Reader(LossFinder):
         parameters = self._parameters(forward, None)
         returned = self.inlined(forward, list(parameters.values()), {}, forward.node)
         items: list[Value] = returned.items if isinstance(returned, Several) else [returned]
-        dout = self._seeded(items, forward.node)
-        given = self._arguments_of(backward, dout, items, parameters)
+        outputs = outputs_of(forward, backward, items)
+        ups, rest = self._given_to(backward, outputs, items, last_return(forward))
+        given = self._arguments_of(backward, ups, rest, parameters)
         before = len(self.bound)
         result = self.inlined(backward, given, {}, backward.node)
         self._log_lists()
@@ -391,21 +402,57 @@ class _Reader(LossFinder):
         self.point[UPSTREAM] = f"randn({', '.join(map(str, shape))})" if shape else "1"
         return Array(ast.Name(UPSTREAM), library=out.library)
 
+    def _upstreams_of(self, outputs: Sequence[Output], node: ast.AST) -> dict[str, Value]:
+        """The gradients of several outputs, inputs of their shapes. The result is the sum of all
+        outputs times theirs."""
+        terms: list[ast.expr] = []
+        ups: dict[str, Value] = {}
+        for output in outputs:
+            array = output.array
+            if not self.is_stage(array.name):
+                array.node = self.add_stage(array, output.name or "out", node)
+            shape = self.shape(array, node)
+            up = ast.Name(output.upstream)
+            self.taken.add(up.id)
+            self.point[up.id] = f"randn({', '.join(map(str, shape))})" if shape else "1"
+            product = ast.BinOp(up, ast.Mult(), array.node)
+            terms.append(ast.Call(ast.Name("sum"), [product], []) if shape else product)
+            ups[up.id] = Array(up, library=array.library)
+        total = functools.reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), terms)
+        self.outputs = tuple(output.array.name for output in outputs)
+        self.result = self.add_stage(Array(total), "out", node).id
+        return ups
+
+    def _given_to(
+        self, backward: Function, outputs: Sequence[Output], items: list[Value], node: ast.AST
+    ) -> tuple[dict[str, Value], list[Value]]:
+        """What backward is given as gradients of the outputs, by its arguments' names, and what
+        forward has given back besides."""
+        first = backward.node.args.args[0].arg
+        if len(outputs) < 2:
+            return {first: self._seeded(items, node)}, items[1:]
+        ups = self._upstreams_of(outputs, node)
+        rest = items[1 if isinstance(items[0], Several) else len(outputs) :]
+        if outputs[0].is_packed:
+            return {first: Several([*ups.values()], is_tuple=True)}, rest
+        return ups, rest
+
+    @staticmethod
     def _arguments_of(
-        self,
         backward: Function,
-        dout: Value,
-        items: list[Value],
+        ups: Mapping[str, Value],
+        rest: list[Value],
         parameters: Mapping[str, Value],
     ) -> list[Value]:
-        """The upstream, then what forward has kept, or arguments of forward by their names."""
+        """The upstreams, then what forward has kept, or arguments of forward by their names."""
         names = [a.arg for a in backward.node.args.args]
-        rest = items[1:]
-        if len(names) == 2 and len(rest) > 1:
+        if len(names) - len(ups) == 1 and len(rest) > 1:
             rest = [Several(rest, is_tuple=True)]
-        found: list[Value] = [dout]
-        for name in names[1:]:
-            if name in parameters:
+        found: list[Value] = []
+        for name in names:
+            if name in ups:
+                found.append(ups[name])
+            elif name in parameters:
                 found.append(parameters[name])
             elif rest:
                 found.append(rest.pop(0))
@@ -426,7 +473,7 @@ class _Reader(LossFinder):
         if isinstance(result, Dictionary):
             pairs = [(str(k), v) for k, v in result.items.items()]
         else:
-            names = _returned_names(backward)
+            names = returned_names(backward)
             pairs = [
                 (names[place] if place < len(names) and names[place] else f"d{n}", item)
                 for place, (item, n) in enumerate(
@@ -461,7 +508,7 @@ class _Reader(LossFinder):
             b for b in inside if b.stage == item.name
         ]
         if not lines:
-            lines = [Bound(name, item, item.name, _last_return(backward), True)]
+            lines = [Bound(name, item, item.name, last_return(backward), True)]
         return Gradient(name, (of.name,), tuple(self._lines(lines)))
 
     # classes
@@ -524,22 +571,3 @@ def _is_copy(node: ast.AST) -> bool:
     """dh.copy(), np.copy(dh): an array of its own."""
     called = node.func if isinstance(node, ast.Call) else None
     return isinstance(called, ast.Attribute) and called.attr in ("copy", "clone")
-
-
-def _last_return(function: Function) -> ast.AST:
-    returns = [n for n in ast.walk(function.node) if isinstance(n, ast.Return)]
-    return returns[-1] if returns else function.node
-
-
-def _returned_names(function: Function) -> list[str]:
-    """What a function calls what it gives back; "" for what is no name."""
-    last = _last_return(function)
-    value = last.value if isinstance(last, ast.Return) else None
-    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-    found = []
-    for part in parts:
-        if isinstance(part, ast.Name):
-            found.append(part.id)
-        else:
-            found.append(part.attr if isinstance(part, ast.Attribute) else "")
-    return found

@@ -61,8 +61,11 @@ class Changes(Calls):
                     self._inside(item, f"{name}_{_word(key)}", scope, node)
             case Dictionary():
                 for key, item in found.items.items():
-                    inner = key if isinstance(key, str) and key.isidentifier() else None
-                    self._inside(item, inner or f"{name}_{_word(key)}", scope, node)
+                    is_name = isinstance(key, str) and key.isidentifier()
+                    inner = key if is_name else f"{name}_{_word(key)}"
+                    self._inside(item, inner, scope, node)
+                    if is_name and self.keeps_gradients:
+                        found.items[key] = self._parameter_of(item, inner, scope, node)
         return found
 
     def _named_number(self, of: Instance, name: str, scope: Scope | None, node: ast.AST) -> None:
@@ -81,6 +84,12 @@ class Changes(Calls):
         is_literal = isinstance(item, Array) and item.is_data and not is_made(item.node)
         if isinstance(item, Array | Several | Dictionary | Module) and not is_literal:
             self.named(item, name, scope, node)
+
+    def _parameter_of(self, item: Value, name: str, scope: Scope | None, node: ast.AST) -> Value:
+        """{"w": np.array([1.0, 2.0]), "b": 0.0}: inputs, of which there may be gradients."""
+        if isinstance(item, Known) and type(item.value) is float and not item.measured:
+            item = self.array(item, node)
+        return self.named(item, name, scope, node) if isinstance(item, Array) else item
 
     def append(self, of: Several, item: Value, node: ast.Call, scope: Scope) -> None:
         """An entry more: states.append(h) is states_3."""

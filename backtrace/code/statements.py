@@ -16,6 +16,7 @@ from backtrace.code.effects import changed_names, parts, stored_names
 from backtrace.code.imports import bound_names
 from backtrace.code.operands import MOST_STEPS
 from backtrace.code.stages import MOST_STAGES
+from backtrace.code.training import is_trained, is_update, updates_only
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -58,6 +59,9 @@ class Statements(Assignments):
 
     def statement(self, node: ast.stmt, scope: Scope) -> None:
         self.step(node)
+        if self.names_tell and self.goes_back and _is_entry(node) and is_update(node):
+            self.updates += 1
+            return
         try:
             self._statement(node, scope)
         except TooMuch:
@@ -271,6 +275,9 @@ class Statements(Assignments):
                     return
 
     def _loop(self, node: ast.For | ast.While, scope: Scope) -> None:
+        if self.names_tell and self.goes_back and (is_update(node) or updates_only(node.body)):
+            self.updates += 1
+            return
         if self.names_tell and all(map(_is_bookkeeping, node.body)):
             self.updates += self.goes_back and any(map(_is_update, node.body))
             return
@@ -293,15 +300,15 @@ class Statements(Assignments):
             self.training -= is_training
 
     def _trains(self, node: ast.For | ast.While) -> bool:
-        """Whether a loop has loss.backward() or a step in it; dout = layer.backward(dout) is read
-        where gradients are."""
+        """Whether a loop has loss.backward(), a step or an update by gradients in it; dout =
+        layer.backward(dout) is read where gradients are."""
         inside = parts(node)
         layers = [
             part.func
             for part in inside
             if self.keeps_gradients and isinstance(part, ast.Call) and part.args
         ]
-        return any(
+        return is_trained(inside) or any(
             isinstance(part, ast.Attribute)
             and part.attr in ("backward", "step", "zero_grad")
             and part not in layers
@@ -378,6 +385,12 @@ def _is_update(node: ast.AST) -> bool:
         isinstance(target, ast.Attribute) and target.attr == "data"
         for target in ([node.target] if isinstance(node, ast.AugAssign) else node.targets)
     )
+
+
+def _is_entry(node: ast.stmt) -> bool:
+    """Whether it gives an entry or an attribute what it holds: params["W"] -= ..., self.W -= ..."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return isinstance(targets[0], ast.Subscript | ast.Attribute)
 
 
 def _is_endless(node: ast.For | ast.While) -> bool:

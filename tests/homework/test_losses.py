@@ -161,3 +161,96 @@ def test_a_notebook_says_its_cell() -> None:
     judged = check_code(text, "net.ipynb")
     assert judged.ok
     assert "gradients of loss, cell 1, line 7" in report.table(judged, View(), 2)
+
+
+TRAINED = """import numpy as np
+X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.7]])
+y = np.array([1.0, 0.0, 2.0])
+params = {"w": np.array([0.1, -0.2]), "b": 0.0}
+vw, m, v, rate = np.zeros(2), np.zeros(2), np.zeros(2), 0.1
+for epoch in range(200):
+    p = X @ params["w"] + params["b"]
+    loss = np.mean((p - y) ** 2)
+    grads = {}
+    dp = 2 * (p - y) / 3
+    grads["w"] = X.T @ dp
+    grads["b"] = dp.sum()
+"""
+DIRECT = """import numpy as np
+X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.7]])
+y = np.array([1.0, 0.0, 2.0])
+w = np.array([0.1, -0.2])
+vw, m, v, rate = np.zeros(2), np.zeros(2), np.zeros(2), 0.1
+for epoch in range(200):
+    p = X @ w
+    loss = np.mean((p - y) ** 2)
+    dp = 2 * (p - y) / 3
+    dw = X.T @ dp
+"""
+UPDATES = [
+    (TRAINED, "    for k in params:\n        params[k] -= rate * grads[k]\n"),
+    (TRAINED, "    for k in params.keys():\n        params[k] = params[k] - rate * grads[k]\n"),
+    (TRAINED, "    for k, g in grads.items():\n        params[k] -= rate * g\n"),
+    (TRAINED, "    params['w'] -= rate * grads['w']\n    params['b'] -= rate * grads['b']\n"),
+    (TRAINED, "    params = update_parameters(params, grads, rate)\n"),
+    (TRAINED, "    optimizer.update(params, grads)\n"),
+    (DIRECT, "    w -= rate * dw\n"),
+    (DIRECT, "    w = w - rate * dw\n"),
+    (DIRECT, "    vw = 0.9 * vw - rate * dw\n    w += vw\n"),
+    (
+        DIRECT,
+        "    m = 0.9 * m + 0.1 * dw\n    v = 0.99 * v + 0.01 * dw**2\n"
+        "    w -= rate * m / (np.sqrt(v) + 1e-8)\n",
+    ),
+    (DIRECT, "    for a, g in [(w, dw)]:\n        a -= rate * g\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "update"), UPDATES)
+def test_a_loop_that_trains_is_read_once(text: str, update: str) -> None:
+    judged = check_code(text + update, "net.py")
+    assert judged.ok, verdicts(judged)
+    assert len(judged.code.forward) <= 3
+    slip = check_code(text.replace("X.T @ dp", "-X.T @ dp") + update, "net.py")
+    assert [v.row for v in slip.verdicts if v.verdict == "wrong"] == [
+        1 + text[: text.index("X.T @ dp")].count("\n")
+    ]
+
+
+ADDED_UP = """import numpy as np
+x = np.array([0.3, -0.6, 0.2])
+w = np.array([0.5, 0.1, 0.4])
+loss = 0.0
+for t in range(3):
+    loss += np.sin(x[t] * w[t])
+dw = np.zeros_like(w)
+dx = np.zeros_like(x)
+for t in range(3):
+    dw[t] += np.cos(x[t] * w[t]) * x[t]
+    dx[t] += np.cos(x[t] * w[t]) * w[t]
+"""
+
+
+def test_a_loop_that_adds_up_is_read_round_by_round() -> None:
+    judged = check_code(ADDED_UP, "net.py")
+    assert judged.ok, verdicts(judged)
+    assert not judged.code.notes
+
+
+COLLECTED = """import numpy as np
+X = np.array([[1.0, 2.0], [3.0, -1.0]])
+w = np.array([0.1, -0.2])
+loss = 0.0
+for i in range(2):
+    loss += (X[i] @ w) ** 2
+total = {"w": np.zeros(2)}
+for i in range(2):
+    grads = {"w": 2 * (X[i] @ w) * X[i]}
+    total["w"] += grads["w"]
+dw = total["w"]
+"""
+
+
+def test_gradients_that_are_added_up_are_no_update() -> None:
+    judged = check_code(COLLECTED, "net.py")
+    assert [v for v in verdicts(judged) if v[0] == "dw"] == [("dw", "ok")], verdicts(judged)

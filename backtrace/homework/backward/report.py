@@ -79,7 +79,9 @@ def of_result(judged: Judged) -> str:
 
 def result_name(judged: Judged) -> str:
     """The result as the file calls it; "" for none."""
-    return _VERSION.sub("", judged.code.result) if judged.code.forward else ""
+    if not judged.code.forward:
+        return ""
+    return " and ".join(_VERSION.sub("", n) for n in judged.code.outputs or [judged.code.result])
 
 
 def _worded(source: Source, line: int) -> str:
