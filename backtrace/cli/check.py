@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backtrace.cli.options import Destination, destination_options, look_options
+from backtrace.cli.options import Destination, look_options, verdict_options
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import (
     code_at,
@@ -60,7 +60,7 @@ _OF_CODE = ("table", "tree", "json", "markdown", "html", "github")
 @click.option(
     "--suggest-point", is_flag=True, help="Find a point that tells mistakes apart, and stop."
 )
-@destination_options
+@verdict_options
 @look_options
 def check(
     words: tuple[str, ...],

@@ -86,7 +86,7 @@ def grade(
         text = read_file(assignment)
         folder = os.path.dirname(assignment)
         asked = read_assignment(text, folder)
-        seen = _Seen()
+        seen = _Seen(asked)
         view = look.view(to_file=output is not None)
         is_summed = summary and format != "html"  # whose page has the summary in it
         level = 3 if is_summed else hint_level
@@ -109,7 +109,7 @@ def grade(
         raise
     if seen.by_hand:
         seen.notes[f"{seen.by_hand:,} with points to be given by hand: what is not judged"] = None
-    for words in seen.notes:
+    for words in (*seen.notes, *seen.never_met.words()):
         note(words, look.color)
     for words in seen.errors.values():
         complain(BacktraceError(f"not graded: {words}"), look.color)
@@ -120,7 +120,10 @@ class _Seen:
     """What the exit status depends on: whether all have full points, and a row's error of ours, by
     its words (the same one is said once); and what is to be known of the files."""
 
-    def __init__(self) -> None:
+    def __init__(self, assignment: Assignment) -> None:
+        from backtrace.homework.never_met import NeverMet
+
+        self.never_met = NeverMet(assignment)
         self.all_full = True
         self.errors: dict[str, str] = {}
         self.notes: dict[str, None] = {}
@@ -190,6 +193,7 @@ def _noting(rows: Iterable[Row], seen: _Seen) -> Iterator[Row]:
     for row in rows:
         seen.all_full = seen.all_full and row.is_full
         seen.by_hand += bool(row.by_hand)
+        seen.never_met.see(row)
         if row.error and len(seen.errors) < _MOST_ERRORS:
             seen.errors.setdefault(row.error, f"{row.student} ({row.source}): {row.error}")
         seen.notes.update(dict.fromkeys(row.notes))

@@ -236,23 +236,30 @@ task_options = _gathered(
 )
 """--file, --wrt, --compare and the others of `Task`, as one `task`."""
 
-destination_options = _gathered(
-    "destination",
-    Destination,
-    click.option(
-        "--format",
-        "format",
-        metavar="NAME",
-        help="table (default), tree, wires, markdown, json, jsonl, svg, png, html, dot, mermaid, "
-        "tikz, latex, python or torch.",
-        shell_complete=_formats,
-    ),
-    click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
-    click.option(
-        "-o", "--output", metavar="FILE", help="Write there; the suffix picks the format."
-    ),
+
+def _destination(formats: str) -> Decorator:
+    """--format, --json and --output, handed on as one `destination`; `formats` is the help."""
+    return _gathered(
+        "destination",
+        Destination,
+        click.option("--format", "format", metavar="NAME", help=formats, shell_complete=_formats),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Write there; the suffix picks the format."
+        ),
+    )
+
+
+destination_options = _destination(
+    "table (default), tree, wires, markdown, json, jsonl, svg, png, html, dot, mermaid, "
+    "tikz, latex, python or torch."
 )
-"""--format, --json and --output, handed on as one `destination`."""
+"""Where a trace goes."""
+
+verdict_options = _destination(
+    "table (default), tree, json or markdown; of code html and github (annotations) too."
+)
+"""Where verdicts on answers go."""
 
 points_options = _gathered(
     "points",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from backtrace.code.changes import Changes
+from backtrace.code.losses import is_called_loss
 from backtrace.code.values import Instance, Scope, Value
 from backtrace.code.words import is_gradient
 
@@ -33,12 +35,19 @@ class Gradients(Changes):
         found = (
             isinstance(target, ast.Name)
             and target.id not in self.forward
-            and (target.id in self.backward or is_gradient(target.id, forward))
+            and (
+                target.id in self.backward
+                or is_gradient(target.id, forward, self._is_after_loss(forward))
+            )
         )
         if found and isinstance(target, ast.Name):
             self.backward.add(target.id)
             self.goes_back = True
         return found and not self.keeps_gradients
+
+    def _is_after_loss(self, forward: Collection[str]) -> bool:
+        """Whether what goes back may have begun, in code whose backward lines are judged."""
+        return self.keeps_gradients and (self.goes_back or any(map(is_called_loss, forward)))
 
     def _is_kept(self, attribute: str) -> bool:
         """Whether it is walked and judged: self.dW; W.grad is PyTorch's own."""

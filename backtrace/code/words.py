@@ -104,6 +104,8 @@ def reserved_names(called: Iterable[str]) -> frozenset[str]:
 _WORD = re.compile(r"[^\W\d]\w*")
 _GRADIENT = re.compile(r"d(?:[A-Z]d|fd|Ld|lossd)?_?(?P<a>\w+)|(?P<c>\w+)_grad")
 _QUOTIENT = re.compile(r"d[A-Za-z]\w*?_d_?(?P<a>\w+)")
+_SPELLED = re.compile(r"grad_?(?P<a>\w+)|(?P<b>\w+)_gradient|nabla_?(?P<c>\w+)")
+_SHORT = re.compile(r"g_?(?P<a>\w+)|delta_?(?P<b>\w+)")
 _ALWAYS = re.compile(r"grads?|grad_\w+|dout|dlogits")
 
 
@@ -113,18 +115,22 @@ _OF = (
     re.compile(r"grad_(?P<name>\w+)"),
     re.compile(r"(?P<name>\w+)_grad"),
     re.compile(r"d(?P<name>\w+)"),
+    re.compile(r"(?:grad|nabla_?|delta_?|g_?)(?P<name>\w+)"),
+    re.compile(r"(?P<name>\w+)_gradient"),
 )
 
 
 def differentiated(name: str) -> list[str]:
-    """What a gradient's name may be the gradient of: W of dW, dfdW, dL_dW, grad_W, W_grad."""
+    """What a gradient's name may be the gradient of: W of dW, dfdW, dL_dW, grad_W, W_grad, gW."""
     matches = (pattern.fullmatch(name) for pattern in _OF)
     return list(dict.fromkeys(match["name"] for match in matches if match))
 
 
-def is_gradient(name: str, forward: Collection[str]) -> bool:
-    """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad."""
+def is_gradient(name: str, forward: Collection[str], after_loss: bool = False) -> bool:
+    """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad; behind the
+    loss gW and deltaW too, which may be forward names before it."""
     if _ALWAYS.fullmatch(name):
         return True
-    found = [match for p in (_GRADIENT, _QUOTIENT) if (match := p.fullmatch(name))]
+    patterns = (_GRADIENT, _QUOTIENT, _SPELLED, *((_SHORT,) if after_loss else ()))
+    found = [match for p in patterns if (match := p.fullmatch(name))]
     return any(part in forward for match in found for part in match.groups() if part)

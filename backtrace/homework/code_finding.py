@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from backtrace.code.program import parsed
@@ -155,3 +155,29 @@ def mentions(tree: ast.Module, asked: str) -> bool:
         if name == asked or (name and bases & set(differentiated(name))):
             return True
     return False
+
+
+def unknown_in_place(tree: ast.Module, code: str, asked: Sequence[str]) -> str:
+    """What a function gives back that no name tells to be a gradient, as it is written, where it
+    gives back at least as much as is asked; "" where there is no such thing."""
+    known = {base for name in asked for base in differentiated(name)}
+    for parts in _given_back(tree, code):
+        for part in parts if len(parts) >= len(asked) else ():
+            name = part.attr if isinstance(part, ast.Attribute) else ast.unparse(part)
+            if name not in asked and known.isdisjoint(differentiated(name)):
+                return short(name)
+    return ""
+
+
+def _given_back(tree: ast.Module, code: str) -> Iterator[list[ast.expr]]:
+    """What each `return` of the function lists behind its loss, or the backward of a pair or a
+    class."""
+    base = code.removesuffix("_backward").removesuffix("_forward")
+    method = base.partition(".")[2]
+    names = {code, f"{base}_backward", method or "backward"} if code else set()
+    wanted = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in names]
+    for function in wanted:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple | ast.List):
+                is_backward = function.name.endswith("backward")
+                yield node.value.elts if is_backward else node.value.elts[1:]

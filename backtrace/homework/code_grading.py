@@ -27,7 +27,14 @@ from backtrace.homework.backward.judging import (
     NothingToJudge,
 )
 from backtrace.homework.code_faults import code_fault, leading_to
-from backtrace.homework.code_finding import Found, NotFound, find, is_undone, mentions
+from backtrace.homework.code_finding import (
+    Found,
+    NotFound,
+    find,
+    is_undone,
+    mentions,
+    unknown_in_place,
+)
 from backtrace.homework.code_reference import Forward, held_against
 from backtrace.homework.questions import CodeQuestion
 from backtrace.homework.report import MISTAKE, PLACE
@@ -107,8 +114,7 @@ class CodeGrader:
         for name, worth in question.points.items():
             verdict = asked[name]
             if verdict is None:
-                is_there = mentions(found.tree, name)
-                yield self._mark(name, *((UNREAD, _NOT_MET) if is_there else (MISSING, "")), worth)
+                yield self._mark(name, *_unmet(question, found, name), worth)
             elif verdict.gradient.name in paying:
                 yield Mark(name, FOLLOWS if self._level >= PLACE else WRONG, 0.0, worth)
             elif verdict.gradient.name in forward.spoiled:
@@ -134,10 +140,20 @@ class CodeGrader:
         """All that is asked, where nothing was judged; what a file does mention is not missing."""
         marks = []
         for name, worth in question.points.items():
-            is_there = found is not None and mentions(found.tree, name)
-            verdict = UNREAD if is_there else error.verdict
-            marks.append(self._mark(name, verdict, error.reason, worth))
+            verdict, reason = error.verdict, error.reason
+            if found is not None and _unmet(question, found, name)[0] == UNREAD:
+                verdict = UNREAD
+            marks.append(self._mark(name, verdict, reason, worth))
         return Part(question.id, tuple(marks), lines=error.lines or (error.reason,))
+
+
+def _unmet(question: CodeQuestion, found: Found, name: str) -> tuple[str, str]:
+    """The verdict on a gradient that nothing was judged of, and why: it is missing only where
+    nothing in the file may be it."""
+    if mentions(found.tree, name):
+        return UNREAD, _NOT_MET
+    other = unknown_in_place(found.tree, question.code, [*question.points])
+    return (UNREAD, f"it may be what is given back as {other}") if other else (MISSING, "")
 
 
 def _verdict_of(asked: str, judged: Judged) -> LineVerdict | None:
@@ -148,7 +164,8 @@ def _verdict_of(asked: str, judged: Judged) -> LineVerdict | None:
     if "." in asked:  # __mul__.other; what else is said of the operator is no gradient of other
         named = [v for v in named if v.of == asked.rpartition(".")[2]] or named
     if named:
-        return named[-1]
+        wrong = [v for v in named if v.verdict in (WRONG, IN_GENERAL)]
+        return named[-1] if "." in asked or not wrong else wrong[0]
     bases = differentiated(asked)
     for base in bases:
         same = [v for v in gradients if base in _bases(v)]

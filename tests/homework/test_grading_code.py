@@ -118,7 +118,74 @@ def test_a_gradient_that_is_not_there_is_missing_and_one_that_is_not_met_is_not(
     }
 
 
-@pytest.mark.parametrize("spelled", ["grads['W1']", "W1_grad", "dL_dW1", "grad_W1"])
+_SPELLED = (
+    *("grads['W1']", "W1_grad", "dL_dW1", "grad_W1", "gW1", "g_W1", "gradW1", "dLdW1", "deltaW1"),
+    *("W1_gradient", "d_W1", "dJ_dW1", "nabla_W1"),
+)
+
+
+RETURNED = """
+import numpy as np
+
+def net(X, W, V):
+    h = np.maximum(0, X @ W)
+    loss = ((h @ V) ** 2).sum()
+    dout = 2 * h @ V
+    {} = h.T @ dout
+    dh = dout @ V.T
+    dh[h <= 0] = 0
+    {} = X.T @ dh
+    return loss, {}
+"""
+NAMED = """
+[[problem]]
+id = "net"
+code = "net"
+point = {{ X = "randn(4,3)", W = "randn(3,5)", V = "randn(5,2)" }}
+points = {{ {} }}
+"""
+
+
+def test_what_is_given_back_under_a_strange_name_is_never_missing() -> None:
+    asked = NAMED.format("dW = 2, dV = 1")
+    right = only(RETURNED.format("dV", "dW", "dW, dV"), assignment=asked)
+    assert right.points == 3
+    row = only(RETURNED.format("dV", "first", "first, dV"), assignment=asked)
+    assert verdicts(row) == {"net.dW": "not judged", "net.dV": "ok"}
+    assert (row.points, row.by_hand) == (1, 2)
+    both = only(RETURNED.format("one", "other", "other, one"), assignment=asked)
+    assert (both.points, both.by_hand) == (0, 3)
+    less = only(RETURNED.format("dV", "first", "dV"), assignment=asked)
+    assert verdicts(less)["net.dW"] == "missing"
+
+
+def test_an_early_version_that_is_wrong_costs_its_points() -> None:
+    text = RETURNED.format("dV", "dW", "dW, dV").replace("dout @ V.T", "-dout @ V.T")
+    row = only(text, assignment=NAMED.format("dh = 2, dW = 1"))
+    assert verdicts(row) == {"net.dh": "wrong", "net.dW": "follows from an earlier slip"}
+    assert row.points == 1
+
+
+def test_a_name_that_no_submission_has_is_a_slip_of_the_assignment(
+    tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    (tmp_path / "hw.toml").write_text(NAMED.format("dW9 = 2, dV = 1"))
+    (tmp_path / "ada.py").write_text(RETURNED.format("dV", "dW", "dV"))
+    done = backtrace_command("grade", str(tmp_path / "hw.toml"), str(tmp_path / "ada.py"))
+    assert "the assignment asks for dW9 in net" in done.err
+    assert "dV in net" not in done.err
+
+
+def test_a_path_where_nothing_is_is_no_student(
+    tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    (tmp_path / "hw.toml").write_text(ASSIGNMENT)
+    done = backtrace_command("grade", str(tmp_path / "hw.toml"), "nowhere")
+    assert done.status == 2
+    assert "there is no file and no folder 'nowhere'" in done.err
+
+
+@pytest.mark.parametrize("spelled", _SPELLED)
 def test_a_gradient_is_found_under_other_names(spelled: str) -> None:
     start = "grads = {}\n" if "[" in spelled else ""
     text = start + NET.replace("dW1 =", f"{spelled} =").replace("dW1 +=", f"{spelled} +=")

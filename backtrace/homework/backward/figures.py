@@ -122,14 +122,21 @@ class Graphs:
     def inside(self, name: str) -> list[str]:
         """The nodes of a stage that have no name of their own, from it backwards: what goes into
         its relu."""
+        return [node for node in self._behind(name) if node.startswith("#")]
+
+    def into(self, name: str) -> list[str]:
+        """The stages and inputs that go into a stage: a of h, where h = relu(a)."""
+        return [node for node in self._behind(name) if not node.startswith("#")]
+
+    def _behind(self, name: str) -> list[str]:
         graph = self.forward
-        named = {*graph.inputs.values(), *graph.stages.values()}
+        named = {node: called for called, node in (*graph.inputs.items(), *graph.stages.items())}
         waiting = [graph.stages[name]] if name in graph.stages else []
         found: list[str] = []
         while waiting:
             for source in graph.inputs_of[waiting.pop()]:
+                found.append(named.get(source, f"#{source}"))
                 if source not in named:
-                    found.append(f"#{source}")
                     waiting.append(source)
         return found
 

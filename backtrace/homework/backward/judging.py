@@ -184,14 +184,15 @@ class Court:
         return list(map(self._verdict, self.code.gradients))
 
     def _doubted(self, found: Sequence[LineVerdict]) -> set[str]:
-        """The gradients of nodes without a name that a wrong line uses."""
+        """The gradients of other nodes than their names say that a wrong line uses."""
         names: set[str] = set()
         for verdict in found:
             if verdict.verdict in (WRONG, IN_GENERAL):
                 for stage in self.replays.own_stages(verdict.gradient):
                     names |= {*names_in(self.stages[stage].expression)}
-        finals = self.replays.finals.items()
-        return {final for final, of in finals if of.startswith("#") and final in names}
+        finals = self.replays.finals
+        used = [g for g in self.code.gradients if g.final in names and finals.get(g.final)]
+        return {g.final for g in used if finals[g.final] not in g.of}
 
     def _count_too_many(self, verdict: LineVerdict) -> float | None:
         """By how much a step between is more than is due, if that is a count."""
@@ -235,7 +236,7 @@ class Court:
     def _held(self, gradient: Gradient, of: str, line: Line) -> LineVerdict:
         """The verdict on numbers."""
         replays, final = self.replays, gradient.final
-        shown = gradient.of[0] if of.startswith("#") else of
+        shown = of if of in gradient.of else gradient.of[0]
         given, exact = self.figures[0].own.get(final), self.figures[0].right[of]
         if final not in replays.finals:
             return LineVerdict(gradient, shown, OK, line, (), given, exact, _MADE_OF_IT)

@@ -90,11 +90,13 @@ class Replays:
 
     def possible(self, gradient: Gradient) -> list[str]:
         """What a gradient may be of: the versions of its forward name, the last one first, and
-        what goes into the gates that make them."""
+        what goes into the gates that make them; where its name is used over, under a name too."""
         known = [n for n in gradient.of if n in self.figures[0].right]
         if gradient.final in self.named_only:
             return known
-        return [*known, *(node for name in known for node in self.graphs.inside(name))]
+        inside = [node for name in known for node in self.graphs.inside(name)]
+        over = [n for name in known for n in self.graphs.into(name)] * (len(gradient.lines) > 1)
+        return [*dict.fromkeys([*known, *inside, *over])]
 
     # 1/N that comes later
 

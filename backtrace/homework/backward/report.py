@@ -15,7 +15,6 @@ from rich.text import Text
 from backtrace.code.program import Source
 from backtrace.homework.backward.judging import (
     FOLLOWS,
-    IN_GENERAL,
     OK,
     TO_DO,
     UNREAD,
@@ -158,7 +157,7 @@ def sentences(verdict: LineVerdict, level: int) -> list[str]:
     found = [verdict.note] if verdict.note else []
     if level >= MISTAKE:
         found += [f"fits: it {edit.says}" for edit in verdict.fits]
-        if not verdict.fits and verdict.verdict in (WRONG, IN_GENERAL):
+        if not verdict.fits and verdict.verdict == WRONG:
             found.append("no single slip of those known makes it what it is")
     if level >= ARITHMETIC and verdict.fits and verdict.fits[0].text:
         found.append(f"meant: {_VERSION.sub('', verdict.fits[0].text)}")

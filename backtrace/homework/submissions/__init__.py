@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from backtrace.errors import UsageError
+from backtrace.errors import UsageError, visible
 from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions import objects
 from backtrace.homework.submissions.code_files import CodeFile, size_of
@@ -86,7 +86,11 @@ def sources_of(
     paths: Sequence[str], assignment: Assignment, is_of_one: bool = False
 ) -> list[Folder | str]:
     """As `files_of`; of an assignment that asks for code, students' folders and code too. Where it
-    is said that all is of one student, a folder is that one's."""
+    is said that all is of one student, a folder is that one's. Raises UsageError for a path where
+    nothing is, which is no student's."""
+    for path in paths:
+        if path != "-" and not os.path.lexists(path):
+            raise UsageError(f"there is no file and no folder '{visible(path)}'")
     if not assignment.codes:
         return [*files_of(paths)]
     if is_of_one and len(paths) == 1 and os.path.isdir(paths[0]):
