@@ -203,7 +203,9 @@ def unknown_keyword(text: str, gate: Gate, token: Token) -> FormulaError:
 def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
     least = len(gate.parameters) - len(gate.defaults) - len(gate.optional)
     takes = "at least 1 argument" if gate.variadic else f"{least} argument{'s' * (least != 1)}"
-    if gate.defaults or gate.optional:
+    if gate.optional:  # what is given by its name is no argument of these
+        takes = f"{least} or {least + len(gate.optional)} arguments"
+    elif gate.defaults:
         takes = f"{least} or {len(gate.parameters)} arguments"
     hint = f"it is written {signature(gate)}"
     axis = _LAST_NUMBER.search(text[slice(*span)])

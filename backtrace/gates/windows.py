@@ -21,7 +21,7 @@ from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
 Told = int | tuple[int, ...] | None
 """A number for every axis that windows slide along, or one for all."""
 
-_MOST = 10**9  # entries of all windows together
+_MOST = 2 * 10**8  # entries of all windows together
 _SHOWN = 6  # windows that are written out
 _LETTERS = "ijk"
 

@@ -38,7 +38,7 @@ FILES = (
     *(f"gates/{n}" for n in ("activations", "arithmetic", "choices", "elementary", "linear")),
     *("gates/networks", "gates/reductions", "gates/gate"),
     *(f"gates/{n}" for n in ("remainders", "still", "arrangement", "lookups", "einsums")),
-    *("gates/windows", "algebra/windows"),
+    *("gates/windows", "algebra/windows", "gates/attention", "algebra/attention"),
     *(f"gates/{n}" for n in ("matrices", "orders", "constants", "losses", "normalizations")),
     *("algebra/__init__", "algebra/floats", "algebra/arrays", "algebra/arranged"),
     *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),

@@ -43,7 +43,7 @@ MESSAGES = [
     ),
     (
         "sum(conv2d(x, w, b, 2))",
-        "conv2d takes 2 or 5 arguments, not 4",
+        "conv2d takes 2 or 3 arguments, not 4",
         "it is written conv2d(x, w, b, stride=1, padding=0)",
     ),
     ("sum(conv2d(x, w, stride=0))", "stride is a whole number from 1", ""),
