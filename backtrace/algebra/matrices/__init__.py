@@ -1,0 +1,299 @@
+"""The algebra of formulas of arrays: the table's rules run on it give gradients as a textbook has
+them (Petersen and Pedersen, The Matrix Cookbook, 2012; Giles 2008).
+
+    matmul_pullback(MATRICES, 0, u, ..., W, x)   ->   outer(u, x)
+
+`forms` has what formulas are made of and how they are simplified, `spelled` how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from backtrace.algebra import Derived
+from backtrace.algebra.matrices import forms
+from backtrace.algebra.matrices.forms import (
+    NUMBER,
+    ZERO,
+    Form,
+    NotInLetters,
+    Shape,
+    broadcast,
+    call,
+    chain,
+    form,
+    is_zero,
+    number,
+    ones,
+    outer,
+    power,
+    product,
+    shaped,
+    summed,
+    turned,
+    zero,
+)
+from backtrace.algebra.matrices.spelled import Letters
+
+_ENTRYWISE = (
+    *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
+    *("erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+    *("sigmoid", "softplus", "silu", "mish", "gelu"),
+)
+_COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
+class Matrices:
+    """The algebra; a value is a Form. Raises NotInLetters for what has no formula here."""
+
+    of_arrays = True
+    as_written = True
+
+    def number(self, text: str) -> Form:
+        return forms.name(text, ()) if text in ("pi", "e", "tau") else number(Fraction(text))
+
+    @staticmethod
+    def shape(x: Any) -> Shape:
+        return form(x).shape
+
+    def divide(self, a: Any, b: Any) -> Form:
+        if is_zero(form(b)):
+            raise NotInLetters("a division by 0")
+        return product([form(a), (form(b), Fraction(-1))])
+
+    def power(self, a: Any, b: Any) -> Form:
+        return power(form(a), form(b))
+
+    def square(self, x: Any) -> Form:
+        return power(form(x), number(2))
+
+    def sqrt(self, x: Any) -> Form:
+        return product([(form(x), Fraction(1, 2))])
+
+    def detach(self, x: Any) -> Form:
+        return form(x)
+
+    def truth(self, condition: Any) -> bool:
+        """Whether it is known to hold."""
+        found = form(condition)
+        return found.kind == NUMBER and bool(found.parts[0])
+
+    def filled(self, x: Any, a: Any) -> Form:
+        return product([form(a), ones(form(x).shape)])
+
+    def where(self, condition: Any, a: Any, b: Any) -> Form:
+        test, a, b = form(condition), form(a), form(b)
+        if test.kind == NUMBER:
+            return a if test.parts[0] else b
+        shape = broadcast([test.shape, a.shape, b.shape])
+        if _is_guard(test):
+            return b
+        if a == b:
+            return product([a, ones(shape)]) if a.shape != shape else a
+        if _is_one_hot(test) and is_zero(a):
+            return b - test * b
+        if is_zero(b) and a.kind != ZERO:
+            return product([a, test])
+        return call("where", [test, a, b], shape, is_entrywise=True)
+
+    # arrays
+
+    def matmul(self, a: Any, b: Any) -> Form:
+        return chain([form(a), form(b)])
+
+    def transpose(self, x: Any, axes: tuple[int, ...] | None = None) -> Form:
+        inner = form(x)
+        if axes is None or axes == tuple(range(len(inner.shape)))[::-1]:
+            return turned(inner)
+        if axes == tuple(range(len(axes))):
+            return inner
+        raise NotInLetters("axes in another order")
+
+    def outer(self, x: Any, y: Any) -> Form:
+        return outer(form(x), form(y))
+
+    def reshape(self, x: Any, shape: Shape) -> Form:
+        return shaped(form(x), tuple(shape))
+
+    def sum(self, x: Any, axis: Any = None) -> Form:
+        return summed(form(x), axis)
+
+    def aligned(self, u: Any, axis: Any) -> Form:
+        """With axes of length 1 where a reduction took some."""
+        inner = form(u)
+        if axis is None or not inner.shape:
+            return inner
+        axes = (axis,) if isinstance(axis, int) else axis
+        count = len(inner.shape) + len(axes)
+        gone = {k % count for k in axes}
+        lengths = iter(inner.shape)
+        return shaped(inner, tuple(1 if k in gone else next(lengths) for k in range(count)))
+
+    def spread(self, u: Any, x: Any, axis: Any) -> Form:
+        return product([self.aligned(u, axis), ones(form(x).shape)])
+
+    def summed_to(self, u: Any, shape: Shape) -> Form:
+        inner = form(u)
+        extra = len(inner.shape) - len(shape)
+        if extra > 0:
+            inner = summed(inner, tuple(range(extra)) if extra > 1 else 0)
+        for k, n in enumerate(shape):
+            if n == 1 and inner.shape[k] != 1:
+                inner = shaped(summed(inner, k), (*inner.shape[:k], 1, *inner.shape[k + 1 :]))
+        return inner
+
+    def largest(self, x: Any, axis: Any) -> Form:
+        return _reduced("max", form(x), axis)
+
+    def smallest(self, x: Any, axis: Any) -> Form:
+        return _reduced("min", form(x), axis)
+
+    def norm(self, x: Any, axis: Any) -> Form:
+        return _reduced("norm", form(x), axis)
+
+    def logsumexp_along(self, x: Any, axis: Any) -> Form:
+        return _reduced("logsumexp", form(x), axis)
+
+    def softmax(self, x: Any, axis: Any) -> Form:
+        return _along("softmax", form(x), axis)
+
+    def log_softmax(self, x: Any, axis: Any) -> Form:
+        return _along("log_softmax", form(x), axis)
+
+    def sum_of_others(self, x: Any, axis: Any) -> Form:
+        """The sum along an axis less each entry's own: of probabilities, 1 - p."""
+        inner = form(x)
+        if inner.kind == forms.CALL and inner.parts[0] == "softmax":
+            return number(1) - inner  # the entries add up to 1
+        return self.aligned(summed(inner, axis), axis) - inner
+
+    def one_hot(self, k: Any, count: int) -> Form:
+        inner = form(k)
+        return call("one_hot", [inner, number(count)], (*inner.shape, count))
+
+    def identity(self, shape: Shape) -> Form:
+        if shape[0] != shape[1]:
+            raise NotInLetters("an identity that is not square")
+        return Form(forms.EYE, shape)
+
+    def on_diagonal(self, u: Any, shape: Shape, k: int) -> Form:
+        inner = form(u)
+        if k or shape[0] != shape[1]:
+            raise NotInLetters("a diagonal beside the main one")
+        before, core = forms.scalars_apart(inner)
+        if core.kind == forms.ONES:
+            return product([before, Form(forms.EYE, shape)])
+        return product([before, call("diag", [core], shape)])
+
+    def diagonal(self, x: Any, k: int = 0) -> Form:
+        inner = form(x)
+        if k or inner.shape[0] != inner.shape[-1]:
+            raise NotInLetters("a diagonal beside the main one")
+        if inner.kind == forms.EYE:
+            return ones(inner.shape[:1])
+        return call("diag", [inner], inner.shape[:1])
+
+    def ones(self, shape: Shape) -> Form:
+        return ones(shape)
+
+    def maximum(self, *values: Any) -> Form:
+        return _of_many("max", [form(v) for v in values])
+
+    def minimum(self, *values: Any) -> Form:
+        return _of_many("min", [form(v) for v in values])
+
+    def inv(self, x: Any) -> Form:
+        return call("inv", [form(x)], form(x).shape)
+
+    def det(self, x: Any) -> Form:
+        return call("det", [form(x)], ())
+
+    def logdet(self, x: Any) -> Form:
+        return call("logdet", [form(x)], ())
+
+    def __getattr__(self, word: str) -> Callable[..., Form]:
+        if word == "exp":
+            return lambda x: _exp(form(x))
+        if word in _ENTRYWISE:
+            return lambda x: call(word, [form(x)], form(x).shape, is_entrywise=True)
+        if word in _COMPARED:
+            return lambda a, b: _compared(word, form(a), form(b))
+        if word in ("logistic_pdf", "silu_slope", "pi", "times_exp", "gaussian", "difference_exp"):
+            return lambda *given: getattr(Derived, word)(self, *given)
+        raise NotInLetters(f"the function {word} of arrays")
+
+
+def _exp(x: Form) -> Form:
+    if x.kind == forms.CALL and x.parts[0] == "log_softmax":
+        return replace(x, parts=("softmax", *x.parts[1:]))
+    return call("exp", [x], x.shape, is_entrywise=True)
+
+
+def _is_one_hot(a: Form) -> bool:
+    return a.kind == forms.CALL and a.parts[0] == "one_hot"
+
+
+def _is_guard(test: Form) -> bool:
+    """Whether a rule asks if a value is 0, to keep away from a division by it: what holds at
+    single points is no formula. (A comparison of the formula's own is called ==.)"""
+    is_equal = test.kind == forms.ENTRYWISE and test.parts[0] == "equal"
+    return is_equal and any(is_zero(part) for part in test.parts[1])
+
+
+def _of_winner(a: Form, b: Form) -> Form | None:
+    """max(0, x) == x as x > 0: ties are single points."""
+    for one, other in ((a, b), (b, a)):
+        if one.kind == forms.ENTRYWISE and one.parts[0] in ("max", "min"):
+            rest = [part for part in one.parts[1] if part != other]
+            if len(rest) == 1 and len(one.parts[1]) == 2:
+                return _compared("greater" if one.parts[0] == "max" else "less", other, rest[0])
+    return None
+
+
+def _compared(word: str, a: Form, b: Form) -> Form:
+    if word == "equal" and (won := _of_winner(a, b)) is not None:
+        return won
+    if a == b:
+        return number(int(word in ("equal", "less_equal", "greater_equal")))
+    if a.kind == b.kind == NUMBER:
+        x, y = a.parts[0], b.parts[0]
+        holds = {
+            "less": x < y,
+            "less_equal": x <= y,
+            "greater": x > y,
+            "greater_equal": x >= y,
+            "equal": x == y,
+            "not_equal": x != y,
+        }
+        return number(int(holds[word]))
+    return call(word, [a, b], broadcast([a.shape, b.shape]), is_entrywise=True)
+
+
+def _of_many(word: str, values: list[Form]) -> Form:
+    return call(word, values, broadcast([v.shape for v in values]), is_entrywise=True)
+
+
+def _reduced(word: str, x: Form, axis: Any) -> Form:
+    if axis is None or len(x.shape) == 1:
+        return call(word, [x], ())  # as the gates have it: of all entries
+    if not isinstance(axis, int):
+        raise NotInLetters(f"{word} along several axes")
+    k = axis % len(x.shape)
+    return call(word, [x], x.shape[:k] + x.shape[k + 1 :], f", axis={k}")
+
+
+def _along(word: str, x: Form, axis: int) -> Form:
+    if axis is None and len(x.shape) != 1:
+        raise NotInLetters(f"{word} along all axes at once")
+    k = (axis or 0) % len(x.shape)
+    after = "" if k == len(x.shape) - 1 else f", axis={k}"
+    made = call(word, [x], x.shape, after)
+    return replace(made, parts=(*made.parts, k))
+
+
+MATRICES = Matrices()
+
+__all__ = ["MATRICES", "Form", "Letters", "Matrices", "NotInLetters", "zero"]

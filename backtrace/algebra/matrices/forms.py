@@ -1,0 +1,451 @@
+"""Formulas of arrays: what a trace is made of where shapes are known and numbers are not.
+
+A form is simplified as it is made, as far as a textbook would: numbers stand in front, 0 and 1 are
+gone, equal terms are collected, transposes stand at names, a column times a row is an outer product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+Shape = tuple[int, ...]
+
+NAME, NUMBER, ONES, ZERO, EYE = "name", "number", "ones", "zero", "eye"
+SUM, PRODUCT, CHAIN, TURNED, OUTER = "sum", "product", "chain", "turned", "outer"
+CALL, ENTRYWISE, SHAPED = "call", "entrywise", "shaped"
+
+
+class NotInLetters(Exception):
+    """What no formula of arrays is known for, in words."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """kind   one of the words above
+    shape  the lengths of its axes
+    parts  what it is made of: a sum has (factor, form) pairs; a product its factor and (form,
+           exponent) pairs, entry by entry; a chain the matrices that are multiplied; a call the
+           function's name, its forms and what follows them as text
+    """
+
+    kind: str
+    shape: Shape
+    parts: tuple[Any, ...] = ()
+
+    def __add__(self, other: object) -> Form:
+        return total([(Fraction(1), self), (Fraction(1), form(other))])
+
+    def __radd__(self, other: object) -> Form:
+        return total([(Fraction(1), form(other)), (Fraction(1), self)])
+
+    def __sub__(self, other: object) -> Form:
+        return total([(Fraction(1), self), (Fraction(-1), form(other))])
+
+    def __rsub__(self, other: object) -> Form:
+        return total([(Fraction(1), form(other)), (Fraction(-1), self)])
+
+    def __mul__(self, other: object) -> Form:
+        return product([self, form(other)])
+
+    def __rmul__(self, other: object) -> Form:
+        return product([form(other), self])
+
+    def __neg__(self) -> Form:
+        return product([number(-1), self])
+
+
+def form(value: object) -> Form:
+    """A number as a form; a form as it is."""
+    return value if isinstance(value, Form) else number(value)
+
+
+def number(value: Any) -> Form:
+    if isinstance(value, float):
+        square = round(value * value)
+        if value > 1 and value != int(value) and math.isclose(value * value, square, rel_tol=1e-14):
+            return Form(PRODUCT, (), (Fraction(1), ((number(square), Fraction(1, 2)),)))
+        value = Fraction(repr(value))  # 0.01 as 1/100, as it was written
+    return Form(NUMBER, (), (Fraction(value),))
+
+
+def name(text: str, shape: Shape) -> Form:
+    return Form(NAME, shape, (text,))
+
+
+def ones(shape: Shape) -> Form:
+    return Form(ONES, shape) if shape else number(1)
+
+
+def zero(shape: Shape) -> Form:
+    return Form(ZERO, shape) if shape else number(0)
+
+
+def broadcast(shapes: Iterable[Shape]) -> Shape:
+    """The common shape that arrays are repeated to, as NumPy has it."""
+    result: list[int] = []
+    for shape in shapes:
+        short, long = sorted((list(shape), result), key=len)
+        short = [1] * (len(long) - len(short)) + short
+        result = [b if a == 1 else a for a, b in zip(long, short, strict=True)]
+    return tuple(result)
+
+
+def is_zero(a: Form) -> bool:
+    return a.kind == ZERO or (a.kind == NUMBER and a.parts[0] == 0)
+
+
+# entry by entry
+
+
+def product(factors: Sequence[Form | tuple[Form, Fraction]]) -> Form:
+    """The product entry by entry, with exponents where pairs are given."""
+    pairs = [f if isinstance(f, tuple) else (f, Fraction(1)) for f in factors]
+    shape = broadcast(f.shape for f, _ in pairs)
+    factor = Fraction(1)
+    found: dict[Form, Fraction] = {}
+    for inner, power in _opened(pairs):
+        if inner.kind == NUMBER and (power.denominator == 1) and (inner.parts[0] or power > 0):
+            factor *= inner.parts[0] ** int(power)
+        elif is_zero(inner) and power > 0:
+            return zero(shape)
+        elif inner.kind != ONES:
+            found[inner] = found.get(inner, Fraction(0)) + power
+    if not factor:
+        return zero(shape)
+    kept = {inner: power for inner, power in found.items() if power}
+    if broadcast(inner.shape for inner in kept) != shape:
+        kept[ones(shape)] = Fraction(1)
+    hot = _with_one_hot(kept)
+    if hot is not None:
+        return product([number(factor), hot])
+    ordered = sorted(kept.items(), key=lambda pair: (bool(pair[0].shape), pair[0].kind != NAME))
+    if not ordered:
+        return number(factor)
+    if factor == 1 and len(ordered) == 1 and ordered[0][1] == 1:
+        return ordered[0][0]
+    if len(ordered) == 1 and ordered[0][1] == 1 and ordered[0][0].kind == SUM and factor == -1:
+        inner = ordered[0][0]
+        return total([(-k, term) for k, term in inner.parts])
+    return Form(PRODUCT, shape, (factor, tuple(ordered)))
+
+
+def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
+    """What a one-hot row picks is what it multiplies: h*sum(h*p) is h*p, row by row."""
+    for hot, exponent in factors.items():
+        if hot.kind != CALL or hot.parts[0] != "one_hot" or exponent != 1:
+            continue
+        for other, power in factors.items():
+            rest = [(f, p) for f, p in factors.items() if f not in (hot, other)]
+            if other.kind == SUM and power == 1:
+                return total([(k, product([*rest, hot, term])) for k, term in other.parts])
+            picked = other.parts[0] if other.kind == SHAPED else other
+            if picked.kind == CALL and picked.parts[0] == "sum" and power == 1:
+                inner = picked.parts[1][0]
+                if inner.kind == PRODUCT and (hot, Fraction(1)) in inner.parts[1]:
+                    return product([*rest, inner])
+    return None
+
+
+def _opened(pairs: Iterable[tuple[Form, Fraction]]) -> Iterable[tuple[Form, Fraction]]:
+    """Products inside products, and a sum's common factor, taken apart."""
+    for inner, power in pairs:
+        if inner.kind == PRODUCT:
+            factor, factors = inner.parts
+            is_whole = power.denominator == 1
+            if not is_whole:  # sqrt(x^2) is |x|
+                yield inner, power
+                continue
+            yield number(factor), power
+            yield from ((f, p * power) for f, p in factors)
+        else:
+            yield inner, power
+
+
+def total(terms: Sequence[tuple[Fraction, Form]]) -> Form:
+    """The sum of terms, each with a factor; equal ones are collected, and products of sums are
+    multiplied out where that leaves fewer terms."""
+    shape = broadcast(term.shape for _, term in terms)
+    flat = [(k * inner_k, inner) for k, term in terms for inner_k, inner in _terms_of(term)]
+    kept = _collected(flat)
+    opened = _collected([pair for term in kept for pair in _multiplied_out(*term)])
+    if len(opened) < len(kept) or not opened:
+        kept = opened
+    if not kept:
+        return zero(shape)
+    if broadcast(inner.shape for _, inner in kept) != shape:
+        return product([total(kept), ones(shape)])
+    if len(kept) == 1:
+        return product([number(kept[0][0]), kept[0][1]])
+    sizes = {abs(k) for k, _ in kept}
+    if len(sizes) == 1 and sizes != {1}:
+        size = sizes.pop()
+        return product([number(size), Form(SUM, shape, tuple((k / size, t) for k, t in kept))])
+    return Form(SUM, shape, tuple(kept))
+
+
+def _collected(terms: Iterable[tuple[Fraction, Form]]) -> list[tuple[Fraction, Form]]:
+    """Equal terms as one, numbers behind, 0 left out."""
+    found: dict[Form, Fraction] = {}
+    constant = Fraction(0)
+    for factor, term in terms:
+        if term.kind == NUMBER:
+            constant += factor * term.parts[0]
+        elif not is_zero(term):
+            found[term] = found.get(term, Fraction(0)) + factor
+    kept = [(k, term) for term, k in found.items() if k]
+    return [*kept, (constant, number(1))] if constant else kept
+
+
+def _multiplied_out(factor: Fraction, term: Form) -> list[tuple[Fraction, Form]]:
+    """a*(b + c) as a*b and a*c; of several sums the first."""
+    if term.kind == PRODUCT:
+        for place, (inner, exponent) in enumerate(term.parts[1]):
+            if inner.kind == SUM and exponent == 1:
+                rest = [*term.parts[1][:place], *term.parts[1][place + 1 :]]
+                made = [(k, product([*rest, part])) for k, part in inner.parts]
+                return [
+                    (factor * term.parts[0] * k * inner_k, one)
+                    for k, part in made
+                    for inner_k, one in _terms_of(part)
+                ]
+    return [(factor, term)]
+
+
+def _terms_of(a: Form) -> list[tuple[Fraction, Form]]:
+    """A sum's terms; of anything else its number in front, and the rest."""
+    if a.kind == SUM:
+        return list(a.parts)
+    if a.kind != PRODUCT or a.parts[0] == 1:
+        return [(Fraction(1), a)]
+    factor, factors = a.parts
+    return [(factor, product(factors))]
+
+
+def power(a: Form, exponent: Form) -> Form:
+    if exponent.kind == NUMBER:
+        return product([(a, exponent.parts[0])])
+    return call("pow", [a, exponent], broadcast([a.shape, exponent.shape]), is_entrywise=True)
+
+
+def call(
+    word: str, arguments: Sequence[Form], shape: Shape, after: str = "", is_entrywise: bool = False
+) -> Form:
+    return Form(ENTRYWISE if is_entrywise else CALL, shape, (word, tuple(arguments), after))
+
+
+def scalars_apart(a: Form) -> tuple[Form, Form]:
+    """A form as a number times an array: 2*lam*A is 2*lam and A."""
+    if a.kind != PRODUCT or not a.shape:
+        return number(1), a
+    factor, factors = a.parts
+    plain = [(f, p) for f, p in factors if not f.shape]
+    rest = [(f, p) for f, p in factors if f.shape]
+    return product([number(factor), *plain]), product(rest)
+
+
+# matrices
+
+
+def turned(a: Form) -> Form:
+    """The transpose of a matrix; a vector is its own, as in the formula language."""
+    if len(a.shape) < 2:
+        return a
+    shape = a.shape[::-1]
+    if len(a.shape) > 2:
+        raise NotInLetters("the transpose of more than two axes")
+    match a.kind:
+        case "ones" | "zero" | "eye":
+            return Form(a.kind, shape)
+        case "turned":
+            return a.parts[0]  # type: ignore[no-any-return]
+        case "outer":
+            return outer(a.parts[1], a.parts[0])
+        case "chain":
+            return chain([turned(part) for part in a.parts[::-1]])
+        case "shaped" if 1 in a.shape and len(a.parts[0].shape) == 1:
+            return shaped(a.parts[0], shape)
+        case "sum" if all(t.shape in (a.shape, ()) for _, t in a.parts):
+            return total([(k, turned(t)) for k, t in a.parts])
+        case "product" if all(f.shape in (a.shape, ()) for f, _ in a.parts[1]):
+            return product([number(a.parts[0]), *((turned(f), p) for f, p in a.parts[1])])
+        case "call" if a.parts[0] == "diag":
+            return a
+    return Form(TURNED, shape, (a,))
+
+
+def outer(a: Form, b: Form) -> Form:
+    """The table of products of two vectors' entries."""
+    before, a = scalars_apart(a)
+    behind, b = scalars_apart(b)
+    if is_zero(a) or is_zero(b):
+        return zero((*a.shape, *b.shape))
+    if a.kind == ONES and b.kind == ONES:
+        return product([before, behind, ones((*a.shape, *b.shape))])
+    return product([before, behind, Form(OUTER, (*a.shape, *b.shape), (a, b))])
+
+
+def chain(parts: Sequence[Form]) -> Form:
+    """The product of matrices and vectors, from left to right."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = _multiplied(result, part)
+    return result
+
+
+def _multiplied(a: Form, b: Form) -> Form:
+    if len(a.shape) > 2 or len(b.shape) > 2:
+        raise NotInLetters("products of batches of matrices")
+    before, a = scalars_apart(a)
+    behind, b = scalars_apart(b)
+    shape = (*a.shape[:-1], *b.shape[1:])
+    if is_zero(a) or is_zero(b):
+        return zero(shape)
+    return product([before, behind, _of_cores(a, b, shape)])
+
+
+def _of_cores(a: Form, b: Form, shape: Shape) -> Form:
+    """The product of two forms without factors in front."""
+    special = _special(a, b, shape)
+    if special is not None:
+        return special
+    parts = [*(a.parts if a.kind == CHAIN else [a]), *(b.parts if b.kind == CHAIN else [b])]
+    place = len(a.parts) if a.kind == CHAIN else 1
+    if 0 < place < len(parts) and _cancel(parts[place - 1], parts[place]):
+        rest = parts[: place - 1] + parts[place + 1 :]
+        if not rest:
+            return Form(EYE, shape)
+        return chain(rest)
+    return Form(CHAIN, shape, tuple(parts))
+
+
+def _special(a: Form, b: Form, shape: Shape) -> Form | None:
+    """Products that a textbook writes otherwise; None for the others."""
+    if a.kind == EYE or (a.kind == ONES and a.shape == (1, 1)):
+        return b
+    if b.kind == EYE or (b.kind == ONES and b.shape == (1, 1)):
+        return a
+    if len(a.shape) == 1 and len(b.shape) == 2:  # x@A is A.T@x
+        return chain([turned(b), a])
+    column = _vector_of(a, 1)
+    row = _vector_of(b, 0)
+    if column is not None and row is not None:
+        return outer(column, row)
+    if len(b.shape) == 2 and (inner := _vector_of(b, 1)) is not None:
+        return shaped(chain([a, inner]), shape)
+    if len(a.shape) == 2 and (inner := _vector_of(a, 0)) is not None:
+        return shaped(chain([turned(b), inner]), shape)
+    if a.kind == OUTER:
+        if len(b.shape) == 1:
+            return product([chain([a.parts[1], b]), a.parts[0]])
+        return outer(a.parts[0], chain([turned(b), a.parts[1]]))
+    if b.kind == OUTER and len(a.shape) == 2:
+        return outer(chain([a, b.parts[0]]), b.parts[1])
+    if a.kind == CALL and a.parts[0] == "diag" and len(a.parts[1][0].shape) == 1:
+        v = a.parts[1][0]
+        return product([shaped(v, (*v.shape, 1)) if len(b.shape) == 2 else v, b])
+    if b.kind == CALL and b.parts[0] == "diag" and len(b.parts[1][0].shape) == 1:
+        return product([a, b.parts[1][0]])
+    if a.kind == ONES and b.kind == ONES and len(a.shape) == len(b.shape) == 1:
+        return number(a.shape[0])
+    return None
+
+
+def _vector_of(a: Form, axis: int) -> Form | None:
+    """The vector that a column (axis 1) or a row (axis 0) shows."""
+    is_so = a.kind == SHAPED and len(a.shape) == 2 and a.shape[axis] == 1
+    if is_so and len(a.parts[0].shape) == 1:
+        return a.parts[0]  # type: ignore[no-any-return]
+    if a.kind == ONES and len(a.shape) == 2 and a.shape[axis] == 1:
+        return ones((a.shape[1 - axis],))
+    return None
+
+
+def _cancel(a: Form, b: Form) -> bool:
+    """Whether one is the inverse of the other."""
+    for one, other in ((a, b), (b, a)):
+        if one.kind == CALL and one.parts[0] == "inv" and one.parts[1][0] == other:
+            return True
+        if one.kind == TURNED and one.parts[0].kind == CALL and one.parts[0].parts[0] == "inv":
+            if turned(one.parts[0].parts[1][0]) == other:
+                return True
+    return False
+
+
+def shaped(a: Form, shape: Shape) -> Form:
+    """The same entries in another shape."""
+    if a.shape == shape:
+        return a
+    before, core = scalars_apart(a)
+    if not core.shape:
+        return product([core, ones(shape)])
+    if core.kind == SUM:
+        parts = total([(k, shaped(_whole(t, core.shape), shape)) for k, t in core.parts])
+        if _weight(_terms_of(parts)) < len(core.parts):
+            return product([before, parts])
+    if core.kind in (ONES, ZERO):
+        return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
+    inner = core.parts[0] if core.kind == SHAPED else core
+    if inner.shape == shape:
+        return product([before, inner])
+    return product([before, Form(SHAPED, shape, (inner,))])
+
+
+# sums along axes
+
+
+def summed(a: Form, axis: Any = None) -> Form:
+    """The sum along one axis, several or all (None)."""
+    count = len(a.shape)
+    axes = range(count) if axis is None else (axis,) if isinstance(axis, int) else axis
+    gone = sorted({k % count for k in axes}) if count else []
+    if not gone:
+        return a
+    shape = tuple(n for k, n in enumerate(a.shape) if k not in gone)
+    before, core = scalars_apart(a)
+    if is_zero(core):
+        return zero(shape)
+    if core.kind == ONES:
+        times = Fraction(1)
+        for k in gone:
+            times *= a.shape[k]
+        return product([before, number(times), ones(shape)])
+    if core.kind == PRODUCT and (spread := _of_repeated(core, gone, shape)) is not None:
+        return product([before, spread])
+    if core.kind == SUM:
+        parts = total([(k, summed(_whole(t, core.shape), axis)) for k, t in core.parts])
+        if _weight(_terms_of(parts)) < len(core.parts):
+            return product([before, parts])
+    if core.kind == CALL and core.parts[0] == "softmax" and gone == [core.parts[3]]:
+        return product([before, ones(shape)])  # they add up to 1
+    if core.kind == OUTER and len(gone) == 1:
+        k = gone[0]
+        return product([before, summed(core.parts[k]), core.parts[1 - k]])
+    after = "" if not shape else f", axis={gone[0]}" if len(gone) == 1 else f", axis={tuple(gone)}"
+    return product([before, call("sum", [core], shape, after)])
+
+
+def _of_repeated(core: Form, gone: Sequence[int], shape: Shape) -> Form | None:
+    """The sum along axes that an array was only repeated along: n times what it was."""
+    inner = product([f for f in core.parts[1] if f[0].kind != ONES])
+    lengths = (1,) * (len(core.shape) - len(inner.shape)) + inner.shape
+    if inner.shape == core.shape or any(lengths[k] != 1 for k in gone):
+        return None
+    left = tuple(n for k, n in enumerate(lengths) if k not in gone)
+    count = math.prod(core.shape[k] for k in gone)
+    while left and left[0] == 1 and shape and len(left) > len(inner.shape):
+        left = left[1:]
+    return _whole(product([number(count), shaped(inner, left)]), shape)
+
+
+def _weight(terms: list[tuple[Fraction, Form]]) -> int:
+    """How many terms there are beside numbers."""
+    return sum(term.kind not in (NUMBER, ONES, ZERO) for _, term in terms)
+
+
+def _whole(a: Form, shape: Shape) -> Form:
+    """Repeated to a shape."""
+    return a if a.shape == shape else product([a, ones(shape)])

@@ -1,0 +1,234 @@
+"""Formulas of arrays as text in our own grammar, lengths as the letters that stand for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from backtrace.algebra.matrices.forms import (
+    CALL,
+    CHAIN,
+    ENTRYWISE,
+    EYE,
+    NAME,
+    NUMBER,
+    ONES,
+    OUTER,
+    PRODUCT,
+    SHAPED,
+    SUM,
+    TURNED,
+    ZERO,
+    Form,
+    NotInLetters,
+)
+from backtrace.algebra.spelling import Binding, Spelled, call
+
+_LARGEST = 2000  # a whole number that stands for itself: letters have far larger primes
+_NEAR = 9  # n - 1 and its like
+
+
+class Letters:
+    """What lengths are called: `primes` has the prime that stands for each letter."""
+
+    def __init__(self, primes: Mapping[str, int]) -> None:
+        self._letters = {prime: letter for letter, prime in primes.items()}
+
+    def length(self, n: int) -> str:
+        """A length, or a product of such, as text: m, m*n, 2*m, (n - 1). Raises NotInLetters."""
+        if n == 0:
+            return "0"
+        found: list[str] = []
+        rest = n
+        for prime, letter in self._letters.items():
+            while rest % prime == 0:
+                rest //= prime
+                found.append(letter)
+        if rest > _LARGEST:
+            near = [
+                f"({letter} {'-' if prime > rest else '+'} {abs(prime - rest)})"
+                for prime, letter in self._letters.items()
+                if abs(prime - rest) <= _NEAR
+            ]
+            near = near or self._sums(rest)
+            if not near:
+                raise NotInLetters("a length that is no product of the letters")
+            found.append(near[0])
+        elif rest != 1 or not found:
+            found.insert(0, str(rest))
+        return "*".join(found)
+
+    def _sums(self, n: int) -> list[str]:
+        """What joined arrays have: m + n."""
+        items = list(self._letters.items())
+        return [f"({b} + {a})" for p, a in items for q, b in items if p + q == n]
+
+    def shape(self, shape: tuple[int, ...]) -> str:
+        return ", ".join(self.length(n) for n in shape)
+
+    def spelled(self, a: Form) -> Spelled:
+        """A form as text; a comparison that stands alone as where(x > 0, 1, 0). Raises
+        NotInLetters."""
+        found = self._spelled(a)
+        if found.binding is Binding.COMPARISON:
+            return Spelled(f"where({found.text}, 1, 0)")
+        return found
+
+    def _spelled(self, a: Form) -> Spelled:
+        match a.kind:
+            case "name":
+                return Spelled(a.parts[0])
+            case "number":
+                return self._number(a.parts[0])
+            case "ones":
+                return Spelled(f"ones({self.shape(a.shape)})")
+            case "zero":
+                return Spelled(f"zeros({self.shape(a.shape)})")
+            case "eye":
+                return Spelled(f"eye({self.length(a.shape[0])})")
+            case "sum":
+                return self._sum(a)
+            case "product":
+                return self._product(a)
+            case "chain":
+                return Spelled("@".join(map(self._factor, a.parts)), Binding.PRODUCT)
+            case "turned":
+                return Spelled(f"{self.spelled(a.parts[0]).within(Binding.ATOM)}.T")
+            case "outer":
+                return call("outer", [self.spelled(part) for part in a.parts])
+            case "call" | "entrywise":
+                return self._call(a)
+        assert a.kind == SHAPED
+        return self._shaped(a)
+
+    def _factor(self, a: Form) -> str:
+        """A factor of a matrix product."""
+        return self._spelled(a).within(Binding.POWER)
+
+    def _call(self, a: Form) -> Spelled:
+        word, arguments, after = a.parts[:3]
+        read = self._spelled if word in ("where", *_SIGNS) else self.spelled
+        spelled = [read(argument) for argument in arguments]
+        if word == "pow":
+            base, exponent = spelled
+            text = f"{base.within(Binding.ATOM)}^{exponent.within(Binding.POWER)}"
+            return Spelled(text, Binding.POWER)
+        if word in _SIGNS:
+            text = f" {_SIGNS[word]} ".join(s.within(Binding.SUM) for s in spelled)
+            return Spelled(text, Binding.COMPARISON)
+        return Spelled(f"{word}({', '.join(s.text for s in spelled)}{after})")
+
+    def _shaped(self, a: Form) -> Spelled:
+        inner, shape = a.parts[0], a.shape
+        text = self.spelled(inner).within(Binding.ATOM)
+        if len(inner.shape) == 1 and len(shape) == 2 and 1 in shape:
+            return Spelled(f"{text}[:, None]" if shape[1] == 1 else f"{text}[None, :]")
+        if [n for n in shape if n != 1] == list(inner.shape):
+            places = ", ".join("None" if n == 1 else ":" for n in shape)
+            return Spelled(f"{text}[{places}]")
+        return Spelled(f"reshape({self.spelled(inner).text}, {self.shape(shape)})")
+
+    def _number(self, value: Fraction) -> Spelled:
+        sign = "-" if value < 0 else ""
+        if _is_decimal(value):
+            text = f"{float(value):.12g}"
+            return Spelled(text, Binding.SIGN if sign else Binding.ATOM)
+        top, bottom = abs(value.numerator), value.denominator
+        text = self.length(top)
+        if bottom != 1:
+            below = self.length(bottom)
+            below = f"({below})" if "*" in below else below
+            return Spelled(f"{sign}{text}/{below}", Binding.SIGN if sign else Binding.PRODUCT)
+        is_plain = text.isalnum()
+        return Spelled(sign + text, Binding.SIGN if sign else Binding.ATOM if is_plain else Binding.PRODUCT)
+
+    def _sum(self, a: Form) -> Spelled:
+        terms = sorted(a.parts, key=lambda term: term[0] < 0)  # what is taken away stands behind
+        text = ""
+        for factor, term in terms:
+            spelled = self._times(abs(factor), term)
+            shown = spelled.within(Binding.PRODUCT)
+            if not text:
+                text = f"-{shown}" if factor < 0 else shown
+            else:
+                text += f" {'-' if factor < 0 else '+'} {shown}"
+        return Spelled(text, Binding.SUM)
+
+    def _times(self, factor: Fraction, a: Form) -> Spelled:
+        if factor == 1:
+            return self.spelled(a)
+        if a.kind == NUMBER:
+            return self._number(factor * a.parts[0])
+        if a.kind == PRODUCT:
+            return self._product(Form(PRODUCT, a.shape, (factor * a.parts[0], a.parts[1])))
+        return self._product(Form(PRODUCT, a.shape, (factor, ((a, Fraction(1)),))))
+
+    def _product(self, a: Form) -> Spelled:
+        """2*lam*A/m: numbers, then numbers without a name, then arrays, then what divides."""
+        factor, factors = self._with_means(*a.parts)
+        above = [pair for pair in factors if pair[1] > 0]
+        below = [(f, -p) for f, p in factors if p < 0]
+        is_single = sum(bool(f.shape) for f, _ in above) == 1
+        texts = [self._power(f, p, is_single) for f, p in above]
+        top, bottom = abs(factor.numerator), factor.denominator
+        if _is_decimal(factor):
+            texts.insert(0, self._number(abs(factor)).text)
+            bottom = 1
+        elif top != 1 or not texts:
+            texts.insert(0, self.length(top))
+        divisors = [self.length(bottom)] if bottom != 1 else []
+        divisors += [self._power(f, p, False) for f, p in below]
+        under = "*".join(divisors)
+        is_long = len(divisors) > 1 or (bottom != 1 and "*" in under)
+        under = f"({under})" if is_long else under
+        text = "*".join(texts) + f"/{under}" * bool(divisors)
+        if factor < 0:
+            return Spelled(f"-{text}", Binding.SIGN)
+        return Spelled(text, Binding.PRODUCT)
+
+    def _with_means(self, factor: Fraction, factors: Any) -> tuple[Fraction, Any]:
+        """sum(x)/n as mean(x)."""
+        found = []
+        for inner, exponent in factors:
+            if inner.kind == CALL and inner.parts[0] == "sum" and exponent == 1:
+                [of] = inner.parts[1]
+                count = math.prod(of.shape) // math.prod(inner.shape)
+                if factor.denominator % count == 0 and count > 1:
+                    factor *= count
+                    inner = Form(CALL, inner.shape, ("mean", *inner.parts[1:]))
+            found.append((inner, exponent))
+        return factor, found
+
+    def _power(self, a: Form, exponent: Fraction, is_single: bool) -> str:
+        if exponent == 1:
+            spelled = self._spelled(a)
+            is_chain = a.kind == CHAIN and is_single
+            return spelled.text if is_chain else spelled.within(Binding.POWER)
+        if exponent == Fraction(1, 2):
+            return f"sqrt({self.spelled(a).text})"
+        shown = self.spelled(a).within(Binding.ATOM)
+        text = self._number(exponent)
+        return f"{shown}^{text.text if text.binding is Binding.ATOM else f'({text.text})'}"
+
+
+def _is_decimal(value: Fraction) -> bool:
+    """Whether it was written with a point: 0.01, 1.5; a half is 1/2."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1 and value.denominator > 4
+
+
+_SIGNS = {
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "equal": "==",
+    "==": "==",
+    "not_equal": "!=",
+}
+

@@ -1,0 +1,149 @@
+"""A trace in formulas of arrays: gradients as a textbook derives them, from shapes alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from backtrace.algebra.matrices import MATRICES, Form, Letters, NotInLetters, zero
+from backtrace.algebra.matrices.forms import broadcast, form, is_zero, name, ones
+from backtrace.errors import UsageError
+from backtrace.formula import read
+from backtrace.gates import Gate
+from backtrace.graph import Constant, Graph, Node
+
+_FIRST_PRIME = 10007
+Dims = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InLetters:
+    """graph       read with a prime for every letter
+    shapes      what was declared, by name: ("m", "n")
+    letters     how lengths are written
+    values      every node's formula
+    upstreams   the gradient that arrives at every node
+    downstreams what each gate hands to its inputs, in their order
+    """
+
+    graph: Graph
+    shapes: Mapping[str, Dims]
+    letters: Letters
+    values: tuple[Form, ...]
+    upstreams: tuple[Form, ...]
+    downstreams: tuple[tuple[Form, ...], ...]
+
+    def text(self, a: Form) -> str:
+        return self.letters.spelled(a).text
+
+    @cached_property
+    def gradients(self) -> dict[str, str]:
+        """Every input's gradient as text in our own grammar; stages stand by their names."""
+        return {n: self.text(self.upstreams[node]) for n, node in self.graph.inputs.items()}
+
+
+def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
+    """The trace of a formula whose values have these shapes, of letters or numbers (() for a
+    number). The result must be a number. Raises FormulaError where shapes do not fit, NotInLetters
+    for what has no formula here."""
+    primes = _primes(shapes)
+    known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
+    graph = read(text, known)
+    missing = [n for n in graph.inputs if n not in known]
+    if missing:
+        hint = f"{missing[0]}:m,n declares a matrix, {missing[0]}:n a vector, {missing[0]}: a number"
+        raise UsageError(f"'{missing[0]}' has no shape", hint=hint)
+    letters = Letters(primes)
+    values = _forward(graph, known)
+    if values[graph.output].shape:
+        raise UsageError(
+            f"the result has shape ({letters.shape(values[graph.output].shape)}), "
+            "and gradients are of a number",
+            hint="sum(...) or mean(...) around it",
+        )
+    return InLetters(graph, shapes, letters, tuple(values), *_backward(graph, values))
+
+
+def _primes(shapes: Mapping[str, Dims]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    candidate = _FIRST_PRIME
+    for letter in dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()):
+        if letter in shapes:
+            raise UsageError(f"'{letter}' is a length and a value", hint="another letter")
+        while any(candidate % k == 0 for k in range(2, int(candidate**0.5) + 1)):
+            candidate += 1
+        found[letter] = candidate
+        candidate += 90  # far enough that n - 1 and n + 1 are told apart
+    return found
+
+
+def _length(dim: str, primes: Mapping[str, int]) -> int:
+    return primes[dim] if dim in primes else int(dim)
+
+
+def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> list[Form]:
+    values: list[Form] = []
+    for index, node in enumerate(graph.nodes):
+        if node.is_input:
+            values.append(name(node.name, shapes[node.name]))
+            continue
+        if node.gate is None:
+            values.append(form(node.operand_values(values, MATRICES)[0]))
+            continue
+        value = form(node.gate.forward(MATRICES, *node.operand_values(values, MATRICES)))
+        if node.gate.is_comparison and value.parts and value.parts[0] == "equal":
+            value = replace(value, parts=("==", *value.parts[1:]))
+        is_stage = bool(node.name) and index != graph.output
+        values.append(name(node.name, value.shape) if is_stage else value)
+    return values
+
+
+def _backward(
+    graph: Graph, values: list[Form]
+) -> tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...]]:
+    upstreams: list[Form] = [zero(value.shape) for value in values]
+    downstreams: list[tuple[Form, ...]] = [()] * len(values)
+    upstreams[graph.output] = form(1)
+    for index in range(graph.output, -1, -1):
+        node = graph.nodes[index]
+        if node.gate is None:
+            continue
+        carried = []
+        operands = node.operand_values(values, MATRICES)
+        for k, source in enumerate(node.operands):
+            if isinstance(source, Constant):
+                continue
+            down = _carried(node, node.gate, k, upstreams[index], values[index], operands)
+            upstreams[source] = upstreams[source] + down
+            carried.append(down)
+        downstreams[index] = tuple(carried)
+    return tuple(upstreams), tuple(downstreams)
+
+
+def _carried(
+    node: Node, gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]
+) -> Form:
+    """What a gate hands to its input `k`."""
+    if is_zero(upstream):
+        return zero(operands[k].shape)
+    if gate.pullback is not None:
+        return form(gate.pullback(MATRICES, k, upstream, output, *operands))
+    slope = form(gate.slope(MATRICES, k, output, operands))
+    whole = upstream * slope
+    shape = broadcast([whole.shape, output.shape])
+    if whole.shape != shape:
+        whole = whole * ones(shape)
+    return MATRICES.summed_to(whole, operands[k].shape)
+
+
+_LETTER = re.compile(r"[^\W\d]\w*")
+
+
+def with_sizes(text: str, sizes: Mapping[str, int]) -> str:
+    """A formula with numbers for the letters of lengths."""
+    return _LETTER.sub(lambda match: str(sizes.get(match[0], match[0])), text)
+
+
+__all__ = ["InLetters", "NotInLetters", "in_letters", "with_sizes"]
