@@ -11,6 +11,7 @@ import click
 from backtrace.checks import sympy_process
 from backtrace.cli.code import Reading, read_with_values
 from backtrace.cli.help import Sectioned
+from backtrace.cli.letters import declared, derive
 from backtrace.cli.options import (
     ArraysAsked,
     Beside,
@@ -81,6 +82,10 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
     if source is not None:
         return _of_code(*source, asked, made_of)
     formula, values = formula_and_values(words, asked.task.file)
+    shapes = declared(values)
+    if shapes is not None:
+        check = not asked.task.no_check
+        return derive(formula, shapes, asked.destination, asked.look, check)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
         asked = asked._replace(reading=note)

@@ -10,7 +10,7 @@ from typing import Any
 from backtrace.algebra.values import all_at, shape_of
 from backtrace.formula.printer import spell_constant
 from backtrace.gates.shapes import Shape, matrix_product, say, size
-from backtrace.graph import Constant
+from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Edge, Record
 from backtrace.numbers import Blank
 from backtrace.render._view import View
@@ -41,14 +41,26 @@ def rule_of(record: Record, edge: Edge) -> str:
     return _in_names(record, edge, rule)
 
 
+def rule_in_names(graph: Graph, index: int, k: int) -> str:
+    """The pullback of a gate's operand `k` in words, with the operands' names."""
+    gate = graph.nodes[index].gate
+    assert gate is not None
+    rule = gate.local_rule(k)
+    return rule if gate.variadic or gate.is_own else _named(graph, index, rule)
+
+
 def _in_names(record: Record, edge: Edge, rule: str) -> str:
+    return _named(record.graph, edge.gate, rule)
+
+
+def _named(graph: Graph, index: int, rule: str) -> str:
     """A rule's text with the operands' names for the gate's parameters."""
-    node = record.graph.nodes[edge.gate]
+    node = graph.nodes[index]
     assert node.gate is not None
-    names = {node.gate.output: node.name or f"#{edge.gate}"}
+    names = {node.gate.output: node.name or f"#{index}"}
     for parameter, operand in zip(node.gate.parameters, node.operands, strict=False):
         if isinstance(operand, int):
-            names[parameter] = record.graph.nodes[operand].name or f"#{operand}"
+            names[parameter] = graph.nodes[operand].name or f"#{operand}"
         elif operand.fixed is None and len(text := spell_constant(operand).text) <= _LONGEST:
             names[parameter] = text
     return re.sub(r"\b[A-Za-z]\b", lambda found: names.get(found.group(), found.group()), rule)

@@ -9,12 +9,13 @@ from functools import cached_property
 
 from backtrace.algebra.matrices import MATRICES, Form, Letters, NotInLetters, zero
 from backtrace.algebra.matrices.forms import broadcast, form, is_zero, name, ones
-from backtrace.errors import UsageError
+from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.gates import Gate
-from backtrace.graph import Constant, Graph, Node
+from backtrace.graph import Constant, Graph
 
 _FIRST_PRIME = 10007
+_LETTER = re.compile(r"[^\W\d]\w*")
 Dims = tuple[str, ...]
 
 
@@ -23,7 +24,8 @@ class InLetters:
     """graph       read with a prime for every letter
     shapes      what was declared, by name: ("m", "n")
     letters     how lengths are written
-    values      every node's formula
+    values      every node's formula, a stage by its name
+    written     every node's formula, a stage too
     upstreams   the gradient that arrives at every node
     downstreams what each gate hands to its inputs, in their order
     """
@@ -32,6 +34,7 @@ class InLetters:
     shapes: Mapping[str, Dims]
     letters: Letters
     values: tuple[Form, ...]
+    written: tuple[Form, ...]
     upstreams: tuple[Form, ...]
     downstreams: tuple[tuple[Form, ...], ...]
 
@@ -39,9 +42,42 @@ class InLetters:
         return self.letters.spelled(a).text
 
     @cached_property
+    def indices(self) -> frozenset[str]:
+        """The inputs whose values pick entries: classes, rows."""
+        named = {node: text for text, node in self.graph.inputs.items()}
+        return frozenset(
+            named[source]
+            for _, node, gate in self.graph.gates()
+            for k, source in enumerate(node.operands)
+            if isinstance(source, int) and source in named and is_zero(self.upstreams[source])
+            if gate.pullback is not None and k
+        )
+
+    @cached_property
+    def stages(self) -> dict[str, str]:
+        """What every stage that has a name is, as text."""
+        found = {}
+        for index, node in enumerate(self.graph.nodes):
+            if node.name and not node.is_input and index != self.graph.output:
+                found[node.name] = self.text(self.written[index])
+        return found
+
+    def stages_of(self, text: str) -> str:
+        """The stages that a formula is written in, as statements before it."""
+        wanted = set(_LETTER.findall(text))
+        kept = []
+        for stage, definition in reversed(self.stages.items()):
+            if stage in wanted:
+                wanted |= set(_LETTER.findall(definition))
+                kept.append(f"{stage} = {definition}; ")
+        return "".join(reversed(kept))
+
+    @cached_property
     def gradients(self) -> dict[str, str]:
-        """Every input's gradient as text in our own grammar; stages stand by their names."""
-        return {n: self.text(self.upstreams[node]) for n, node in self.graph.inputs.items()}
+        """Every input's gradient as text in our own grammar; stages stand by their names. What
+        picks entries has none."""
+        nodes = {n: k for n, k in self.graph.inputs.items() if n not in self.indices}
+        return {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
 
 
 def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
@@ -50,20 +86,38 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     for what has no formula here."""
     primes = _primes(shapes)
     known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
-    graph = read(text, known)
+    try:
+        graph = read(text, known)
+    except BacktraceError as error:
+        raise _in_words(error, primes) from None
     missing = [n for n in graph.inputs if n not in known]
     if missing:
-        hint = f"{missing[0]}:m,n declares a matrix, {missing[0]}:n a vector, {missing[0]}: a number"
+        hint = (
+            f"{missing[0]}:m,n declares a matrix, {missing[0]}:n a vector, {missing[0]}: a number"
+        )
         raise UsageError(f"'{missing[0]}' has no shape", hint=hint)
     letters = Letters(primes)
-    values = _forward(graph, known)
+    values, written = _forward(graph, known)
     if values[graph.output].shape:
         raise UsageError(
             f"the result has shape ({letters.shape(values[graph.output].shape)}), "
             "and gradients are of a number",
             hint="sum(...) or mean(...) around it",
         )
-    return InLetters(graph, shapes, letters, tuple(values), *_backward(graph, values))
+    return InLetters(
+        graph, shapes, letters, tuple(values), tuple(written), *_backward(graph, values)
+    )
+
+
+def _in_words(error: BacktraceError, primes: Mapping[str, int]) -> BacktraceError:
+    """An error that speaks of shapes, with the letters: mxn for 10007x10099."""
+    letters = {str(prime): letter for letter, prime in primes.items()}
+
+    def told(text: str) -> str:
+        return re.sub(r"\d{5,}", lambda match: letters.get(match[0], match[0]), text)
+
+    error.what, error.hint = told(error.what), told(error.hint)
+    return error
 
 
 def _primes(shapes: Mapping[str, Dims]) -> dict[str, int]:
@@ -83,21 +137,25 @@ def _length(dim: str, primes: Mapping[str, int]) -> int:
     return primes[dim] if dim in primes else int(dim)
 
 
-def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> list[Form]:
+def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[Form], list[Form]]:
     values: list[Form] = []
+    written: list[Form] = []
     for index, node in enumerate(graph.nodes):
         if node.is_input:
-            values.append(name(node.name, shapes[node.name]))
+            written.append(name(node.name, shapes[node.name]))
+            values.append(written[-1])
             continue
         if node.gate is None:
-            values.append(form(node.operand_values(values, MATRICES)[0]))
+            written.append(form(node.operand_values(values, MATRICES)[0]))
+            values.append(written[-1])
             continue
         value = form(node.gate.forward(MATRICES, *node.operand_values(values, MATRICES)))
         if node.gate.is_comparison and value.parts and value.parts[0] == "equal":
             value = replace(value, parts=("==", *value.parts[1:]))
+        written.append(value)
         is_stage = bool(node.name) and index != graph.output
         values.append(name(node.name, value.shape) if is_stage else value)
-    return values
+    return values, written
 
 
 def _backward(
@@ -115,16 +173,14 @@ def _backward(
         for k, source in enumerate(node.operands):
             if isinstance(source, Constant):
                 continue
-            down = _carried(node, node.gate, k, upstreams[index], values[index], operands)
+            down = _carried(node.gate, k, upstreams[index], values[index], operands)
             upstreams[source] = upstreams[source] + down
             carried.append(down)
         downstreams[index] = tuple(carried)
     return tuple(upstreams), tuple(downstreams)
 
 
-def _carried(
-    node: Node, gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]
-) -> Form:
+def _carried(gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]) -> Form:
     """What a gate hands to its input `k`."""
     if is_zero(upstream):
         return zero(operands[k].shape)
@@ -136,9 +192,6 @@ def _carried(
     if whole.shape != shape:
         whole = whole * ones(shape)
     return MATRICES.summed_to(whole, operands[k].shape)
-
-
-_LETTER = re.compile(r"[^\W\d]\w*")
 
 
 def with_sizes(text: str, sizes: Mapping[str, int]) -> str:

@@ -85,19 +85,19 @@ class Matrices:
         return product([form(a), ones(form(x).shape)])
 
     def where(self, condition: Any, a: Any, b: Any) -> Form:
-        test, a, b = form(condition), form(a), form(b)
+        test, yes, no = form(condition), form(a), form(b)
         if test.kind == NUMBER:
-            return a if test.parts[0] else b
-        shape = broadcast([test.shape, a.shape, b.shape])
+            return yes if test.parts[0] else no
+        shape = broadcast([test.shape, yes.shape, no.shape])
         if _is_guard(test):
-            return b
-        if a == b:
-            return product([a, ones(shape)]) if a.shape != shape else a
-        if _is_one_hot(test) and is_zero(a):
-            return b - test * b
-        if is_zero(b) and a.kind != ZERO:
-            return product([a, test])
-        return call("where", [test, a, b], shape, is_entrywise=True)
+            return no
+        if yes == no:
+            return product([yes, ones(shape)]) if yes.shape != shape else yes
+        if _is_one_hot(test) and is_zero(yes):
+            return no - test * no
+        if is_zero(no) and yes.kind != ZERO:
+            return product([yes, test])
+        return call("where", [test, yes, no], shape, is_entrywise=True)
 
     # arrays
 

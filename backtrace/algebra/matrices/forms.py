@@ -1,7 +1,8 @@
 """Formulas of arrays: what a trace is made of where shapes are known and numbers are not.
 
 A form is simplified as it is made, as far as a textbook would: numbers stand in front, 0 and 1 are
-gone, equal terms are collected, transposes stand at names, a column times a row is an outer product.
+gone, equal terms are collected, transposes stand at names, a column times a row is an outer
+product.
 """
 
 from __future__ import annotations
@@ -369,9 +370,10 @@ def _cancel(a: Form, b: Form) -> bool:
     for one, other in ((a, b), (b, a)):
         if one.kind == CALL and one.parts[0] == "inv" and one.parts[1][0] == other:
             return True
-        if one.kind == TURNED and one.parts[0].kind == CALL and one.parts[0].parts[0] == "inv":
-            if turned(one.parts[0].parts[1][0]) == other:
-                return True
+        inner = one.parts[0] if one.kind == TURNED else one
+        is_inverse = inner.kind == CALL and inner.parts[0] == "inv"
+        if one.kind == TURNED and is_inverse and turned(inner.parts[1][0]) == other:
+            return True
     return False
 
 

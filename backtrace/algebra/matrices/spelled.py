@@ -10,17 +10,9 @@ from typing import Any
 from backtrace.algebra.matrices.forms import (
     CALL,
     CHAIN,
-    ENTRYWISE,
-    EYE,
-    NAME,
     NUMBER,
-    ONES,
-    OUTER,
     PRODUCT,
     SHAPED,
-    SUM,
-    TURNED,
-    ZERO,
     Form,
     NotInLetters,
 )
@@ -142,7 +134,9 @@ class Letters:
             below = f"({below})" if "*" in below else below
             return Spelled(f"{sign}{text}/{below}", Binding.SIGN if sign else Binding.PRODUCT)
         is_plain = text.isalnum()
-        return Spelled(sign + text, Binding.SIGN if sign else Binding.ATOM if is_plain else Binding.PRODUCT)
+        return Spelled(
+            sign + text, Binding.SIGN if sign else Binding.ATOM if is_plain else Binding.PRODUCT
+        )
 
     def _sum(self, a: Form) -> Spelled:
         terms = sorted(a.parts, key=lambda term: term[0] < 0)  # what is taken away stands behind
@@ -231,4 +225,3 @@ _SIGNS = {
     "==": "==",
     "not_equal": "!=",
 }
-

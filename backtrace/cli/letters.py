@@ -1,0 +1,57 @@
+"""backtrace FORMULA NAME:m,n ...: gradients in formulas of arrays, from shapes alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from backtrace.cli.options import Destination
+from backtrace.cli.output import Look
+from backtrace.errors import UsageError
+
+_DECLARED = re.compile(r"(?P<name>[^\W\d]\w*):(?P<dims>\w*(?:,\w+)*)")
+_FORMATS = ("table", "markdown", "json")
+
+
+def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
+    """The shapes that words declare, W:m,n; None where they are values. Raises UsageError where
+    some are values."""
+    found = [_DECLARED.fullmatch(word) for word in words]
+    if not any(found):
+        return None
+    others = [word for word, match in zip(words, found, strict=True) if match is None]
+    if others:
+        hint = f"{others[0].partition('=')[0]}: declares a number, NAME:n a vector"
+        raise UsageError(f"'{others[0]}' is a value among shapes", hint=hint)
+    return {m["name"]: tuple(d for d in m["dims"].split(",") if d) for m in found if m}
+
+
+def derive(
+    formula: str,
+    shapes: dict[str, tuple[str, ...]],
+    destination: Destination,
+    look: Look,
+    check: bool,
+) -> int:
+    """The derivation, shown; the exit status."""
+    from backtrace.render import _letters as views
+    from backtrace.tracing.letters import NotInLetters, in_letters
+    from backtrace.tracing.witnesses import witnessed
+
+    format = destination.chosen()
+    if format not in _FORMATS:
+        what = f"formulas of arrays have no format {format}"
+        raise UsageError(what, hint=f"there are {', '.join(_FORMATS)}")
+    try:
+        found = in_letters(formula, shapes)
+        verdicts = witnessed(found) if check else {}
+        view = look.view(to_file=destination.output is not None)
+        if format == "table":
+            text = views.text(found, verdicts, view)
+        else:
+            text = {"json": views.as_json, "markdown": views.markdown}[format](found, verdicts)
+    except NotInLetters as error:
+        hint = "with values it is traced in numbers: W=randn(3,2)"
+        raise UsageError(f"{error} has no formula here yet", hint=hint) from None
+    destination.write(text, format)
+    return 1 if any(v.verdict == "disagree" for v in verdicts.values()) else 0

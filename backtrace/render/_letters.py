@@ -1,0 +1,124 @@
+"""A trace in formulas of arrays as text, JSON, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from backtrace.formula.printer import expressions, label
+from backtrace.graph import Constant
+from backtrace.numbers import json_text
+from backtrace.render._rules import rule_in_names
+from backtrace.render._terminal import paint
+from backtrace.render._view import View
+from backtrace.tracing.letters import InLetters
+from backtrace.tracing.witnesses import Witnessed
+
+SCHEMA = "backtrace.letters/1"
+_MARKS = {"agree": "✓ ", "disagree": "✗ "}
+
+
+def text(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
+    """Gate by gate, then every gradient with its verdict."""
+    lines: list[Text] = [Text(view.text(found.graph.text)), _declared(found, view), Text()]
+    for index, _, _ in found.graph.gates():
+        lines += _gate(found, index, view)
+    lines.append(Text())
+    for name in found.gradients:
+        lines.append(_gradient(found, verdicts, name, view))
+        reason = verdicts[name].reason if name in verdicts else ""
+        if reason:
+            lines.append(Text(f"  {view.text(reason)}", style="note"))
+    return paint(view, *lines)
+
+
+def _declared(found: InLetters, view: View) -> Text:
+    shown = [f"{n}: {', '.join(dims) or 'a number'}" for n, dims in found.shapes.items()]
+    return Text(view.text("   ".join(shown)), style="quiet")
+
+
+def _shape(found: InLetters, shape: tuple[int, ...]) -> str:
+    return f" ({found.letters.shape(shape)})" if shape else ""
+
+
+def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
+    """What a gate computes, what arrives there, and what it hands on to each input."""
+    node = found.graph.nodes[index]
+    assert node.gate is not None
+    shown = expressions(found.graph)[index]
+    stage = f"{node.name} = " if node.name else ""
+    shape = _shape(found, found.values[index].shape)
+    yield Text(view.text(f"#{index} {label(node)}: {stage}{shown}{shape}"), style="name")
+    if index != found.graph.output:
+        yield Text(view.text(f"  upstream {found.text(found.upstreams[index])}"))
+    for k, down in zip(_arrays(node.operands), found.downstreams[index], strict=True):
+        source = node.operands[k]
+        assert isinstance(source, int)
+        name = found.graph.nodes[source].name or f"#{source}"
+        rule = rule_in_names(found.graph, index, k) if node.gate.pullback is not None else ""
+        rule = f"{rule} = " if rule else ""
+        line = Text(view.text(f"  to {name}: {rule}"), style="quiet")
+        yield line.append(view.text(found.text(down)), style="gradient")
+
+
+def _arrays(operands: tuple[Any, ...]) -> list[int]:
+    return [k for k, operand in enumerate(operands) if not isinstance(operand, Constant)]
+
+
+def _gradient(found: InLetters, verdicts: Mapping[str, Witnessed], name: str, view: View) -> Text:
+    shape = _shape(found, found.upstreams[found.graph.inputs[name]].shape)
+    text = Text(view.text(f"∂{found.graph.output_name}/∂{name}{shape} = "))
+    text.append(view.text(found.gradients[name]), style="gradient")
+    verdict = verdicts[name].verdict if name in verdicts else ""
+    if verdict:
+        mark = "" if view.ascii else _MARKS.get(verdict, "· ")
+        text.append(f"   {mark}{verdict}", style="agree" if verdict == "agree" else "disagree")
+    return text
+
+
+def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, Any]:
+    """As plain data: formulas as text in our own grammar."""
+    graph = found.graph
+    gates = []
+    for index, node, gate in graph.gates():
+        inputs = [o for o in node.operands if isinstance(o, int)]
+        gates.append(
+            {
+                "id": index,
+                "gate": gate.name,
+                "name": node.name or None,
+                "value": found.text(found.written[index]),
+                "shape": [found.letters.length(n) for n in found.values[index].shape],
+                "upstream": found.text(found.upstreams[index]),
+                "inputs": [
+                    {"node": source, "downstream": found.text(down)}
+                    for source, down in zip(inputs, found.downstreams[index], strict=True)
+                ],
+            }
+        )
+    return {
+        "schema": SCHEMA,
+        "formula": graph.text,
+        "shapes": {name: list(dims) for name, dims in found.shapes.items()},
+        "stages": found.stages,
+        "gates": gates,
+        "simplified": found.gradients,
+        "verdicts": {name: v.verdict for name, v in verdicts.items()},
+    }
+
+
+def as_json(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+    return json_text(as_object(found, verdicts), indent=2) + "\n"
+
+
+def markdown(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+    """A table of the gradients."""
+    rows = ["| | shape | gradient | |", "|---|---|---|---|"]
+    for name, gradient in found.gradients.items():
+        shape = found.letters.shape(found.upstreams[found.graph.inputs[name]].shape) or "number"
+        verdict = verdicts[name].verdict if name in verdicts else ""
+        cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"

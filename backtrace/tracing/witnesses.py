@@ -1,0 +1,95 @@
+"""Formulas of arrays, held against numbers: read again as they are printed, each gradient is to be
+backprop's at random values of two sets of sizes; and that is held against SymPy and slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backtrace.errors import BacktraceError
+from backtrace.formula import read
+from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
+from backtrace.tracing.letters import Dims, InLetters, with_sizes
+
+_SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
+_CLOSE = 1e-7
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """verdict  agree, disagree, or skipped where there was nothing to compare
+    reason   what disagrees, or why it was not compared
+    """
+
+    verdict: str
+    reason: str = ""
+
+
+def witnessed(found: InLetters) -> dict[str, Witnessed]:
+    """The verdict on every gradient's formula."""
+    verdicts = {name: Witnessed(AGREE) for name in found.gradients}
+    for seed, lengths in enumerate(_SIZES):
+        sizes = dict(zip(_letters(found.shapes), lengths * 9, strict=False))
+        try:
+            point, right = _numbers(found, sizes, seed)
+        except BacktraceError as error:
+            return {name: Witnessed(SKIPPED, error.what) for name in verdicts}
+        for name, text in found.gradients.items():
+            if verdicts[name].verdict == AGREE:
+                verdicts[name] = _compared(found, text, sizes, point, right[name])
+    return verdicts
+
+
+def _letters(shapes: Mapping[str, Dims]) -> list[str]:
+    return list(dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()))
+
+
+def _numbers(
+    found: InLetters, sizes: Mapping[str, int], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Random values of these sizes, and backprop's gradients there, which the first time SymPy and
+    measured slopes have to confirm. What picks entries gets whole numbers."""
+    import numpy as np
+
+    from backtrace.tracing.tracer import trace
+
+    text = with_sizes(found.graph.text, sizes)
+    for is_whole in (False, True):
+        chance = np.random.default_rng(seed)
+        point: dict[str, Any] = {}
+        for name, dims in found.shapes.items():
+            shape = [sizes.get(d, 0) or int(d) for d in dims]
+            whole = is_whole and name in found.indices
+            value = chance.integers(0, 2, shape) if whole else chance.uniform(0.2, 0.9, shape)
+            point[name] = value if shape else float(value)
+        traced = trace(text, point, check=not seed)
+        if np.all(np.isfinite(np.asarray(traced.value, float))):
+            break
+    if traced.disagreements:
+        raise BacktraceError("backprop itself is in doubt here")
+    return point, dict(traced.gradients)
+
+
+def _compared(
+    found: InLetters, text: str, sizes: Mapping[str, int], point: Mapping[str, Any], right: Any
+) -> Witnessed:
+    """The formula, read and evaluated, against a number or an array."""
+    import numpy as np
+
+    from backtrace.algebra.arrays import ARRAYS, quiet
+
+    whole = f"{found.stages_of(text)}{text}"
+    try:
+        graph = read(with_sizes(whole, sizes), {n: np.shape(v) for n, v in point.items()})
+    except BacktraceError as error:
+        return Witnessed(DISAGREE, f"it is not read again: {error.what}")
+    with quiet():
+        values = graph.evaluate(ARRAYS, {n: point[n] for n in graph.inputs})
+    own, due = np.asarray(values[graph.output], float), np.asarray(right, float)
+    if own.shape != due.shape:
+        return Witnessed(DISAGREE, f"it has shape {own.shape}, and backprop's is {due.shape}")
+    scale = max(1.0, float(np.max(np.abs(due), initial=0.0)))
+    if not np.all(np.abs(own - due) <= _CLOSE * scale):
+        return Witnessed(DISAGREE, f"it is another number than backprop's at sizes {dict(sizes)}")
+    return Witnessed(AGREE)
