@@ -7,6 +7,7 @@ product.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,15 +124,28 @@ def product(factors: Sequence[Form | tuple[Form, Fraction]]) -> Form:
     hot = _with_one_hot(kept)
     if hot is not None:
         return product([number(factor), hot])
+    if factor < 0:
+        factor, kept = _with_sign_inside(factor, kept)
     ordered = sorted(kept.items(), key=lambda pair: (bool(pair[0].shape), pair[0].kind != NAME))
     if not ordered:
         return number(factor)
     if factor == 1 and len(ordered) == 1 and ordered[0][1] == 1:
         return ordered[0][0]
-    if len(ordered) == 1 and ordered[0][1] == 1 and ordered[0][0].kind == SUM and factor == -1:
-        inner = ordered[0][0]
-        return total([(-k, term) for k, term in inner.parts])
     return Form(PRODUCT, shape, (factor, tuple(ordered)))
+
+
+def _with_sign_inside(
+    factor: Fraction, factors: dict[Form, Fraction]
+) -> tuple[Fraction, dict[Form, Fraction]]:
+    """-(y - 1)*x as (1 - y)*x."""
+    for inner, exponent in factors.items():
+        if inner.kind == SUM and exponent == 1 and any(k < 0 for k, _ in inner.parts):
+            other = Form(SUM, inner.shape, tuple((-k, term) for k, term in inner.parts))
+            if other in factors:
+                break
+            kept = {other if f == inner else f: p for f, p in factors.items()}
+            return -factor, kept
+    return factor, factors
 
 
 def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
@@ -173,10 +187,11 @@ def total(terms: Sequence[tuple[Fraction, Form]]) -> Form:
     flat = [(k * inner_k, inner) for k, term in terms for inner_k, inner in _terms_of(term)]
     kept = _collected(flat)
     opened = _collected([pair for term in kept for pair in _multiplied_out(*term)])
-    if len(opened) < len(kept) or not opened:
+    if _weight_of(opened) < _weight_of(kept):
         kept = opened
     if not kept:
         return zero(shape)
+    kept = _repeated_by_others(kept, shape)
     if broadcast(inner.shape for _, inner in kept) != shape:
         return product([total(kept), ones(shape)])
     if len(kept) == 1:
@@ -186,6 +201,53 @@ def total(terms: Sequence[tuple[Fraction, Form]]) -> Form:
         size = sizes.pop()
         return product([number(size), Form(SUM, shape, tuple((k / size, t) for k, t in kept))])
     return Form(SUM, shape, tuple(kept))
+
+
+def _weight_of(terms: Iterable[tuple[Fraction, Form]]) -> int:
+    """How much there is to write."""
+    return sum(_size(term) + (abs(k) != 1) for k, term in terms)
+
+
+@functools.lru_cache(maxsize=4096)
+def _size(a: Form) -> int:
+    """How many names, numbers and functions a form is written with."""
+    if a.kind == SUM:
+        return _weight_of(a.parts)
+    if a.kind == PRODUCT:
+        return int(a.parts[0] != 1) + sum(_size(f) + int(p != 1) for f, p in a.parts[1])
+    if a.kind in (CALL, ENTRYWISE):
+        return 1 + sum(map(_size, a.parts[1]))
+    inner: int = sum(_size(part) for part in a.parts if isinstance(part, Form))
+    return max(1, inner)
+
+
+def _repeated_by_others(
+    terms: list[tuple[Fraction, Form]], shape: Shape
+) -> list[tuple[Fraction, Form]]:
+    """What a sum repeats by itself is not written out: x + ones(n) is x + 1."""
+    bare = [(k, _bare(term)) for k, term in terms]
+    whole = [new for (_, term), (_, new) in zip(terms, bare, strict=True) if new == term]
+    if broadcast(term.shape for term in whole) != shape:
+        return terms
+    changed = [
+        (k * inner_k, inner)
+        for (k, new), (_, old) in zip(bare, terms, strict=True)
+        for inner_k, inner in ([(Fraction(1), old)] if new == old else _terms_of(new))
+    ]
+    return _collected(changed)
+
+
+def _bare(a: Form) -> Form:
+    """Without the ones that it is repeated by, and without axes of length 1 in front."""
+    if a.kind == ONES:
+        return number(1)
+    if a.kind == SHAPED and a.shape[0] == 1 and len(a.parts[0].shape) == len(a.shape) - 1:
+        return a.parts[0]  # type: ignore[no-any-return]
+    if a.kind == PRODUCT:
+        factors = [(_bare(f), p) for f, p in a.parts[1] if f.kind != ONES]
+        if len(factors) < len(a.parts[1]):
+            return product([number(a.parts[0]), *factors])
+    return a
 
 
 def _collected(terms: Iterable[tuple[Fraction, Form]]) -> list[tuple[Fraction, Form]]:
@@ -203,6 +265,8 @@ def _collected(terms: Iterable[tuple[Fraction, Form]]) -> list[tuple[Fraction, F
 
 def _multiplied_out(factor: Fraction, term: Form) -> list[tuple[Fraction, Form]]:
     """a*(b + c) as a*b and a*c; of several sums the first."""
+    if term.kind == SUM:
+        return [(factor * k, inner) for k, inner in term.parts]
     if term.kind == PRODUCT:
         for place, (inner, exponent) in enumerate(term.parts[1]):
             if inner.kind == SUM and exponent == 1:
