@@ -10,7 +10,7 @@ from backtrace.cli.output import Look
 from backtrace.errors import UsageError
 
 _DECLARED = re.compile(r"(?P<name>[^\W\d]\w*):(?P<dims>\w*(?:,\w+)*)")
-_FORMATS = ("table", "markdown", "json")
+_FORMATS = ("table", "markdown", "json", "latex")
 
 
 def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
@@ -49,7 +49,8 @@ def derive(
         if format == "table":
             text = views.text(found, verdicts, view)
         else:
-            text = {"json": views.as_json, "markdown": views.markdown}[format](found, verdicts)
+            draw = {"json": views.as_json, "markdown": views.markdown, "latex": views.latex}
+            text = draw[format](found, verdicts)
     except NotInLetters as error:
         hint = "with values it is traced in numbers: W=randn(3,2)"
         raise UsageError(f"{error} has no formula here yet", hint=hint) from None

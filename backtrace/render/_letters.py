@@ -7,9 +7,11 @@ from typing import Any
 
 from rich.text import Text
 
+from backtrace.algebra.matrices.latex import Latex
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.numbers import json_text
+from backtrace.render._latex import symbol
 from backtrace.render._rules import rule_in_names
 from backtrace.render._terminal import paint
 from backtrace.render._view import View
@@ -122,3 +124,20 @@ def markdown(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def latex(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+    """The gradients as equations of amsmath's align*; what disagrees is left out."""
+    spelled = Latex(found.letters, symbol)
+    output = symbol(found.graph.output_name)
+    rows = []
+    for stage, node in found.graph.stages.items():
+        if node != found.graph.output:
+            rows.append(f"{symbol(stage)} &= {spelled.text(found.written[node])}")
+    for name in found.gradients:
+        if name in verdicts and verdicts[name].verdict == "disagree":
+            continue
+        gradient = spelled.text(found.upstreams[found.graph.inputs[name]])
+        rows.append(rf"\frac{{\partial {output}}}{{\partial {symbol(name)}}} &= {gradient}")
+    lines = " \\\\\n".join(rows)
+    return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}\n"
