@@ -43,6 +43,10 @@ _ENTRYWISE = (
     *("erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
     *("sigmoid", "softplus", "silu", "mish", "gelu"),
 )
+_DERIVED = (
+    *("logistic_pdf", "silu_slope", "mish_slope", "gelu_slope", "normal_cdf", "normal_pdf"),
+    *("pi", "times_exp", "gaussian", "difference_exp", "tanh_cdf", "floor_divide", "mod"),
+)
 _COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
@@ -221,7 +225,7 @@ class Matrices:
             return lambda x: call(word, [form(x)], form(x).shape, is_entrywise=True)
         if word in _COMPARED:
             return lambda a, b: _compared(word, form(a), form(b))
-        if word in ("logistic_pdf", "silu_slope", "pi", "times_exp", "gaussian", "difference_exp"):
+        if word in _DERIVED:
             return lambda *given: getattr(Derived, word)(self, *given)
         raise NotInLetters(f"the function {word} of arrays")
 

@@ -1,0 +1,128 @@
+"""Gradients in formulas of arrays: against textbooks, against numbers, and read again."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtrace.algebra.arrays import ARRAYS
+from backtrace.formula import read
+from backtrace.tracing.letters import InLetters, in_letters, with_sizes
+from backtrace.tracing.witnesses import witnessed
+from tests.conftest import DATA
+
+
+class Identity(NamedTuple):
+    formula: str
+    shapes: dict[str, tuple[str, ...]]
+    name: str
+    book: str
+
+
+def _shapes(text: str) -> dict[str, tuple[str, ...]]:
+    pairs = (word.split(":") for word in text.split())
+    return {name: tuple(d for d in dims.split(",") if d) for name, dims in pairs}
+
+
+def _identities() -> list[Identity]:
+    lines = (DATA / "matrix_identities.txt").read_text("utf-8").splitlines()
+    rows = [line.split(" | ") for line in lines if not line.startswith("#")]
+    return [Identity(f, _shapes(shapes), name, book) for f, shapes, name, book in rows]
+
+
+IDENTITIES = _identities()
+
+
+@pytest.mark.parametrize("identity", IDENTITIES, ids=[f"{i.formula}, {i.name}" for i in IDENTITIES])
+def test_the_gradient_is_the_books_and_backprops(identity: Identity) -> None:
+    found = in_letters(identity.formula, identity.shapes)
+    verdicts = witnessed(found, check=False)
+    assert verdicts[identity.name].verdict == "agree", verdicts[identity.name]
+    for seed, sizes in enumerate(({}, {"n": 5, "m": 2})):
+        ours, theirs = (
+            _number(found, text, sizes, seed)
+            for text in (found.gradients[identity.name], identity.book)
+        )
+        assert ours.shape == theirs.shape
+        assert ours == pytest.approx(theirs, rel=1e-8, abs=1e-10)
+
+
+def _number(found: InLetters, text: str, sizes: dict[str, int], seed: int) -> np.ndarray:
+    letters = dict.fromkeys(d for dims in found.shapes.values() for d in dims)
+    lengths = {d: sizes.get(d, 3 + k % 3) for k, d in enumerate(letters) if not d.isdecimal()}
+    chance = np.random.default_rng(seed)
+    point = {}
+    for name, dims in found.shapes.items():
+        shape = [lengths.get(d) or int(d) for d in dims]
+        is_index = name in found.indices
+        value = chance.integers(0, 2, shape) if is_index else chance.uniform(0.2, 0.9, shape)
+        point[name] = value if shape else float(value)
+    text = with_sizes(f"{found.stages_of(text)}{text}", lengths)
+    graph = read(text, {name: np.shape(value) for name, value in point.items()})
+    values = graph.evaluate(ARRAYS, {name: point[name] for name in graph.inputs})
+    return np.asarray(values[graph.output], float)
+
+
+def test_gradients_are_as_short_as_a_textbooks() -> None:
+    lengths = [
+        (len(in_letters(i.formula, i.shapes).gradients[i.name]), len(i.book)) for i in IDENTITIES
+    ]
+    assert len(lengths) >= 120
+    shorter = sum(own <= book for own, book in lengths)
+    assert shorter >= 0.9 * len(lengths)
+
+
+SHAPES = _shapes("A:m,n B:m,n M:n,k x:n y:n u:m b:m s: t:")
+_KINDS = {dims: [n for n, d in SHAPES.items() if d == dims] for dims in set(SHAPES.values())}
+_FUNCTIONS = ("tanh", "sigmoid", "exp", "relu", "square", "sin", "softplus")
+
+
+def _of(dims: tuple[str, ...], depth: int) -> st.SearchStrategy[str]:
+    """Formulas of a shape."""
+    leaves = [st.sampled_from(_KINDS[dims])] if dims in _KINDS else []
+    if depth == 0 and leaves:
+        return leaves[0]
+
+    def inner(of: tuple[str, ...]) -> st.SearchStrategy[str]:
+        return st.deferred(lambda: _of(of, max(0, depth - 1)))
+
+    ways = [*leaves]
+    ways.append(st.builds("({} + {})".format, inner(dims), inner(dims)))
+    ways.append(st.builds("({} - {})".format, inner(dims), inner(dims)))
+    ways.append(st.builds("{}*{}".format, inner(dims), inner(dims)))
+    ways.append(st.builds("{}*{}".format, st.sampled_from(["2", "0.5", "s"]), inner(dims)))
+    ways.append(st.builds("{}({})".format, st.sampled_from(_FUNCTIONS), inner(dims)))
+    if dims == ("m",):
+        ways.append(st.builds("{}@{}".format, inner(("m", "n")), inner(("n",))))
+        ways.append(st.builds("sum({}, axis=1)".format, inner(("m", "n"))))
+    if dims == ("n",):
+        ways.append(st.builds("{}.T@{}".format, st.sampled_from(["A", "B"]), inner(("m",))))
+        ways.append(st.builds("mean({}, axis=0)".format, inner(("m", "n"))))
+        ways.append(st.builds("softmax({})".format, inner(("n",))))
+    if dims == ("m", "n"):
+        ways.append(st.builds("outer({}, {})".format, inner(("m",)), inner(("n",))))
+        ways.append(st.builds("({} + {})".format, inner(("m", "n")), inner(("n",))))
+        ways.append(st.builds("{}[:, None]*{}".format, st.sampled_from("ub"), inner(("m", "n"))))
+        ways.append(st.builds("softmax({})".format, inner(("m", "n"))))
+        ways.append(st.builds("{}@(M@M.T)".format, inner(("m", "n"))))
+    if dims == ():
+        ways.append(st.builds("sum({})".format, inner(("m", "n"))))
+        ways.append(st.builds("{}@{}".format, st.sampled_from("xy"), inner(("n",))))
+        ways.append(st.builds("norm({})".format, inner(("m",))))
+    return st.one_of(ways)
+
+
+@given(_of(("m", "n"), 3), _of(("n",), 2))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_random_formulas_are_backprop_s_numbers_when_they_are_read_again(a: str, b: str) -> None:
+    formula = f"sum({a}) + {b}@x"
+    used = set(re.findall(r"[A-Za-z]+", formula))
+    found = in_letters(formula, {n: d for n, d in SHAPES.items() if n in used})
+    assert found.gradients
+    for name, verdict in witnessed(found, check=False).items():
+        assert verdict.verdict == "agree", (formula, name, found.gradients[name], verdict)
