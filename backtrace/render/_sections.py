@@ -75,8 +75,10 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         yield "(away from ties and kinks)"
 
     def beside(text: str, value: float) -> str:
-        shown = view.number(_decimals(text, value) if is_exact else value)
-        return f"{text} = {shown}" if is_exact and text != shown else text
+        if not is_exact:
+            return text
+        shown = view.number(_decimals(text, value))
+        return f"{text} = {shown}" if text != shown else text
 
     for index in gates[:_MOST_ROWS]:
         node = record.graph.nodes[index]
@@ -89,16 +91,18 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
             local = wording.locals[index][operand]
             carried = wording.downstreams[index][operand]
             carried = beside(carried, record.downstreams[index][operand])
-            yield f"  to {name}: local {local}, downstream {carried}"
+            is_given = f"local {local}, downstream " if local else ""  # arrays have none
+            yield f"  to {name}: {is_given}{carried}"
     if len(gates) > _MOST_ROWS:
         yield f"... {len(gates) - _MOST_ROWS:,} more gates"
-    for name in record.wrt:
+    for name in record.wrt if record.graph.shapes is None or is_exact else ():
         index = record.graph.inputs[name]
         yield f"∂{record.graph.output_name}/∂{name} = " + beside(
             wording.upstreams[index], record.upstreams[index]
         )
     for name, text in wording.simplified:
-        yield f"simplified, ∂{record.graph.output_name}/∂{name} = {text}"
+        said = "simplified, " if record.graph.shapes is None else ""
+        yield f"{said}∂{record.graph.output_name}/∂{name} = {text}"
 
 
 def _decimals(text: str, value: float) -> float:

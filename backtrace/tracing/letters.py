@@ -13,6 +13,7 @@ from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph
+from backtrace.graph.record import Wording
 
 _FIRST_PRIME = 10007
 _LETTER = re.compile(r"[^\W\d]\w*")
@@ -96,14 +97,38 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
             f"{missing[0]}:m,n declares a matrix, {missing[0]}:n a vector, {missing[0]}: a number"
         )
         raise UsageError(f"'{missing[0]}' has no shape", hint=hint)
-    letters = Letters(primes)
-    values, written = _forward(graph, known)
-    if values[graph.output].shape:
-        raise UsageError(
-            f"the result has shape ({letters.shape(values[graph.output].shape)}), "
-            "and gradients are of a number",
-            hint="sum(...) or mean(...) around it",
+    return _of_graph(graph, shapes, known, Letters(primes))
+
+
+def worded(graph: Graph) -> Wording:
+    """Every number of a trace of arrays as a formula of arrays, lengths as numbers. Raises
+    UsageError for what has no formula here."""
+    assert graph.shapes is not None
+    known = {name: graph.shapes[node] for name, node in graph.inputs.items()}
+    dims = {name: tuple(map(str, shape)) for name, shape in known.items()}
+    try:
+        found = _of_graph(graph, dims, known, Letters({}))
+        text = found.text
+        return Wording(
+            "symbolic",
+            tuple(map(text, found.written)),
+            tuple(map(text, found.upstreams)),
+            tuple(("",) * len(down) for down in found.downstreams),
+            tuple(tuple(map(text, down)) for down in found.downstreams),
+            tuple(found.gradients.items()),
         )
+    except NotInLetters as error:
+        raise UsageError(f"{error} has no formula of arrays here yet") from None
+
+
+def _of_graph(
+    graph: Graph, shapes: Mapping[str, Dims], known: Mapping[str, tuple[int, ...]], letters: Letters
+) -> InLetters:
+    values, written = _forward(graph, known)
+    shape = values[graph.output].shape
+    if shape:
+        what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
+        raise UsageError(what, hint="sum(...) or mean(...) around it")
     return InLetters(
         graph, shapes, letters, tuple(values), tuple(written), *_backward(graph, values)
     )

@@ -48,8 +48,12 @@ def of(trace: Trace, name: str) -> Trace:
 def formulas(trace: Trace) -> Wording:
     from backtrace.tracing import other_numbers
 
-    _numbers_only(trace, "--symbolic")
     request, graph = trace.origin.request, trace.graph
+    if graph.shapes is not None and request.upstream is None:
+        from backtrace.tracing.letters import worded
+
+        return worded(graph)
+    _numbers_only(trace, "--symbolic")
     found = other_numbers.as_formulas(graph, trace.granularity.kink)
     if not request.check or graph.gate_count > request.budget.symbolic_gates:
         return found

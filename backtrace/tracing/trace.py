@@ -135,7 +135,8 @@ class Trace(Record):
     def formulas(self) -> Wording:
         """Every value, upstream, local and downstream gradient as a formula in the names of the
         variables and the stages, per node and edge; where the trace was checked, `simplified` has
-        SymPy's form of each derivative. No point is needed. Raises UsageError for arrays.
+        SymPy's form of each derivative. No point is needed. Of arrays the formulas are of arrays,
+        `2*outer(W@x - y, x)`; raises UsageError where one has none.
 
         >>> import backtrace
         >>> backtrace.trace("x^2*y", {"x": 2, "y": 3}).formulas().upstreams[0]

@@ -212,6 +212,9 @@ class Matrices:
     def inv(self, x: Any) -> Form:
         return call("inv", [form(x)], form(x).shape)
 
+    def solve(self, a: Any, b: Any) -> Form:
+        return call("solve", [form(a), form(b)], form(b).shape)
+
     def det(self, x: Any) -> Form:
         return call("det", [form(x)], ())
 

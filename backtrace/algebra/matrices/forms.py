@@ -337,9 +337,14 @@ def turned(a: Form) -> Form:
             return total([(k, turned(t)) for k, t in a.parts])
         case "product" if all(f.shape in (a.shape, ()) for f, _ in a.parts[1]):
             return product([number(a.parts[0]), *((turned(f), p) for f, p in a.parts[1])])
-        case "call" if a.parts[0] == "diag":
+        case "call" if a.parts[0] == "diag" or _is_symmetric_inverse(a):
             return a
     return Form(TURNED, shape, (a,))
+
+
+def _is_symmetric_inverse(a: Form) -> bool:
+    inner: Form = a.parts[1][0]
+    return bool(a.parts[0] == "inv") and turned(inner) == inner
 
 
 def outer(a: Form, b: Form) -> Form:

@@ -30,8 +30,8 @@ class Letters:
 
     def length(self, n: int) -> str:
         """A length, or a product of such, as text: m, m*n, 2*m, (n - 1). Raises NotInLetters."""
-        if n == 0:
-            return "0"
+        if n == 0 or not self._letters:
+            return str(n)
         found: list[str] = []
         rest = n
         for prime, letter in self._letters.items():
