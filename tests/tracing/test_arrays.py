@@ -396,7 +396,7 @@ def test_views_of_arrays_keep_to_80_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [["--exact"], ["--precision", "30"], ["--symbolic"], ["--order", "2"]], ids=str
+    "option", [["--exact"], ["--precision", "30"], ["--order", "2"]], ids=str
 )
 def test_options_for_numbers_are_refused(option: list[str], backtrace_command: Command) -> None:
     ended = backtrace_command("sum(x)", "x=[1,2]", *option)
