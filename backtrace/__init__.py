@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from backtrace.batch.run import vectorize
     from backtrace.errors import BacktraceError
+    from backtrace.formula.letters import derive
     from backtrace.gates import GATES
     from backtrace.homework.checking import check
     from backtrace.homework.exercise import exercise
@@ -31,6 +32,7 @@ __all__ = [
     "Trace",
     "__version__",
     "check",
+    "derive",
     "exercise",
     "from_source",
     "grade",
@@ -43,6 +45,7 @@ _HOMES = {
     "GATES": "backtrace.gates",
     "Trace": "backtrace.tracing.tracer",
     "check": "backtrace.homework.checking",
+    "derive": "backtrace.formula.letters",
     "exercise": "backtrace.homework.exercise",
     "from_source": "backtrace.tracing.from_code",
     "grade": "backtrace.homework.grading",

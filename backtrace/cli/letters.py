@@ -34,8 +34,8 @@ def derive(
     check: bool,
 ) -> int:
     """The derivation, shown; the exit status."""
+    from backtrace.formula.letters import NotInLetters, in_letters
     from backtrace.render import _letters as views
-    from backtrace.tracing.letters import NotInLetters, in_letters
     from backtrace.tracing.witnesses import witnessed
 
     format = destination.chosen()

@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from backtrace.algebra.matrices.latex import Latex
+from backtrace.formula.letters import InLetters, Witnessed
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.numbers import json_text
@@ -15,8 +16,6 @@ from backtrace.render._latex import symbol
 from backtrace.render._rules import rule_in_names
 from backtrace.render._terminal import paint
 from backtrace.render._view import View
-from backtrace.tracing.letters import InLetters
-from backtrace.tracing.witnesses import Witnessed
 
 SCHEMA = "backtrace.letters/1"
 _MARKS = {"agree": "✓ ", "disagree": "✗ "}

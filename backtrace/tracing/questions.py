@@ -50,7 +50,7 @@ def formulas(trace: Trace) -> Wording:
 
     request, graph = trace.origin.request, trace.graph
     if graph.shapes is not None and request.upstream is None:
-        from backtrace.tracing.letters import worded
+        from backtrace.formula.letters import worded
 
         return worded(graph)
     _numbers_only(trace, "--symbolic")

@@ -4,26 +4,15 @@ backprop's at random values of two sets of sizes; and that is held against SymPy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from backtrace.errors import BacktraceError
 from backtrace.formula import read
+from backtrace.formula.letters import Dims, InLetters, Witnessed, with_sizes
 from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
-from backtrace.tracing.letters import Dims, InLetters, with_sizes
 
 _SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
 _CLOSE = 1e-7
-
-
-@dataclass(frozen=True)
-class Witnessed:
-    """verdict  agree, disagree, or skipped where there was nothing to compare
-    reason   what disagrees, or why it was not compared
-    """
-
-    verdict: str
-    reason: str = ""
 
 
 def witnessed(found: InLetters, check: bool = True) -> dict[str, Witnessed]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtrace.algebra.arrays import ARRAYS
 from backtrace.formula import read
-from backtrace.tracing.letters import InLetters, in_letters, with_sizes
+from backtrace.formula.letters import InLetters, in_letters, with_sizes
 from backtrace.tracing.witnesses import witnessed
 from tests.conftest import DATA
 

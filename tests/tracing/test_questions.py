@@ -70,7 +70,7 @@ def test_an_answer_or_a_refusal_in_words(
     answered = {*ANYWHERE, "descend", "formulas"}
     is_of_arrays = trace.graph.shapes is not None and question not in answered
     if is_of_arrays or (question in ("descend", "formulas") and kind == "array out"):
-        with pytest.raises(BacktraceError, match="array|the result has shape"):
+        with pytest.raises(BacktraceError, match=r"array|the result has shape"):
             QUESTIONS[question](trace)
         return
     answer = QUESTIONS[question](trace)

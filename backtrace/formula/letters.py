@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -79,6 +79,37 @@ class InLetters:
         picks entries has none."""
         nodes = {n: k for n, k in self.graph.inputs.items() if n not in self.indices}
         return {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """verdict  agree, disagree, or skipped where there was nothing to compare
+    reason   what disagrees, or why it was not compared
+    """
+
+    verdict: str
+    reason: str = ""
+
+
+def derive(formula: str, shapes: Mapping[str, str | Sequence[str | int]]) -> dict[str, str]:
+    """The gradient of a formula by each of its inputs, as a formula of arrays in our own grammar.
+    `shapes` has the lengths of every input's axes, letters or numbers: "m,n", ("m", "n"), "" for a
+    number. Raises FormulaError where shapes do not fit, UsageError for what has no formula.
+
+    >>> import backtrace
+    >>> backtrace.derive("sum((W@x - y)^2)", {"W": "m,n", "x": "n", "y": "m"})["W"]
+    '2*outer(W@x - y, x)'
+    """
+    given = {
+        name: tuple(d.strip() for d in dims.split(",") if d.strip())
+        if isinstance(dims, str)
+        else tuple(map(str, dims))
+        for name, dims in shapes.items()
+    }
+    try:
+        return dict(in_letters(formula, given).gradients)
+    except NotInLetters as error:
+        raise UsageError(f"{error} has no formula of arrays here yet") from None
 
 
 def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
@@ -224,4 +255,4 @@ def with_sizes(text: str, sizes: Mapping[str, int]) -> str:
     return _LETTER.sub(lambda match: str(sizes.get(match[0], match[0])), text)
 
 
-__all__ = ["InLetters", "NotInLetters", "in_letters", "with_sizes"]
+__all__ = ["InLetters", "NotInLetters", "Witnessed", "derive", "in_letters", "with_sizes"]
