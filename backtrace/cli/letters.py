@@ -23,6 +23,10 @@ def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
     if others:
         hint = f"{others[0].partition('=')[0]}: declares a number, NAME:n a vector"
         raise UsageError(f"'{others[0]}' is a value among shapes", hint=hint)
+    names = [m["name"] for m in found if m]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"'{twice[0]}' is declared twice")
     return {m["name"]: tuple(d for d in m["dims"].split(",") if d) for m in found if m}
 
 

@@ -11,11 +11,14 @@ from backtrace.algebra.matrices import MATRICES, Form, Letters, NotInLetters, ze
 from backtrace.algebra.matrices.forms import broadcast, form, is_zero, name, ones
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
-from backtrace.gates import Gate
+from backtrace.formula.expression import NAMED_CONSTANTS
+from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
 _FIRST_PRIME = 10007
+_LONGEST = 1_000_000
+_TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))
 _LETTER = re.compile(r"[^\W\d]\w*")
 Dims = tuple[str, ...]
 
@@ -117,18 +120,21 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     number). The result must be a number. Raises FormulaError where shapes do not fit, NotInLetters
     for what has no formula here."""
     primes = _primes(shapes)
+    letters = Letters(primes)
     known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
     try:
-        graph = read(text, known)
+        graph = read(with_sizes(text, primes), known)
     except BacktraceError as error:
-        raise _in_words(error, primes) from None
+        raise _in_letters_too(error, letters) from None
     missing = [n for n in graph.inputs if n not in known]
     if missing:
-        hint = (
-            f"{missing[0]}:m,n declares a matrix, {missing[0]}:n a vector, {missing[0]}: a number"
-        )
-        raise UsageError(f"'{missing[0]}' has no shape", hint=hint)
-    return _of_graph(graph, shapes, known, Letters(primes))
+        name_ = missing[0]
+        hint = f"{name_}:m,n declares a matrix, {name_}:n a vector, {name_}: a number"
+        raise UsageError(f"'{name_}' has no shape", hint=hint)
+    idle = [n for n in known if n not in graph.inputs]
+    if idle:
+        raise UsageError(f"'{idle[0]}' does not occur in the formula")
+    return _of_graph(graph, shapes, known, letters)
 
 
 def worded(graph: Graph) -> Wording:
@@ -165,14 +171,12 @@ def _of_graph(
     )
 
 
-def _in_words(error: BacktraceError, primes: Mapping[str, int]) -> BacktraceError:
-    """An error that speaks of shapes, with the letters: mxn for 10007x10099."""
-    letters = {str(prime): letter for letter, prime in primes.items()}
-
-    def told(text: str) -> str:
-        return re.sub(r"\d{5,}", lambda match: letters.get(match[0], match[0]), text)
-
-    error.what, error.hint = told(error.what), told(error.hint)
+def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
+    """An error with letters for lengths, the caret where it was."""
+    error.what, error.hint = letters.told(error.what), letters.told(error.hint)
+    if error.text and error.span:
+        start, end = (len(letters.told(error.text[:place])) for place in error.span)
+        error.text, error.span = letters.told(error.text), (start, end)
     return error
 
 
@@ -180,8 +184,9 @@ def _primes(shapes: Mapping[str, Dims]) -> dict[str, int]:
     found: dict[str, int] = {}
     candidate = _FIRST_PRIME
     for letter in dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()):
-        if letter in shapes:
-            raise UsageError(f"'{letter}' is a length and a value", hint="another letter")
+        if letter in shapes or letter in _TAKEN:
+            kind = "a value" if letter in shapes else "a name of the formula language"
+            raise UsageError(f"'{letter}' is a length, and {kind}", hint="another letter")
         while any(candidate % k == 0 for k in range(2, int(candidate**0.5) + 1)):
             candidate += 1
         found[letter] = candidate
@@ -190,7 +195,10 @@ def _primes(shapes: Mapping[str, Dims]) -> dict[str, int]:
 
 
 def _length(dim: str, primes: Mapping[str, int]) -> int:
-    return primes[dim] if dim in primes else int(dim)
+    length = primes[dim] if dim in primes else int(dim)
+    if not 0 < length <= _LONGEST:
+        raise UsageError(f"an axis is not {dim} long", hint="a letter, or a number above 0")
+    return length
 
 
 def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[Form], list[Form]]:

@@ -23,7 +23,11 @@ _MARKS = {"agree": "✓ ", "disagree": "✗ "}
 
 def text(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
     """Gate by gate, then every gradient with its verdict."""
-    lines: list[Text] = [Text(view.text(found.graph.text)), _declared(found, view), Text()]
+    lines: list[Text] = [
+        Text(view.text(found.letters.told(found.graph.text))),
+        _declared(found, view),
+        Text(),
+    ]
     for index, _, _ in found.graph.gates():
         lines += _gate(found, index, view)
     lines.append(Text())
@@ -48,7 +52,7 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
     """What a gate computes, what arrives there, and what it hands on to each input."""
     node = found.graph.nodes[index]
     assert node.gate is not None
-    shown = expressions(found.graph)[index]
+    shown = found.letters.told(expressions(found.graph)[index])
     stage = f"{node.name} = " if node.name else ""
     shape = _shape(found, found.values[index].shape)
     yield Text(view.text(f"#{index} {label(node)}: {stage}{shown}{shape}"), style="name")
@@ -58,7 +62,11 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
         source = node.operands[k]
         assert isinstance(source, int)
         name = found.graph.nodes[source].name or f"#{source}"
-        rule = rule_in_names(found.graph, index, k) if node.gate.pullback is not None else ""
+        rule = (
+            found.letters.told(rule_in_names(found.graph, index, k))
+            if node.gate.pullback is not None
+            else ""
+        )
         rule = f"{rule} = " if rule else ""
         line = Text(view.text(f"  to {name}: {rule}"), style="quiet")
         yield line.append(view.text(found.text(down)), style="gradient")
@@ -101,7 +109,7 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
         )
     return {
         "schema": SCHEMA,
-        "formula": graph.text,
+        "formula": found.letters.told(graph.text),
         "shapes": {name: list(dims) for name, dims in found.shapes.items()},
         "stages": found.stages,
         "gates": gates,

@@ -43,7 +43,7 @@ def _numbers(
 
     from backtrace.tracing.tracer import trace
 
-    text = with_sizes(found.graph.text, sizes)
+    text = with_sizes(found.letters.told(found.graph.text), sizes)
     for is_whole in (False, True):
         chance = np.random.default_rng(seed)
         point: dict[str, Any] = {}

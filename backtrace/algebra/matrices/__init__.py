@@ -203,6 +203,9 @@ class Matrices:
     def ones(self, shape: Shape) -> Form:
         return ones(shape)
 
+    def full(self, x: Any, shape: Shape) -> Form:
+        return product([form(x), ones(shape)])
+
     def maximum(self, *values: Any) -> Form:
         return _of_many("max", [form(v) for v in values])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -39,12 +40,7 @@ class Letters:
                 rest //= prime
                 found.append(letter)
         if rest > _LARGEST:
-            near = [
-                f"({letter} {'-' if prime > rest else '+'} {abs(prime - rest)})"
-                for prime, letter in self._letters.items()
-                if abs(prime - rest) <= _NEAR
-            ]
-            near = near or self._sums(rest)
+            near = self._near(rest) or self._sums(rest)
             if not near:
                 raise NotInLetters("a length that is no product of the letters")
             found.append(near[0])
@@ -52,10 +48,25 @@ class Letters:
             found.insert(0, str(rest))
         return "*".join(found)
 
+    def _near(self, n: int) -> list[str]:
+        """n - 1, 2*(n - 1) and their like."""
+        found = []
+        for times in range(1, _NEAR):
+            for prime, letter in self._letters.items():
+                off = n // times - prime
+                if n % times == 0 and 0 < abs(off) <= _NEAR:
+                    sign = "-" if off < 0 else "+"
+                    found.append(f"{times}*" * (times > 1) + f"({letter} {sign} {abs(off)})")
+        return found
+
     def _sums(self, n: int) -> list[str]:
         """What joined arrays have: m + n."""
         items = list(self._letters.items())
         return [f"({b} + {a})" for p, a in items for q, b in items if p + q == n]
+
+    def told(self, text: str) -> str:
+        """A text that speaks of lengths, with the letters: mxn for 10007x10099."""
+        return re.sub(r"\d{5,}", lambda match: self._letters.get(int(match[0]), match[0]), text)
 
     def shape(self, shape: tuple[int, ...]) -> str:
         return ", ".join(self.length(n) for n in shape)
