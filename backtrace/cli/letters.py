@@ -50,11 +50,13 @@ def derive(
         found = in_letters(formula, shapes)
         verdicts = witnessed(found) if check else {}
         view = look.view(to_file=destination.output is not None)
-        if format == "table":
-            text = views.text(found, verdicts, view)
-        else:
-            draw = {"json": views.as_json, "markdown": views.markdown, "latex": views.latex}
-            text = draw[format](found, verdicts)
+        draw = {
+            "table": views.text,
+            "json": views.as_json,
+            "markdown": views.markdown,
+            "latex": views.latex,
+        }
+        text = draw[format](found, verdicts, view)
     except NotInLetters as error:
         hint = "with values it is traced in numbers: W=randn(3,2)"
         raise UsageError(f"{error} has no formula here yet", hint=hint) from None

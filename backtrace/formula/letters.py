@@ -17,6 +17,7 @@ from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
 _FIRST_PRIME = 10007
+_OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))
 _LETTER = re.compile(r"[^\W\d]\w*")
@@ -259,8 +260,9 @@ def _carried(gate: Gate, k: int, upstream: Form, output: Form, operands: list[Fo
 
 
 def with_sizes(text: str, sizes: Mapping[str, int]) -> str:
-    """A formula with numbers for the letters of lengths."""
-    return _LETTER.sub(lambda match: str(sizes.get(match[0], match[0])), text)
+    """A formula with numbers for the letters of lengths; (n - 1) is worked out."""
+    given = _LETTER.sub(lambda match: str(sizes.get(match[0], match[0])), text)
+    return _OFF.sub(lambda m: str(int(m[1]) + int(m[2] + m[3])), given) if given != text else text
 
 
 __all__ = ["InLetters", "NotInLetters", "Witnessed", "derive", "in_letters", "with_sizes"]

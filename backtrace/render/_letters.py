@@ -118,11 +118,11 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
     }
 
 
-def as_json(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+def as_json(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:
     return json_text(as_object(found, verdicts), indent=2) + "\n"
 
 
-def markdown(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
     """A table of the gradients."""
     rows = ["| | shape | gradient | |", "|---|---|---|---|"]
     for name, gradient in found.gradients.items():
@@ -130,10 +130,10 @@ def markdown(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
         verdict = verdicts[name].verdict if name in verdicts else ""
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+    return view.text("\n".join(rows)) + "\n"
 
 
-def latex(found: InLetters, verdicts: Mapping[str, Witnessed]) -> str:
+def latex(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:
     """The gradients as equations of amsmath's align*; what disagrees is left out."""
     spelled = Latex(found.letters, symbol)
     output = symbol(found.graph.output_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtrace.algebra.arrays import ARRAYS
+from backtrace.errors import BacktraceError
 from backtrace.formula import read
 from backtrace.formula.letters import InLetters, in_letters, with_sizes
 from backtrace.tracing.witnesses import witnessed
-from tests.conftest import DATA
+from tests.conftest import DATA, Command
 
 
 class Identity(NamedTuple):
@@ -75,6 +77,62 @@ def test_gradients_are_as_short_as_a_textbooks() -> None:
     assert len(lengths) >= 120
     shorter = sum(own <= book for own, book in lengths)
     assert shorter >= 0.9 * len(lengths)
+
+
+FORMULAS = [
+    re.fullmatch(r"(.*?)((?: \w+:[\w,]*)+)", line)
+    for line in (DATA / "matrix_formulas.txt").read_text("utf-8").splitlines()[1:]
+]
+
+
+@pytest.mark.parametrize("line", FORMULAS, ids=lambda line: line[0])
+def test_every_kind_of_gate_is_derived_and_read_again(line: re.Match[str]) -> None:
+    found = in_letters(line[1], _shapes(line[2]))
+    assert found.gradients
+    for name, verdict in witnessed(found, check=False).items():
+        assert verdict.verdict == "agree", (name, found.gradients[name], verdict)
+
+
+REFUSED = [
+    ("sum(x)", "x:0", "an axis is not 0 long"),
+    ("sum(x)", "x:x", "'x' is a length, and a value"),
+    ("sum(x)", "x:e", "'e' is a length, and a name of the formula language"),
+    ("sum(x)", "x:n y:n", "'y' does not occur in the formula"),
+    ("sum(x*y)", "x:n y:m", "shapes n and m do not fit"),
+    ("sum(W@x)", "W:m,n", "'x' has no shape"),
+    ("W@x", "W:m,n x:n", "the result has shape (m)"),
+    ("sum(x", "x:n", "')'"),
+    ("", "x:n", "formula"),
+]
+
+
+@pytest.mark.parametrize(("formula", "shapes", "words"), REFUSED)
+def test_what_cannot_be_derived_is_told_in_the_letters(
+    formula: str, shapes: str, words: str
+) -> None:
+    with pytest.raises(BacktraceError) as error:
+        in_letters(formula, _shapes(shapes))
+    assert words in str(error.value)
+    assert "10007" not in str(error.value)
+
+
+@pytest.mark.parametrize("format", ["table", "json", "markdown", "latex"])
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_every_format_has_every_gradient(
+    format: str, is_ascii: bool, backtrace_command: Command
+) -> None:
+    formula = "h = relu(X@W1 + b1); s = h@W2; L = cross_entropy(s, y)"
+    shapes = ("X:n,d", "W1:d,k", "b1:k", "W2:k,c", "y:n")
+    options = ["--format", format, "--no-check", *["--ascii"] * is_ascii]
+    ended = backtrace_command(formula, *shapes, *options)
+    assert ended.status == 0
+    assert "10007" not in ended.out
+    for name in ("X", "W1", "b1", "W2"):
+        assert name in ended.out.replace("_{", "").replace("}", "")
+    if is_ascii:
+        assert ended.out.isascii()
+    if format == "json":
+        assert json.loads(ended.out)["simplified"]["W2"] == "h.T@(softmax(s) - one_hot(y, c))/n"
 
 
 SHAPES = _shapes("A:m,n B:m,n M:n,k x:n y:n u:m b:m s:")

@@ -203,6 +203,54 @@ class Matrices:
     def ones(self, shape: Shape) -> Form:
         return ones(shape)
 
+    def pick(self, x: Any, index: forms.Index) -> Form:
+        inner = form(x)
+        shape = inner.shape
+        left = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
+        kept = (*(n for n in left if n is not None), *shape[len(index) :])
+        return forms.picked(inner, tuple(index), kept)
+
+    def put(self, u: Any, index: forms.Index, shape: Shape) -> Form:
+        return forms.placed(form(u), tuple(index), shape)
+
+    def concatenate(self, values: Any, axis: int) -> Form:
+        parts = [form(value) for value in values]
+        shapes = [part.shape for part in parts]
+        k = axis % len(shapes[0])
+        whole = (*shapes[0][:k], sum(s[k] for s in shapes), *shapes[0][k + 1 :])
+        made = call("concatenate", parts, whole, "" if k == 0 else f", axis={k}")
+        return replace(made, parts=(*made.parts, k))
+
+    def stack(self, values: Any, axis: int) -> Form:
+        parts = [form(value) for value in values]
+        k = axis % (len(parts[0].shape) + 1)
+        whole = (*parts[0].shape[:k], len(parts), *parts[0].shape[k:])
+        return call("stack", parts, whole, "" if k == 0 else f", axis={k}")
+
+    def cumsum(self, x: Any, axis: int) -> Form:
+        return _same_shape("cumsum", form(x), axis)
+
+    def cumsum_back(self, u: Any, axis: int) -> Form:
+        return self.flip(self.cumsum(self.flip(u, axis), axis), axis)
+
+    def flip(self, x: Any, axis: int) -> Form:
+        inner = form(x)
+        if inner.kind == forms.ONES:
+            return inner
+        return _same_shape("flip", inner, axis)
+
+    def tril(self, x: Any, k: int = 0) -> Form:
+        return call("tril", [form(x)], form(x).shape, f", {k}" * bool(k))
+
+    def triu(self, x: Any, k: int = 0) -> Form:
+        return call("triu", [form(x)], form(x).shape, f", {k}" * bool(k))
+
+    def hypot(self, *values: Any) -> Form:
+        return _of_many("hypot", [form(v) for v in values])
+
+    def atan2(self, a: Any, b: Any) -> Form:
+        return _of_many("atan2", [form(a), form(b)])
+
     def full(self, x: Any, shape: Shape) -> Form:
         return product([form(x), ones(shape)])
 
@@ -234,6 +282,25 @@ class Matrices:
         if word in _DERIVED:
             return lambda *given: getattr(Derived, word)(self, *given)
         raise NotInLetters(f"the function {word} of arrays")
+
+
+def _same_shape(word: str, x: Form, axis: int) -> Form:
+    """A function along one axis that leaves the shape as it is; the axis is said where there are
+    several."""
+    before, core = forms.scalars_apart(x)
+    after = f", axis={axis % len(x.shape)}" if len(x.shape) > 1 else ""
+    return product([before, call(word, [core], x.shape, after)])
+
+
+def _length_of(n: int, part: Any) -> int | None:
+    """How many entries a part of an index leaves of an axis; None: the axis is gone."""
+    if isinstance(part, int):
+        return None
+    start, stop, step = part
+    if min(v if v is not None else 0 for v in (start, stop)) < 0 or step not in (None, 1):
+        raise NotInLetters("an index from the end")
+    first, last = start or 0, n if stop is None else min(stop, n)
+    return max(0, last - first)
 
 
 def _exp(x: Form) -> Form:

@@ -19,6 +19,8 @@ Shape = tuple[int, ...]
 NAME, NUMBER, ONES, ZERO, EYE = "name", "number", "ones", "zero", "eye"
 SUM, PRODUCT, CHAIN, TURNED, OUTER = "sum", "product", "chain", "turned", "outer"
 CALL, ENTRYWISE, SHAPED = "call", "entrywise", "shaped"
+PICKED, PLACED = "picked", "placed"
+Index = tuple[Any, ...]
 
 
 class NotInLetters(Exception):
@@ -463,6 +465,45 @@ def shaped(a: Form, shape: Shape) -> Form:
     if inner.shape == shape:
         return product([before, inner])
     return product([before, Form(SHAPED, shape, (inner,))])
+
+
+# entries
+
+
+def picked(a: Form, index: Index, shape: Shape) -> Form:
+    """x[1:3]: some of the entries, which have this shape."""
+    before, core = scalars_apart(a)
+    if core.kind in (ONES, ZERO):
+        return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
+    if core.kind == PLACED and core.parts[1] == index:
+        return product([before, core.parts[0]])
+    if core.kind == CALL and core.parts[0] == "concatenate":
+        part = _own_part(core, index)
+        if part is not None:
+            return product([before, part])
+    return product([before, Form(PICKED, shape, (core, index))])
+
+
+def _own_part(joined: Form, index: Index) -> Form | None:
+    """The array that a part of joined arrays is."""
+    axis = joined.parts[3]
+    if len(index) != axis + 1 or any(part != (None, None, None) for part in index[:axis]):
+        return None
+    start = 0
+    for part in joined.parts[1]:
+        end = start + part.shape[axis]
+        if index[axis] == (start, end, None):
+            return part  # type: ignore[no-any-return]
+        start = end
+    return None
+
+
+def placed(u: Form, index: Index, shape: Shape) -> Form:
+    """Zeros of a shape with u at some entries."""
+    before, core = scalars_apart(u) if u.shape else (u, number(1))
+    if is_zero(core):
+        return zero(shape)
+    return product([before, Form(PLACED, shape, (core, index))])
 
 
 # sums along axes

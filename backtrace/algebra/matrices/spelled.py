@@ -66,7 +66,13 @@ class Letters:
 
     def told(self, text: str) -> str:
         """A text that speaks of lengths, with the letters: mxn for 10007x10099."""
-        return re.sub(r"\d{5,}", lambda match: self._letters.get(int(match[0]), match[0]), text)
+        return re.sub(r"\d{5,}", self._told, text) if self._letters else text
+
+    def _told(self, match: re.Match[str]) -> str:
+        try:
+            return self.length(int(match[0]))
+        except NotInLetters:
+            return match[0]
 
     def shape(self, shape: tuple[int, ...]) -> str:
         return ", ".join(self.length(n) for n in shape)
@@ -103,8 +109,27 @@ class Letters:
                 return call("outer", [self.spelled(part) for part in a.parts])
             case "call" | "entrywise":
                 return self._call(a)
+            case "picked":
+                text = self.spelled(a.parts[0]).within(Binding.ATOM)
+                return Spelled(f"{text}[{self._index(a.parts[1])}]")
+            case "placed":
+                inner, index = a.parts
+                given = self.spelled(inner).text
+                zeros = f"zeros({self.shape(a.shape)})"
+                return Spelled(f'put({zeros}, {given}, "{self._index(index)}")')
         assert a.kind == SHAPED
         return self._shaped(a)
+
+    def _index(self, index: tuple[Any, ...]) -> str:
+        """1:3, :, 0"""
+        texts = []
+        for part in index:
+            if isinstance(part, int):
+                texts.append(str(part))
+                continue
+            start, stop, _ = ("" if n is None else self.length(n) for n in part)
+            texts.append(f"{'' if start == '0' else start}:{stop}")
+        return ", ".join(texts)
 
     def _factor(self, a: Form) -> str:
         """A factor of a matrix product."""
