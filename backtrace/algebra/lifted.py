@@ -63,7 +63,7 @@ class _Plain(Eliminating, Arrays):
     @staticmethod
     def one_hot(k: Value, count: int) -> Value:
         classes = np.asarray(k, dtype=float)
-        return np.equal(np.expand_dims(classes, -1), np.arange(count))
+        return np.equal(np.expand_dims(classes, -1), np.arange(count)) * 1
 
 
 def convert(m: Digits, value: Value) -> Value:

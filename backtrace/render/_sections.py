@@ -75,7 +75,7 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         yield "(away from ties and kinks)"
 
     def beside(text: str, value: float) -> str:
-        if not is_exact:
+        if not is_exact or record.graph.shapes is not None:
             return text
         shown = view.number(_decimals(text, value))
         return f"{text} = {shown}" if text != shown else text
@@ -95,13 +95,14 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
             yield f"  to {name}: {is_given}{carried}"
     if len(gates) > _MOST_ROWS:
         yield f"... {len(gates) - _MOST_ROWS:,} more gates"
-    for name in record.wrt if record.graph.shapes is None or is_exact else ():
+    is_simple = wording.kind == "symbolic" and record.graph.shapes is not None
+    for name in record.wrt if not is_simple else ():
         index = record.graph.inputs[name]
         yield f"∂{record.graph.output_name}/∂{name} = " + beside(
             wording.upstreams[index], record.upstreams[index]
         )
     for name, text in wording.simplified:
-        said = "simplified, " if record.graph.shapes is None else ""
+        said = "simplified, " * (not is_simple)
         yield f"{said}∂{record.graph.output_name}/∂{name} = {text}"
 
 

@@ -93,7 +93,7 @@ def exactly(
 
     def work() -> Wording:
         flow, values = _walk(graph, written, EXACT, convention)
-        words = _agreement(floats, [float(v) for v in (*values, *flow.upstreams)])
+        words = agreement(floats, [float(v) for v in (*values, *flow.upstreams)])
         found = _wording("exact", tuple(map(exact_text, values)), flow, exact_text)
         return found._replace(remark=words)
 
@@ -108,7 +108,8 @@ def exactly(
         raise NotExact(what) from None
 
 
-def _agreement(floats: Sequence[float], exact: Sequence[float]) -> str:
+def agreement(floats: Sequence[float], exact: Sequence[float]) -> str:
+    """How floats agree with exact numbers, in words."""
     finite = [(a, b) for a, b in zip(floats, exact, strict=True) if math.isfinite(a - b)]
     pairs = [(a, b) for a, b in finite if a != b]
     error = max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs), default=0.0)

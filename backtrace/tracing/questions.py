@@ -49,7 +49,7 @@ def formulas(trace: Trace) -> Wording:
     from backtrace.tracing import other_numbers
 
     request, graph = trace.origin.request, trace.graph
-    if graph.shapes is not None and request.upstream is None:
+    if _is_of_arrays(trace):
         from backtrace.formula.letters import worded
 
         return worded(graph)
@@ -66,6 +66,11 @@ def formulas(trace: Trace) -> Wording:
 def exactly(trace: Trace) -> Wording:
     from backtrace.tracing import other_numbers
 
+    if _is_of_arrays(trace):
+        from backtrace.tracing import other_arrays
+
+        given = (trace.graph, trace.point, _written(trace), trace.values, trace.upstreams)
+        return other_arrays.exactly(*given, trace.granularity.kink)
     _numbers_only(trace, "--exact")
     floats = [*trace.values, *trace.upstreams]
     return other_numbers.exactly(trace.graph, _written(trace), floats, trace.granularity.kink)
@@ -74,6 +79,11 @@ def exactly(trace: Trace) -> Wording:
 def to_digits(trace: Trace, digits: int) -> Wording:
     from backtrace.tracing import other_numbers
 
+    if _is_of_arrays(trace):
+        from backtrace.tracing import other_arrays
+
+        given = (trace.graph, trace.point, _written(trace), trace.values, digits)
+        return other_arrays.with_digits(*given, trace.granularity.kink)
     _numbers_only(trace, "--precision")
     return other_numbers.with_digits(trace.graph, _written(trace), digits, trace.granularity.kink)
 
@@ -178,6 +188,11 @@ def _needs_point(trace: Trace) -> None:
     if not trace.has_point:
         name = next(iter(trace.graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
+
+
+def _is_of_arrays(trace: Trace) -> bool:
+    """Whether it is of arrays, from their values and from an upstream of 1."""
+    return trace.graph.shapes is not None and trace.origin.request.upstream is None
 
 
 def _numbers_only(trace: Trace, what: str) -> None:
