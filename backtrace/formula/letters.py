@@ -16,7 +16,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
-_FIRST_PRIME = 10007
+_FIRST_PRIME = 2003
 _OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))

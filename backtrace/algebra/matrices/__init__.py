@@ -40,7 +40,7 @@ from backtrace.algebra.matrices.spelled import Letters
 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
-    *("erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+    *("erf", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
     *("sigmoid", "softplus", "silu", "mish", "gelu"),
 )
 _DERIVED = (
@@ -263,6 +263,16 @@ class Matrices:
     def inv(self, x: Any) -> Form:
         return call("inv", [form(x)], form(x).shape)
 
+    def erfc(self, x: Any) -> Form:
+        return 1 - self.erf(x)
+
+    def roll(self, x: Any, shift: int, axis: Any) -> Form:
+        inner = form(x)
+        if inner.kind == forms.ONES:
+            return inner
+        after = f", {shift}" + (f", axis={axis}" if len(inner.shape) > 1 else "")
+        return call("roll", [inner], inner.shape, after)
+
     def solve(self, a: Any, b: Any) -> Form:
         return call("solve", [form(a), form(b)], form(b).shape)
 
@@ -275,6 +285,8 @@ class Matrices:
     def __getattr__(self, word: str) -> Callable[..., Form]:
         if word == "exp":
             return lambda x: _exp(form(x))
+        if word == "sigmoid":
+            return lambda x: _sigmoid(form(x))
         if word in _ENTRYWISE:
             return lambda x: call(word, [form(x)], form(x).shape, is_entrywise=True)
         if word in _COMPARED:
@@ -307,6 +319,13 @@ def _exp(x: Form) -> Form:
     if x.kind == forms.CALL and x.parts[0] == "log_softmax":
         return replace(x, parts=("softmax", *x.parts[1:]))
     return call("exp", [x], x.shape, is_entrywise=True)
+
+
+def _sigmoid(x: Form) -> Form:
+    """sigmoid(-z) is 1 - sigmoid(z)."""
+    if x.kind == forms.PRODUCT and x.parts[0] < 0:
+        return number(1) - _sigmoid(-x)
+    return call("sigmoid", [x], x.shape, is_entrywise=True)
 
 
 def _is_one_hot(a: Form) -> bool:

@@ -19,7 +19,8 @@ from backtrace.algebra.matrices.forms import (
 )
 from backtrace.algebra.spelling import Binding, Spelled, call
 
-_LARGEST = 2000  # a whole number that stands for itself: letters have far larger primes
+_LARGEST = 1000  # a whole number that stands for itself: letters have far larger primes
+_LONG = re.compile(r"(?<![\d.])\d{4,}(?![\d.])")
 _NEAR = 9  # n - 1 and its like
 
 
@@ -65,8 +66,8 @@ class Letters:
         return [f"({b} + {a})" for p, a in items for q, b in items if p + q == n]
 
     def told(self, text: str) -> str:
-        """A text that speaks of lengths, with the letters: mxn for 10007x10099."""
-        return re.sub(r"\d{5,}", self._told, text) if self._letters else text
+        """A text that speaks of lengths, with the letters: mxn for 2003x2099."""
+        return _LONG.sub(self._told, text) if self._letters else text
 
     def _told(self, match: re.Match[str]) -> str:
         try:
