@@ -533,11 +533,20 @@ def summed(a: Form, axis: Any = None) -> Form:
             return product([before, parts])
     if core.kind == CALL and core.parts[0] == "softmax" and gone == [core.parts[3]]:
         return product([before, ones(shape)])  # they add up to 1
+    if core.kind == PRODUCT and not shape and (diagonal := _on_diagonal(core)) is not None:
+        return product([before, call("trace", [diagonal], ())])
     if core.kind == OUTER and len(gone) == 1:
         k = gone[0]
         return product([before, summed(core.parts[k]), core.parts[1 - k]])
     after = "" if not shape else f", axis={gone[0]}" if len(gone) == 1 else f", axis={tuple(gone)}"
     return product([before, call("sum", [core], shape, after)])
+
+
+def _on_diagonal(core: Form) -> Form | None:
+    """What is multiplied by an identity: of sum(A*eye(n)), which is trace(A), the matrix."""
+    rest = [(f, p) for f, p in core.parts[1] if f.kind != EYE]
+    inner = product(rest)
+    return inner if len(rest) < len(core.parts[1]) and inner.shape == core.shape else None
 
 
 def _of_repeated(core: Form, gone: Sequence[int], shape: Shape) -> Form | None:
