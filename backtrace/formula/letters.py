@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
 from backtrace.algebra.matrices import MATRICES, Form, Letters, NotInLetters, zero
-from backtrace.algebra.matrices.forms import broadcast, form, is_zero, name, ones
+from backtrace.algebra.matrices.forms import broadcast, form, is_zero, length, name, ones, total
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.formula.expression import NAMED_CONSTANTS
@@ -19,6 +20,7 @@ from backtrace.graph.record import Wording
 _FIRST_PRIME = 2003
 _OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
+_LONGEST_VALUE = 400  # names, numbers and functions
 _TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))
 _LETTER = re.compile(r"[^\W\d]\w*")
 Dims = tuple[str, ...]
@@ -44,7 +46,10 @@ class InLetters:
     downstreams: tuple[tuple[Form, ...], ...]
 
     def text(self, a: Form) -> str:
-        return self.letters.spelled(a).text
+        try:
+            return self.letters.spelled(a).text
+        except RecursionError:
+            raise NotInLetters("what is nested so deep") from None
 
     @cached_property
     def indices(self) -> frozenset[str]:
@@ -82,7 +87,10 @@ class InLetters:
         """Every input's gradient as text in our own grammar; stages stand by their names. What
         picks entries has none."""
         nodes = {n: k for n, k in self.graph.inputs.items() if n not in self.indices}
-        return {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
+        found = {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
+        if any("#" in text for text in found.values()):
+            raise NotInLetters("what is written so long")
+        return found
 
 
 @dataclass(frozen=True)
@@ -167,9 +175,11 @@ def _of_graph(
     if shape:
         what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
         raise UsageError(what, hint="sum(...) or mean(...) around it")
-    return InLetters(
-        graph, shapes, letters, tuple(values), tuple(written), *_backward(graph, values)
-    )
+    try:
+        flow = _backward(graph, values)
+    except RecursionError:
+        raise NotInLetters("what is nested so deep") from None
+    return InLetters(graph, shapes, letters, tuple(values), tuple(written), *flow)
 
 
 def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
@@ -218,6 +228,8 @@ def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[
         if node.gate.is_comparison and value.parts and value.parts[0] == "equal":
             value = replace(value, parts=("==", *value.parts[1:]))
         written.append(value)
+        if length(value) > _LONGEST_VALUE:  # a sum of a thousand terms: nobody asks for its value
+            value = name(f"#{index}", value.shape)
         is_stage = bool(node.name) and index != graph.output
         values.append(name(node.name, value.shape) if is_stage else value)
     return values, written
@@ -226,10 +238,13 @@ def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[
 def _backward(
     graph: Graph, values: list[Form]
 ) -> tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...]]:
+    arrived: list[list[Form]] = [[] for _ in values]
+    arrived[graph.output].append(form(1))
     upstreams: list[Form] = [zero(value.shape) for value in values]
     downstreams: list[tuple[Form, ...]] = [()] * len(values)
-    upstreams[graph.output] = form(1)
-    for index in range(graph.output, -1, -1):
+    for index in range(len(values) - 1, -1, -1):
+        if arrived[index]:  # gradients add at a branch
+            upstreams[index] = total([(Fraction(1), down) for down in arrived[index]])
         node = graph.nodes[index]
         if node.gate is None:
             continue
@@ -239,7 +254,7 @@ def _backward(
             if isinstance(source, Constant):
                 continue
             down = _carried(node.gate, k, upstreams[index], values[index], operands)
-            upstreams[source] = upstreams[source] + down
+            arrived[source].append(down)
             carried.append(down)
         downstreams[index] = tuple(carried)
     return tuple(upstreams), tuple(downstreams)

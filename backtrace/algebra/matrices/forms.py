@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -27,7 +27,7 @@ class NotInLetters(Exception):
     """What no formula of arrays is known for, in words."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """kind   one of the words above
     shape  the lengths of its axes
@@ -39,6 +39,22 @@ class Form:
     kind: str
     shape: Shape
     parts: tuple[Any, ...] = ()
+    _hash: int = field(init=False, repr=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.kind, self.shape, self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash  # once: what is inside has its own already
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Form)
+            and self._hash == other._hash
+            and (self.kind, self.shape, self.parts) == (other.kind, other.shape, other.parts)
+        )
 
     def __add__(self, other: object) -> Form:
         return total([(Fraction(1), self), (Fraction(1), form(other))])
@@ -207,19 +223,19 @@ def total(terms: Sequence[tuple[Fraction, Form]]) -> Form:
 
 def _weight_of(terms: Iterable[tuple[Fraction, Form]]) -> int:
     """How much there is to write."""
-    return sum(_size(term) + (abs(k) != 1) for k, term in terms)
+    return sum(length(term) + (abs(k) != 1) for k, term in terms)
 
 
 @functools.lru_cache(maxsize=4096)
-def _size(a: Form) -> int:
+def length(a: Form) -> int:
     """How many names, numbers and functions a form is written with."""
     if a.kind == SUM:
         return _weight_of(a.parts)
     if a.kind == PRODUCT:
-        return int(a.parts[0] != 1) + sum(_size(f) + int(p != 1) for f, p in a.parts[1])
+        return int(a.parts[0] != 1) + sum(length(f) + int(p != 1) for f, p in a.parts[1])
     if a.kind in (CALL, ENTRYWISE):
-        return 1 + sum(map(_size, a.parts[1]))
-    inner: int = sum(_size(part) for part in a.parts if isinstance(part, Form))
+        return 1 + sum(map(length, a.parts[1]))
+    inner: int = sum(length(part) for part in a.parts if isinstance(part, Form))
     return max(1, inner)
 
 
