@@ -130,7 +130,7 @@ def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) ->
         verdict = verdicts[name].verdict if name in verdicts else ""
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return view.text("\n".join(rows)) + "\n"
+    return "\n".join(map(view.text, rows)) + "\n"
 
 
 def latex(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:

@@ -131,6 +131,7 @@ def test_every_format_has_every_gradient(
         assert name in ended.out.replace("_{", "").replace("}", "")
     if is_ascii:
         assert ended.out.isascii()
+    assert len(ended.out.splitlines()) > 4
     if format == "json":
         assert json.loads(ended.out)["simplified"]["W2"] == "h.T@(softmax(s) - one_hot(y, c))/n"
 
