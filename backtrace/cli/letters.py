@@ -33,6 +33,7 @@ def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
 def derive(
     formula: str,
     shapes: dict[str, tuple[str, ...]],
+    wrt: Sequence[str] | None,
     destination: Destination,
     look: Look,
     check: bool,
@@ -48,6 +49,8 @@ def derive(
         raise UsageError(what, hint=f"there are {', '.join(_FORMATS)}")
     try:
         found = in_letters(formula, shapes)
+        if wrt is not None:
+            found = found.by(wrt)
         verdicts = witnessed(found) if check else {}
         view = look.view(to_file=destination.output is not None)
         draw = {

@@ -48,6 +48,7 @@ EXAMPLES = """\b
   backtrace "(x+y)*z" x=-2 y=5 z=-4
   backtrace "q = x + y; f = q*z" x=-2 y=5 z=-4 --format tree
   backtrace "1/(1+exp(-x))" x=1/3 --json
+  backtrace "sum((W@x - y)^2)" W:m,n x:n y:m
   backtrace --file formula.txt x=2 -o trace.json
 """
 
@@ -84,8 +85,11 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
     formula, values = formula_and_values(words, asked.task.file)
     shapes = declared(values)
     if shapes is not None:
+        _refuse_for_shapes(asked)
+        if asked.task.of is not None:
+            formula, _, _ = result_named(asked.task.of, formula, (), made_of.gates)
         check = not asked.task.no_check
-        return derive(formula, shapes, asked.destination, asked.look, check)
+        return derive(formula, shapes, asked.wrt, asked.destination, asked.look, check)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
         asked = asked._replace(reading=note)
@@ -279,6 +283,24 @@ def _told(problem: BacktraceError, asked: Asked) -> BacktraceError:
 
 def _refuse_for_points(asked: Asked) -> None:
     """Many points have values and gradients, and nothing else."""
+    option = _of_one_point(asked) or asked.section()
+    if option:
+        raise UsageError(f"{option} is for one point", hint="trace that row alone")
+
+
+def _refuse_for_shapes(asked: Asked) -> None:
+    """Shapes alone have formulas, and no numbers."""
+    granularity = asked.granularity
+    changed = granularity.fuse or granularity.expand or granularity.gates
+    section = asked.section() if asked.section() != "--symbolic" else ""
+    option = _of_one_point(asked) or section or "--fuse, --expand or --gates" * bool(changed)
+    option = option or "--points" * (asked.points.points is not None)
+    if option:
+        raise UsageError(f"{option} is for values, and here are shapes", hint="W=randn(3,2)")
+
+
+def _of_one_point(asked: Asked) -> str:
+    """The first option that asks for what only one point has; "" where none does."""
     options = {
         "--compare": asked.task.compare,
         "--blank": asked.task.blank,
@@ -286,10 +308,7 @@ def _refuse_for_points(asked: Asked) -> None:
         "--upstream": asked.arrays.upstream is not None,
         "--step": asked.descent.step is not None,
     }
-    first = next((option for option, is_asked in options.items() if is_asked), "")
-    option = first or asked.section()
-    if option:
-        raise UsageError(f"{option} is for one point", hint="trace that row alone")
+    return next((option for option, is_asked in options.items() if is_asked), "")
 
 
 def _refuse_unseen(format: str, asked: Asked) -> None:

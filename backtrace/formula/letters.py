@@ -13,6 +13,7 @@ from backtrace.algebra.matrices.forms import broadcast, form, is_zero, length, n
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.formula.expression import NAMED_CONSTANTS
+from backtrace.formula.point import known_variables
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
@@ -44,6 +45,12 @@ class InLetters:
     written: tuple[Form, ...]
     upstreams: tuple[Form, ...]
     downstreams: tuple[tuple[Form, ...], ...]
+    wrt: tuple[str, ...] | None = None  # whose gradients are asked for; None: all
+
+    def by(self, names: Sequence[str]) -> InLetters:
+        """The same with the gradients of these inputs alone. Raises UsageError."""
+        known_variables(self.graph, names)
+        return replace(self, wrt=tuple(names))
 
     def text(self, a: Form) -> str:
         try:
@@ -86,7 +93,8 @@ class InLetters:
     def gradients(self) -> dict[str, str]:
         """Every input's gradient as text in our own grammar; stages stand by their names. What
         picks entries has none."""
-        nodes = {n: k for n, k in self.graph.inputs.items() if n not in self.indices}
+        asked = self.graph.inputs if self.wrt is None else self.wrt
+        nodes = {n: self.graph.inputs[n] for n in asked if n not in self.indices}
         found = {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
         if any("#" in text for text in found.values()):
             raise NotInLetters("what is written so long")

@@ -185,3 +185,12 @@ def test_random_formulas_are_backprop_s_numbers_when_they_are_read_again(a: str,
     assert found.gradients
     for name, verdict in witnessed(found, check=False).items():
         assert verdict.verdict == "agree", (formula, name, found.gradients[name], verdict)
+
+
+def test_options_are_heeded_or_refused(backtrace_command: Command) -> None:
+    words = ("q = sum(W@x); f = q^2", "W:m,n", "x:n", "--no-check")
+    assert "∂f/∂W" not in backtrace_command(*words, "--wrt", "x").out
+    assert "∂q/∂W (m, n) = outer(ones(m), x)" in backtrace_command(*words, "--of", "q").out
+    for option in (["--fuse"], ["--exact"], ["--step", "0.1"], ["--format", "svg"], ["--wrt", "z"]):
+        ended = backtrace_command(*words, *option)
+        assert (ended.status, ended.out) == (2, "")
