@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from backtrace.code.aliases import changed_in_place
 from backtrace.code.calls import bound
+from backtrace.code.effects import changed_names, stored_names
 from backtrace.code.gradient_lists import GradientLists, line_of_attribute
 from backtrace.code.loss_finder import LossFinder
 from backtrace.code.losses import Candidate, is_called_loss
@@ -60,12 +61,14 @@ class Gradient:
     of      the forward names that it may be the gradient of, the likeliest first
     lines   those that it comes from, in order; the last is what it is in the end
     error   why it cannot be read, if it cannot
+    stands  the line of the file that gives it what it holds, where that cannot be read; else 0
     """
 
     name: str
     of: tuple[str, ...]
     lines: tuple[Line, ...] = ()
     error: CannotRead | None = None
+    stands: int = 0
 
     @property
     def final(self) -> str:
@@ -171,6 +174,7 @@ class _Reader(LossFinder):
     result = ""
     of_class = ""
     outputs: tuple[str, ...] = ()
+    left_at: Mapping[str, int] = {}  # where names were given what cannot be read
     changed: frozenset[str] = frozenset()
 
     def __init__(self, given: Mapping[str, object]) -> None:
@@ -218,6 +222,11 @@ class _Reader(LossFinder):
     def _is_shape_of(self, array: Array, name: str, node: ast.AST) -> bool:
         shape = self.shape(array, node)
         return any(self.shape(Array(ast.Name(of)), node) == shape for of in self._bases(name))
+
+    def _leave_out(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
+        super()._leave_out(node, error, scope)
+        names = [*stored_names(node), *changed_names(node, scope.find)]
+        self.left_at = {**self.left_at, **dict.fromkeys(names, node.lineno)}
 
     def read_pass(self, tree: ast.Module, name: str, of: str | Candidate) -> list[Gradient]:
         if not name:
@@ -292,12 +301,15 @@ class _Reader(LossFinder):
             of = self._bases(name)
             if of:
                 error = lines[-1].array.error
-                found.append(Gradient(name, of, () if error else tuple(self._lines(lines)), error))
+                stands = self.left_at.get(name, 0) if error else 0
+                told = () if error else tuple(self._lines(lines))
+                found.append(Gradient(name, of, told, error, stands))
         for name in () if self.is_part else self.backward:
             value = self.module.names.get(name)
             if isinstance(value, Unreadable) and (of := self._bases(name)):
                 found = [g for g in found if g.name != name]
-                found.append(Gradient(name, of, (), value.error))
+                stands = self.left_at.get(name, 0)
+                found.append(Gradient(name, of, (), value.error, stands))
         for name, to_do in self.to_do.items():
             if of := self._bases(name):
                 found = [g for g in found if g.name != name]
@@ -331,6 +343,8 @@ class _Reader(LossFinder):
         items = returned.items if isinstance(returned, Several) else [returned]
         if isinstance(items[0], Dictionary) and (loss := self._loss_inside()) is not None:
             items = [loss, *items]
+        if isinstance(items[0], Unreadable):
+            raise items[0].error
         if len(items) < 2 or not isinstance(items[0], Array):
             hint = f"{name}_backward, or return loss, dW"
             raise CannotRead(f"{name} gives back no loss with gradients", function.node, hint)
@@ -341,7 +355,7 @@ class _Reader(LossFinder):
         names = returned_names(function)
         for place, item in enumerate(items[1:], 1):
             if isinstance(item, Dictionary):
-                pairs = [(f"d{key}", value) for key, value in item.items.items()]
+                pairs = [(self._of_key(str(key)), value) for key, value in item.items.items()]
             else:
                 pairs = [(names[place] if place < len(names) else "", item)]
             for given_name, value in pairs:
@@ -352,6 +366,11 @@ class _Reader(LossFinder):
                     gradient = self._final(given_name, inner, value, self.bound, function)
                     found[given_name] = replace(gradient, of=of)
         return list(found.values())
+
+    def _of_key(self, key: str) -> str:
+        """The gradient that an entry of a dictionary is: dW1 of grads["W1"] and of grads["dW1"]."""
+        is_own = key in self.point or key in self.given
+        return key if self._bases(key) and not is_own else f"d{key}"
 
     def _loss_inside(self) -> Array | None:
         """The loss of a method that gives back gradients alone: what is called so, else the last
@@ -564,7 +583,7 @@ class _Reader(LossFinder):
     def shown(self, gradient: Gradient) -> Gradient:
         lines = tuple(replace(one, stage=self.called(one.stage)) for one in gradient.lines)
         of = tuple(self.called(name) for name in gradient.of)
-        return Gradient(gradient.name, of, lines, gradient.error)
+        return replace(gradient, of=of, lines=lines)
 
 
 def _is_copy(node: ast.AST) -> bool:

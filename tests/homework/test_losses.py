@@ -254,3 +254,54 @@ dw = total["w"]
 def test_gradients_that_are_added_up_are_no_update() -> None:
     judged = check_code(COLLECTED, "net.py")
     assert [v for v in verdicts(judged) if v[0] == "dw"] == [("dw", "ok")], verdicts(judged)
+
+
+def test_a_dictionary_has_gradients_under_either_name() -> None:
+    """grads["dW1"], as one course has it, and grads["W1"], as another."""
+    text = """import numpy as np
+def propagate(W1, x):
+    h = np.tanh(x * W1)
+    cost = h * h
+    dh = 2 * h
+    dW1 = dh * (1 - h**2) * x
+    return {"dW1": dW1, "x": dh * (1 - h**2) * W1}, cost
+"""
+    given: dict[str, object] = {"W1": "0.4", "x": "1.2"}
+    for one in (text, text.replace("}, cost", "}").replace("return", "return cost,")):
+        judged = check_code(one, "net.py", "propagate", given)
+        assert sorted(verdicts(judged)) == [("dW1", "ok"), ("dh", "ok"), ("dx", "ok")]
+
+
+def test_shapes_that_do_not_fit_are_told_at_their_line() -> None:
+    text = HEAD.replace("X @ w", "np.tanh(X.T @ w)") + BACK
+    with pytest.raises(BacktraceError) as told:
+        check_code(text, "net.py")
+    assert told.value.what.startswith("net.py:5:")
+    assert told.value.text == "p = np.tanh(X.T @ w)"
+
+
+def test_a_gradient_that_is_not_judged_has_its_own_line_in_the_table() -> None:
+    text = HEAD + "de = odd(e)\nother = de * 2\ndw = X.T @ de\n"
+    judged = check_code(text, "net.py")
+    rows = [report.row_words(judged, v) for v in judged.verdicts]
+    assert sorted(zip([v.gradient.name for v in judged.verdicts], rows, strict=True)) == [
+        ("de", "8"),
+        ("dw", "10"),
+    ]
+    assert any("net.py:8:" in line for line in report.remarks(judged, 2))
+
+
+def test_a_loss_that_cannot_be_read_in_a_function_is_told_at_the_line_that_cannot() -> None:
+    text = """def svm(W, X, y):
+    loss = 0.0
+    dW = 0 * W
+    for i in range(3):
+        margin = X[i] @ W - y[i]
+        if margin > 0:
+            loss += margin
+            dW += X[i]
+    return loss, dW
+"""
+    given: dict[str, object] = {"W": "randn(2)", "X": "randn(3,2)", "y": "randn(3)"}
+    with pytest.raises(BacktraceError, match=r"net\.py:6:12: the condition is not known"):
+        check_code(text, "net.py", "svm", given)

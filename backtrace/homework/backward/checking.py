@@ -10,7 +10,7 @@ from functools import partial
 from backtrace.code.autograd import autograd_class
 from backtrace.code.backward import read_tree
 from backtrace.code.losses import Candidate
-from backtrace.code.program import parsed
+from backtrace.code.program import Program, parsed, placed
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_mapping
 from backtrace.homework.backward.against import forward_fault
@@ -66,7 +66,12 @@ def _lines(
     def court_of(other: ast.Module, result: str | Candidate) -> Court:
         code = read_tree(source, other, name, values, result)
         again = partial(court_of, result=result)
-        return Court(code, own_point(code, values, seed), (), other, again)
+        point = own_point(code, values, seed)
+        try:
+            return Court(code, point, (), other, again)
+        except BacktraceError as error:  # told at its line, not in the formula that was read
+            formula = "; ".join(stage.text for stage in code.forward)
+            raise placed(error, Program(source, formula, code.point, code.forward)) from None
 
     court = court_of(tree, of)
     if not court.code.gradients:

@@ -171,7 +171,8 @@ def _counted(source: Source, line: int) -> str:
 
 def row_words(judged: Judged, verdict: LineVerdict) -> str:
     """The line of a verdict, as people count it; "" for none."""
-    return _counted(judged.code.source, verdict.gradient.row) if verdict.gradient.row else ""
+    row = verdict.gradient.stands or verdict.gradient.row
+    return _counted(judged.code.source, row) if row else ""
 
 
 def as_json(judged: Judged, level: int) -> str:
