@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from backtrace.code.changes import HELD_AS, base_name
+from backtrace.code.changes import base_name, held_in
 from backtrace.code.gradients import Gradients
 from backtrace.code.operands import as_number
 from backtrace.code.values import (
@@ -253,7 +253,7 @@ class Assignments(Gradients):
     def _is_result(self, value: Value) -> bool:
         """Whether it is worked out, or should have been; an input is given."""
         if isinstance(value, Instance):
-            value = next((value.names[w] for w in HELD_AS if w in value.names), value)
+            value = next((value.names[w] for w in held_in(value.of) if w in value.names), value)
         if isinstance(value, Array):
             return self.is_stage(value.name) or not value.name
         return isinstance(value, Unreadable)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from backtrace.code.backward import BackwardPass, Gradient, Line
 from backtrace.code.calls import bound
-from backtrace.code.changes import HELD_AS
+from backtrace.code.changes import HELD_AS, held_in
 from backtrace.code.machine import Machine
 from backtrace.code.operands import as_number
 from backtrace.code.program import Source
@@ -183,7 +183,7 @@ class MethodReader(Machine):
     def held(self, of: Value, node: ast.AST) -> Array:
         """The number that an object holds."""
         if isinstance(of, Instance):
-            for word in HELD_AS:
+            for word in held_in(self.kind):
                 if word in of.names:
                     return self.array(of.names[word], node)
         raise CannotRead(f"this gives back no {self.of.name}", node)

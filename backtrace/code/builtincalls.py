@@ -26,6 +26,8 @@ from backtrace.code.values import (
 class BuiltinCalls(Library):
     """What `known.BUILTINS` lists."""
 
+    identified: Sequence[Value] = ()  # the objects that id() was asked of, in order
+
     def inlined(
         self,
         function: Function,
@@ -47,6 +49,8 @@ class BuiltinCalls(Library):
             return Several([], path == "tuple")
         if not values:
             raise CannotRead(f"{path}() of nothing", node)
+        if path == "id":
+            return self._identity(values[0])
         if path == "len":
             return Known(self._length(values[0], node), measured=True)
         if path in ("enumerate", "zip", "reversed", "list", "tuple", "set", "map", "sorted"):
@@ -70,6 +74,14 @@ class BuiltinCalls(Library):
             self.refuse_list(array, node)
             return self.made_of(ast.Call(ast.Name("abs"), [array.node], []), [array], node)
         raise CannotRead(f"'{path}' of what is not known", node)
+
+    def _identity(self, value: Value) -> Known:
+        """id(n): a number that the object alone has."""
+        place = next((k for k, one in enumerate(self.identified) if one is value), None)
+        if place is None:
+            place = len(self.identified)
+            self.identified = [*self.identified, value]
+        return Known(place, measured=True)
 
     def _length(self, value: Value, node: ast.AST) -> int:
         if isinstance(value, Several | Dictionary):

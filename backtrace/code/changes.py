@@ -35,6 +35,33 @@ _HINT = "give the new value a name of its own: b = a + 1"
 _GRADIENTS = ("grads", "grad", "gradients")  # what people call a dictionary of them
 
 
+def held_in(of: Class) -> tuple[str, ...]:
+    """The attributes that may hold the number of an object, the likeliest first: those with a
+    usual name, and what __init__ makes of its first argument: self.v = float(v)."""
+    start = of.find("__init__")
+    if not isinstance(start, Function) or len(start.node.args.args) < 2:
+        return HELD_AS
+    owner, given = (argument.arg for argument in start.node.args.args[:2])
+    for node in ast.walk(start.node):
+        for target, value in _pairs_of(node):
+            names = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
+            match target:
+                case ast.Attribute(value=ast.Name(id=name)) if name == owner and given in names:
+                    return (*HELD_AS, target.attr)
+    return HELD_AS
+
+
+def _pairs_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What an assignment gives what: of `self.v, self.g = v, 0.0` one by one."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            yield from zip(targets, values, strict=False)
+        case ast.Assign(targets=[target], value=value):
+            yield target, value
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield target, value
+
+
 class Changes(Calls):
     """Assignments to names, attributes, entries; and what is changed in place."""
 
@@ -70,7 +97,7 @@ class Changes(Calls):
 
     def _named_number(self, of: Instance, name: str, scope: Scope | None, node: ast.AST) -> None:
         """x = Value(2.0), of a class of the code's own: the number that it holds is called x."""
-        for word in HELD_AS:
+        for word in held_in(of.of):
             held = of.names.get(word)
             if isinstance(held, Known) and type(held.value) in (int, float):
                 held = of.names[word] = self.array(held, node)

@@ -162,7 +162,19 @@ _TEXT_METHODS = (
 BUILTINS = frozenset(
     (
         *_FUNCTIONS,
-        *("len", "enumerate", "zip", "reversed", "list", "tuple", "dict", "set", "sorted", "map"),
+        *(
+            "id",
+            "len",
+            "enumerate",
+            "zip",
+            "reversed",
+            "list",
+            "tuple",
+            "dict",
+            "set",
+            "sorted",
+            "map",
+        ),
         *("isinstance", "hasattr", "getattr", "type", "print", "super", "callable"),
     )
 )

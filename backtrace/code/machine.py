@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Mapping, Sequence
 
 from backtrace.code.calls import Returned
-from backtrace.code.changes import HELD_AS
+from backtrace.code.changes import held_in
 from backtrace.code.counts import counts
 from backtrace.code.effects import called_names
 from backtrace.code.imports import libraries
@@ -130,7 +130,7 @@ class Machine(Statements):
         while isinstance(value, Several):
             value = self._of_several(value, node)
         if isinstance(value, Instance):
-            value = next((value.names[w] for w in HELD_AS if w in value.names), value)
+            value = next((value.names[w] for w in held_in(value.of) if w in value.names), value)
         if isinstance(value, Unreadable):
             raise value.error
         if not isinstance(value, Array) or value.is_data:

@@ -305,3 +305,12 @@ def test_a_loss_that_cannot_be_read_in_a_function_is_told_at_the_line_that_canno
     given: dict[str, object] = {"W": "randn(2)", "X": "randn(3,2)", "y": "randn(3)"}
     with pytest.raises(BacktraceError, match=r"net\.py:6:12: the condition is not known"):
         check_code(text, "net.py", "svm", given)
+
+
+@pytest.mark.parametrize("given_back", ["loss.item(), dp", "float(loss), dp", "loss, dp"])
+def test_a_function_may_give_back_its_loss_taken_out(given_back: str) -> None:
+    text = "import torch\ndef f(p, t):\n    loss = (p - t).pow(2).sum()\n"
+    text += f"    dp = 2.0 * (p - t)\n    return {given_back}\n"
+    given: dict[str, object] = {"p": "randn(3)", "t": "randn(3)"}
+    assert check_code(text, "net.py", "f", given).ok
+    assert not check_code(text.replace("2.0 *", "3.0 *"), "net.py", "f", given).ok
