@@ -167,3 +167,43 @@ def test_whatever_stands_in_the_class_there_is_a_verdict_or_an_error(seed: int) 
             lines[k] = lines[k].replace("grad", "data").replace("+", "-")
     with contextlib.suppress(BacktraceError):
         assert isinstance(check_code("\n".join(lines), "scalar.py"), Judged)
+
+
+COMPOSED = """
+class Value:
+    def __init__(self, data, children=()):
+        self.data, self.grad = data, 0.0
+        self.children, self.push = children, lambda: None
+
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+
+        def push():
+            self.grad += out.grad
+            other.grad += out.grad
+
+        out.push = push
+        return out
+
+    def {}(self, other):
+        return {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("__rsub__", "other + (-self)", "self - other"),
+        ("__sub__", "self + (-other)", "other - self"),
+        ("__radd__", "self + other", "self * other"),
+        ("__rtruediv__", "other * self**-1", "self * other**-1"),
+    ],
+)
+def test_operators_that_are_made_of_others_give_what_their_names_say(
+    name: str, right: str, wrong: str
+) -> None:
+    assert check_code(COMPOSED.format(name, right), "v.py").ok
+    judged = check_code(COMPOSED.format(name, wrong), "v.py")
+    [told] = [v for v in judged.verdicts if not v.passes]
+    assert (told.gradient.name, told.row, told.about) == (name, 19, "value")

@@ -78,3 +78,31 @@ def test_the_first_version_of_a_gradient_is_at_fault() -> None:
     assert faults(found) == [("dh", 8, ["factor-two"])]
     assert {v.gradient.name: v.verdict for v in found.verdicts}["dW"] == FOLLOWS
     assert found.verdicts[0].of == "h"
+
+
+MEAN = """
+import numpy as np
+X = np.random.randn(6, 3)
+t = np.random.randn(6, 4)
+W = np.random.randn(3, 4)
+out = X @ W
+loss = np.mean((out - t) ** 2)
+dout = {}
+dW = X.T @ dout
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("2 * (out - t) / out.size", []),
+        ("2 * (out - t)", ["no-mean"]),
+        ("2 * (out - t) / out.shape[0]", ["wrong-count"]),
+        ("(out - t) / out.size", ["factor-two"]),
+        ("2 * (out - t) / out.size * 2", ["factor-two"]),
+        ("(out - t) / 6", ["factor-two"]),
+    ],
+)
+def test_a_mean_over_all_entries(line: str, codes: list[str]) -> None:
+    told = faults(check_code(MEAN.format(line), "a.py"))
+    assert [fits for _, _, fits in told] == ([codes] if codes else [])

@@ -25,6 +25,7 @@ from backtrace.code.autograd import (
 from backtrace.code.backward import BackwardPass, Gradient, Line
 from backtrace.code.program import Source
 from backtrace.code.values import CannotRead
+from backtrace.homework.backward.composed import wrong_values
 from backtrace.homework.backward.edits import Edit
 from backtrace.homework.backward.figures import agree, own_point
 from backtrace.homework.backward.judging import (
@@ -45,6 +46,10 @@ _MEANT: dict[str, Callable[..., float]] = {
     "__truediv__": lambda a, b: a / b,
     "__pow__": lambda a, b: a**b,
     "__neg__": lambda a: -a,
+    "__radd__": lambda a, b: b + a,
+    "__rsub__": lambda a, b: b - a,
+    "__rmul__": lambda a, b: b * a,
+    "__rtruediv__": lambda a, b: b / a,
     "exp": math.exp,
     "log": math.log,
     "tanh": math.tanh,
@@ -67,11 +72,22 @@ def judge_class(source: Source, tree: ast.Module, of: Autograd) -> Judged:
         tried = _Method(source, tree, of, method)
         found += tried.verdicts()
         notes |= dict.fromkeys(note for case in tried.read.values() for note in case.code.notes)
+    found += _of_composed(tree, of)
     if of.backward is not None:
         found.append(_order(source, tree, of, of.backward, found))
     gradients = tuple(verdict.gradient for verdict in found)
     code = BackwardPass(source, (), (), {}, gradients, notes=tuple(notes))
     return Judged(code, tuple(found))
+
+
+def _of_composed(tree: ast.Module, of: Autograd) -> Iterator[LineVerdict]:
+    """Of operators that are made of others those that give another value than is meant."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == of.name:
+            for method, given, own, due, note in wrong_values(node, _MEANT):
+                line = Line("", given)
+                gradient = Gradient(method.name, (), (line,))
+                yield LineVerdict(gradient, method.name, WRONG, line, (), own, due, note, "value")
 
 
 class _Method:
@@ -331,7 +347,7 @@ def slips_of_order(inputs: Mapping[str, float]) -> Iterator[tuple[Edit, dict[str
 
     says = "never sets the gradient of the result to 1"
     yield made("no-seed", says, once[::-1], 0.0)
-    yield made("order", "goes from the inputs to the result: reversed() is missing", once)
+    yield made("order", "goes from the inputs to the result, not the other way round", once)
     yield made(
         "node-twice", "takes a node again each time it is met: it lacks `visited`", twice[::-1]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +85,12 @@ class Around:
     def lengths(self) -> list[int]:
         """The counts that there are: how long arrays are along their axes."""
         return sorted({n for value in self.values.values() for n in shape_of(value)} - {1})
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many entries matrices have: what a mean over all of them divides by."""
+        shapes = {shape_of(value) for value in self.values.values()}
+        return sorted({math.prod(shape) for shape in shapes if len(shape) > 1} - {0, 1})
 
     @property
     def rows(self) -> set[int]:
@@ -173,11 +180,16 @@ def _numbers_for(n: float, around: Around) -> Iterator[tuple[str, str, float]]:
     counts = around.lengths
     is_count = n in counts and not around.lessens
     yield from (("wrong-count", "has the wrong count", c) for c in counts if is_count and c != n)
+    for size in around.sizes if is_count else ():
+        if size > n and size % n == 0 and size != 2 * n:
+            says = f"divides by {n:g} where the mean is over all {size} entries"
+            yield "wrong-count", says, size
     for other in (n - 1, n + 1):
         is_factor = {n, other} == {1, 2}  # 2 for 1 is a factor of 2
         if (n in counts or other in counts) and not is_factor:
             yield "n-or-less", f"has {n:g} where {other:g} is due: n or n - 1", other
-    yield from (("wrong-count", "has the wrong count", c) for c in counts if c != n)
+    others = [c for c in counts if c not in (n, 2 * n, n / 2)]  # which is a factor of 2
+    yield from (("wrong-count", "has the wrong count", c) for c in others)
     for other in (2 * n, n / 2):
         yield "factor-two", f"has {n:g} where {other:g} is due: a factor of 2", other
     for other in (0, n + 1, n - 1, -n):
@@ -435,7 +447,7 @@ def _of_lost(tree: ast.expr, around: Around) -> Makes:
 def _of_whole(tree: ast.expr, around: Around) -> Makes:
     """A factor of the whole or of a term: a sign, a 2, the count that a mean divides by."""
     for place, node in _terms(tree):
-        for code, says, factor in _factors(around.lengths):
+        for code, says, factor in _factors(around.lengths, around.sizes):
             made = replaced(tree, place, times(node, factor))
             more = 0.25 * (place > 0) + 0.25 * (code == "n-or-less" and not around.lessens)
             is_count = code in ("no-mean", "mean-twice") and _is_two(factor)
@@ -445,11 +457,14 @@ def _of_whole(tree: ast.expr, around: Around) -> Makes:
         yield Found("sign", "has the other sign", made, place, 0.25)
 
 
-def _factors(lengths: Sequence[int]) -> Iterator[tuple[str, str, ast.expr]]:
+def _factors(lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[tuple[str, str, ast.expr]]:
     says = "is off by a factor of 2: a square's 2 is lost"
     yield "factor-two", says, ast.Constant(2)
-    says = "is off by a factor of 2: it is there twice"
+    says = "is off by a factor of 2: it is there twice, or a 1/2 is lost"
     yield "factor-two", says, ast.Constant(0.5)
+    for n in sizes:
+        if n not in lengths:
+            yield "no-mean", f"lacks the 1/{n} of a mean over all entries", _ratio(1, n)
     for n in lengths:
         yield "no-mean", f"lacks the 1/{n} of a mean", _ratio(1, n)
         yield "mean-twice", f"divides by {n} twice", ast.Constant(n)
