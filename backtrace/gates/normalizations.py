@@ -152,10 +152,17 @@ def _row(
         defaults={"g": "1", **({"b": "0"} if centred else {}), "eps": default_eps}
         | {"axis": default_axis},
         spellings=spellings,
-        spells=spells,
+        spells=lambda *operands: spells(*operands) and _is_fitting(shape, *operands),
         domain=Domain(says="entries that differ, or an eps above 0", holds=lambda *x: False),
         cure="an eps above 0 keeps the root from 0",
     )
+
+
+def _is_fitting(shape: Callable[..., Shape], *operands: Any) -> bool:
+    try:
+        return bool(shape(*operands))
+    except ShapeError:
+        return False
 
 
 def _along(axis: Axis) -> str:
@@ -166,36 +173,43 @@ def _along(axis: Axis) -> str:
 
 
 _CENTRED = "(upstream*g - mean(upstream*g) - h*mean(upstream*g*h))/s"
-_BY_ROWS = "(x - mean(x, axis=-1, keepdims=True))"
-_ROOT_OF_ROWS = "sqrt(var(x, axis=-1, keepdims=True) + eps)"
-_BY_COLUMNS, _ROOT_OF_COLUMNS = "(x - mean(x, axis=0))", "sqrt(var(x, axis=0) + eps)"
+
+
+def _spelled(told: str) -> tuple[str, ...]:
+    """Each way to write it along an axis, with the variance and as the mean of squares."""
+    apart = f"(x - mean(x, {told}))"
+    found: list[str] = []
+    for spread in (f"var(x, {told})", f"mean({apart}^2, {told})"):
+        root = f"sqrt({spread} + eps)"
+        found += [f"g*{apart}/{root} + b", f"g*({apart}/{root}) + b", f"{apart}/{root}"]
+    return tuple(found)
+
+
+_OF_ROWS = _spelled("axis=-1, keepdims=True")
+_OF_COLUMNS = _spelled("axis=0")
 
 LAYER_NORM = _row(
     "layer_norm",
     "each row less its mean, over the root of its variance, times g and plus b",
     _CENTRED,
-    f"g*{_BY_ROWS}/{_ROOT_OF_ROWS} + b",
+    _OF_ROWS[0],
     default_axis="-1",
     default_eps="1e-5",
-    spellings=(
-        f"g*({_BY_ROWS}/{_ROOT_OF_ROWS}) + b",
-        f"{_BY_ROWS}/{_ROOT_OF_ROWS}",
-        "g*layer_norm(x, 1, 0, eps) + b",
-    ),
-    spells=lambda x, g, b, eps, axis: axis == -1,
+    spellings=(*_OF_ROWS[1:], "g*layer_norm(x, 1, 0, eps) + b"),
+    spells=lambda x, g, b, eps, axis: axis is not None,
 )
 
 BATCH_NORM = _row(
     "batch_norm",
     "each feature less its mean over the batch, over the root of its variance, times g and plus b",
     _CENTRED,
-    f"g*{_BY_COLUMNS}/{_ROOT_OF_COLUMNS} + b",
+    _OF_COLUMNS[0],
     default_axis="",
     default_eps="1e-5",
     axes=_but_the_channels,
     spellings=(
-        f"g*({_BY_COLUMNS}/{_ROOT_OF_COLUMNS}) + b",
-        f"{_BY_COLUMNS}/{_ROOT_OF_COLUMNS}",
+        *_OF_COLUMNS[1:],
+        *_spelled("axis=0, keepdims=True"),
         "g*batch_norm(x, 1, 0, eps) + b",
     ),
     spells=lambda x, g, b, eps, axis: len(x) <= 2 and axis is None,
@@ -214,7 +228,7 @@ RMS_NORM = _row(
         "x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
         "g*rms_norm(x, 1, eps)",
     ),
-    spells=lambda x, g, eps, axis: axis == -1,
+    spells=lambda x, g, eps, axis: axis is not None,
 )
 
 
@@ -290,4 +304,4 @@ COSINE_SIMILARITY = Gate(
     cure="an eps above 0 gives 0 where a vector is 0",
 )
 
-ROWS = (LAYER_NORM, BATCH_NORM, RMS_NORM, COSINE_SIMILARITY)
+ROWS = (BATCH_NORM, LAYER_NORM, RMS_NORM, COSINE_SIMILARITY)

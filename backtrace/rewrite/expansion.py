@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from backtrace.formula.literals import spelled
 from backtrace.gates import GATES, Gate
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.shapes import settled
-from backtrace.rewrite.spellings import formula_graph, numbers, parameters
+from backtrace.rewrite.spellings import along, formula_graph, numbers, parameters
 
 Operand = int | Constant
 Shapes = Sequence[Shape] | None
@@ -50,6 +51,9 @@ def _opens(gate: Gate, only_own: bool) -> bool:
 def _opened(gate: Gate, given: tuple[Any, ...], is_of_arrays: bool, only_own: bool) -> Graph:
     """The gate's formula for operands of these shapes, opened in its turn."""
     inner = formula_graph(gate, len(given))
+    if "axis" in gate.fixed:
+        axis = given[gate.parameters.index("axis")]
+        inner = along(gate, inner, Constant(spelled(axis), fixed=(axis,)))
     if is_of_arrays:
         names = parameters(gate, len(given))
         inner = settled(

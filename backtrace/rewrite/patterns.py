@@ -19,10 +19,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.rewrite.expansion import Operand, Shapes, operand_shapes
-from backtrace.rewrite.spellings import ANY_CLASS, numbers, series
-
-ANY_FIXED = ("any",)
-"""In a spelling, an index or an axis that may be any; it stands for the parameter `text`."""
+from backtrace.rewrite.spellings import ANY_CLASS, ANY_FIXED, numbers, series
 
 _MIRRORED = {"less": "greater", "greater": "less"}
 _LAST_TWO = (Constant("-2", fixed=(-2,)), Constant("-1", fixed=(-1,)))

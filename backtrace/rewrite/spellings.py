@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from backtrace.formula.literals import of_default
 from backtrace.formula.parser import parse
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.shapes import as_of_arrays
+
+ANY_FIXED = ("any",)
+"""In a spelling, an index or an axis that may be any; it stands for the parameter `text`."""
 
 ANY_CLASS = ("any class",)
 """In a spelling, an index that may be any one entry, whose place is the parameter `text`."""
@@ -59,8 +63,28 @@ def numbers(gate: Gate, shapes: Sequence[Any]) -> dict[str, Constant]:
 
 def as_pattern(gate: Gate, spelling: Graph) -> Graph:
     """The spelling as it is looked for: of arrays where the gate is, z[0] for any one entry."""
-    found = _with_any_class(gate, spelling)
+    any_axis = Constant("axis", fixed=ANY_FIXED)
+    found = along(gate, _with_any_class(gate, spelling), any_axis)
     return as_of_arrays(found) if gate.is_of_arrays else found
+
+
+def along(gate: Gate, spelling: Graph, axis: Constant) -> Graph:
+    """The spelling along an axis: this instead of the gate's default, if that is one."""
+    default = of_default(gate.defaults.get("axis", ""))
+    if "axis" not in gate.fixed or default is None:
+        return spelling
+    nodes = []
+    for node in spelling.nodes:
+        fixed = node.gate.fixed if node.gate is not None else ()
+        if "axis" in fixed:
+            operands = list(node.operands)
+            place = len(operands) - len(fixed) + fixed.index("axis")
+            told = operands[place]
+            if isinstance(told, Constant) and told.fixed == (default,):
+                operands[place] = axis
+            node = node._replace(operands=tuple(operands))
+        nodes.append(node)
+    return replace(spelling, nodes=tuple(nodes))
 
 
 def _with_any_class(gate: Gate, spelling: Graph) -> Graph:

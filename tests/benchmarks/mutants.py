@@ -40,6 +40,7 @@ FILES = (
     *(f"gates/{n}" for n in ("remainders", "still", "arrangement", "lookups", "einsums")),
     *("gates/windows", "algebra/windows", "gates/attention", "algebra/attention"),
     *(f"gates/{n}" for n in ("matrices", "orders", "constants", "losses", "normalizations")),
+    *("gates/norms", "gates/special", "algebra/solving"),
     *("algebra/__init__", "algebra/floats", "algebra/arrays", "algebra/arranged"),
     *("graph/__init__", "graph/backprop", "graph/backprop_arrays"),
     *("formula/expression", "formula/suffixes", "formula/brackets", "formula/stack"),

@@ -64,6 +64,10 @@ def of_networks(chance: random.Random, shape: Shape) -> Step:
         ),
         Step(f"cosine_similarity({wide}, 0.01, axis={axis})", lambda m, a: m.cosine(a, axis, 0.01)),
     ]
+    steps += [
+        Step(f"norm1({{0}}, axis={axis})", lambda m, a: m.reduce("sum", m.abs(a), axis)),
+        Step(f"norm_inf({{0}}, axis={axis})", lambda m, a: m.reduce("max", m.abs(a), axis)),
+    ]
     if rank in (2, 4):
         along = 0 if rank == 2 else (0, 2, 3)
         step = Step("batch_norm({0}, eps=0.01)", lambda m, a: m.standardized(a, along, 0.01))

@@ -31,14 +31,14 @@ class NumPy(NumPyWindows):
     def logdet(a: Any) -> Any:
         return np.linalg.slogdet(a)[1]
 
-    sin, sqrt = np.sin, np.sqrt
+    sin, sqrt, abs = np.sin, np.sqrt, np.abs
 
     @staticmethod
     def sigmoid(a: Any) -> Any:
         return 1 / (1 + np.exp(-a))
 
     @staticmethod
-    def reduce(name: str, a: Any, axis: Any, keeps: bool) -> Any:
+    def reduce(name: str, a: Any, axis: Any, keeps: bool = False) -> Any:
         return getattr(np, name)(a, axis=axis, keepdims=keeps)
 
     @staticmethod
@@ -113,5 +113,5 @@ def test_every_such_gate_is_drawn() -> None:
         step = _drawn(shape, seed)
         drawn.update(re.findall(r"\w+(?=\()", step.text))
     families = ("arrangement", "lookups", "einsums", "entries", "orders", "matrices", "constants")
-    families += ("losses", "normalizations", "windows", "attention")
+    families += ("losses", "normalizations", "norms", "windows", "attention")
     assert {gate.name for family in families for gate in FAMILIES[family]} <= drawn

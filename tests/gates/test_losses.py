@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "b": CHANCE.normal(size=3),
     "eps": 1e-3,
     "d": 0.3,
+    "Y": CHANCE.normal(size=(3, 3)),
 }
 KEPT = "keepdims=True"
 FUSED = [
@@ -54,6 +55,23 @@ FUSED = [
         "m = X.mean(axis=0); v = np.var(X, axis=0); h = (X - m)/np.sqrt(v + eps); g*h + b",
         "batch_norm(X, g, b, eps)",
     ),
+    (
+        f"(X - mean(X, axis=1, {KEPT}))/sqrt(var(X, axis=1, {KEPT}) + eps)",
+        "layer_norm(X, eps=eps, axis=1)",
+    ),
+    (
+        f"g*(X - mean(X, axis=0, {KEPT}))/sqrt(var(X, axis=0, {KEPT}) + eps) + b",
+        "batch_norm(X, g, b, eps)",
+    ),
+    (
+        "m = X.mean(axis=0); v = np.mean((X - m)**2, axis=0); g*(X - m)/np.sqrt(v + eps) + b",
+        "batch_norm(X, g, b, eps)",
+    ),
+    (
+        f"m = X.mean(1, {KEPT}); h = (X - m)/sqrt(mean((X - m)^2, axis=1, {KEPT}) + eps); g*h + b",
+        "layer_norm(X, g, b, eps, axis=1)",
+    ),
+    (f"X/sqrt(mean(X^2, axis=0, {KEPT}) + eps)", "rms_norm(X, eps=eps, axis=0)"),
     (f"g*X/sqrt(mean(X^2, axis=-1, {KEPT}) + 1e-6)", "rms_norm(X, g)"),
     ("sum(p*t)/(max(norm(p), eps)*max(norm(t), eps))", "cosine_similarity(p, t, eps)"),
 ]
@@ -86,6 +104,11 @@ def _point(formula: str) -> dict[str, Any]:
         "g*(X - mean(X, axis=0))/sqrt(var(g*X, axis=0) + eps) + b",
         "g*(X - mean(X, axis=0))/sqrt(var(X, axis=0)) + b",
         "(X - mean(X))/sqrt(var(X) + eps)",
+        "p*(Y[0] - mean(Y[0], axis=0))/sqrt(var(Y[0], axis=0) + eps) + X",
+        "p*(Y - mean(Y, axis=0))/sqrt(var(Y, axis=0) + z) + p",
+        "(Y - mean(Y, axis=1))/sqrt(var(Y, axis=1) + eps)",
+        f"(Y - mean(Y, axis=1, {KEPT}))/sqrt(var(Y, axis=0, {KEPT}) + eps)",
+        f"(Y - mean(Y, axis=1, {KEPT}))/sqrt(var(Y, axis=1) + eps)",
         "-mean(t*ln(p) + (1 - p)*ln(1 - t))",
         "mean(softplus(z) - t*p)",
         "sum(p*t)/(norm(p)*norm(t))",

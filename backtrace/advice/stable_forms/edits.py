@@ -20,7 +20,8 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.shapes import as_of_arrays
 from backtrace.rewrite import expand
-from backtrace.rewrite.patterns import ANY_FIXED, Found, Matcher, Pattern
+from backtrace.rewrite.patterns import Found, Matcher, Pattern
+from backtrace.rewrite.spellings import ANY_FIXED
 
 _LETTERS = r"\b[abcxyz]\b"
 _MOST_GATES = 2000
