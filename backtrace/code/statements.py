@@ -256,7 +256,23 @@ class Statements(Assignments):
             or PURE.match(name)
         ):
             return
-        self.value(node, scope)
+        if not self._is_clipped_gradient(node, scope):
+            self.value(node, scope)
+
+    def _is_clipped_gradient(self, node: ast.expr, scope: Scope) -> bool:
+        """np.clip(dW, -5, 5, out=dW): a step of the training, before which dW is judged."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="clip"),
+                args=[ast.Name(id=name), *_],
+                keywords=[*_, ast.keyword(arg="out", value=ast.Name(id=into))],
+            ) if name == into and self.keeps_gradients:
+                of = self.readable(node.args[0], scope)
+                if any(one.goes_back and one.array is of for one in self.bound):
+                    said = "gradients are judged before they are clipped"
+                    self.notes += [said] * (said not in self.notes)
+                    return True
+        return False
 
     def _is_of_own_object(self, node: ast.Call, scope: Scope) -> bool:
         """Whether it is a method of an object whose class stands in the code: net.step()."""

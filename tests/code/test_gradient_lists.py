@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backtrace.errors import BacktraceError
 from backtrace.homework.backward import check_code
 
 SCRIPT = """
@@ -80,3 +81,26 @@ def test_lists_whose_entries_are_set_are_judged(factor: str, verdict: str) -> No
 def test_a_list_of_gradients_of_others_is_none_of_its_own() -> None:
     text = SCRIPT.format("2 * w * x") + "dws = [dw, dw]\ngrads = [dw, dx]\n"
     assert verdicts(text).keys() == {"dx", "dw"}
+
+
+CLIPPED = """
+import numpy as np
+x = np.random.randn(3)
+w = np.random.randn(3)
+h = w * w
+loss = np.sum(h * x)
+dw = {} * w * x
+dx = h
+for g in [dw, dx]:
+    np.clip(g, -5, 5, out=g)
+"""
+
+
+def test_gradients_are_judged_before_they_are_clipped() -> None:
+    assert verdicts(CLIPPED.format("2")) == {"dw": ("ok", 7), "dx": ("ok", 8)}
+    assert verdicts(CLIPPED.format("3"))["dw"] == ("wrong", 7)
+    notes = check_code(CLIPPED.format("2"), "a.py").code.notes
+    assert "gradients are judged before they are clipped" in notes
+    forward = CLIPPED.format("2").replace("loss =", "np.clip(h, -5, 5, out=h)\nloss =")
+    with pytest.raises(BacktraceError, match="changes a value where it stands"):
+        check_code(forward, "a.py")
