@@ -16,7 +16,7 @@ from backtrace.code.effects import changed_names, parts, stored_names
 from backtrace.code.imports import bound_names
 from backtrace.code.operands import MOST_STEPS
 from backtrace.code.stages import MOST_STAGES
-from backtrace.code.training import is_trained, is_update, updates_only
+from backtrace.code.training import is_descent, is_trained, is_update, updates_only
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -219,6 +219,7 @@ class Statements(Assignments):
         if node is None:
             return Known(None)
         parts = node.elts if isinstance(node, ast.Tuple) else [node]
+        self.updates += self.names_tell and any(map(is_descent, parts))
         values = [
             Known(None)
             if self.is_made_of_gradients(node, part, scope)

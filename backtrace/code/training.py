@@ -40,6 +40,18 @@ def _is_taken_off(node: ast.stmt) -> bool:
     return any(isinstance(part, ast.Sub | ast.USub) for part in ast.walk(node))
 
 
+def is_descent(value: ast.expr) -> bool:
+    """W - rate*dW, which a function gives back: a value, and its gradient taken off."""
+    terms = [*_terms(value)]
+    names = {_base(term) for term in terms} - {""}
+    others = [term for term in terms if not _base(term)]
+    return bool(names) and _is_sub(value) and any(_is_of(term, names) for term in others)
+
+
+def _is_sub(value: ast.expr) -> bool:
+    return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub)
+
+
 def updates_only(body: Iterable[ast.stmt]) -> bool:
     """Whether lines do nothing but that."""
     return all(is_update(node) for node in body)

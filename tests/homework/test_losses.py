@@ -314,3 +314,22 @@ def test_a_function_may_give_back_its_loss_taken_out(given_back: str) -> None:
     given: dict[str, object] = {"p": "randn(3)", "t": "randn(3)"}
     assert check_code(text, "net.py", "f", given).ok
     assert not check_code(text.replace("2.0 *", "3.0 *"), "net.py", "f", given).ok
+
+
+def test_a_step_that_a_function_gives_back_is_taken_once() -> None:
+    """After 200 rounds every gradient is 0, and a wrong one is as right as any."""
+    text = """import numpy as np
+X = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.7]])
+y = np.array([1.0, 0.0, 2.0])
+w = np.array([0.1, -0.2])
+def train(w):
+    p = X @ w
+    loss = np.sum((p - y) ** 2)
+    dw = 2 * X.T @ (p - y)
+    return w - 0.1 * dw, loss
+for epoch in range(200):
+    w, loss = train(w)
+"""
+    assert check_code(text, "net.py").ok
+    slip = check_code(text.replace("2 * X.T", "X.T"), "net.py")
+    assert [(v.gradient.name, v.row, v.verdict) for v in slip.verdicts] == [("dw", 8, "wrong")]
