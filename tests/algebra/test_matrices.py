@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from typing import NamedTuple
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +81,7 @@ def test_gradients_are_as_short_as_a_textbooks() -> None:
     assert shorter >= 0.9 * len(lengths)
 
 
+SCHEMA = json.loads(resources.files("backtrace.schemas").joinpath("letters-1.json").read_text())
 FORMULAS = [
     re.fullmatch(r"(.*?)((?: \w+:[\w,]*)+)", line)
     for line in (DATA / "matrix_formulas.txt").read_text("utf-8").splitlines()[1:]
@@ -133,7 +136,9 @@ def test_every_format_has_every_gradient(
         assert ended.out.isascii()
     assert len(ended.out.splitlines()) > 4
     if format == "json":
-        assert json.loads(ended.out)["simplified"]["W2"] == "h.T@(softmax(s) - one_hot(y, c))/n"
+        found = json.loads(ended.out)
+        assert found["simplified"]["W2"] == "h.T@(softmax(s) - one_hot(y, c))/n"
+        jsonschema.validate(found, SCHEMA)
 
 
 SHAPES = _shapes("A:m,n B:m,n M:n,k x:n y:n u:m b:m s:")
