@@ -126,6 +126,16 @@ def test_what_is_0_but_for_the_last_bits_of_the_inputs_is_no_alarm(
     assert backtrace.trace(formula, point).ok
 
 
+@pytest.mark.parametrize("formula", ["where(x^2/x <= x, x, y)", "where(x < x^2/x, y, x)"])
+def test_a_comparison_that_rounding_decides_is_lost_digits(formula: str) -> None:
+    trace = backtrace.trace(formula, {"x": 0.1, "y": 1.0})
+    assert trace.output_check is not None
+    assert not trace.disagreements
+    assert trace.output_check.verdict == "lost digits"
+    assert trace.output_check.right == pytest.approx(0.1)
+    assert not trace.ok
+
+
 def test_the_right_number_is_in_json_and_comes_back() -> None:
     trace = backtrace.trace("(exp(x)-1)/x", {"x": 1e-12})
     found = json.loads(trace.to_json())["checks"]["x"]

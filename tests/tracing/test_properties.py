@@ -16,6 +16,7 @@ from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.gates import GATES
+from backtrace.graph import Node
 from backtrace.graph.backprop import backward
 
 CALLED = [
@@ -65,6 +66,14 @@ QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 BUDGET = Budget(symbolic_seconds=1.0)
 
 
+def _is_tied(values: list[float], node: Node) -> bool:
+    """Whether the last bits decide a comparison: x^2/x <= x, which stands at its kink."""
+    if node.gate is None or not node.gate.is_comparison:
+        return False
+    a, b = node.operand_values(values, FLOATS)
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+
+
 def traced_where_it_can_be(formula: str, point: dict[str, float]) -> backtrace.Trace:
     """The checked trace; formulas that are refused, overflow or stand at a kink are passed over."""
     try:
@@ -76,6 +85,7 @@ def traced_where_it_can_be(formula: str, point: dict[str, float]) -> backtrace.T
         flow = backward(graph, values, FLOATS)
         assume(all(map(math.isfinite, flow.upstreams)))
         assume(not flow.kinks)
+        assume(not any(_is_tied(values, node) for node in graph.nodes))
         return backtrace.trace(formula, point, budget=BUDGET)
     except BacktraceError:
         assume(False)
