@@ -369,6 +369,20 @@ def test_a_closed_form_may_leave_out_what_keeps_a_log_from_0() -> None:
     assert not check_code(text.replace("1/x", "2/x"), "a.py").ok
 
 
+def test_a_lost_axis_that_spoils_what_follows_is_the_fault() -> None:
+    text = (
+        "import numpy as np\nx = np.array([[0.5, -1.2, 0.3], [1.1, 0.4, -0.7], [0.2, 0.9, 1.4]])\n"
+        "e = np.exp(x)\ns = e.sum(axis=1, keepdims=True)\ni = s**-1\np = e*i\n"
+        "loss = (p**2).sum()\ndp = 2*p\ndi = (e*dp).sum(axis=1, keepdims=True)\n"
+        "ds = -s**-2*di\nde = i*dp + np.ones_like(e)*ds\ndx = e*de"
+    )
+    assert check_code(text, "a.py").ok
+    judged = check_code(text.replace("dp).sum(axis=1, keepdims=True)", "dp).sum(axis=1)"), "a.py")
+    assert judged.fault is not None
+    assert (judged.fault.gradient.name, judged.fault.row) == ("di", 9)
+    assert [edit.code for edit in judged.fault.fits] == ["keepdims"]
+
+
 REFUSED = [
     ("x = 1.0\ny = x*2", "", "no gradient is worked out"),
     ("def f_forward(x):\n    return x*2", "f", "there is no f_backward"),

@@ -136,8 +136,10 @@ class Court:
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
             found = self._all_verdicts()
-            verdicts = tuple(self._excused(verdict, found) for verdict in found)
-        return Judged(self.code, verdicts, self.graphs.forward)
+            verdicts = [self._excused(verdict, found) for verdict in found]
+        if any(v.verdict == FOLLOWS for v in verdicts) and not _faults(verdicts)[0]:
+            verdicts = list(map(_of_lost_axis, verdicts))
+        return Judged(self.code, tuple(verdicts), self.graphs.forward)
 
     def _all_verdicts(self) -> list[LineVerdict]:
         """A slip may make a gradient that of a node inside its stage, by chance; 1/N may come
@@ -311,9 +313,21 @@ def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
         hint = ": to be summed over the batch?"
     elif sorted(own) == sorted(due) and own != due:
         hint = ": transposed?"
+    elif [n for n in due if n != 1] == list(own):
+        hint = ": keepdims=True?"
     elif len(own) < len(due):
         hint = ": summed over too much?"
     return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
+
+
+def _of_lost_axis(verdict: LineVerdict) -> LineVerdict:
+    """A row is as good as a column of the same numbers, unless what is made of it goes wrong and
+    nothing else is at fault."""
+    if not verdict.passes or shape_of(verdict.given) == shape_of(verdict.exact):
+        return verdict
+    note = of_shapes(verdict.given, verdict.exact, verdict.gradient.name, verdict.of)
+    says = "loses an axis that keepdims=True keeps, or has one too many"
+    return replace(verdict, verdict=WRONG, fits=(Edit("keepdims", says, ""),), note=note)
 
 
 def _faults(found: Sequence[LineVerdict]) -> tuple[int, int]:
