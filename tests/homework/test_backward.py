@@ -383,6 +383,12 @@ def test_a_lost_axis_that_spoils_what_follows_is_the_fault() -> None:
     assert [edit.code for edit in judged.fault.fits] == ["keepdims"]
 
 
+def test_a_gradient_of_zeros_is_wrong_beside_one_that_is() -> None:
+    text = START + "dW = X @ X\ndX = np.zeros_like(X)\n"
+    verdicts = {v.gradient.name: v.verdict for v in check_code(text, "a.py").verdicts}
+    assert verdicts["dW"] == verdicts["dX"] == "wrong"
+
+
 REFUSED = [
     ("x = 1.0\ny = x*2", "", "no gradient is worked out"),
     ("def f_forward(x):\n    return x*2", "f", "there is no f_backward"),

@@ -32,7 +32,8 @@ class Mending:
         wrong = self.faults(best)
         tried: set[str] = set()
         while len(wrong) > len(best.meant) and len(tried) < _MOST_MENDED:
-            left = [gradient for gradient in wrong if gradient.final not in tried]
+            stages = best.order.keys() - tried  # dX = np.zeros_like(X) is data, and no stage
+            left = [gradient for gradient in wrong if gradient.final in stages]
             if not left:
                 break
             first = min(left, key=lambda gradient: best.order[gradient.final])
