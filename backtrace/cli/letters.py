@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from backtrace.cli.options import Destination
 from backtrace.cli.output import Look
+from backtrace.cli.source import DECLARED
 from backtrace.errors import UsageError
 
-_DECLARED = re.compile(r"(?P<name>[^\W\d]\w*):(?P<dims>\w*(?:,\w+)*)")
 _FORMATS = ("table", "markdown", "json", "latex")
 
 
 def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
     """The shapes that words declare, W:m,n; None where they are values. Raises UsageError where
     some are values."""
-    found = [_DECLARED.fullmatch(word) for word in words]
+    found = [DECLARED.fullmatch(word) for word in words]
     if not any(found):
         return None
     others = [word for word, match in zip(words, found, strict=True) if match is None]

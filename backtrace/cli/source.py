@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 _CODE = (".py", ".ipynb")
 MOST_BYTES = 64 * 1024 * 1024
+
+
+DECLARED = re.compile(r"(?P<name>[^\W\d]\w*):(?P<dims>\w*(?:,\w+)*)")
+"""A word that declares a shape: W:m,n."""
 
 
 def formula_and_values(words: tuple[str, ...], file: str | None) -> tuple[str, tuple[str, ...]]:
@@ -119,8 +124,9 @@ def _refuse_forgotten(formula: str, values: tuple[str, ...]) -> None:
 
 
 def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
-    """x=-2 "(x+y)*z": the formula goes first. (q=x+y alone is a formula with a named output.)"""
-    later = next((word for word in values if "=" not in word), None)
+    """x=-2 "(x+y)*z": the formula goes first. (q=x+y alone is a formula with a named output, and
+    W:m,n behind sum(W, axis=0) a shape.)"""
+    later = next((w for w in values if "=" not in w and not DECLARED.fullmatch(w)), None)
     if later is not None and formula.partition("=")[1] and ";" not in formula:
         raise FormulaError(
             "the formula goes before the values",
@@ -130,4 +136,4 @@ def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
         )
 
 
-__all__ = ["code_in", "formula_and_values", "read_file", "result_named"]
+__all__ = ["DECLARED", "code_in", "formula_and_values", "read_file", "result_named"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
-from backtrace.algebra.matrices import MATRICES, Form, Letters, NotInLetters, zero
+from backtrace.algebra.matrices import Form, Letters, Matrices, NotInLetters, zero
 from backtrace.algebra.matrices.forms import broadcast, form, is_zero, length, name, ones, total
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
@@ -18,7 +18,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
-_FIRST_PRIME = 2003
+_FIRST_PRIMES = (2003, 4999)
 _OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _LONGEST_VALUE = 400  # names, numbers and functions
@@ -29,7 +29,8 @@ Dims = tuple[str, ...]
 
 @dataclass(frozen=True)
 class InLetters:
-    """graph       read with a prime for every letter
+    """formula     as it is typed
+    graph       read with a prime for every letter
     shapes      what was declared, by name: ("m", "n")
     letters     how lengths are written
     values      every node's formula, a stage by its name
@@ -38,6 +39,7 @@ class InLetters:
     downstreams what each gate hands to its inputs, in their order
     """
 
+    formula: str
     graph: Graph
     shapes: Mapping[str, Dims]
     letters: Letters
@@ -67,7 +69,7 @@ class InLetters:
             for _, node, gate in self.graph.gates()
             for k, source in enumerate(node.operands)
             if isinstance(source, int) and source in named and is_zero(self.upstreams[source])
-            if gate.pullback is not None and k
+            if gate.pullback is not None and (k or gate.name == "one_hot")
         )
 
     @cached_property
@@ -136,7 +138,15 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     """The trace of a formula whose values have these shapes, of letters or numbers (() for a
     number). The result must be a number. Raises FormulaError where shapes do not fit, NotInLetters
     for what has no formula here."""
-    primes = _primes(shapes)
+    found, again = (_with_primes(text, shapes, first) for first in _FIRST_PRIMES)
+    if found.gradients != again.gradients:  # 2000 was taken for n - 3
+        raise NotInLetters("a number that is like a length")
+    return found
+
+
+def _with_primes(text: str, shapes: Mapping[str, Dims], first: int) -> InLetters:
+    """Read with primes from `first` on for the letters."""
+    primes = _primes(text, shapes, first)
     letters = Letters(primes)
     known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
     try:
@@ -151,7 +161,7 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     idle = [n for n in known if n not in graph.inputs]
     if idle:
         raise UsageError(f"'{idle[0]}' does not occur in the formula")
-    return _of_graph(graph, shapes, known, letters)
+    return _of_graph(text, graph, shapes, primes)
 
 
 def worded(graph: Graph) -> Wording:
@@ -161,7 +171,7 @@ def worded(graph: Graph) -> Wording:
     known = {name: graph.shapes[node] for name, node in graph.inputs.items()}
     dims = {name: tuple(map(str, shape)) for name, shape in known.items()}
     try:
-        found = _of_graph(graph, dims, known, Letters({}))
+        found = _of_graph(graph.text, graph, dims, {})
         text = found.text
         return Wording(
             "symbolic",
@@ -176,18 +186,19 @@ def worded(graph: Graph) -> Wording:
 
 
 def _of_graph(
-    graph: Graph, shapes: Mapping[str, Dims], known: Mapping[str, tuple[int, ...]], letters: Letters
+    text: str, graph: Graph, shapes: Mapping[str, Dims], primes: Mapping[str, int]
 ) -> InLetters:
-    values, written = _forward(graph, known)
+    m, letters = Matrices(primes.values()), Letters(primes)
+    values, written = _forward(graph, shapes, primes, m)
     shape = values[graph.output].shape
     if shape:
         what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
         raise UsageError(what, hint="sum(...) or mean(...) around it")
     try:
-        flow = _backward(graph, values)
+        flow = _backward(graph, values, m)
     except RecursionError:
         raise NotInLetters("what is nested so deep") from None
-    return InLetters(graph, shapes, letters, tuple(values), tuple(written), *flow)
+    return InLetters(text, graph, shapes, letters, tuple(values), tuple(written), *flow)
 
 
 def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
@@ -199,18 +210,23 @@ def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
     return error
 
 
-def _primes(shapes: Mapping[str, Dims]) -> dict[str, int]:
+def _primes(text: str, shapes: Mapping[str, Dims], first: int) -> dict[str, int]:
+    """A prime for every letter, none that stands in the formula."""
     found: dict[str, int] = {}
-    candidate = _FIRST_PRIME
+    candidate = first
     for letter in dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()):
         if letter in shapes or letter in _TAKEN:
             kind = "a value" if letter in shapes else "a name of the formula language"
             raise UsageError(f"'{letter}' is a length, and {kind}", hint="another letter")
-        while any(candidate % k == 0 for k in range(2, int(candidate**0.5) + 1)):
+        while not _is_prime(candidate) or str(candidate) in text:
             candidate += 1
         found[letter] = candidate
         candidate += 90  # far enough that n - 1 and n + 1 are told apart
     return found
+
+
+def _is_prime(n: int) -> bool:
+    return all(n % k for k in range(2, int(n**0.5) + 1))
 
 
 def _length(dim: str, primes: Mapping[str, int]) -> int:
@@ -220,19 +236,21 @@ def _length(dim: str, primes: Mapping[str, int]) -> int:
     return length
 
 
-def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[Form], list[Form]]:
+def _forward(
+    graph: Graph, shapes: Mapping[str, Dims], primes: Mapping[str, int], m: Matrices
+) -> tuple[list[Form], list[Form]]:
     values: list[Form] = []
     written: list[Form] = []
     for index, node in enumerate(graph.nodes):
         if node.is_input:
-            written.append(name(node.name, shapes[node.name]))
+            written.append(name(node.name, tuple(_length(d, primes) for d in shapes[node.name])))
             values.append(written[-1])
             continue
         if node.gate is None:
-            written.append(form(node.operand_values(values, MATRICES)[0]))
+            written.append(form(node.operand_values(values, m)[0]))
             values.append(written[-1])
             continue
-        value = form(node.gate.forward(MATRICES, *node.operand_values(values, MATRICES)))
+        value = form(node.gate.forward(m, *node.operand_values(values, m)))
         if node.gate.is_comparison and value.parts and value.parts[0] == "equal":
             value = replace(value, parts=("==", *value.parts[1:]))
         written.append(value)
@@ -244,7 +262,7 @@ def _forward(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[
 
 
 def _backward(
-    graph: Graph, values: list[Form]
+    graph: Graph, values: list[Form], m: Matrices
 ) -> tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...]]:
     arrived: list[list[Form]] = [[] for _ in values]
     arrived[graph.output].append(form(1))
@@ -257,29 +275,31 @@ def _backward(
         if node.gate is None:
             continue
         carried = []
-        operands = node.operand_values(values, MATRICES)
+        operands = node.operand_values(values, m)
         for k, source in enumerate(node.operands):
             if isinstance(source, Constant):
                 continue
-            down = _carried(node.gate, k, upstreams[index], values[index], operands)
+            down = _carried(m, node.gate, k, upstreams[index], values[index], operands)
             arrived[source].append(down)
             carried.append(down)
         downstreams[index] = tuple(carried)
     return tuple(upstreams), tuple(downstreams)
 
 
-def _carried(gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]) -> Form:
+def _carried(
+    m: Matrices, gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]
+) -> Form:
     """What a gate hands to its input `k`."""
     if is_zero(upstream):
         return zero(operands[k].shape)
     if gate.pullback is not None:
-        return form(gate.pullback(MATRICES, k, upstream, output, *operands))
-    slope = form(gate.slope(MATRICES, k, output, operands))
+        return form(gate.pullback(m, k, upstream, output, *operands))
+    slope = form(gate.slope(m, k, output, operands))
     whole = upstream * slope
     shape = broadcast([whole.shape, output.shape])
     if whole.shape != shape:
         whole = whole * ones(shape)
-    return MATRICES.summed_to(whole, operands[k].shape)
+    return m.summed_to(whole, operands[k].shape)
 
 
 def with_sizes(text: str, sizes: Mapping[str, int]) -> str:

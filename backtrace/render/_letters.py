@@ -109,7 +109,7 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
         )
     return {
         "schema": SCHEMA,
-        "formula": found.letters.told(graph.text),
+        "formula": found.formula,
         "shapes": {name: list(dims) for name, dims in found.shapes.items()},
         "stages": found.stages,
         "gates": gates,

@@ -37,23 +37,25 @@ def _letters(shapes: Mapping[str, Dims]) -> list[str]:
 def _numbers(
     found: InLetters, sizes: Mapping[str, int], seed: int, check: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Random values of these sizes, and backprop's gradients there, which with `check` SymPy and
-    measured slopes have to confirm. What picks entries gets whole numbers."""
+    """Random values of these sizes, of both signs where that goes, and backprop's gradients there,
+    which with `check` SymPy and measured slopes have to confirm. What picks entries gets whole
+    numbers."""
     import numpy as np
 
     from backtrace.tracing.tracer import trace
 
-    text = with_sizes(found.letters.told(found.graph.text), sizes)
-    for is_whole in (False, True):
+    text = with_sizes(found.formula, sizes)
+    for low, is_whole in ((-0.9, False), (-0.9, True), (0.2, False), (0.2, True)):
         chance = np.random.default_rng(seed)
         point: dict[str, Any] = {}
         for name, dims in found.shapes.items():
             shape = [sizes.get(d, 0) or int(d) for d in dims]
             whole = is_whole and name in found.indices
-            value = chance.integers(0, 2, shape) if whole else chance.uniform(0.2, 0.9, shape)
+            value = chance.integers(0, 2, shape) if whole else chance.uniform(low, 0.9, shape)
             point[name] = value if shape else float(value)
         traced = trace(text, point, check=check)
-        if np.all(np.isfinite(np.asarray(traced.value, float))):
+        numbers = (traced.value, *traced.gradients.values())
+        if all(np.all(np.isfinite(np.asarray(n, float))) for n in numbers):
             break
     if traced.disagreements:
         raise BacktraceError("backprop itself is in doubt here")

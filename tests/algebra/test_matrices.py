@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from backtrace.algebra.arrays import ARRAYS
 from backtrace.errors import BacktraceError
 from backtrace.formula import read
-from backtrace.formula.letters import InLetters, in_letters, with_sizes
+from backtrace.formula.letters import InLetters, NotInLetters, in_letters, with_sizes
 from backtrace.tracing.witnesses import witnessed
 from tests.conftest import DATA, Command
 
@@ -94,6 +94,60 @@ def test_every_kind_of_gate_is_derived_and_read_again(line: re.Match[str]) -> No
     assert found.gradients
     for name, verdict in witnessed(found, check=False).items():
         assert verdict.verdict == "agree", (name, found.gradients[name], verdict)
+
+
+@pytest.mark.parametrize(
+    ("formula", "gradient"),
+    [
+        ("sum(2000*x^2)", "2*2000*x"),  # n is read as a prime near 2000
+        ("sum(x^2)/2003", "2*x/2003"),
+        ("sum(x^2)*4999", "2*4999*x"),
+        ("1e-5*mean(x^2)", "2e-05*x/n"),
+        ("sum(x)/(n - 1)", None),
+        ("sum(40*50*x^2)", None),  # is worked out to 2000: refused, or right
+        ("sum(45*111*x)", None),
+    ],
+)
+def test_no_number_is_taken_for_a_length(formula: str, gradient: str | None) -> None:
+    try:
+        found = in_letters(formula, _shapes("x:n"))
+    except NotInLetters:
+        assert gradient is None
+        return
+    assert witnessed(found, check=False)["x"].verdict == "agree"
+    assert found.formula == formula
+    assert gradient in (None, found.gradients["x"])
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "sum(where(x > 0, log(x), 0)*y)",
+        "sum(where(x > 0, sqrt(x), y))",
+        "sum(y/x*(x > 0))",
+        "sum(relu(x)*relu(-y))",
+        "sum(max(x, y)*min(x, 0))",
+        "sum(abs(x - y)^3)",
+        "norm(relu(x) + y)",
+    ],
+)
+def test_masks_hold_where_they_are_0(formula: str) -> None:
+    found = in_letters(formula, _shapes("x:n y:n"))
+    for name, verdict in witnessed(found, check=False).items():
+        assert verdict.verdict == "agree", (name, found.gradients[name], verdict)
+
+
+def test_what_holds_along_one_axis_is_not_used_along_another(backtrace_command: Command) -> None:
+    formulas = (
+        ("sum(log_softmax(z)*softmax(w, axis=0))", "z:m,n w:m,n"),
+        ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P, axis=0))", "R:n,3 P:n,3 y:n"),
+        ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P, axis=1)[:, None])", "R:n,3 P:n,3 y:n"),
+        ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P))", "R:n,3 P:n,3 y:n"),
+        ("sum(softmax(w, axis=0), axis=1)@v", "w:m,n v:m"),
+    )
+    for formula, shapes in formulas:
+        ended = backtrace_command(formula, *shapes.split(), "--json")
+        assert set(json.loads(ended.out)["verdicts"].values()) == {"agree"}, formula
 
 
 REFUSED = [

@@ -1,14 +1,14 @@
 """The algebra of formulas of arrays: the table's rules run on it give gradients as a textbook has
 them (Petersen and Pedersen, The Matrix Cookbook, 2012; Giles 2008).
 
-    matmul_pullback(MATRICES, 0, u, ..., W, x)   ->   outer(u, x)
+    matmul_pullback(Matrices(), 0, u, ..., W, x)   ->   outer(u, x)
 
 `forms` has what formulas are made of and how they are simplified, `spelled` how they are written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -36,7 +36,7 @@ from backtrace.algebra.matrices.forms import (
     turned,
     zero,
 )
-from backtrace.algebra.matrices.spelled import Letters
+from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
@@ -51,13 +51,24 @@ _COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equ
 
 
 class Matrices:
-    """The algebra; a value is a Form. Raises NotInLetters for what has no formula here."""
+    """The algebra; a value is a Form. `lengths` are the numbers that stand for letters; other large
+    ones stay as they are written, so that none is taken for a length. Raises NotInLetters for what
+    has no formula here."""
 
     of_arrays = True
     as_written = True
 
+    def __init__(self, lengths: Collection[int] = ()) -> None:
+        self._lengths = frozenset(lengths)
+
     def number(self, text: str) -> Form:
-        return forms.name(text, ()) if text in ("pi", "e", "tau") else number(Fraction(text))
+        if text in ("pi", "e", "tau"):
+            return forms.name(text, ())
+        value = Fraction(text)
+        is_large = max(abs(value.numerator), value.denominator) > LARGEST
+        if self._lengths and is_large and value not in self._lengths and not is_decimal(value):
+            return -forms.name(text[1:], ()) if text.startswith("-") else forms.name(text, ())
+        return number(value)
 
     @staticmethod
     def shape(x: Any) -> Shape:
@@ -170,7 +181,8 @@ class Matrices:
     def sum_of_others(self, x: Any, axis: Any) -> Form:
         """The sum along an axis less each entry's own: of probabilities, 1 - p."""
         inner = form(x)
-        if inner.kind == forms.CALL and inner.parts[0] == "softmax":
+        is_softmax = inner.kind == forms.CALL and inner.parts[0] == "softmax"
+        if is_softmax and inner.parts[3] == axis % len(inner.shape):
             return number(1) - inner  # the entries add up to 1
         return self.aligned(summed(inner, axis), axis) - inner
 
@@ -391,6 +403,4 @@ def _along(word: str, x: Form, axis: int) -> Form:
     return replace(made, parts=(*made.parts, k))
 
 
-MATRICES = Matrices()
-
-__all__ = ["MATRICES", "Form", "Letters", "Matrices", "NotInLetters", "zero"]
+__all__ = ["Form", "Letters", "Matrices", "NotInLetters", "zero"]

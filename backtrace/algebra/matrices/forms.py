@@ -166,6 +166,20 @@ def _with_sign_inside(
     return factor, factors
 
 
+def _summed_with(hot: Form, other: Form) -> Form | None:
+    """h*p of other = sum(h*p) along the classes, which are the last axis; None for other sums."""
+    inner = other.parts[0] if other.kind == SHAPED else other
+    is_row = other.kind == SHAPED and other.shape == (*hot.shape[:-1], 1)
+    if len(hot.shape) > 1 and not is_row:
+        return None
+    if inner.kind != CALL or inner.parts[0] != "sum" or inner.shape != hot.shape[:-1]:
+        return None
+    [of] = inner.parts[1]
+    after = "" if len(hot.shape) == 1 else f", axis={len(hot.shape) - 1}"
+    is_picked = of.kind == PRODUCT and (hot, Fraction(1)) in of.parts[1] and of.shape == hot.shape
+    return of if is_picked and inner.parts[2] == after else None
+
+
 def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
     """What a one-hot row picks is what it multiplies: h*sum(h*p) is h*p, row by row."""
     for hot, exponent in factors.items():
@@ -175,11 +189,9 @@ def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
             rest = [(f, p) for f, p in factors.items() if f not in (hot, other)]
             if other.kind == SUM and power == 1:
                 return total([(k, product([*rest, hot, term])) for k, term in other.parts])
-            picked = other.parts[0] if other.kind == SHAPED else other
-            if picked.kind == CALL and picked.parts[0] == "sum" and power == 1:
-                inner = picked.parts[1][0]
-                if inner.kind == PRODUCT and (hot, Fraction(1)) in inner.parts[1]:
-                    return product([*rest, inner])
+            summed_up = _summed_with(hot, other) if power == 1 else None
+            if summed_up is not None:
+                return product([*rest, summed_up])
     return None
 
 

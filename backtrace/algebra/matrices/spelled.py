@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -11,16 +12,21 @@ from typing import Any
 from backtrace.algebra.matrices.forms import (
     CALL,
     CHAIN,
+    ENTRYWISE,
     NUMBER,
     PRODUCT,
     SHAPED,
+    SUM,
     Form,
     NotInLetters,
+    number,
+    product,
 )
 from backtrace.algebra.spelling import Binding, Spelled, call
 
-_LARGEST = 1000  # a whole number that stands for itself: letters have far larger primes
+LARGEST = 1000  # a whole number that stands for itself: letters have far larger primes
 _LONG = re.compile(r"(?<![\d.])\d{4,}(?![\d.])")
+_ONE = Fraction(1)
 _NEAR = 9  # n - 1 and its like
 
 
@@ -34,13 +40,8 @@ class Letters:
         """A length, or a product of such, as text: m, m*n, 2*m, (n - 1). Raises NotInLetters."""
         if n == 0 or not self._letters:
             return str(n)
-        found: list[str] = []
-        rest = n
-        for prime, letter in self._letters.items():
-            while rest % prime == 0:
-                rest //= prime
-                found.append(letter)
-        if rest > _LARGEST:
+        found, rest = self._factors(n)
+        if rest > LARGEST:
             near = self._near(rest) or self._sums(rest)
             if not near:
                 raise NotInLetters("a length that is no product of the letters")
@@ -48,6 +49,15 @@ class Letters:
         elif rest != 1 or not found:
             found.insert(0, str(rest))
         return "*".join(found)
+
+    def _factors(self, n: int) -> tuple[list[str], int]:
+        """The letters whose product a number is, and what is left of it."""
+        found = []
+        for prime, letter in self._letters.items():
+            while n and n % prime == 0:
+                n //= prime
+                found.append(letter)
+        return found, n
 
     def _near(self, n: int) -> list[str]:
         """n - 1, 2*(n - 1) and their like."""
@@ -66,14 +76,15 @@ class Letters:
         return [f"({b} + {a})" for p, a in items for q, b in items if p + q == n]
 
     def told(self, text: str) -> str:
-        """A text that speaks of lengths, with the letters: mxn for 2003x2099."""
+        """A text that speaks of lengths, with the letters: mxn for 2003x2099. Only what is exactly
+        a length, a product or a sum of such is one."""
         return _LONG.sub(self._told, text) if self._letters else text
 
     def _told(self, match: re.Match[str]) -> str:
-        try:
-            return self.length(int(match[0]))
-        except NotInLetters:
-            return match[0]
+        found, rest = self._factors(int(match[0]))
+        if rest == 1:
+            return "*".join(found)
+        return (self._sums(int(match[0])) or [match[0]])[0]
 
     def shape(self, shape: tuple[int, ...]) -> str:
         return ", ".join(self.length(n) for n in shape)
@@ -159,21 +170,26 @@ class Letters:
             return Spelled(f"{text}[{places}]")
         return Spelled(f"reshape({self.spelled(inner).text}, {self.shape(shape)})")
 
+    def _quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
+        """What stands above and below of a number's size: numbers, then letters."""
+        above, top = self._factors(abs(value.numerator))
+        below, bottom = self._factors(value.denominator)
+        plain = Fraction(top, bottom)
+        if is_decimal(plain):
+            return [f"{float(plain):.12g}", *above], below
+        over = [self.length(plain.numerator)] * (plain.numerator != 1)
+        under = [self.length(plain.denominator)] * (plain.denominator != 1)
+        return [*over, *above], [*under, *below]
+
     def _number(self, value: Fraction) -> Spelled:
-        sign = "-" if value < 0 else ""
-        if _is_decimal(value):
-            text = f"{float(value):.12g}"
-            return Spelled(text, Binding.SIGN if sign else Binding.ATOM)
-        top, bottom = abs(value.numerator), value.denominator
-        text = self.length(top)
-        if bottom != 1:
-            below = self.length(bottom)
-            below = f"({below})" if "*" in below else below
-            return Spelled(f"{sign}{text}/{below}", Binding.SIGN if sign else Binding.PRODUCT)
-        is_plain = text.isalnum()
-        return Spelled(
-            sign + text, Binding.SIGN if sign else Binding.ATOM if is_plain else Binding.PRODUCT
-        )
+        above, below = self._quotient(value)
+        text = "*".join(above) or "1"
+        under = "*".join(below)
+        text += f"/({under})" if "*" in under else f"/{under}" * bool(under)
+        if value < 0:
+            return Spelled(f"-{text}", Binding.SIGN)
+        is_plain = len(above) < 2 and not below
+        return Spelled(text, Binding.ATOM if is_plain else Binding.PRODUCT)
 
     def _sum(self, a: Form) -> Spelled:
         terms = sorted(a.parts, key=lambda term: term[0] < 0)  # what is taken away stands behind
@@ -198,26 +214,30 @@ class Letters:
 
     def _product(self, a: Form) -> Spelled:
         """2*lam*A/m: numbers, then numbers without a name, then arrays, then what divides."""
+        masks = [f for f, p in a.parts[1] if p == 1 and is_mask(f)]
+        if masks and any(is_partial(f, p) for f, p in a.parts[1] if f not in masks):
+            return self._where(masks[0], a)
         factor, factors = self._with_means(*a.parts)
         above = [pair for pair in factors if pair[1] > 0]
         below = [(f, -p) for f, p in factors if p < 0]
         is_single = sum(bool(f.shape) for f, _ in above) == 1
-        texts = [self._power(f, p, is_single) for f, p in above]
-        top, bottom = abs(factor.numerator), factor.denominator
-        if _is_decimal(factor):
-            texts.insert(0, self._number(abs(factor)).text)
-            bottom = 1
-        elif top != 1 or not texts:
-            texts.insert(0, self.length(top))
-        divisors = [self.length(bottom)] if bottom != 1 else []
-        divisors += [self._power(f, p, False) for f, p in below]
-        under = "*".join(divisors)
-        is_long = len(divisors) > 1 or (bottom != 1 and "*" in under)
-        under = f"({under})" if is_long else under
-        text = "*".join(texts) + f"/{under}" * bool(divisors)
+        over, under = self._quotient(factor)
+        texts = [*over, *(self._power(f, p, is_single) for f, p in above)] or ["1"]
+        divisors = [*under, *(self._power(f, p, False) for f, p in below)]
+        text = "*".join(texts)
+        if divisors:
+            joined = "*".join(divisors)
+            is_long = len(divisors) > 1 or (under and "*" in joined)
+            text += f"/({joined})" if is_long else f"/{joined}"
         if factor < 0:
             return Spelled(f"-{text}", Binding.SIGN)
         return Spelled(text, Binding.PRODUCT)
+
+    def _where(self, mask: Form, a: Form) -> Spelled:
+        """log(x)*(x > 0) as where(x > 0, log(x), 0): behind the mask there is no number."""
+        rest = product([number(a.parts[0]), *((f, p) for f, p in a.parts[1] if f != mask)])
+        inside = f"{self._spelled(mask).text}, {self.spelled(rest).text}"
+        return Spelled(f"where({inside}, 0)")
 
     def _with_means(self, factor: Fraction, factors: Any) -> tuple[Fraction, Any]:
         """sum(x)/n as mean(x)."""
@@ -244,7 +264,28 @@ class Letters:
         return f"{shown}^{text.text if text.binding is Binding.ATOM else f'({text.text})'}"
 
 
-def _is_decimal(value: Fraction) -> bool:
+_PARTIAL = ("log", "log1p", "log2", "log10", "asin", "acos", "pow", "inv", "logdet", "det", "norm")
+
+
+def is_mask(a: Form) -> bool:
+    return a.kind == ENTRYWISE and a.parts[0] in _SIGNS
+
+
+@functools.lru_cache(maxsize=4096)
+def is_partial(a: Form, exponent: Fraction = _ONE) -> bool:
+    """Whether it may have no value somewhere: 1/x, sqrt(x), log(x)."""
+    if exponent < 0 or exponent.denominator != 1:
+        return True
+    if a.kind == SUM:
+        return any(is_partial(term) for _, term in a.parts)
+    if a.kind == PRODUCT:
+        return any(is_partial(f, p) for f, p in a.parts[1])
+    if a.kind in (CALL, ENTRYWISE):
+        return a.parts[0] in _PARTIAL or any(map(is_partial, a.parts[1]))
+    return any(is_partial(part) for part in a.parts if isinstance(part, Form))
+
+
+def is_decimal(value: Fraction) -> bool:
     """Whether it was written with a point: 0.01, 1.5; a half is 1/2."""
     rest = value.denominator
     for prime in (2, 5):
