@@ -3,7 +3,8 @@ them (Petersen and Pedersen, The Matrix Cookbook, 2012; Giles 2008).
 
     matmul_pullback(Matrices(), 0, u, ..., W, x)   ->   outer(u, x)
 
-`forms` has what formulas are made of and how they are simplified, `spelled` how they are written.
+`forms` has what formulas are made of, and how they are simplified entry by entry; `products` is of
+matrices, `sums` of sums along axes and of parts of arrays; `spelled` and `latex` write them.
 """
 
 from __future__ import annotations
@@ -23,20 +24,17 @@ from backtrace.algebra.matrices.forms import (
     Shape,
     broadcast,
     call,
-    chain,
     form,
     is_zero,
     number,
     ones,
-    outer,
     power,
     product,
-    shaped,
-    summed,
-    turned,
     zero,
 )
+from backtrace.algebra.matrices.products import chain, outer, shaped, turned
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
+from backtrace.algebra.matrices.sums import picked, placed, summed
 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
@@ -220,10 +218,10 @@ class Matrices:
         shape = inner.shape
         left = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
         kept = (*(n for n in left if n is not None), *shape[len(index) :])
-        return forms.picked(inner, tuple(index), kept)
+        return picked(inner, tuple(index), kept)
 
     def put(self, u: Any, index: forms.Index, shape: Shape) -> Form:
-        return forms.placed(form(u), tuple(index), shape)
+        return placed(form(u), tuple(index), shape)
 
     def concatenate(self, values: Any, axis: int) -> Form:
         parts = [form(value) for value in values]

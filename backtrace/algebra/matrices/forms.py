@@ -1,8 +1,7 @@
 """Formulas of arrays: what a trace is made of where shapes are known and numbers are not.
 
 A form is simplified as it is made, as far as a textbook would: numbers stand in front, 0 and 1 are
-gone, equal terms are collected, transposes stand at names, a column times a row is an outer
-product.
+gone, equal terms are collected.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ class Form:
     shape  the lengths of its axes
     parts  what it is made of: a sum has (factor, form) pairs; a product its factor and (form,
            exponent) pairs, entry by entry; a chain the matrices that are multiplied; a call the
-           function's name, its forms and what follows them as text
+           function's name, its forms and what follows them as text (and the axis that a softmax
+           or joined arrays go along)
     """
 
     kind: str
@@ -214,7 +214,7 @@ def total(terms: Sequence[tuple[Fraction, Form]]) -> Form:
     """The sum of terms, each with a factor; equal ones are collected, and products of sums are
     multiplied out where that leaves fewer terms."""
     shape = broadcast(term.shape for _, term in terms)
-    flat = [(k * inner_k, inner) for k, term in terms for inner_k, inner in _terms_of(term)]
+    flat = [(k * inner_k, inner) for k, term in terms for inner_k, inner in terms_of(term)]
     kept = _collected(flat)
     opened = _collected([pair for term in kept for pair in _multiplied_out(*term)])
     if _weight_of(opened) < _weight_of(kept):
@@ -262,7 +262,7 @@ def _repeated_by_others(
     changed = [
         (k * inner_k, inner)
         for (k, new), (_, old) in zip(bare, terms, strict=True)
-        for inner_k, inner in ([(Fraction(1), old)] if new == old else _terms_of(new))
+        for inner_k, inner in ([(Fraction(1), old)] if new == old else terms_of(new))
     ]
     return _collected(changed)
 
@@ -305,12 +305,12 @@ def _multiplied_out(factor: Fraction, term: Form) -> list[tuple[Fraction, Form]]
                 return [
                     (factor * term.parts[0] * k * inner_k, one)
                     for k, part in made
-                    for inner_k, one in _terms_of(part)
+                    for inner_k, one in terms_of(part)
                 ]
     return [(factor, term)]
 
 
-def _terms_of(a: Form) -> list[tuple[Fraction, Form]]:
+def terms_of(a: Form) -> list[tuple[Fraction, Form]]:
     """A sum's terms; of anything else its number in front, and the rest."""
     if a.kind == SUM:
         return list(a.parts)
@@ -342,259 +342,11 @@ def scalars_apart(a: Form) -> tuple[Form, Form]:
     return product([number(factor), *plain]), product(rest)
 
 
-# matrices
-
-
-def turned(a: Form) -> Form:
-    """The transpose of a matrix; a vector is its own, as in the formula language."""
-    if len(a.shape) < 2:
-        return a
-    shape = a.shape[::-1]
-    if len(a.shape) > 2:
-        raise NotInLetters("the transpose of more than two axes")
-    match a.kind:
-        case "ones" | "zero" | "eye":
-            return Form(a.kind, shape)
-        case "turned":
-            return a.parts[0]  # type: ignore[no-any-return]
-        case "outer":
-            return outer(a.parts[1], a.parts[0])
-        case "chain":
-            return chain([turned(part) for part in a.parts[::-1]])
-        case "shaped" if 1 in a.shape and len(a.parts[0].shape) == 1:
-            return shaped(a.parts[0], shape)
-        case "sum" if all(t.shape in (a.shape, ()) for _, t in a.parts):
-            return total([(k, turned(t)) for k, t in a.parts])
-        case "product" if all(f.shape in (a.shape, ()) for f, _ in a.parts[1]):
-            return product([number(a.parts[0]), *((turned(f), p) for f, p in a.parts[1])])
-        case "call" if a.parts[0] == "diag" or _is_symmetric_inverse(a):
-            return a
-    return Form(TURNED, shape, (a,))
-
-
-def _is_symmetric_inverse(a: Form) -> bool:
-    inner: Form = a.parts[1][0]
-    return bool(a.parts[0] == "inv") and turned(inner) == inner
-
-
-def outer(a: Form, b: Form) -> Form:
-    """The table of products of two vectors' entries."""
-    before, a = scalars_apart(a)
-    behind, b = scalars_apart(b)
-    if is_zero(a) or is_zero(b):
-        return zero((*a.shape, *b.shape))
-    if a.kind == ONES and b.kind == ONES:
-        return product([before, behind, ones((*a.shape, *b.shape))])
-    return product([before, behind, Form(OUTER, (*a.shape, *b.shape), (a, b))])
-
-
-def chain(parts: Sequence[Form]) -> Form:
-    """The product of matrices and vectors, from left to right."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = _multiplied(result, part)
-    return result
-
-
-def _multiplied(a: Form, b: Form) -> Form:
-    if len(a.shape) > 2 or len(b.shape) > 2:
-        raise NotInLetters("products of batches of matrices")
-    before, a = scalars_apart(a)
-    behind, b = scalars_apart(b)
-    shape = (*a.shape[:-1], *b.shape[1:])
-    if is_zero(a) or is_zero(b):
-        return zero(shape)
-    return product([before, behind, _of_cores(a, b, shape)])
-
-
-def _of_cores(a: Form, b: Form, shape: Shape) -> Form:
-    """The product of two forms without factors in front."""
-    special = _special(a, b, shape)
-    if special is not None:
-        return special
-    parts = [*(a.parts if a.kind == CHAIN else [a]), *(b.parts if b.kind == CHAIN else [b])]
-    place = len(a.parts) if a.kind == CHAIN else 1
-    if 0 < place < len(parts) and _cancel(parts[place - 1], parts[place]):
-        rest = parts[: place - 1] + parts[place + 1 :]
-        if not rest:
-            return Form(EYE, shape)
-        return chain(rest)
-    return Form(CHAIN, shape, tuple(parts))
-
-
-def _special(a: Form, b: Form, shape: Shape) -> Form | None:
-    """Products that a textbook writes otherwise; None for the others."""
-    if a.kind == EYE or (a.kind == ONES and a.shape == (1, 1)):
-        return b
-    if b.kind == EYE or (b.kind == ONES and b.shape == (1, 1)):
-        return a
-    if len(a.shape) == 1 and len(b.shape) == 2:  # x@A is A.T@x
-        return chain([turned(b), a])
-    column = _vector_of(a, 1)
-    row = _vector_of(b, 0)
-    if column is not None and row is not None:
-        return outer(column, row)
-    if len(b.shape) == 2 and (inner := _vector_of(b, 1)) is not None:
-        return shaped(chain([a, inner]), shape)
-    if len(a.shape) == 2 and (inner := _vector_of(a, 0)) is not None:
-        return shaped(chain([turned(b), inner]), shape)
-    if a.kind == OUTER:
-        if len(b.shape) == 1:
-            return product([chain([a.parts[1], b]), a.parts[0]])
-        return outer(a.parts[0], chain([turned(b), a.parts[1]]))
-    if b.kind == OUTER and len(a.shape) == 2:
-        return outer(chain([a, b.parts[0]]), b.parts[1])
-    if a.kind == CALL and a.parts[0] == "diag" and len(a.parts[1][0].shape) == 1:
-        v = a.parts[1][0]
-        return product([shaped(v, (*v.shape, 1)) if len(b.shape) == 2 else v, b])
-    if b.kind == CALL and b.parts[0] == "diag" and len(b.parts[1][0].shape) == 1:
-        return product([a, b.parts[1][0]])
-    if a.kind == ONES and b.kind == ONES and len(a.shape) == len(b.shape) == 1:
-        return number(a.shape[0])
-    return None
-
-
-def _vector_of(a: Form, axis: int) -> Form | None:
-    """The vector that a column (axis 1) or a row (axis 0) shows."""
-    is_so = a.kind == SHAPED and len(a.shape) == 2 and a.shape[axis] == 1
-    if is_so and len(a.parts[0].shape) == 1:
-        return a.parts[0]  # type: ignore[no-any-return]
-    if a.kind == ONES and len(a.shape) == 2 and a.shape[axis] == 1:
-        return ones((a.shape[1 - axis],))
-    return None
-
-
-def _cancel(a: Form, b: Form) -> bool:
-    """Whether one is the inverse of the other."""
-    for one, other in ((a, b), (b, a)):
-        if one.kind == CALL and one.parts[0] == "inv" and one.parts[1][0] == other:
-            return True
-        inner = one.parts[0] if one.kind == TURNED else one
-        is_inverse = inner.kind == CALL and inner.parts[0] == "inv"
-        if one.kind == TURNED and is_inverse and turned(inner.parts[1][0]) == other:
-            return True
-    return False
-
-
-def shaped(a: Form, shape: Shape) -> Form:
-    """The same entries in another shape."""
-    if a.shape == shape:
-        return a
-    before, core = scalars_apart(a)
-    if not core.shape:
-        return product([core, ones(shape)])
-    if core.kind == SUM:
-        parts = total([(k, shaped(_whole(t, core.shape), shape)) for k, t in core.parts])
-        if _weight(_terms_of(parts)) < len(core.parts):
-            return product([before, parts])
-    if core.kind in (ONES, ZERO):
-        return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
-    inner = core.parts[0] if core.kind == SHAPED else core
-    if inner.shape == shape:
-        return product([before, inner])
-    return product([before, Form(SHAPED, shape, (inner,))])
-
-
-# entries
-
-
-def picked(a: Form, index: Index, shape: Shape) -> Form:
-    """x[1:3]: some of the entries, which have this shape."""
-    before, core = scalars_apart(a)
-    if core.kind in (ONES, ZERO):
-        return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
-    if core.kind == PLACED and core.parts[1] == index:
-        return product([before, core.parts[0]])
-    if core.kind == CALL and core.parts[0] == "concatenate":
-        part = _own_part(core, index)
-        if part is not None:
-            return product([before, part])
-    return product([before, Form(PICKED, shape, (core, index))])
-
-
-def _own_part(joined: Form, index: Index) -> Form | None:
-    """The array that a part of joined arrays is."""
-    axis = joined.parts[3]
-    if len(index) != axis + 1 or any(part != (None, None, None) for part in index[:axis]):
-        return None
-    start = 0
-    for part in joined.parts[1]:
-        end = start + part.shape[axis]
-        if index[axis] == (start, end, None):
-            return part  # type: ignore[no-any-return]
-        start = end
-    return None
-
-
-def placed(u: Form, index: Index, shape: Shape) -> Form:
-    """Zeros of a shape with u at some entries."""
-    before, core = scalars_apart(u) if u.shape else (u, number(1))
-    if is_zero(core):
-        return zero(shape)
-    return product([before, Form(PLACED, shape, (core, index))])
-
-
-# sums along axes
-
-
-def summed(a: Form, axis: Any = None) -> Form:
-    """The sum along one axis, several or all (None)."""
-    count = len(a.shape)
-    axes = range(count) if axis is None else (axis,) if isinstance(axis, int) else axis
-    gone = sorted({k % count for k in axes}) if count else []
-    if not gone:
-        return a
-    shape = tuple(n for k, n in enumerate(a.shape) if k not in gone)
-    before, core = scalars_apart(a)
-    if is_zero(core):
-        return zero(shape)
-    if core.kind == ONES:
-        times = Fraction(1)
-        for k in gone:
-            times *= a.shape[k]
-        return product([before, number(times), ones(shape)])
-    if core.kind == PRODUCT and (spread := _of_repeated(core, gone, shape)) is not None:
-        return product([before, spread])
-    if core.kind == SUM:
-        parts = total([(k, summed(_whole(t, core.shape), axis)) for k, t in core.parts])
-        if _weight(_terms_of(parts)) < len(core.parts):
-            return product([before, parts])
-    if core.kind == CALL and core.parts[0] == "softmax" and gone == [core.parts[3]]:
-        return product([before, ones(shape)])  # they add up to 1
-    if core.kind == PRODUCT and not shape and (diagonal := _on_diagonal(core)) is not None:
-        return product([before, call("trace", [diagonal], ())])
-    if core.kind == OUTER and len(gone) == 1:
-        k = gone[0]
-        return product([before, summed(core.parts[k]), core.parts[1 - k]])
-    after = "" if not shape else f", axis={gone[0]}" if len(gone) == 1 else f", axis={tuple(gone)}"
-    return product([before, call("sum", [core], shape, after)])
-
-
-def _on_diagonal(core: Form) -> Form | None:
-    """What is multiplied by an identity: of sum(A*eye(n)), which is trace(A), the matrix."""
-    rest = [(f, p) for f, p in core.parts[1] if f.kind != EYE]
-    inner = product(rest)
-    return inner if len(rest) < len(core.parts[1]) and inner.shape == core.shape else None
-
-
-def _of_repeated(core: Form, gone: Sequence[int], shape: Shape) -> Form | None:
-    """The sum along axes that an array was only repeated along: n times what it was."""
-    inner = product([f for f in core.parts[1] if f[0].kind != ONES])
-    lengths = (1,) * (len(core.shape) - len(inner.shape)) + inner.shape
-    if inner.shape == core.shape or any(lengths[k] != 1 for k in gone):
-        return None
-    left = tuple(n for k, n in enumerate(lengths) if k not in gone)
-    count = math.prod(core.shape[k] for k in gone)
-    while left and left[0] == 1 and shape and len(left) > len(inner.shape):
-        left = left[1:]
-    return _whole(product([number(count), shaped(inner, left)]), shape)
-
-
-def _weight(terms: list[tuple[Fraction, Form]]) -> int:
+def weight(terms: list[tuple[Fraction, Form]]) -> int:
     """How many terms there are beside numbers."""
     return sum(term.kind not in (NUMBER, ONES, ZERO) for _, term in terms)
 
 
-def _whole(a: Form, shape: Shape) -> Form:
+def whole(a: Form, shape: Shape) -> Form:
     """Repeated to a shape."""
     return a if a.shape == shape else product([a, ones(shape)])

@@ -1,0 +1,181 @@
+"""Products of matrices as a textbook writes them: transposes at names, a column times a row as an
+outer product, what is inverse to its neighbour gone; and the same entries in another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backtrace.algebra.matrices.forms import (
+    CALL,
+    CHAIN,
+    EYE,
+    ONES,
+    OUTER,
+    SHAPED,
+    SUM,
+    TURNED,
+    ZERO,
+    Form,
+    NotInLetters,
+    Shape,
+    is_zero,
+    number,
+    ones,
+    product,
+    scalars_apart,
+    terms_of,
+    total,
+    weight,
+    whole,
+    zero,
+)
+
+
+def turned(a: Form) -> Form:
+    """The transpose of a matrix; a vector is its own, as in the formula language."""
+    if len(a.shape) < 2:
+        return a
+    shape = a.shape[::-1]
+    if len(a.shape) > 2:
+        raise NotInLetters("the transpose of more than two axes")
+    match a.kind:
+        case "ones" | "zero" | "eye":
+            return Form(a.kind, shape)
+        case "turned":
+            return a.parts[0]  # type: ignore[no-any-return]
+        case "outer":
+            return outer(a.parts[1], a.parts[0])
+        case "chain":
+            return chain([turned(part) for part in a.parts[::-1]])
+        case "shaped" if 1 in a.shape and len(a.parts[0].shape) == 1:
+            return shaped(a.parts[0], shape)
+        case "sum" if all(t.shape in (a.shape, ()) for _, t in a.parts):
+            return total([(k, turned(t)) for k, t in a.parts])
+        case "product" if all(f.shape in (a.shape, ()) for f, _ in a.parts[1]):
+            return product([number(a.parts[0]), *((turned(f), p) for f, p in a.parts[1])])
+        case "call" if a.parts[0] == "diag" or _is_symmetric_inverse(a):
+            return a
+    return Form(TURNED, shape, (a,))
+
+
+def _is_symmetric_inverse(a: Form) -> bool:
+    inner: Form = a.parts[1][0]
+    return bool(a.parts[0] == "inv") and turned(inner) == inner
+
+
+def outer(a: Form, b: Form) -> Form:
+    """The table of products of two vectors' entries."""
+    before, a = scalars_apart(a)
+    behind, b = scalars_apart(b)
+    if is_zero(a) or is_zero(b):
+        return zero((*a.shape, *b.shape))
+    if a.kind == ONES and b.kind == ONES:
+        return product([before, behind, ones((*a.shape, *b.shape))])
+    return product([before, behind, Form(OUTER, (*a.shape, *b.shape), (a, b))])
+
+
+def chain(parts: Sequence[Form]) -> Form:
+    """The product of matrices and vectors, from left to right."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = _multiplied(result, part)
+    return result
+
+
+def _multiplied(a: Form, b: Form) -> Form:
+    if len(a.shape) > 2 or len(b.shape) > 2:
+        raise NotInLetters("products of batches of matrices")
+    before, a = scalars_apart(a)
+    behind, b = scalars_apart(b)
+    shape = (*a.shape[:-1], *b.shape[1:])
+    if is_zero(a) or is_zero(b):
+        return zero(shape)
+    return product([before, behind, _of_cores(a, b, shape)])
+
+
+def _of_cores(a: Form, b: Form, shape: Shape) -> Form:
+    """The product of two forms without factors in front."""
+    special = _special(a, b, shape)
+    if special is not None:
+        return special
+    parts = [*(a.parts if a.kind == CHAIN else [a]), *(b.parts if b.kind == CHAIN else [b])]
+    place = len(a.parts) if a.kind == CHAIN else 1
+    if 0 < place < len(parts) and _cancel(parts[place - 1], parts[place]):
+        rest = parts[: place - 1] + parts[place + 1 :]
+        if not rest:
+            return Form(EYE, shape)
+        return chain(rest)
+    return Form(CHAIN, shape, tuple(parts))
+
+
+def _special(a: Form, b: Form, shape: Shape) -> Form | None:
+    """Products that a textbook writes otherwise; None for the others."""
+    if a.kind == EYE or (a.kind == ONES and a.shape == (1, 1)):
+        return b
+    if b.kind == EYE or (b.kind == ONES and b.shape == (1, 1)):
+        return a
+    if len(a.shape) == 1 and len(b.shape) == 2:  # x@A is A.T@x
+        return chain([turned(b), a])
+    column = _vector_of(a, 1)
+    row = _vector_of(b, 0)
+    if column is not None and row is not None:
+        return outer(column, row)
+    if len(b.shape) == 2 and (inner := _vector_of(b, 1)) is not None:
+        return shaped(chain([a, inner]), shape)
+    if len(a.shape) == 2 and (inner := _vector_of(a, 0)) is not None:
+        return shaped(chain([turned(b), inner]), shape)
+    if a.kind == OUTER:
+        if len(b.shape) == 1:
+            return product([chain([a.parts[1], b]), a.parts[0]])
+        return outer(a.parts[0], chain([turned(b), a.parts[1]]))
+    if b.kind == OUTER and len(a.shape) == 2:
+        return outer(chain([a, b.parts[0]]), b.parts[1])
+    if a.kind == CALL and a.parts[0] == "diag" and len(a.parts[1][0].shape) == 1:
+        v = a.parts[1][0]
+        return product([shaped(v, (*v.shape, 1)) if len(b.shape) == 2 else v, b])
+    if b.kind == CALL and b.parts[0] == "diag" and len(b.parts[1][0].shape) == 1:
+        return product([a, b.parts[1][0]])
+    if a.kind == ONES and b.kind == ONES and len(a.shape) == len(b.shape) == 1:
+        return number(a.shape[0])
+    return None
+
+
+def _vector_of(a: Form, axis: int) -> Form | None:
+    """The vector that a column (axis 1) or a row (axis 0) shows."""
+    is_so = a.kind == SHAPED and len(a.shape) == 2 and a.shape[axis] == 1
+    if is_so and len(a.parts[0].shape) == 1:
+        return a.parts[0]  # type: ignore[no-any-return]
+    if a.kind == ONES and len(a.shape) == 2 and a.shape[axis] == 1:
+        return ones((a.shape[1 - axis],))
+    return None
+
+
+def _cancel(a: Form, b: Form) -> bool:
+    """Whether one is the inverse of the other."""
+    for one, other in ((a, b), (b, a)):
+        if one.kind == CALL and one.parts[0] == "inv" and one.parts[1][0] == other:
+            return True
+        inner = one.parts[0] if one.kind == TURNED else one
+        is_inverse = inner.kind == CALL and inner.parts[0] == "inv"
+        if one.kind == TURNED and is_inverse and turned(inner.parts[1][0]) == other:
+            return True
+    return False
+
+
+def shaped(a: Form, shape: Shape) -> Form:
+    """The same entries in another shape."""
+    if a.shape == shape:
+        return a
+    before, core = scalars_apart(a)
+    if not core.shape:
+        return product([core, ones(shape)])
+    if core.kind == SUM:
+        parts = total([(k, shaped(whole(t, core.shape), shape)) for k, t in core.parts])
+        if weight(terms_of(parts)) < len(core.parts):
+            return product([before, parts])
+    if core.kind in (ONES, ZERO):
+        return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
+    inner = core.parts[0] if core.kind == SHAPED else core
+    if inner.shape == shape:
+        return product([before, inner])
+    return product([before, Form(SHAPED, shape, (inner,))])
