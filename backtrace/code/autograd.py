@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backtrace.code.backward import BackwardPass, Gradient, Line
+from backtrace.code.backward_pass import BackwardPass, Gradient, Line
 from backtrace.code.calls import bound
 from backtrace.code.changes import HELD_AS, held_in
 from backtrace.code.machine import Machine

@@ -8,7 +8,7 @@ import re
 
 from backtrace.code.program import Source
 from backtrace.homework.backward import report
-from backtrace.homework.backward.figures import names_in
+from backtrace.homework.backward.figures import leading
 from backtrace.homework.backward.judging import Judged, LineVerdict
 from backtrace.homework.gate_pictures import alone
 from backtrace.homework.report import MISTAKE
@@ -55,11 +55,8 @@ def _statement(source: Source, line: int) -> str:
 
 def leading_to(judged: Judged, verdict: LineVerdict) -> set[str]:
     """The stages that a gradient's numbers come from."""
-    wanted = {verdict.gradient.final}
-    for stage in reversed(judged.code.stages):
-        if stage.name in wanted:
-            wanted |= {*names_in(stage.expression)}
-    return wanted - {verdict.gradient.final}
+    stages = {stage.name: stage.expression for stage in judged.code.stages}
+    return leading(stages).get(verdict.gradient.final, set())
 
 
 def _gate(judged: Judged, of: str) -> tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]:

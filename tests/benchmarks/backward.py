@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import BackwardPass, read_backward
+from backtrace.code.backward import read_backward
+from backtrace.code.backward_pass import BackwardPass
 from backtrace.errors import BacktraceError
 from backtrace.homework.backward import Judged, check_code
 from backtrace.homework.backward.figures import Graphs, agree, own_point

@@ -9,7 +9,7 @@ from typing import Any
 
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import Gradient, Line
+from backtrace.code.backward_pass import Gradient, Line
 from backtrace.code.program import Source
 from backtrace.code.stages import Stage
 from backtrace.errors import UsageError

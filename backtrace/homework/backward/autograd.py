@@ -22,7 +22,7 @@ from backtrace.code.autograd import (
     NoLocalGradient,
     Operation,
 )
-from backtrace.code.backward import BackwardPass, Gradient, Line
+from backtrace.code.backward_pass import BackwardPass, Gradient, Line
 from backtrace.code.program import Source
 from backtrace.code.values import CannotRead
 from backtrace.homework.backward.composed import wrong_values

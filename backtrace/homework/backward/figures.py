@@ -11,7 +11,7 @@ import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import BackwardPass
+from backtrace.code.backward_pass import BackwardPass
 from backtrace.errors import BacktraceError
 from backtrace.formula.kept import read_once
 from backtrace.formula.point import read_mapping
@@ -206,6 +206,16 @@ def names_in(text: str) -> tuple[str, ...]:
     """The names in an expression, each once."""
     parts = ast.walk(ast.parse(text, mode="eval"))
     return tuple(dict.fromkeys(node.id for node in parts if isinstance(node, ast.Name)))
+
+
+def leading(stages: Mapping[str, str]) -> dict[str, set[str]]:
+    """The names that every stage is made of, directly or by others; `stages` has the expression of
+    each, in their order."""
+    found: dict[str, set[str]] = {}
+    for name, text in stages.items():
+        direct = {*names_in(text)}
+        found[name] = direct.union(*(found.get(inner, set()) for inner in direct))
+    return found
 
 
 def agree(given: Any, right: Any, is_input: bool = False) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import BackwardPass, Gradient, Line
+from backtrace.code.backward_pass import BackwardPass, Gradient, Line
 from backtrace.code.values import ToDo
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.gates.shapes import say

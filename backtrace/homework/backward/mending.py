@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import Gradient
+from backtrace.code.backward_pass import Gradient
 from backtrace.homework.backward.replays import Replays
 
 _MOST_MENDED = 12

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import BackwardPass, Gradient, Line
-from backtrace.homework.backward.figures import Figures, Graphs, agree, names_in
+from backtrace.code.backward_pass import BackwardPass, Gradient, Line
+from backtrace.homework.backward.figures import Figures, Graphs, agree, leading, names_in
 
 _MOST_TESTED = 60
 _NO_EVIDENCE = 1e-6  # a gradient that is 0 is right times any factor
@@ -174,11 +174,7 @@ class Replays:
 
     @cached_property
     def _leading(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name, text in self.stages.items():
-            direct = {*names_in(text)}
-            found[name] = direct.union(*(found.get(inner, set()) for inner in direct))
-        return found
+        return leading(self.stages)
 
     @cached_property
     def _direct(self) -> dict[str, set[str]]:

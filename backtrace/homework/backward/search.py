@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backtrace.algebra.values import shape_of
-from backtrace.code.backward import Gradient, Line
+from backtrace.code.backward_pass import Gradient, Line
 from backtrace.homework.backward.codes import CODES
 from backtrace.homework.backward.edits import Around, Edit, edits, family
 from backtrace.homework.backward.figures import names_in

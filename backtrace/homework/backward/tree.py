@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-
 from rich.text import Text
 from rich.tree import Tree
 
+from backtrace.homework.backward.figures import names_in
 from backtrace.homework.backward.judging import Judged, LineVerdict
 from backtrace.homework.backward.report import mark, remarks, row_words
 from backtrace.render import View
@@ -48,11 +46,5 @@ def sources(judged: Judged, verdict: LineVerdict) -> list[str]:
             if stage.name in finals:
                 found.append(stage.name)
             else:
-                wanted |= set(_names(stage.expression))
+                wanted |= {*names_in(stage.expression)}
     return found[::-1]
-
-
-def _names(expression: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(expression, mode="eval")):
-        if isinstance(node, ast.Name):
-            yield node.id

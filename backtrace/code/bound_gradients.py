@@ -1,0 +1,174 @@
+"""The machine that knows which gradients its lines have bound, by their names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from backtrace.code.aliases import changed_in_place
+from backtrace.code.backward_pass import Gradient, Line
+from backtrace.code.effects import changed_names, stored_names
+from backtrace.code.gradient_lists import GradientLists
+from backtrace.code.loss_finder import LossFinder
+from backtrace.code.operands import as_number
+from backtrace.code.values import (
+    Array,
+    Bound,
+    CannotRead,
+    Scope,
+    Unreadable,
+    Value,
+)
+from backtrace.code.words import differentiated
+from backtrace.code.writer import written
+
+
+class BoundGradients(LossFinder):
+    """The machine, which walks backward lines too."""
+
+    keeps_gradients = True
+    upstream = ""
+    result = ""
+    of_class = ""
+    outputs: tuple[str, ...] = ()
+    left_at: Mapping[str, int] = {}  # where names were given what cannot be read
+    changed: frozenset[str] = frozenset()
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        super().__init__(given)
+        self.lists = GradientLists()
+
+    def prepare(self, tree: ast.Module) -> None:
+        super().prepare(tree)
+        self.changed = frozenset(changed_in_place(tree))
+
+    def bind(self, name: str, found: Value, scope: Scope, node: ast.AST) -> Value:
+        """A gradient is a stage of its own, so that its line is judged: do = t, da = (a > 0)."""
+        if name in self.backward and isinstance(found, Array) and not found.error:
+            own = node.id if isinstance(node, ast.Name) else ""
+            is_apart = bool(own) and not self.changed.intersection((name, own))
+            if found.is_mask:
+                found = as_number(found)
+            elif found.name and (is_apart or _is_copy(node)):
+                made: ast.expr = ast.copy_location(ast.UnaryOp(ast.UAdd(), found.node), node)
+                found = self.made_of(made, [found], node)
+        self.lists.note(name, found if name in self.backward else None, node)
+        return super().bind(name, found, scope, node)
+
+    def of_list(self, value: Value) -> Value:
+        """A list that is a gradient as the array that it stands for; else the value itself."""
+        return self.lists.array_of(value)
+
+    def _log_lists(self) -> None:
+        """dw = [3.0, 9.0]: judged as the array that it stands for, where it is of the shape of
+        what it is the gradient of, or has nothing but numbers."""
+        for name, of, node in self.lists.open():
+            if not self._bases(name):
+                continue
+            try:
+                array = self.array(of, node)
+                self.shape(array, node)
+            except CannotRead:
+                continue
+            array.kind = ""
+            if array.is_data or self._is_shape_of(array, name, node):
+                self.named(array, name, None, node)
+                self.lists.settle(of, array)
+                self.log_gradient(name, array, node)
+
+    def _is_shape_of(self, array: Array, name: str, node: ast.AST) -> bool:
+        shape = self.shape(array, node)
+        return any(self.shape(Array(ast.Name(of)), node) == shape for of in self._bases(name))
+
+    def _leave_out(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
+        super()._leave_out(node, error, scope)
+        names = [*stored_names(node), *changed_names(node, scope.find)]
+        self.left_at = {**self.left_at, **dict.fromkeys(names, node.lineno)}
+
+    def each_its_own(self, gradients: list[Gradient]) -> list[Gradient]:
+        """db = ds, dh = G are lines of their own: no two gradients have one stage, and none has
+        that of a forward name."""
+        seen = self._leading_to({self.result}) | self._inputs()
+        found = []
+        for gradient in sorted(gradients, key=lambda g: g.row):
+            if gradient.final and gradient.final in seen:
+                last = gradient.lines[-1]
+                same = Array(ast.UnaryOp(ast.UAdd(), ast.Name(gradient.final)))
+                stage = self.add_stage(same, gradient.name, last.node).id
+                line = Line(stage, last.node)
+                gradient = Gradient(gradient.name, gradient.of, (line,))
+            seen.add(gradient.final)
+            found.append(gradient)
+        return found
+
+    def _inputs(self) -> set[str]:
+        """The inputs, and not what begins a gradient: dW = np.zeros_like(W)."""
+        begun = {one.stage for one in self.bound if one.goes_back}
+        return {*self.point, *self.given} - {self.upstream, *begun}
+
+    def _of_bound(self, bound: list[Bound]) -> list[Gradient]:
+        """The gradients among what lines have bound, by their names."""
+        held: dict[str, list[Bound]] = {}
+        for one in bound:
+            if one.goes_back:
+                held.setdefault(one.name, []).append(one)
+        found = []
+        for name, lines in held.items():
+            of = self._bases(name)
+            if of:
+                error = lines[-1].array.error
+                stands = self.left_at.get(name, 0) if error else 0
+                told = () if error else tuple(self._lines(lines))
+                found.append(Gradient(name, of, told, error, stands))
+        for name in () if self.is_part else self.backward:
+            value = self.module.names.get(name)
+            if isinstance(value, Unreadable) and (of := self._bases(name)):
+                found = [g for g in found if g.name != name]
+                stands = self.left_at.get(name, 0)
+                found.append(Gradient(name, of, (), value.error, stands))
+        for name, to_do in self.to_do.items():
+            if of := self._bases(name):
+                found = [g for g in found if g.name != name]
+                found.append(Gradient(name, of, (), to_do))
+        order = {stage: place for place, (stage, _, _) in enumerate(self.stages)}
+        return sorted(found, key=lambda g: order.get(g.final, len(order)))
+
+    def _bases(self, name: str) -> tuple[str, ...]:
+        """The forward stages and inputs that a gradient's name speaks of, the last one first."""
+        bases = differentiated(name)
+        if name in ("grad", "grads"):
+            return ()
+        found: list[str] = []
+        for base in bases:
+            versions = [b.stage for b in self.bound if b.name == base and not b.goes_back]
+            if not versions and (base in self.point or base in self.given or self.is_stage(base)):
+                versions = [base]
+            found += versions[::-1]
+        return tuple(dict.fromkeys(found))
+
+    # what is shown
+
+    def after_result(self) -> set[str]:
+        """The stages of lines that stand behind the result: what somebody may have meant to use."""
+        last = self._places[self.result]
+        return {one.stage for one in self.bound if self._places.get(one.stage, -1) > last}
+
+    def line(self, of: Bound) -> Line:
+        return replace(next(self._lines([of])), stage=self.called(of.stage))
+
+    def _lines(self, found: Sequence[Bound]) -> Iterator[Line]:
+        for one in found:
+            instead = written(one.instead, self._called)[0] if one.instead is not None else ""
+            yield Line(one.stage, one.node, one.adds, one.entry, instead)
+
+    def shown(self, gradient: Gradient) -> Gradient:
+        lines = tuple(replace(one, stage=self.called(one.stage)) for one in gradient.lines)
+        of = tuple(self.called(name) for name in gradient.of)
+        return replace(gradient, of=of, lines=lines)
+
+
+def _is_copy(node: ast.AST) -> bool:
+    """dh.copy(), np.copy(dh): an array of its own."""
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr in ("copy", "clone")
