@@ -8,6 +8,7 @@ call to the next: batch_norm is that of training, without running statistics.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from backtrace.algebra import Value
@@ -49,120 +50,127 @@ def _but_the_channels(shape: Shape, axis: Axis) -> Axis:
     return 0 if len(shape) == 2 else (0, *range(2, len(shape)))
 
 
-def _of_channels(m: Any, g: Value, x: Value, axis: Axis, is_batch: bool) -> Value:
-    """A vector of one number a channel beside more than two axes."""
-    shape = m.shape(x)
-    if not is_batch or len(m.shape(g)) != 1 or axis is not None or len(shape) < 3:
-        return g
-    return m.reshape(g, (*m.shape(g), *(1,) * (len(shape) - 2)))
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of one normalization: what it is called, along which axes it goes where none is
+    said, and whether the mean is taken off first. Operands are x, g, b (if centred), eps, axis."""
 
+    name: str
+    axes: Axes
+    centred: bool
 
-def _normalized(m: Any, x: Value, eps: Value, axis: Axis, centred: bool) -> tuple[Value, Value]:
-    """The entries, and the root that they were divided by."""
-    d = _centred(m, x, axis) if centred else x
-    root = m.sqrt(_mean(m, m.square(d), axis) + eps)
-    return m.divide(d, root), root
+    @property
+    def is_batch(self) -> bool:
+        return self.axes is _but_the_channels
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("x", "g", *["b"] * self.centred, "eps", "axis")
 
-def _row(
-    name: str,
-    summary: str,
-    rule: str,
-    formula: str,
-    *,
-    default_axis: str,
-    default_eps: str,
-    axes: Axes = _as_said,
-    centred: bool = True,
-    spellings: tuple[str, ...] = (),
-    spells: Callable[..., bool],
-) -> Gate:
-    is_batch = axes is _but_the_channels
-    parameters = ("x", "g", "b", "eps", "axis") if centred else ("x", "g", "eps", "axis")
-
-    def forward(m: Any, x: Value, *operands: Any) -> Value:
+    def forward(self, m: Any, x: Value, *operands: Any) -> Value:
         g, *b, eps, axis = operands
-        along = axes(m.shape(x), axis)
-        found = _of_channels(m, g, x, axis, is_batch) * _normalized(m, x, eps, along, centred)[0]
-        return found + _of_channels(m, b[0], x, axis, is_batch) if b else found
+        found = self._of_channels(m, g, x, axis) * self.normalized(m, x, eps, axis)[0]
+        return found + self._of_channels(m, b[0], x, axis) if b else found
 
-    def pullback(m: Any, k: int, u: Value, _: Value, x: Value, *operands: Any) -> Value:
-        g, *_b, eps, axis = operands
-        along = axes(m.shape(x), axis)
-        if centred and k == 2:
-            return _back_to(m, u, _b[0], x, axis)
-        h, root = _normalized(m, x, eps, along, centred)
-        placed = _of_channels(m, g, x, axis, is_batch)
+    def pullback(self, m: Any, k: int, u: Value, _: Value, x: Value, *operands: Any) -> Value:
+        g, *b, eps, axis = operands
+        along = self.axes(m.shape(x), axis)
+        if self.centred and k == 2:
+            return self._back_to(m, u, b[0], x, axis)
+        h, root = self.normalized(m, x, eps, axis)
+        placed = self._of_channels(m, g, x, axis)
         if k == 1:  # h sums to 0: where g is one number the mean of upstream adds nothing
-            is_level = centred and _is_level(m, placed, x, along)
-            return _back_to(m, (_centred(m, u, along) if is_level else u) * h, g, x, axis)
-        upstream = _centred(m, u * placed, along) if centred else u * placed
+            is_level = self.centred and _is_level(m, placed, x, along)
+            return self._back_to(m, (_centred(m, u, along) if is_level else u) * h, g, x, axis)
+        upstream = _centred(m, u * placed, along) if self.centred else u * placed
         if k == 0:
             return m.divide(upstream - h * _mean(m, upstream * h, along), root)
         return m.summed_to(m.divide(upstream * h, -2 * m.square(root)), m.shape(eps))
 
-    def _back_to(m: Any, u: Value, operand: Value, x: Value, axis: Axis) -> Value:
-        placed = _of_channels(m, operand, x, axis, is_batch)
-        found = m.summed_to(u, m.shape(placed))
-        return found if m.shape(placed) == m.shape(operand) else m.reshape(found, m.shape(operand))
-
-    def shape(x: Shape, *operands: Any) -> Shape:
+    def shape(self, x: Shape, *operands: Any) -> Shape:
         *others, eps, axis = operands
         if not x:
-            raise ShapeError(f"{name} is of an array, not of a number")
+            raise ShapeError(f"{self.name} is of an array, not of a number")
         if eps:
             raise ShapeError("eps is a number")
-        along = axes(x, axis)
+        along = self.axes(x, axis)
         if along is not None:
             places_of(x, along)
         for other in others:
-            seen = other
-            if is_batch and len(other) == 1 and axis is None and len(x) > 2:
-                seen = (*other, *(1,) * (len(x) - 2))
-            if broadcast(x, seen) != x:
+            if broadcast(x, self._seen(other, x, axis)) != x:
                 raise ShapeError(f"shape {say(other)} is not repeated to {say(x)}")
         return x
 
-    scale = "sqrt(var(x) + eps)" if centred else "sqrt(mean(x^2) + eps)"
-    rules = (rule, "upstream*h, summed to g", "upstream, summed to b", "-sum(upstream*g*h/(2*s^2))")
+    def fits(self, *operands: Any) -> bool:
+        try:
+            return bool(self.shape(*operands))
+        except ShapeError:
+            return False
+
+    def normalized(self, m: Any, x: Value, eps: Value, axis: Axis) -> tuple[Value, Value]:
+        """The entries, and the root that they were divided by."""
+        along = self.axes(m.shape(x), axis)
+        d = _centred(m, x, along) if self.centred else x
+        root = m.sqrt(_mean(m, m.square(d), along) + eps)
+        return m.divide(d, root), root
+
+    def terms(self) -> dict[str, Callable[..., tuple[str, Value]]]:
+        """What the rules name besides the operands: h, s and the mean."""
+        entries = "(x - mean(x))/s" if self.centred else "x/s"
+        root = "sqrt(var(x) + eps)" if self.centred else "sqrt(mean(x^2) + eps)"
+        return {
+            "h": lambda m, f, x, *o: (entries, self.normalized(m, x, *o[-2:])[0]),
+            "s": lambda m, f, x, *o: (root, self.normalized(m, x, *o[-2:])[1]),
+            "mean": lambda m, f, x, *o: (_along(self.axes(m.shape(x), o[-1])), None),
+        }
+
+    def _seen(self, g: Shape, x: Shape, axis: Axis) -> Shape:
+        """The shape of g beside x: of one number a channel, beside more than two axes."""
+        is_a_channel = self.is_batch and len(g) == 1 and axis is None and len(x) > 2
+        return (*g, *(1,) * (len(x) - 2)) if is_a_channel else g
+
+    def _of_channels(self, m: Any, g: Value, x: Value, axis: Axis) -> Value:
+        shape = self._seen(m.shape(g), m.shape(x), axis)
+        return g if shape == m.shape(g) else m.reshape(g, shape)
+
+    def _back_to(self, m: Any, u: Value, operand: Value, x: Value, axis: Axis) -> Value:
+        placed, shape = self._seen(m.shape(operand), m.shape(x), axis), m.shape(operand)
+        found = m.summed_to(u, placed)
+        return found if placed == shape else m.reshape(found, shape)
+
+
+def _row(
+    rules: _Rules,
+    summary: str,
+    formula: str,
+    *,
+    axis: str,
+    eps: str,
+    spellings: tuple[str, ...],
+    spells: Callable[..., bool],
+) -> Gate:
+    to_eps = "-sum(upstream*g*h/(2*s^2))"
+    back = ("upstream*h, summed to g", *["upstream, summed to b"] * rules.centred, to_eps)
     return Gate(
-        name=name,
+        name=rules.name,
         summary=summary,
-        parameters=parameters,
+        parameters=rules.parameters,
         role=Role.SCALER,
-        forward=forward,
+        forward=rules.forward,
         local=(),
         formula=formula,
-        pullback=pullback,
-        rules=rules if centred else (*rules[:2], rules[3]),
-        terms={
-            "h": lambda m, f, x, *o: (
-                "(x - mean(x))/s" if centred else "x/s",
-                _normalized(m, x, o[-2], axes(m.shape(x), o[-1]), centred)[0],
-            ),
-            "s": lambda m, f, x, *o: (
-                scale,
-                _normalized(m, x, o[-2], axes(m.shape(x), o[-1]), centred)[1],
-            ),
-            "mean": lambda m, f, x, *o: (_along(axes(m.shape(x), o[-1])), None),
-        },
-        shape=shape,
+        pullback=rules.pullback,
+        rules=(_CENTRED if rules.centred else _AS_IT_IS, *back),
+        terms=rules.terms(),
+        shape=rules.shape,
         fixed=("axis",),
         by_name=True,
-        defaults={"g": "1", **({"b": "0"} if centred else {}), "eps": default_eps}
-        | {"axis": default_axis},
+        defaults={"g": "1", **({"b": "0"} if rules.centred else {}), "eps": eps, "axis": axis},
         spellings=spellings,
-        spells=lambda *operands: spells(*operands) and _is_fitting(shape, *operands),
+        spells=lambda *operands: spells(*operands) and rules.fits(*operands),
         domain=Domain(says="entries that differ, or an eps above 0", holds=lambda *x: False),
         cure="an eps above 0 keeps the root from 0",
     )
-
-
-def _is_fitting(shape: Callable[..., Shape], *operands: Any) -> bool:
-    try:
-        return bool(shape(*operands))
-    except ShapeError:
-        return False
 
 
 def _along(axis: Axis) -> str:
@@ -172,6 +180,7 @@ def _along(axis: Axis) -> str:
     return f"along {'axes' if isinstance(axis, tuple) else 'axis'} {words}"
 
 
+_AS_IT_IS = "(upstream*g - h*mean(upstream*g*h))/s"
 _CENTRED = "(upstream*g - mean(upstream*g) - h*mean(upstream*g*h))/s"
 
 
@@ -189,24 +198,21 @@ _OF_ROWS = _spelled("axis=-1, keepdims=True")
 _OF_COLUMNS = _spelled("axis=0")
 
 LAYER_NORM = _row(
-    "layer_norm",
+    _Rules("layer_norm", _as_said, centred=True),
     "each row less its mean, over the root of its variance, times g and plus b",
-    _CENTRED,
     _OF_ROWS[0],
-    default_axis="-1",
-    default_eps="1e-5",
+    axis="-1",
+    eps="1e-5",
     spellings=(*_OF_ROWS[1:], "g*layer_norm(x, 1, 0, eps) + b"),
     spells=lambda x, g, b, eps, axis: axis is not None,
 )
 
 BATCH_NORM = _row(
-    "batch_norm",
+    _Rules("batch_norm", _but_the_channels, centred=True),
     "each feature less its mean over the batch, over the root of its variance, times g and plus b",
-    _CENTRED,
     _OF_COLUMNS[0],
-    default_axis="",
-    default_eps="1e-5",
-    axes=_but_the_channels,
+    axis="",
+    eps="1e-5",
     spellings=(
         *_OF_COLUMNS[1:],
         *_spelled("axis=0, keepdims=True"),
@@ -216,13 +222,11 @@ BATCH_NORM = _row(
 )
 
 RMS_NORM = _row(
-    "rms_norm",
+    _Rules("rms_norm", _as_said, centred=False),
     "each row over the root of the mean of its squares, times g",
-    "(upstream*g - h*mean(upstream*g*h))/s",
     "g*x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
-    default_axis="-1",
-    default_eps="1e-6",
-    centred=False,
+    axis="-1",
+    eps="1e-6",
     spellings=(
         "g*(x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps))",
         "x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
