@@ -10,6 +10,7 @@ import pytest
 
 from backtrace.errors import BacktraceError
 from backtrace.homework.backward import Judged, check_code
+from backtrace.homework.backward.codes import CODES
 
 HERE = Path(__file__).parent.parent / "data" / "code" / "autograd"
 CLOSURES = (HERE / "closures.py").read_text("utf-8")
@@ -135,6 +136,7 @@ def test_planted_slips_are_found_where_they_are(
     others = {v.gradient.name.partition(".")[0] for v in judged.verdicts if not v.passes}
     assert others <= {row.partition(".")[0], "backward"}  # nothing else is blamed
     codes = [edit.code for edit in wrong[row].fits]
+    assert {*codes} <= CODES.keys()
     if code:
         assert codes[0] == code
     elif code == "":

@@ -56,5 +56,10 @@ CODES: dict[str, Code] = {
     "extra-term": Code("a term too many", 2),
     "lost-term": Code("a term is missing", 2),
     "wrong-number": Code("a number is wrong", 2.5),
+    "no-gradient": Code("an operand of an operator gets no gradient", 0),
+    "plain-number": Code("an operator takes objects only, and no plain numbers", 0),
+    "no-seed": Code("backward() never sets the gradient of the result to 1", 0),
+    "order": Code("backward() takes a node before all that use it", 0),
+    "node-twice": Code("backward() takes a node more than once", 0),
 }
 """Every code that an edit may have, the likeliest kinds beside their like."""
