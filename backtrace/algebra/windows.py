@@ -1,8 +1,10 @@
 """Windows that slide over arrays: convolutions and pooling. Part of the algebra of arrays.
 
 A convolution is one product of matrices: every window's entries are a column (im2col), and what
-comes back to them is added up where windows overlap. Pooling goes from place to place in the
-window, all windows at once. Time and memory are linear in the entries of all windows together.
+comes back to them is added up where windows overlap. Windows hold an entry as often as they
+overlap, so they are made for a few images at a time, as many as the processor's cache holds.
+Pooling goes from place to place in the window, all windows at once. Time is linear in the entries
+of all windows together, memory in those of the arrays.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ Lengths = tuple[int, ...]
 """One for each axis that windows slide along, which are an array's last: the size of a window, how
 far it moves, how many zeros stand around an array."""
 
+_ENTRIES = 2**15
+"""Of windows made at a time: 256 kB in floats, which a core's own cache holds."""
+
 
 class Windows:
     equal: Any
@@ -30,8 +35,12 @@ class Windows:
     @classmethod
     def convolved(cls, x: Value, w: Value, strides: Lengths, padding: Lengths) -> Value:
         """x (..., C, *S) in windows with every kernel of w (F, C, *K): (..., F, *windows)."""
-        columns, counts = _columns(x, np.shape(w)[1:], strides, padding)
-        found = np.reshape(w, (len(w), -1)) @ columns
+        views, counts = _windows(x, np.shape(w)[1:], strides, padding)
+        kernels = np.reshape(w, (len(w), -1))
+        rows = math.prod(counts)
+        found = np.empty((len(views), len(w), rows), np.result_type(views, kernels))
+        for few in _few_at_a_time(len(views), kernels.shape[1] * rows):
+            np.matmul(kernels, _columns(views[few], rows), out=found[few])
         return np.reshape(found, (*np.shape(x)[: -np.ndim(w) + 1], len(w), *counts))
 
     @classmethod
@@ -42,12 +51,16 @@ class Windows:
         kernel = np.shape(w)[1:]
         counts = np.shape(u)[-len(strides) :]
         rows = np.reshape(u, (-1, len(w), math.prod(counts)))
-        columns = np.swapaxes(np.reshape(w, (len(w), -1)), 0, 1) @ rows
-        parts = np.reshape(columns, (len(rows), *kernel, *counts))
-        whole = np.zeros((len(rows), kernel[0], *_around(shape, padding)), parts.dtype)
-        for place, index in _places(kernel[1:], strides, counts):
-            here: tuple[Any, ...] = (slice(None), slice(None), *place)
-            whole[index] += parts[here]
+        kernels = np.swapaxes(np.reshape(w, (len(w), -1)), 0, 1)
+        whole = np.zeros(
+            (len(rows), kernel[0], *_around(shape, padding)), np.result_type(rows, kernels)
+        )
+        for few in _few_at_a_time(len(rows), len(kernels) * rows.shape[2]):
+            parts = np.reshape(kernels @ rows[few], (-1, *kernel, *counts))
+            images = whole[few]
+            for place, index in _places(kernel[1:], strides, counts):
+                here: tuple[Any, ...] = (slice(None), slice(None), *place)
+                images[index] += parts[here]
         return np.reshape(whole[_inside(shape, padding)], shape)
 
     @classmethod
@@ -55,9 +68,13 @@ class Windows:
         cls, u: Value, x: Value, shape: Lengths, strides: Lengths, padding: Lengths
     ) -> Value:
         """What comes back to w, which has this shape: the sum of u times the windows of x."""
-        columns, counts = _columns(x, shape[1:], strides, padding)
+        views, counts = _windows(x, shape[1:], strides, padding)
         rows = np.reshape(u, (-1, shape[0], math.prod(counts)))
-        return np.reshape(np.add.reduce(rows @ np.swapaxes(columns, 1, 2), 0), shape)
+        found = np.zeros((shape[0], math.prod(shape[1:])), np.result_type(rows, views))
+        for few in _few_at_a_time(len(views), found.shape[1] * rows.shape[2]):
+            columns = np.swapaxes(_columns(views[few], rows.shape[2]), 1, 2)
+            found += np.add.reduce(rows[few] @ columns, 0)
+        return np.reshape(found, shape)
 
     @classmethod
     def window_sum(cls, x: Value, sizes: Lengths, strides: Lengths, padding: Lengths) -> Value:
@@ -137,16 +154,26 @@ def _padded(x: Value, padding: Lengths, fill: float) -> Any:
     return whole
 
 
-def _columns(x: Value, kernel: Lengths, strides: Lengths, padding: Lengths) -> tuple[Any, Lengths]:
-    """Every window of x as a column, (N, C*K, windows); and how many windows each axis has."""
+def _windows(x: Value, kernel: Lengths, strides: Lengths, padding: Lengths) -> tuple[Any, Lengths]:
+    """Every window of x, a view of (N, C, *K, *windows); and how many windows each axis has."""
     images = np.reshape(x, (-1, *np.shape(x)[-len(kernel) :]))
     axes = tuple(range(2, len(kernel) + 1))
     views = sliding_window_view(_padded(images, padding, 0.0), kernel[1:], axes)
     views = views[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
-    counts = views.shape[2 : len(kernel) + 1]
     inner = range(len(kernel) + 1, views.ndim)
-    entries = np.transpose(views, (0, 1, *inner, *axes))
-    return np.reshape(entries, (len(images), math.prod(kernel), math.prod(counts))), counts
+    return np.transpose(views, (0, 1, *inner, *axes)), views.shape[2 : len(kernel) + 1]
+
+
+def _columns(views: Any, count: int) -> Any:
+    """Every window as a column: (N, C*K, windows)."""
+    return np.reshape(views, (len(views), -1, count))
+
+
+def _few_at_a_time(images: int, entries: int) -> Iterator[slice]:
+    """So many images, each with so many entries in its windows, that the cache holds them."""
+    few = max(1, _ENTRIES // max(1, entries))
+    for start in range(0, images, few):
+        yield slice(start, start + few)
 
 
 def _places(
