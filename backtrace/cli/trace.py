@@ -376,14 +376,16 @@ def _without_arrays(traced: Trace, view: View, arrays_file: str) -> Shown:
 def _traced(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:
     from backtrace import render
     from backtrace.formula.point import known_variables
+    from backtrace.tracing.questions import needs_point
     from backtrace.tracing.tracer import trace_given
 
     beside = showing.asked.beside
     traced = showing.answered(trace_given(formula, given, request))
-    if traced.has_arrays and (beside.paths or beside.forward):
-        option = "--paths" if beside.paths else "--forward"
-        what = f"{option} is for formulas of numbers, and here are arrays"
+    if traced.has_arrays and beside.forward:
+        what = "--forward is for formulas of numbers, and here are arrays"
         raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
+    if beside.paths:
+        needs_point(traced)
     view = showing.view._replace(
         explain=beside.explain,
         paths=known_variables(traced.graph, names_in(beside.paths)),

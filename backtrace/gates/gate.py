@@ -111,6 +111,8 @@ class Gate:
     pullbacks          the same for other conventions at kinks, where they differ
     rules              the pullbacks in words, of `upstream` and the parameters; or a local gradient
                        that is no calculus
+    dead(m, f, *x)     1 at the entries of the output where a gate with a pullback lets nothing
+                       through, as a relu does; not asked where 0 is only what the numbers give
     terms              what else the rules name, `p`: {"p": (m, f, *x) -> (in words, its value)};
                        no value where a word is explained, neither where there is nothing to say
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
@@ -154,6 +156,7 @@ class Gate:
         default_factory=lambda: MappingProxyType({})
     )
     rules: tuple[str, ...] = ()
+    dead: Callable[..., Value] | None = None
     terms: Mapping[str, Callable[..., tuple[str, Value]]] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -67,6 +67,7 @@ RELU_LAYER = Gate(
         "W.T @ (upstream*(f > 0))",
         "upstream*(f > 0)",
     ),
+    dead=lambda m, f, W, x, b: m.less_equal(f, 0),
     shape=_layer,
     spellings=("relu(W@x + b)", "relu(affine(W, x, b))"),
 )

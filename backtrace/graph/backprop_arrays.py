@@ -86,7 +86,7 @@ class _Walk:
             if gate.pullback is None:
                 slope = _slope(gate, node, k, output, operands, m, at, self.convention)
             given = (upstream, self.masks[index], slope, output, operands)
-            downstream, reached = _carry(gate, k, *given, m, self.convention)
+            downstream, reached = carry(gate, k, *given, m, self.convention)
             if self.touch is not None and downstream is not None:
                 downstream = self.touch(downstream)
             slopes.append(slope)
@@ -109,8 +109,7 @@ class _Walk:
             return
         self.upstreams[source] = self.upstreams[source] + downstream
         before = self.masks[source]
-        both = before is not None and reached is not None
-        self.masks[source] = np.logical_or(_formed(before), _formed(reached)) if both else None
+        self.masks[source] = union(before, reached)
 
     def _is_reached(self, index: int) -> bool:
         return self.upstreams[index] is not None
@@ -141,7 +140,7 @@ def _slope(
     return m.where(at, gate.kink.rule(convention)(m, k, output, operands, constant), slope)
 
 
-def _carry(
+def carry(
     gate: Gate,
     k: int,
     upstream: Value,
@@ -152,7 +151,8 @@ def _carry(
     m: Arrays,
     convention: str,
 ) -> tuple[Value, Mask]:
-    """The downstream gradient of input `k`, and where it has arrived; (None, None): nowhere."""
+    """The downstream gradient of operand `k`, and where it has arrived; (None, None): nowhere.
+    `slope` is the diagonal of its Jacobian, None where the gate has a pullback."""
     if upstream is None:
         return None, None
     if gate.pullback is not None:
@@ -176,6 +176,20 @@ def _carry(
     if mask is not None:
         mask = functools.partial(_reduced, mask, np.shape(product), shape)
     return m.summed_to(product, shape), mask
+
+
+def union(mask: Mask, other: Mask) -> Mask:
+    """Where either has arrived."""
+    if mask is None or other is None:
+        return None
+    return np.logical_or(_formed(mask), _formed(other))
+
+
+def reached_by(gate: Gate, k: int, output: Value, operands: list[Value], convention: str) -> Any:
+    """Which entries of operand `k` a gate that moves entries about hands a gradient to."""
+    pullback = gate.pullbacks.get(convention, gate.pullback)
+    assert pullback is not None
+    return _moved(pullback, ARRAYS, k, None, output, operands)
 
 
 def _moved(

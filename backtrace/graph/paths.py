@@ -7,9 +7,12 @@ without listing the routes, of which there may be very many: only the largest ar
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from backtrace.graph.record import Edge, Record
+
+if TYPE_CHECKING:
+    from backtrace.graph.paths_arrays import ArrayRoutes
 
 
 class Route(NamedTuple):
@@ -34,6 +37,16 @@ class Routes(NamedTuple):
 
 
 _Partial = tuple[float, "tuple[int, int, _Partial] | None"]
+
+
+def routes_of(record: Record, name: str, most: int = 8) -> Routes | ArrayRoutes:
+    """The `most` largest routes from the variable `name`: by what they carry, where there are
+    arrays, or something else than 1 arrives at the output."""
+    if not record.has_arrays and record.upstreams[record.graph.output] == 1:
+        return routes(record, name, most)
+    from backtrace.graph import paths_arrays  # with NumPy, which numbers do not need
+
+    return paths_arrays.routes(record, name, most)
 
 
 def routes(record: Record, name: str, most: int = 8) -> Routes:

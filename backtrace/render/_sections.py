@@ -7,14 +7,13 @@ from typing import Any
 
 from backtrace.formula.printer import label
 from backtrace.graph.backprop import tangents
-from backtrace.graph.paths import Route, routes
 from backtrace.graph.record import AGREE, KINK, Record, Wording
 from backtrace.numbers import plain
+from backtrace.render._routes import route_lines, route_object
 from backtrace.render._view import View
 
 _TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
 _MOST_ROWS = 120
-_SMALL = 1e-3  # a local gradient below it lets next to nothing through
 
 
 def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
@@ -24,7 +23,10 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
     if record.asked.seconds:
         yield "second derivatives", list(_seconds(record, view))
     for name in view.paths:
-        yield f"routes from {name} to {record.graph.output_name}", list(_routes(record, view, name))
+        yield (
+            f"routes from {name} to {record.graph.output_name}",
+            list(route_lines(record, view, name)),
+        )
     for name in view.forward:
         yield (
             f"forward mode: how every gate changes with {name}",
@@ -121,38 +123,6 @@ def _decimals(text: str, value: float) -> float:
         return value
 
 
-def _routes(record: Record, view: View, name: str) -> Iterator[str]:
-    found = routes(record, name)
-    if not found.shown:
-        yield f"there is none: {record.graph.output_name} does not depend on {name} by any gate"
-        return
-    for position, route in enumerate(found.shown):
-        locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
-        dominates = ", the largest" if position == 0 and len(found.shown) > 1 else ""
-        yield f"{_walk(record, route, name)}: {locals_} = {view.number(route.product)}{dominates}"
-        narrow = route.narrowest
-        if abs(narrow.local) < _SMALL:
-            gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
-            kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
-            yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
-    if found.in_all > len(found.shown):
-        yield f"... and {found.in_all - len(found.shown):,} more routes, all smaller"
-    total = view.number(record.upstreams[record.graph.inputs[name]])
-    yield f"sum over {_routes_in_all(found.in_all)} = {total}, the gradient"
-
-
-def _routes_in_all(count: int) -> str:
-    return "the one route" if count == 1 else f"all {count:,} routes"
-
-
-def _walk(record: Record, route: Route, name: str) -> str:
-    gates = [record.graph.nodes[edge.gate] for edge in route.edges]
-    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in gates]
-    if len(shown) > 12:
-        shown[6:-5] = ["..."]
-    return " -> ".join([name, *shown])
-
-
 def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
     found = tangents(record.graph, record.locals, record.graph.inputs[name])
     rows = [("node", "value", "tangent", "adjoint")]
@@ -205,7 +175,7 @@ def objects(record: Record, view: View) -> dict[str, Any]:
             for entry in record.asked.seconds
         ]
     if view.paths:
-        found["paths"] = {name: _routes_object(record, name) for name in view.paths}
+        found["paths"] = {name: route_object(record, name) for name in view.paths}
     if view.forward:
         found["tangents"] = {
             name: [plain(t) for t in tangents(record.graph, record.locals, start)]
@@ -225,16 +195,3 @@ def objects(record: Record, view: View) -> dict[str, Any]:
 
         found["explain"] = list(steps(record, view))
     return found
-
-
-def _routes_object(record: Record, name: str) -> dict[str, Any]:
-    found = routes(record, name)
-    shown = [
-        {
-            "gates": [edge.gate for edge in route.edges],
-            "locals": [plain(edge.local) for edge in route.edges],
-            "product": plain(route.product),
-        }
-        for route in found.shown
-    ]
-    return {"count": found.in_all, "sum": plain(found.total), "largest": shown}

@@ -19,6 +19,7 @@ from backtrace.numbers import Blank
 if TYPE_CHECKING:
     from backtrace.checks.traced import Subject
     from backtrace.graph.paths import Routes
+    from backtrace.graph.paths_arrays import ArrayRoutes
     from backtrace.tracing.trace import Trace
 
 
@@ -104,7 +105,7 @@ def jacobians(trace: Trace) -> tuple[Jacobian, ...]:
     from backtrace.tracing import passes
     from backtrace.tracing.jacobians import jacobians as formed
 
-    _needs_point(trace)
+    needs_point(trace)
     passed = passes.on_arrays(trace.graph, trace.point, trace.origin.request)
     return tuple(formed(trace.graph, passed, trace.wrt))
 
@@ -121,18 +122,18 @@ def tangents(trace: Trace, name: str) -> tuple[Value, ...]:
     return tuple(backprop.tangents(trace.graph, trace.locals, _variable(trace, name)))
 
 
-def paths(trace: Trace, name: str, most: int) -> Routes:
-    from backtrace.graph.paths import routes
+def paths(trace: Trace, name: str, most: int) -> Routes | ArrayRoutes:
+    from backtrace.graph.paths import routes_of
 
-    _numbers_only(trace, "--paths")
+    needs_point(trace)
     _variable(trace, name)
-    return routes(trace, name, most)
+    return routes_of(trace, name, most)
 
 
 def descend(trace: Trace, rate: float, steps: int, tick: Callable[[], None]) -> Descent:
     from backtrace.tracing import descent
 
-    _needs_point(trace)
+    needs_point(trace)
     request = trace.origin.request
     return descent.descend(trace.graph, trace.point, trace.wrt, request, rate, steps, tick)
 
@@ -175,7 +176,7 @@ def _text(trace: Trace) -> str:
 
 def _written(trace: Trace) -> Mapping[str, str]:
     """The values as they were written; of a saved trace, as its JSON has them."""
-    _needs_point(trace)
+    needs_point(trace)
     return {**{name: repr(value) for name, value in trace.point.items()}, **trace.origin.written}
 
 
@@ -184,7 +185,8 @@ def _variable(trace: Trace, name: str) -> int:
     return trace.graph.inputs[name]
 
 
-def _needs_point(trace: Trace) -> None:
+def needs_point(trace: Trace) -> None:
+    """Raises ValueGivenError where there are formulas only."""
     if not trace.has_point:
         name = next(iter(trace.graph.inputs))
         raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from backtrace import render
 from backtrace.algebra.values import Value
@@ -33,6 +33,9 @@ from backtrace.numbers import LONGEST_LINE, array, one_line
 from backtrace.render import View
 from backtrace.tracing import questions
 from backtrace.tracing.request import Request
+
+if TYPE_CHECKING:
+    from backtrace.graph.paths_arrays import ArrayRoutes
 
 T = TypeVar("T")
 
@@ -209,10 +212,11 @@ class Trace(Record):
         """
         return self._once(("tangents", name), lambda: questions.tangents(self, name))
 
-    def paths(self, name: str, most: int = 8) -> Routes:
+    def paths(self, name: str, most: int = 8) -> Routes | ArrayRoutes:
         """The `most` largest routes from a variable to the output, each with the product of its
-        local gradients; how many there are; and their sum, which is the gradient. Raises
-        UsageError for arrays, and for a name that is no variable.
+        local gradients; how many there are; and their sum, which is the gradient. Of arrays each
+        has what it adds to the gradient, in the variable's shape, and its norm; and where the flow
+        is stopped is said by entries. Raises UsageError for a name that is no variable.
 
         >>> import backtrace
         >>> backtrace.trace("x*y + x", {"x": 2, "y": 3}).paths("x").total

@@ -1,0 +1,94 @@
+"""The routes from a variable to the output, in lines and as JSON: of numbers each with its product,
+of arrays each with the norm of what it carries, and where the flow is stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from backtrace.formula.printer import label
+from backtrace.graph.paths import Routes, routes_of
+from backtrace.graph.record import Edge, Record
+from backtrace.numbers import plain
+from backtrace.render._view import View
+
+_SMALL = 1e-3  # a local gradient below it lets next to nothing through
+_MOST_GATES = 12  # of a walk
+_LARGEST_COUNT = 10**15  # what is more is said in powers of ten
+
+
+def route_lines(record: Record, view: View, name: str) -> Iterator[str]:
+    found = routes_of(record, name)
+    if not found.shown:
+        yield f"there is none: {record.graph.output_name} does not depend on {name} by any gate"
+    elif isinstance(found, Routes):
+        yield from _of_numbers(record, view, name, found)
+    else:
+        from backtrace.render._array_routes import lines
+
+        yield from lines(record, view, name, found)
+
+
+def route_object(record: Record, name: str) -> dict[str, Any]:
+    found = routes_of(record, name)
+    if not isinstance(found, Routes):
+        from backtrace.render._array_routes import as_object
+
+        return as_object(found)
+    shown = [
+        {
+            "gates": [edge.gate for edge in route.edges],
+            "locals": [plain(edge.local) for edge in route.edges],
+            "product": plain(route.product),
+        }
+        for route in found.shown
+    ]
+    return {"count": plain_count(found.in_all), "sum": plain(found.total), "largest": shown}
+
+
+def _of_numbers(record: Record, view: View, name: str, found: Routes) -> Iterator[str]:
+    for position, route in enumerate(found.shown):
+        locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
+        dominates = ", the largest" if position == 0 and len(found.shown) > 1 else ""
+        yield f"{walk(record, route.edges, name)}: {locals_} = {view.number(route.product)}" + (
+            dominates
+        )
+        narrow = route.narrowest
+        if abs(narrow.local) < _SMALL:
+            gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
+            kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
+            yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
+    if found.in_all > len(found.shown):
+        yield f"... and {count(found.in_all - len(found.shown))} more routes, all smaller"
+    total = view.number(record.upstreams[record.graph.inputs[name]])
+    yield f"sum over {routes_in_all(found.in_all)} = {total}, the gradient"
+
+
+def routes_in_all(number: int) -> str:
+    return "the one route" if number == 1 else f"all {count(number)} routes"
+
+
+def count(number: int) -> str:
+    """1,234; 1.2e4515, which no text can hold in digits."""
+    if number < _LARGEST_COUNT:
+        return f"{number:,}"
+    power = math.log10(number)
+    return f"{10 ** (power - math.floor(power)):.2g}e{math.floor(power)}"
+
+
+def plain_count(number: int) -> int | str:
+    """A count as JSON has it: a text where a reader's floats could not hold it."""
+    return number if number < _LARGEST_COUNT else count(number)
+
+
+def walk(record: Record, edges: Sequence[Edge], name: str) -> str:
+    """x -> mul -> relu h -> sum."""
+    gates = [record.graph.nodes[edge.gate] for edge in edges]
+    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in gates]
+    return " -> ".join([name, *shortened(shown)])
+
+
+def shortened(words: list[str]) -> list[str]:
+    """The first and the last, where there are many."""
+    return words if len(words) <= _MOST_GATES else [*words[:6], "...", *words[-5:]]
