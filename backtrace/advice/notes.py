@@ -8,13 +8,13 @@ from typing import Any
 from backtrace.algebra import Algebra
 from backtrace.algebra.values import all_at, at, first_bad, is_finite, place_text, shape_of, size_of
 from backtrace.formula.printer import application, label
-from backtrace.gates import Gate
+from backtrace.gates import CONVENTIONS, Gate
 from backtrace.gates.gate import EVERYWHERE
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
 from backtrace.graph.record import Note
-from backtrace.numbers import number
+from backtrace.numbers import array, number
 
 
 def kink_notes(
@@ -35,8 +35,12 @@ def kink_notes(
             slopes = ", ".join(number(at(local, place)) for local in flow.locals[index])
             words = f"{at_kink} is at a kink: its local gradients are {slopes}"
             words += f" ({convention} convention, gate by gate)"
+        elif convention in node.gate.pullbacks and convention != CONVENTIONS[0]:
+            carried = ", ".join(map(array, flow.downstreams[index]))
+            words = f"{at_kink} is at a kink: of {array(flow.upstreams[index])} it hands on "
+            words += f"{carried} ({convention} convention)"
         elif not node.gate.is_comparison:
-            words += " (minimum-norm convention)"
+            words += f" ({convention} convention)"
         yield Note("kink", words, index)
 
 

@@ -67,21 +67,18 @@ class Arranged:
         return np.argsort(cls.real(x), axis, kind="stable")
 
     @classmethod
-    def back_in_place(cls, u: Value, x: Value, axis: int, shares: bool) -> Value:
+    def back_in_place(cls, u: Value, x: Value, axis: int, ties: str) -> Value:
         """What came to the entries of x in their order, to each where it stood. Entries that are
-        equal get the mean of what came to them, with `shares`; else the first the first's."""
+        equal get, by `ties`, the "mean" of what came to them, all the "first" of it or the "last";
+        or "each" its own, in the order in which they stood."""
         order = cls._order(x, axis)
         ups, given = np.asarray(u), cls.in_order(x, axis)
-        if shares:
+        if ties != "each":
             rows, rests = (np.moveaxis(v, axis, -1) for v in (given, ups))
             is_new = np.ones(rows.shape, dtype=bool)
             is_new[..., 1:] = rows[..., 1:] != rows[..., :-1]
-            group = (np.cumsum(is_new.reshape(-1)) - 1).reshape(rows.shape)
-            if group.size and group.reshape(-1)[-1] + 1 < group.size:
-                sums = np.zeros(group.size, rests.dtype)
-                np.add.at(sums, group, rests)
-                counts = np.bincount(group.reshape(-1), minlength=group.size)
-                ups = np.moveaxis((sums / np.maximum(counts, 1))[group], -1, axis)
+            if not is_new.all():
+                ups = np.moveaxis(_by_groups(rests, is_new, ties), -1, axis)
         found = np.empty_like(ups)
         np.put_along_axis(found, order, ups, axis)
         return found
@@ -137,3 +134,16 @@ class Arranged:
         of_floats = all(array.dtype != object for array in arrays)
         found = np.einsum(subscripts, *arrays, optimize=of_floats and len(arrays) > 2)
         return found[()] if isinstance(found, np.ndarray) else found
+
+
+def _by_groups(u: Any, is_new: Any, ties: str) -> Any:
+    """For every entry what its group gets: a group begins where one is new."""
+    starts = np.flatnonzero(is_new)
+    group = (np.cumsum(is_new.reshape(-1)) - 1).reshape(is_new.shape)
+    flat = np.reshape(u, -1)
+    if ties == "first":
+        return flat[starts][group]
+    ends = np.append(starts[1:], flat.size)
+    if ties == "last":
+        return flat[ends - 1][group]
+    return (np.add.reduceat(flat, starts) / (ends - starts))[group]

@@ -48,8 +48,8 @@ class ArrangedCode:
         found = self.call(f"{self.library}.sort", x, str(axis), shape=x.shape)
         return found if self.library == "np" else Coded(f"{found.text}.values", shape=x.shape)
 
-    def back_in_place(self, u: Coded, x: Coded, axis: int, shares: bool) -> Coded:
-        return self.helper("back_in_place", u, x, str(axis), str(shares), shape=x.shape)
+    def back_in_place(self, u: Coded, x: Coded, axis: int, ties: str) -> Coded:
+        return self.helper("back_in_place", u, x, str(axis), f'"{ties}"', shape=x.shape)
 
     def tril(self, x: Coded, k: int) -> Coded:
         return self.call(f"{self.library}.tril", x, str(k), shape=x.shape)

@@ -67,9 +67,9 @@ class WindowsCode:
         sizes: Shape,
         strides: Shape,
         padding: Shape,
-        first: bool = False,
+        ties: str = "share",
     ) -> Coded:
-        told = (str(sizes), str(strides), str(padding), *["True"] * first)
+        told = (str(sizes), str(strides), str(padding), *[f'"{ties}"'] * (ties != "share"))
         return self._loop("to_window_max", u, f, x, *told, shape=x.shape)
 
 

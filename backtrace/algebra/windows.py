@@ -113,18 +113,20 @@ class Windows:
         sizes: Lengths,
         strides: Lengths,
         padding: Lengths,
-        first: bool = False,
+        ties: str = "share",
     ) -> Value:
-        """u at the largest entries of its window, split among the tied, or at the first of them."""
+        """u at the largest entry of its window; where several are tied they "share" it, or the
+        "first" gets it, "all" do or "none" does."""
         around = _padded(x, padding, -np.inf)
         whole = np.zeros(np.shape(around), np.asarray(u).dtype)
         share = u
-        if not first:
-            share = cls.divide(u, cls.window_ties(f, x, sizes, strides, padding))
+        if ties in ("share", "none"):
+            count = cls.window_ties(f, x, sizes, strides, padding)
+            share = cls.divide(u, count) if ties == "share" else u * cls.equal(count, 1)
         taken: Any = 0.0
         for index, part in _parts(around, sizes, strides):
             hits = cls.equal(part, f) * 1.0
-            whole[index] += share * (hits * (1.0 - taken) if first else hits)
+            whole[index] += share * (hits * (1.0 - taken) if ties == "first" else hits)
             taken = np.maximum(taken, hits)
         return whole[_inside(np.shape(x), padding)]
 

@@ -36,7 +36,7 @@ from backtrace.gates import Gate
 from backtrace.graph import Constant, Node, leaf_value, run
 from backtrace.graph.backprop_arrays import flow
 from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK, Check, Note
-from backtrace.numbers import number
+from backtrace.numbers import SHORT, array, number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
 _RUNS = 8
@@ -217,14 +217,27 @@ class _Judge:
             return check._replace(verdict=AGREE, reason=words), []
         notes = []
         if none:
-            left, right = map(side_text, sides[none[0]])
-            words = f"{place_text(none[0])}: measured from the left {left}, from the right {right}"
-            more = f" ({len(none):,} entries have two slopes)" if len(none) > 1 else ""
-            notes.append(self._side_note(name, words + more))
+            notes.append(self._side_note(name, self._both_sides(check, sides, none)))
         if len(sides) < reached:
             words = f": a kink reaches {reached:,} entries, too many to measure both sides of all"
             notes.append(self._side_note(name, words))
         return check._replace(verdict=KINK, reason=no_derivative), notes
+
+    def _both_sides(
+        self, check: Check, sides: Mapping[Place, tuple[float, float]], none: Sequence[Place]
+    ) -> str:
+        """What was measured on either side: of a short array by all its entries, of a long one by
+        the first that has two slopes."""
+        wholes = [np.array(check.numeric, dtype=float) for _ in "lr"]
+        for place, both in sides.items():
+            for whole, slope in zip(wholes, both, strict=True):
+                whole[place] = slope
+        if 1 < wholes[0].size <= SHORT and np.isfinite(wholes).all():
+            left, right = map(array, wholes)
+            return f": measured from the left {left}, from the right {right}"
+        left, right = map(side_text, sides[none[0]])
+        words = f"{place_text(none[0])}: measured from the left {left}, from the right {right}"
+        return words + (f" ({len(none):,} entries have two slopes)" if len(none) > 1 else "")
 
     def _side_note(self, name: str, words: str) -> Note:
         graph = self.subject.graph

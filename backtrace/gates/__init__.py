@@ -15,7 +15,8 @@
     orders        of arrays: sort, flip, roll
     lookups       of arrays: rows and entries by an array of whole numbers
     entries       of arrays: other entries put at some places
-    reductions    of arrays: sum, mean, norm, max and min of one array, logsumexp
+    reductions    of arrays: sum, mean, norm, logsumexp
+    extremes      of arrays: max and min of one array
     losses        of arrays: mse, l1, huber, bce, nll
     normalizations  layer_norm, batch_norm, rms_norm, cosine_similarity
     norms         of arrays: norm1, norm_inf
@@ -39,6 +40,7 @@ from backtrace.gates import (
     einsums,
     elementary,
     entries,
+    extremes,
     linear,
     lookups,
     losses,
@@ -72,6 +74,7 @@ FAMILIES: dict[str, tuple[Gate, ...]] = {
     "lookups": lookups.ROWS,
     "entries": entries.ROWS,
     "reductions": reductions.ROWS,
+    "extremes": extremes.ROWS,
     "norms": norms.ROWS,
     "losses": losses.ROWS,
     "normalizations": normalizations.ROWS,

@@ -131,7 +131,7 @@ L1 = _loss(
     slopes=_signs(0),
     rules=("upstream*sign(p - t)/n", "-upstream*sign(p - t)/n"),
     formula="mean(abs(p - t))",
-    at_kink={"left": _signs(-1), "right": _signs(1)},
+    at_kink={"left": _signs(-1), "right": _signs(1), "jax": _signs(1)},
     kink=Kink(
         at=lambda m, f, p, t, reduction: (
             m.equal(p, t) if reduction == "none" else _anywhere(m, m.equal(p, t))

@@ -47,7 +47,7 @@ NORM1 = Gate(
     local=(),
     formula="norm1(x)",
     pullback=_to_every(0),
-    pullbacks={"left": _to_every(-1), "right": _to_every(1)},
+    pullbacks={"left": _to_every(-1), "right": _to_every(1), "jax": _to_every(1)},
     rules=("upstream*sign(x)",),
     shape=_of_vectors("column", "sum(abs(x))"),
     fixed=("axis",),
@@ -71,6 +71,28 @@ def _to_the_largest(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
     return m.aligned(share, axis) * (hits * m.sign(x))
 
 
+def _beside(side: int) -> Callable[..., Value]:
+    """From the right (1) or the left (-1): an entry of largest size that moves outward takes all
+    with it; one that moves inward loses nothing where another is as large."""
+
+    def pullback(m: Any, _: int, u: Value, f: Value, x: Value, axis: Axis) -> Value:
+        hits = _hits(m, f, x, axis)
+        is_alone = m.aligned(m.equal(m.sum(hits * 1.0, axis), 1), axis)
+        outward = m.where(m.equal(x, 0), 1, m.equal(m.sign(x), side))
+        sign = m.where(m.equal(x, 0), side, m.sign(x))
+        return m.aligned(u, axis) * (hits * m.where(is_alone, 1, outward) * sign)
+
+    return pullback
+
+
+def _as_jax(m: Any, _: int, u: Value, f: Value, x: Value, axis: Axis) -> Value:
+    """At 0 its maximum is tied with the 0 that it starts from, which takes half."""
+    hits = _hits(m, f, x, axis)
+    at_zero = m.aligned(m.divide(u, 2 * m.sum(hits * 1.0, axis)), axis) * hits
+    found = _to_the_largest(m, u, f, x, axis)
+    return m.where(m.aligned(m.equal(f, 0), axis), at_zero, found)
+
+
 def _is_tied(m: Any, f: Value, x: Value, axis: Axis) -> Value:
     several = m.greater(m.sum(_hits(m, f, x, axis) * 1.0, axis), 1)
     return m.where(m.equal(f, 0), 1, several)
@@ -85,6 +107,7 @@ NORM_INF = Gate(
     local=(),
     formula="norm_inf(x)",
     pullback=lambda m, k, u, f, x, axis: _to_the_largest(m, u, f, x, axis),
+    pullbacks={"left": _beside(-1), "right": _beside(1), "jax": _as_jax},
     rules=("upstream*sign(x) to the entry of largest size, 0 to the rest",),
     shape=_of_vectors("row", "max(abs(x))"),
     fixed=("axis",),

@@ -18,8 +18,10 @@ def _sorted_shape(shape: Shape, axis: int) -> Shape:
     return shape
 
 
-def _sort_pullback(shares: bool) -> Callable[..., Value]:
-    return lambda m, k, u, f, x, axis: m.back_in_place(u, x, axis, shares)
+def _sort_pullback(ties: str) -> Callable[..., Value]:
+    """An entry of several that are equal is the first of them where it moves to the left, and the
+    last where it moves to the right."""
+    return lambda m, k, u, f, x, axis: m.back_in_place(u, x, axis, ties)
 
 
 SORT = Gate(
@@ -30,8 +32,13 @@ SORT = Gate(
     forward=lambda m, x, axis: m.in_order(x, axis),
     local=(),
     formula="sort(x)",
-    pullback=_sort_pullback(shares=True),
-    pullbacks={"torch": _sort_pullback(shares=False), "jax": _sort_pullback(shares=False)},
+    pullback=_sort_pullback("mean"),
+    pullbacks={
+        "left": _sort_pullback("first"),
+        "right": _sort_pullback("last"),
+        "torch": _sort_pullback("each"),
+        "jax": _sort_pullback("each"),
+    },
     rules=("upstream, each to where its entry stood",),
     shape=_sorted_shape,
     fixed=("axis",),

@@ -1,4 +1,4 @@
-"""Gates that make few numbers of many: sums, norms, the largest.
+"""Gates that make few numbers of many: sums, means, norms.
 
 `axis` is the axis that is summed over (axes are counted from 0, from the end with -1); several are
 a tuple, without one it is all of them. What a rule names besides its operands is among its row's
@@ -7,6 +7,7 @@ terms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -91,7 +92,12 @@ def _zero_norm(says: str) -> Kink:
     )
 
 
-def _reduction(
+def _of_one(pullback: Callable[..., Value]) -> Callable[..., Value]:
+    """The rule of a gate that has one operand."""
+    return lambda m, k, u, f, x, *fixed: pullback(m, u, f, x, *fixed)
+
+
+def reduction(
     name: str,
     summary: str,
     role: Role,
@@ -103,6 +109,7 @@ def _reduction(
     formula: str = "",
     spellings: tuple[str, ...] = (),
     kink: Kink | None = None,
+    at_kink: Mapping[str, Callable[..., Value]] = MappingProxyType({}),
     terms: Mapping[str, Callable[..., tuple[str, Value]]] = MappingProxyType({}),
 ) -> Gate:
     return Gate(
@@ -113,7 +120,8 @@ def _reduction(
         forward=forward,
         local=(),
         formula=formula or f"{called or name}(x)",
-        pullback=lambda m, k, u, f, x, axis: pullback(m, u, f, x, axis),
+        pullback=_of_one(pullback),
+        pullbacks={convention: _of_one(rule) for convention, rule in at_kink.items()},
         rules=(rule,),
         terms=terms,
         shape=lambda shape, axis: without(shape, axis),
@@ -127,7 +135,7 @@ def _reduction(
     )
 
 
-SUM = _reduction(
+SUM = reduction(
     "sum",
     "the sum of the entries: distributes to every one",
     Role.DISTRIBUTOR,
@@ -136,7 +144,7 @@ SUM = _reduction(
     rule="upstream, to every entry",
 )
 
-MEAN = _reduction(
+MEAN = reduction(
     "mean",
     "the mean of the entries",
     Role.SCALER,
@@ -146,7 +154,7 @@ MEAN = _reduction(
     terms=_N,
 )
 
-PROD = _reduction(
+PROD = reduction(
     "prod",
     "the product of the entries",
     Role.SWITCHER,
@@ -173,17 +181,25 @@ def _of_spread(
     pullback: Callable[..., Value],
     rule: str,
     kink: Kink | None = None,
+    at_kink: Mapping[str, Callable[..., Value]] = MappingProxyType({}),
 ) -> Gate:
     """A reduction that divides by n - ddof."""
-    row = _reduction(
-        name, summary, Role.SCALER, forward, pullback, rule, kink=kink, terms=_MEAN_AND_N
+    row = reduction(
+        name,
+        summary,
+        Role.SCALER,
+        forward,
+        pullback,
+        rule,
+        kink=kink,
+        at_kink=at_kink,
+        terms=_MEAN_AND_N,
     )
     return replace(
         row,
         parameters=("x", "axis", "ddof"),
         fixed=("axis", "ddof"),
         defaults={**_ALL, "ddof": "0"},
-        pullback=lambda m, k, u, f, x, axis, ddof: pullback(m, u, f, x, axis, ddof),
         shape=_spread_shape,
         spells=lambda shape, axis, ddof: axis is None and ddof == 0,
     )
@@ -199,33 +215,68 @@ VAR = _of_spread(
     rule="upstream*2*(x - mean(x))/n",
 )
 
+
+def _std_pullback(m: Any, u: Value, f: Value, x: Value, axis: Axis, ddof: int) -> Value:
+    return m.aligned(m.divide(_over(m, u, f), _count(m, x, axis) - ddof), axis) * _deviations(
+        m, x, axis
+    )
+
+
+def _std_beside(side: float) -> Callable[..., Value]:
+    """One of n equal entries moves by t: the deviation is then |t|*sqrt((n - 1)/(n*(n - ddof)))."""
+
+    def pullback(m: Any, u: Value, f: Value, x: Value, axis: Axis, ddof: int) -> Value:
+        n = _count(m, x, axis)
+        slope = side * ((n - 1) / (n * (n - ddof))) ** 0.5
+        return _at_zero(m, u, f, x, axis, slope, _std_pullback(m, u, f, x, axis, ddof))
+
+    return pullback
+
+
+def _norm_pullback(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
+    return m.aligned(u, axis) * _over(m, x, m.aligned(f, axis))
+
+
+def _norm_beside(side: float) -> Callable[..., Value]:
+    def pullback(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
+        return _at_zero(m, u, f, x, axis, side, _norm_pullback(m, u, f, x, axis))
+
+    return pullback
+
+
+def _at_zero(
+    m: Any, u: Value, f: Value, x: Value, axis: Axis, slope: float, elsewhere: Value
+) -> Value:
+    """The upstream times this slope to every entry of what is 0."""
+    return m.where(m.aligned(m.equal(f, 0), axis), m.spread(u, x, axis) * slope, elsewhere)
+
+
 STD = _of_spread(
     "std",
     "the standard deviation: the square root of the variance",
     forward=lambda m, x, axis, ddof: m.divide(
         m.norm(_deviations(m, x, axis), axis), (_count(m, x, axis) - ddof) ** 0.5
     ),
-    pullback=lambda m, u, f, x, axis, ddof: (
-        m.aligned(m.divide(_over(m, u, f), _count(m, x, axis) - ddof), axis)
-        * _deviations(m, x, axis)
-    ),
+    pullback=_std_pullback,
     rule="upstream*(x - mean(x))/(n*f)",
     kink=_zero_norm("all entries are equal: the slope is taken as 0"),
+    at_kink={"left": _std_beside(-1), "right": _std_beside(1), "jax": _std_beside(math.nan)},
 )
 
-NORM = _reduction(
+NORM = reduction(
     "norm",
     "the Euclidean norm: the square root of the sum of squares",
     Role.SCALER,
     forward=lambda m, x, axis: m.norm(x, axis),
-    pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * _over(m, x, m.aligned(f, axis)),
+    pullback=_norm_pullback,
     rule="upstream*x/f",
     formula="sqrt(sum(x^2))",
     spellings=("sqrt(norm2(x))",),
     kink=_zero_norm("at 0 the slope is taken as 0"),
+    at_kink={"left": _norm_beside(-1), "right": _norm_beside(1), "jax": _norm_beside(math.nan)},
 )
 
-NORM2 = _reduction(
+NORM2 = reduction(
     "norm2",
     "the squared norm ||x||^2: the sum of squares",
     Role.SCALER,
@@ -236,50 +287,11 @@ NORM2 = _reduction(
 )
 
 
-def _winners(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
-    """The upstream to the winning entry, split among the tied."""
-    hits = m.equal(x, m.aligned(f, axis))
-    return m.aligned(m.divide(u, m.sum(hits * 1.0, axis)), axis) * hits
-
-
-def _tied(m: Any, f: Value, x: Value, axis: Axis) -> Value:
-    return m.greater(m.sum(m.equal(x, m.aligned(f, axis)) * 1.0, axis), 1)
-
-
-_TIES = Kink(
-    at=_tied,
-    local=lambda m, k, f, x, constant: 0,
-    says="n tied entries get 1/n each",
-)
-
-REDUCE_MAX = _reduction(
-    "reduce_max",
-    "the largest entry: routes to the winner",
-    Role.ROUTER,
-    forward=lambda m, x, axis: m.largest(x, axis),
-    pullback=_winners,
-    rule="upstream to the largest entry, 0 to the rest",
-    called="max",
-    kink=_TIES,
-)
-
-REDUCE_MIN = _reduction(
-    "reduce_min",
-    "the smallest entry: routes to the winner",
-    Role.ROUTER,
-    forward=lambda m, x, axis: m.smallest(x, axis),
-    pullback=_winners,
-    rule="upstream to the smallest entry, 0 to the rest",
-    called="min",
-    kink=_TIES,
-)
-
-
 def _shares(m: Any, x: Value, axis: Axis) -> Value:
     return _parted(m, m.softmax(*_merged(m, x, axis)), x, axis)
 
 
-REDUCE_LOGSUMEXP = _reduction(
+REDUCE_LOGSUMEXP = reduction(
     "reduce_logsumexp",
     "the logarithm of the sum of the entries' exponentials",
     Role.SCALER,
@@ -300,7 +312,5 @@ ROWS = (
     STD,
     NORM,
     NORM2,
-    REDUCE_MAX,
-    REDUCE_MIN,
     REDUCE_LOGSUMEXP,
 )

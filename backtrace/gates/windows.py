@@ -248,9 +248,11 @@ def _pool(
     )
 
 
-def _to_first(m: Any, _: int, u: Value, f: Value, x: Value, *told: Told) -> Value:
-    """PyTorch's and JAX's: of tied entries the first gets all."""
-    return m.to_window_max(u, f, x, *_pool_told(*told), first=True)
+def _tied(ties: str) -> Callable[..., Value]:
+    def pullback(m: Any, _: int, u: Value, f: Value, x: Value, *told: Told) -> Value:
+        return m.to_window_max(u, f, x, *_pool_told(*told), ties=ties)
+
+    return pullback
 
 
 MAX_POOL = _pool(
@@ -260,7 +262,12 @@ MAX_POOL = _pool(
     forward=lambda m, x, *told: m.window_max(x, *told),
     pullback=lambda m, u, f, x, *told: m.to_window_max(u, f, x, *told),
     rule="upstream to the largest entry of each window, 0 to the rest",
-    pullbacks={"torch": _to_first, "jax": _to_first},
+    pullbacks={
+        "left": _tied("none"),
+        "right": _tied("all"),
+        "torch": _tied("first"),
+        "jax": _tied("first"),
+    },
     kink=Kink(
         at=lambda m, f, x, *told: m.greater(m.window_ties(f, x, *_pool_told(*told)), 1),
         local=lambda m, k, f, x, constant: 0,

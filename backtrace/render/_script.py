@@ -58,13 +58,17 @@ HELPERS = {
     places = np.arange(len(u))
     found[places + max(-k, 0), places + max(k, 0)] = u
     return found""",
-    "back_in_place": """def back_in_place(u, x, axis, shares):
+    "back_in_place": """def back_in_place(u, x, axis, ties):
     ups, given = (np.moveaxis(v, axis, -1) for v in (u, x))
     order = np.argsort(given, -1, kind="stable")
     found = np.empty_like(ups)
     np.put_along_axis(found, order, ups, -1)
-    if shares:
+    if ties != "each":
         same = given[..., :, None] == given[..., None, :]
+        if ties != "mean":
+            beside = order if ties == "last" else order[..., ::-1]
+            rank = np.argsort(beside, -1)
+            same &= np.max(same * (1 + rank[..., None, :]), -1)[..., None] == 1 + rank[..., None, :]
         found = np.sum(same * found[..., None, :], -1) / np.sum(same, -1)
     return np.moveaxis(found, -1, axis)""",
     "logdet": """def logdet(x):

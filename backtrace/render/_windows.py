@@ -44,15 +44,17 @@ WINDOWS = {
     for place, window in windows(x.shape, sizes, strides):
         f[place] = np.max(x[window], tuple(range(-len(sizes), 0)))
     return f""",
-    "to_window_max": """def to_window_max(u, f, x, sizes, strides, padding, first=False):
+    "to_window_max": """def to_window_max(u, f, x, sizes, strides, padding, ties="share"):
     x, dx = padded(x, padding, -np.inf), padded(np.zeros(x.shape), padding)
     axes = tuple(range(-len(sizes), 0))
     for place, window in windows(x.shape, sizes, strides):
         hits = x[window] == np.expand_dims(f[place], axes)
-        if first:
+        if ties == "first":
             flat = hits.reshape(*hits.shape[:-len(sizes)], -1)
             hits = (flat & (np.cumsum(flat, -1) == 1)).reshape(hits.shape)
-        dx[window] += hits * np.expand_dims(u[place] / np.sum(hits, axes), axes)
+        count = np.sum(hits, axes)
+        share = {"all": 1, "none": count == 1}.get(ties, 1 / count)
+        dx[window] += hits * np.expand_dims(u[place] * share, axes)
     return unpadded(dx, padding)""",
     "attention_weights": """def attention_weights(Q, K, causal):
     scores = Q @ np.swapaxes(K, -2, -1) / np.sqrt(Q.shape[-1])
