@@ -13,7 +13,7 @@ SECTIONS = {
     ),
     "What else to ask": (
         *("symbolic", "exact", "precision", "order", "explain", "paths", "forward"),
-        *("step", "steps"),
+        *("cost", "every", "step", "steps"),
     ),
     "Arrays": ("upstream", "jacobian", "arrays"),
     "Many points": ("points", "jobs"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from backtrace.cli.options import Destination
 from backtrace.cli.output import Look
 from backtrace.cli.source import DECLARED
 from backtrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from backtrace.render import View
 
 _FORMATS = ("table", "markdown", "json", "latex")
 
@@ -29,6 +33,12 @@ def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
     return {m["name"]: tuple(d for d in m["dims"].split(",") if d) for m in found if m}
 
 
+class CostAsked(NamedTuple):
+    """--cost, and --every."""
+
+    every: int | None
+
+
 def derive(
     formula: str,
     shapes: dict[str, tuple[str, ...]],
@@ -36,31 +46,73 @@ def derive(
     destination: Destination,
     look: Look,
     check: bool,
+    cost: CostAsked | None = None,
 ) -> int:
-    """The derivation, shown; the exit status."""
-    from backtrace.formula.letters import NotInLetters, in_letters
-    from backtrace.render import _letters as views
-    from backtrace.tracing.witnesses import witnessed
+    """The derivation, shown, and what it costs where that is asked for; the exit status."""
+    from backtrace.formula.letters import NotInLetters
 
     format = destination.chosen()
     if format not in _FORMATS:
         what = f"formulas of arrays have no format {format}"
         raise UsageError(what, hint=f"there are {', '.join(_FORMATS)}")
+    view = look.view(to_file=destination.output is not None)
+    text, is_right = "", True
     try:
-        found = in_letters(formula, shapes)
-        if wrt is not None:
-            found = found.by(wrt)
-        verdicts = witnessed(found) if check else {}
-        view = look.view(to_file=destination.output is not None)
-        draw = {
-            "table": views.text,
-            "json": views.as_json,
-            "markdown": views.markdown,
-            "latex": views.latex,
-        }
-        text = draw[format](found, verdicts, view)
+        text, is_right = _derived(formula, shapes, wrt, format, view, check)
     except NotInLetters as error:
-        hint = "with values it is traced in numbers: W=randn(3,2)"
-        raise UsageError(f"{error} has no formula here yet", hint=hint) from None
+        if cost is None:
+            hint = "with values it is traced in numbers: W=randn(3,2)"
+            raise UsageError(f"{error} has no formula here yet", hint=hint) from None
+    if cost is not None:
+        text = _with_cost(text, formula, shapes, wrt, cost, format, view)
     destination.write(text, format)
-    return 1 if any(v.verdict == "disagree" for v in verdicts.values()) else 0
+    return 0 if is_right else 1
+
+
+def _derived(
+    formula: str,
+    shapes: dict[str, tuple[str, ...]],
+    wrt: Sequence[str] | None,
+    format: str,
+    view: View,
+    check: bool,
+) -> tuple[str, bool]:
+    """The gradients in a format, and whether none is contradicted. Raises NotInLetters."""
+    from backtrace.formula.letters import in_letters
+    from backtrace.render import _letters as views
+    from backtrace.tracing.witnesses import witnessed
+
+    found = in_letters(formula, shapes)
+    if wrt is not None:
+        found = found.by(wrt)
+    verdicts = witnessed(found) if check else {}
+    draw = {
+        "table": views.text,
+        "json": views.as_json,
+        "markdown": views.markdown,
+        "latex": views.latex,
+    }
+    text = draw[format](found, verdicts, view)
+    return text, not any(v.verdict == "disagree" for v in verdicts.values())
+
+
+def _with_cost(
+    text: str,
+    formula: str,
+    shapes: dict[str, tuple[str, ...]],
+    wrt: Sequence[str] | None,
+    asked: CostAsked,
+    format: str,
+    view: View,
+) -> str:
+    """What is shown, and the cost behind it. Raises UsageError where that is in no letters."""
+    from backtrace.formula.lettered_costs import cost_in_letters
+    from backtrace.formula.letters import NotInLetters
+    from backtrace.render._lettered_cost import with_cost
+
+    try:
+        found = cost_in_letters(formula, shapes, wrt, asked.every)
+    except NotInLetters as error:
+        hint = "with numbers for the letters it is counted: W:3,2"
+        raise UsageError(f"{error} is not counted in letters", hint=hint) from None
+    return with_cost(text, found, format, view)

@@ -118,6 +118,8 @@ class Beside(NamedTuple):
     explain: bool
     paths: str | None
     forward: str | None
+    cost: bool
+    every: int | None
     full: bool
 
 
@@ -305,10 +307,17 @@ beside_options = _gathered(
     click.option("--explain", is_flag=True, help="Add the backward pass in words."),
     click.option("--paths", metavar="x,y", help="Add the routes from these to the output."),
     click.option("--forward", metavar="x,y", help="Add the tangents by these variables."),
+    click.option("--cost", is_flag=True, help="Add what every gate costs, and the whole."),
+    click.option(
+        "--every",
+        type=click.IntRange(1),
+        metavar="K",
+        help="With --cost: checkpoints every K gates (the square root of their number).",
+    ),
     click.option("--full", is_flag=True, help="Write long arrays out."),
 )
-"""--symbolic, --exact, --precision, --order, --explain, --paths, --forward and --full, as one
-`beside`."""
+"""--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --cost, --every and
+--full, as one `beside`."""
 
 arrays_options = _gathered(
     "arrays",

@@ -11,7 +11,7 @@ import click
 from backtrace.checks import sympy_process
 from backtrace.cli.code import Reading, read_with_values
 from backtrace.cli.help import Sectioned
-from backtrace.cli.letters import declared, derive
+from backtrace.cli.letters import CostAsked, declared, derive
 from backtrace.cli.options import (
     ArraysAsked,
     Beside,
@@ -89,7 +89,8 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
         if asked.task.of is not None:
             formula, _, _ = result_named(asked.task.of, formula, (), made_of.gates)
         check = not asked.task.no_check
-        return derive(formula, shapes, asked.wrt, asked.destination, asked.look, check)
+        cost = CostAsked(asked.beside.every) if asked.beside.cost else None
+        return derive(formula, shapes, asked.wrt, asked.destination, asked.look, check, cost)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
         asked = asked._replace(reading=note)
@@ -177,6 +178,8 @@ class Asked(NamedTuple):
         """How the formula is to be traced. Raises UsageError."""
         from backtrace.tracing.request import Request
 
+        if self.beside.every is not None and not self.beside.cost:
+            raise UsageError("--every is of checkpoints", hint="--cost --every 4")
         if self.beside.order not in (1, 2):
             raise UsageError(f"--order is 1 or 2, not {self.beside.order}")
         return Request(
@@ -209,6 +212,8 @@ class Asked(NamedTuple):
             answers.append(traced.hessian())
         if self.arrays.jacobian:
             answers.append(traced.jacobians())
+        if beside.cost:
+            answers.append(traced.cost(beside.every))
         if rate is not None:
             answers.append(traced.descend(rate, self.descent.steps or 1, tick))
         if self.reading:
@@ -229,6 +234,7 @@ class Asked(NamedTuple):
             "--paths": self.beside.paths,
             "--forward": self.beside.forward,
             "--jacobian": self.arrays.jacobian,
+            "--cost": self.beside.cost,
         }
         return next((option for option, is_asked in sections.items() if is_asked), "")
 
@@ -292,7 +298,7 @@ def _refuse_for_shapes(asked: Asked) -> None:
     """Shapes alone have formulas, and no numbers."""
     granularity = asked.granularity
     changed = granularity.fuse or granularity.expand or granularity.gates
-    section = asked.section() if asked.section() != "--symbolic" else ""
+    section = asked.section() if asked.section() not in ("--symbolic", "--cost") else ""
     option = _of_one_point(asked) or section or "--fuse, --expand or --gates" * bool(changed)
     option = option or "--points" * (asked.points.points is not None)
     if option:

@@ -18,7 +18,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
-_FIRST_PRIMES = (2003, 4999)
+FIRST_PRIMES = (2003, 4999)
 _OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _LONGEST_VALUE = 400  # names, numbers and functions
@@ -138,7 +138,7 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     """The trace of a formula whose values have these shapes, of letters or numbers (() for a
     number). The result must be a number. Raises FormulaError where shapes do not fit, NotInLetters
     for what has no formula here."""
-    found, again = (_with_primes(text, shapes, first) for first in _FIRST_PRIMES)
+    found, again = (_with_primes(text, shapes, first) for first in FIRST_PRIMES)
     if found.gradients != again.gradients:  # 2000 was taken for n - 3
         raise NotInLetters("a number that is like a length")
     return found
@@ -146,6 +146,15 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
 
 def _with_primes(text: str, shapes: Mapping[str, Dims], first: int) -> InLetters:
     """Read with primes from `first` on for the letters."""
+    graph, primes = read_with_primes(text, shapes, first)
+    return _of_graph(text, graph, shapes, primes)
+
+
+def read_with_primes(
+    text: str, shapes: Mapping[str, Dims], first: int
+) -> tuple[Graph, dict[str, int]]:
+    """The graph, and the prime from `first` on that stands for each letter. Raises FormulaError
+    where shapes do not fit, UsageError where one is not declared."""
     primes = _primes(text, shapes, first)
     letters = Letters(primes)
     known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
@@ -161,7 +170,7 @@ def _with_primes(text: str, shapes: Mapping[str, Dims], first: int) -> InLetters
     idle = [n for n in known if n not in graph.inputs]
     if idle:
         raise UsageError(f"'{idle[0]}' does not occur in the formula")
-    return _of_graph(text, graph, shapes, primes)
+    return graph, primes
 
 
 def worded(graph: Graph) -> Wording:

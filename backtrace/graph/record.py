@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from backtrace.algebra.values import Value, identical, is_finite, shape_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
+from backtrace.graph.costs import Cost
 from backtrace.numbers import Blank
 
 AGREE, LOST, DISAGREE, WRONG_AT_KINK, KINK, SKIPPED = VERDICTS = (
@@ -185,12 +186,13 @@ class Descent(NamedTuple):
 
 class Asked(NamedTuple):
     """What was asked of a trace and is shown beside its numbers: these in other words, the entries
-    of the Hessian (each pair of variables once), Jacobians, steps down the gradient."""
+    of the Hessian (each pair of variables once), Jacobians, steps down the gradient, the cost."""
 
     wordings: tuple[Wording, ...] = ()
     seconds: tuple[SecondDerivative, ...] = ()
     jacobians: tuple[Jacobian, ...] = ()
     descent: Descent | None = None
+    cost: Cost | None = None
 
 
 NOTHING_ASKED = Asked()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from backtrace.formula.printer import label
+from backtrace.gates.shapes import say
+from backtrace.graph import Graph
 from backtrace.graph.backprop import tangents
 from backtrace.graph.record import AGREE, KINK, Record, Wording
 from backtrace.numbers import plain
@@ -16,8 +18,10 @@ _TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
 _MOST_ROWS = 120
 
 
-def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
-    """(heading, lines) of everything the view asks for."""
+def sections(
+    record: Record, view: View, has_tables: bool = False
+) -> Iterator[tuple[str, list[str]]]:
+    """(heading, lines) of everything the view asks for, but for what the format `has_tables` of."""
     for wording in record.asked.wordings:
         yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
     if record.asked.seconds:
@@ -40,10 +44,24 @@ def sections(record: Record, view: View) -> Iterator[tuple[str, list[str]]]:
         from backtrace.render._asked import descent_lines
 
         yield "gradient descent", list(descent_lines(record, view))
+    if record.asked.cost is not None and not has_tables:
+        from backtrace.render._cost import TITLE, cost_lines
+
+        graph = record.graph
+        yield TITLE, list(cost_lines(graph, record.asked.cost, shape_in(graph), view))
     if view.explain:
         from backtrace.render._explain import steps
 
         yield "step by step", list(steps(record, view))
+
+
+def shape_in(graph: Graph) -> Callable[[int], str]:
+    """How the shapes of a graph's nodes are told: 2x3, nothing of a number."""
+
+    def shape_of(index: int) -> str:
+        return say(graph.shapes[index]) if graph.shapes and graph.shapes[index] else ""
+
+    return shape_of
 
 
 def _seconds(record: Record, view: View) -> Iterator[str]:
@@ -190,6 +208,10 @@ def objects(record: Record, view: View) -> dict[str, Any]:
         from backtrace.render._asked import descent_object
 
         found["descent"] = descent_object(record)
+    if record.asked.cost is not None:
+        from backtrace.render._cost import cost_object
+
+        found["cost"] = cost_object(record.asked.cost)
     if view.explain:
         from backtrace.render._explain import steps
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Edge, Record
+from backtrace.render._cost import TITLE, cost_markdown
 from backtrace.render._rules import local_text, rule_with_shapes, shown_products, where
-from backtrace.render._sections import sections
+from backtrace.render._sections import sections, shape_in
 from backtrace.render._terminal import (
     fork_sums,
     group_remarks,
@@ -40,11 +41,15 @@ def render(record: Record, view: View) -> str:
         lines += [f"at {_escaped(at)}", ""]
     if record.has_point:
         lines += _numbers(record, view, shown)
-    for title, inner in sections(record, view):
+    for title, inner in sections(record, view, has_tables=True):
         lines += ["", f"### {_escaped(view.text(title))}", ""]
         lines += [
             f"{'  ' * line.startswith('  ')}- {_escaped(view.text(line.strip()))}" for line in inner
         ]
+    if record.asked.cost is not None:
+        lines += ["", f"### {TITLE}", ""]
+        graph = record.graph
+        lines += cost_markdown(graph, record.asked.cost, shape_in(graph), view)
     return re.sub("\n{3,}", "\n\n", "\n".join(lines).strip()) + "\n"
 
 

@@ -18,6 +18,7 @@ from backtrace.numbers import Blank
 
 if TYPE_CHECKING:
     from backtrace.checks.traced import Subject
+    from backtrace.graph.costs import Cost
     from backtrace.graph.paths import Routes
     from backtrace.graph.paths_arrays import ArrayRoutes
     from backtrace.tracing.trace import Trace
@@ -128,6 +129,16 @@ def paths(trace: Trace, name: str, most: int) -> Routes | ArrayRoutes:
     needs_point(trace)
     _variable(trace, name)
     return routes_of(trace, name, most)
+
+
+def cost(trace: Trace, every: int | None) -> Cost:
+    from backtrace.graph.counted import cost_of
+
+    if every is not None and (type(every) is not int or every < 1):
+        raise UsageError(f"a checkpoint every {every} gates", hint="a whole number from 1")
+    graph = trace.graph
+    shapes = {n: graph.shapes[i] if graph.shapes else () for n, i in graph.inputs.items()}
+    return cost_of(graph, shapes, trace.wrt, every)
 
 
 def descend(trace: Trace, rate: float, steps: int, tick: Callable[[], None]) -> Descent:

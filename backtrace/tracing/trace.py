@@ -20,6 +20,7 @@ from backtrace import render
 from backtrace.algebra.values import Value
 from backtrace.errors import UsageError
 from backtrace.gates.shapes import ShapeError
+from backtrace.graph.costs import Cost
 from backtrace.graph.paths import Routes
 from backtrace.graph.record import (
     Descent,
@@ -43,7 +44,7 @@ _DAMAGE = (AttributeError, ShapeError, TypeError, ValueError)
 _MOST_DRAWN = 300  # nodes, in a notebook
 _MOST_TOLD = 4  # variables, in a REPL
 
-Answer = Wording | Descent | Sequence[SecondDerivative] | Sequence[Jacobian]
+Answer = Wording | Descent | Cost | Sequence[SecondDerivative] | Sequence[Jacobian]
 """What a question gives, to be shown with the trace."""
 
 
@@ -119,6 +120,8 @@ class Trace(Record):
                 notes += (Note(answer.kind, answer.remark),) * bool(answer.remark)
             elif isinstance(answer, Descent):
                 asked = asked._replace(descent=answer)
+            elif isinstance(answer, Cost):
+                asked = asked._replace(cost=answer)
             elif all(isinstance(entry, SecondDerivative) for entry in answer):
                 asked = asked._replace(seconds=(*asked.seconds, *answer))
             else:
@@ -237,6 +240,20 @@ class Trace(Record):
         """
         key = ("descend", rate, steps)
         return self._once(key, lambda: questions.descend(self, rate, steps, tick))
+
+    def cost(self, every: int | None = None) -> Cost:
+        """What the gradients by the variables asked for cost: every gate's multiplications forward
+        and backward and the bytes that are kept for the way back, counted by running its rules on
+        shapes; and forward mode and checkpoints beside reverse mode. With checkpoints `every` so
+        many gates: the square root of their number. Raises UsageError where that is no number
+        from 1. No point is needed.
+
+        >>> import backtrace
+        >>> cost = backtrace.trace("W@x", {"W": [[1, 2], [3, 4]], "x": [5, 6]}).cost()
+        >>> cost.forward.multiplications, cost.backward.multiplications, cost.kept
+        (4, 8, 0)
+        """
+        return self._once(("cost", every), lambda: questions.cost(self, every))
 
     def explain(self) -> str:
         """The backward pass in words, gate by gate, as a teacher would tell it.

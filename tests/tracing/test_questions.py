@@ -45,11 +45,12 @@ QUESTIONS: dict[str, Any] = {
     "paths": lambda t: t.paths(next(iter(t.graph.inputs))),
     "descend": lambda t: t.descend(0.01, steps=2),
     "explain": lambda t: t.explain(),
+    "cost": lambda t: t.cost(),
 }
-ANYWHERE = {"jacobians", "jacobian", "explain", "paths"}
+ANYWHERE = {"jacobians", "jacobian", "explain", "paths", "cost"}
 SOMETIMES = {("exactly", "many gates")}
 """Whether there is an answer depends on the machine's speed."""
-SHOWN = ("formulas", "exactly", "to_digits", "hessian", "jacobians", "descend")
+SHOWN = ("formulas", "exactly", "to_digits", "hessian", "jacobians", "descend", "cost")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_an_answer_or_a_refusal_in_words(
 def test_a_saved_trace_answers_as_the_first_did(kind: str, traces: dict[str, Trace]) -> None:
     trace = traces[kind]
     again = Trace.from_json(trace.to_json())
-    for question in ("jacobian", "descend", "paths", "tangents", "hessian"):
+    for question in ("jacobian", "descend", "paths", "tangents", "hessian", "cost"):
         try:
             first = QUESTIONS[question](trace)
         except BacktraceError:

@@ -24,7 +24,7 @@ ARRAYS = backtrace.trace("h = max(0, W@x + b); sum(h^2)", WX)
 TRACES = {
     "wordings": WORDS.showing(WORDS.formulas(), WORDS.exactly(), WORDS.to_digits(20)),
     "descent": DOWN.showing(DOWN.descend(0.1, steps=2), DOWN.hessian()),
-    "arrays": ARRAYS.showing(ARRAYS.jacobians()),
+    "arrays": ARRAYS.showing(ARRAYS.jacobians(), ARRAYS.cost(2)),
     "fused": backtrace.trace("s(a) = a^2; 1/(1+exp(-s(x)))", {"x": 1}, fuse=True),
     "nan": backtrace.trace("ln(x)*y", {"x": -1, "y": 2}),
     "kink": backtrace.trace("max(x, 0)", {"x": 0}),
@@ -131,6 +131,8 @@ def test_what_is_no_number_is_not_taken_for_one(name: str, path: tuple[Any, ...]
         ("arrays", ("point", "b", 1), "the value of b is told twice"),
         ("arrays", ("output", "node"), "the output is not that of the formula"),
         ("arrays", ("jacobians", 0, "shape", 1), "a Jacobian has another shape"),
+        ("arrays", ("cost", "kept"), "the cost is not that of the formula"),
+        ("arrays", ("cost", "checkpoints", "every"), "checkpoints are every so many gates"),
     ],
 )
 def test_what_is_told_twice_is_the_same(name: str, path: tuple[Any, ...], words: str) -> None:

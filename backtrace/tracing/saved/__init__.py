@@ -6,13 +6,16 @@ computed and nothing is checked again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from backtrace.algebra.values import shape_of
 from backtrace.errors import UsageError
 from backtrace.gates import CONVENTIONS
+from backtrace.graph import Graph
+from backtrace.graph.costs import Cost
+from backtrace.graph.counted import cost_of
 from backtrace.graph.record import (
     VERDICTS,
     Asked,
@@ -26,6 +29,7 @@ from backtrace.graph.record import (
     SourceLine,
     Wording,
 )
+from backtrace.render._cost import cost_object
 from backtrace.rewrite import graph_of
 from backtrace.tracing.saved import twice
 from backtrace.tracing.saved.apart import Apart
@@ -100,6 +104,7 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
             seconds=tuple(_second(s) for s in saved.get("second_derivatives", ())),
             jacobians=tuple(_jacobian(j, len(nodes)) for j in saved.get("jacobians", ())),
             descent=_descent(saved["descent"]) if saved.get("descent") else None,
+            cost=_cost(saved["cost"], graph, saved["gradients"]) if saved.get("cost") else None,
         ),
         "lines": _lines(nodes),
     }
@@ -132,6 +137,18 @@ def _jacobian(saved: dict[str, Any], nodes: int) -> Jacobian:
 def _descent(saved: dict[str, Any]) -> Descent:
     point = {str(name): value_of(value) for name, value in saved["point"].items()}
     return Descent(value_of(saved["rate"]), tuple(map(value_of, saved["outputs"])), point)
+
+
+def _cost(saved: dict[str, Any], graph: Graph, wrt: Collection[str]) -> Cost:
+    """It follows from the formula and its shapes: counted again, it has to be what was saved."""
+    every = saved["checkpoints"]["every"]
+    if type(every) is not int or every < 1:
+        raise ValueError("checkpoints are every so many gates, from 1")
+    shapes = {n: graph.shapes[i] if graph.shapes else () for n, i in graph.inputs.items()}
+    found = cost_of(graph, shapes, tuple(wrt), every)
+    if cost_object(found) != saved:
+        raise ValueError("the cost is not that of the formula")
+    return found
 
 
 def _second(saved: dict[str, Any]) -> SecondDerivative:
