@@ -268,7 +268,8 @@ class Assignments(Gradients):
         target = node.target
         if self.is_of_gradients(target, scope):
             return
-        if self.is_made_of_gradients(target, node.value, scope):
+        may_train = isinstance(node.op, ast.Add | ast.Sub) or not self.keeps_gradients
+        if may_train and self.is_made_of_gradients(target, node.value, scope):
             self.updates += not isinstance(target, ast.Name)
             return
         if isinstance(target, ast.Attribute) and target.attr == "data":
@@ -297,7 +298,10 @@ class Assignments(Gradients):
             return
         assert isinstance(old, Array)
         name = self.gradient_in(target, scope) or base_name(target)
-        self.change(old, self.array(new, node), name, scope, node)
+        array = self.array(new, node)
+        if name not in self.backward:  # a gradient's shape is judged
+            self.refuse_other_shape(old, array, node)
+        self.change(old, array, name, scope, node)
         self.log(name, old, node, adds=True)
         if not self.goes_back and not self.depth:
             self.last = (name, old, node)

@@ -88,11 +88,11 @@ class BoundGradients(LossFinder):
 
     def each_its_own(self, gradients: list[Gradient]) -> list[Gradient]:
         """db = ds, dh = G are lines of their own: no two gradients have one stage, and none has
-        that of a forward name."""
+        that of a forward name or a step between."""
         seen = self._leading_to({self.result}) | self._inputs()
         found = []
         for gradient in sorted(gradients, key=lambda g: g.row):
-            if gradient.final and gradient.final in seen:
+            if gradient.final and (gradient.final in seen or self._is_anothers(gradient)):
                 last = gradient.lines[-1]
                 same = Array(ast.UnaryOp(ast.UAdd(), ast.Name(gradient.final)))
                 stage = self.add_stage(same, gradient.name, last.node).id
@@ -101,6 +101,13 @@ class BoundGradients(LossFinder):
             seen.add(gradient.final)
             found.append(gradient)
         return found
+
+    def _is_anothers(self, gradient: Gradient) -> bool:
+        """Whether another name's line made what it ends with, in the last of several rounds: dby =
+        dy in a loop."""
+        made = next((one for one in self.bound if one.stage == gradient.final), None)
+        is_of_rounds = len({line.stage for line in gradient.lines}) > 1
+        return is_of_rounds and made is not None and made.name != gradient.name
 
     def _inputs(self) -> set[str]:
         """The inputs, and not what begins a gradient: dW = np.zeros_like(W)."""

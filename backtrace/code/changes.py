@@ -27,6 +27,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.writer import written
+from backtrace.gates.shapes import say
 
 HELD_AS = ("data", "value", "val")  # what classes of the code's own call the number they hold
 _NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
@@ -145,6 +146,21 @@ class Changes(Calls):
         if not isinstance(of, Array) or of.kind == "number":
             return False
         return not self._is_number(of, node)
+
+    def refuse_other_shape(self, of: Array, new: Array, node: ast.AugAssign) -> None:
+        """Raises CannotRead where `a += b` has another shape than a, which NumPy and PyTorch
+        refuse: the array stays as long as it is."""
+        try:
+            own = self.shape(of, node)
+        except CannotRead:
+            return
+        other = self.shape(new, node)
+        if own != other:
+            holds = say(own) if own else "a number"
+            what = f"what is changed in place is {holds} and cannot hold {say(other)}"
+            plain = ast.BinOp(ast.Name(ast.unparse(node.target)), node.op, node.value)
+            hint = f"write {ast.unparse(node.target)} = {ast.unparse(plain)}"
+            raise CannotRead(what, node, hint)
 
     def _is_number(self, of: Array, node: ast.AST) -> bool:
         """Whether it is a number and no array of one: what NumPy's sums and entries are."""

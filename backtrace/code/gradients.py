@@ -84,10 +84,17 @@ class Gradients(Changes):
         if is_back and isinstance(target, ast.Name):
             if scope.find(target.id) is None:
                 self.backward.add(target.id)
-            elif target.id not in self.backward:
+            elif target.id not in self.backward and not self._is_product(value):
                 self.updates += 1
                 return True
         return is_back and not self.keeps_gradients
+
+    def _is_product(self, value: ast.expr) -> bool:
+        """h = h*dout: no step of training, which adds, and so read where gradients are."""
+        products = ast.Mult | ast.Div | ast.MatMult
+        return (
+            self.keeps_gradients and isinstance(value, ast.BinOp) and isinstance(value.op, products)
+        )
 
     def _is_gradient(self, name: str, scope: Scope) -> bool:
         return name in self.backward and (self.keeps_gradients or scope.find(name) is None)

@@ -128,9 +128,11 @@ def differentiated(name: str) -> list[str]:
 
 def is_gradient(name: str, forward: Collection[str], after_loss: bool = False) -> bool:
     """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad; behind the
-    loss gW and deltaW too, which may be forward names before it."""
+    loss gW and deltaW too, which may be forward names before it, and dx1, dx2, parts of dx."""
     if _ALWAYS.fullmatch(name):
         return True
     patterns = (_GRADIENT, _QUOTIENT, _SPELLED, *((_SHORT,) if after_loss else ()))
     found = [match for p in patterns if (match := p.fullmatch(name))]
-    return any(part in forward for match in found for part in match.groups() if part)
+    parts = [part for match in found for part in match.groups() if part]
+    parts += [part.rstrip("0123456789") for part in parts if after_loss]
+    return any(part in forward for part in parts)

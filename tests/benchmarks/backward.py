@@ -27,6 +27,7 @@ from backtrace.errors import BacktraceError
 from backtrace.homework.backward import Judged, check_code
 from backtrace.homework.backward.figures import Graphs, agree, own_point
 from backtrace.homework.backward.judging import IN_GENERAL, WRONG
+from backtrace.homework.backward.trees import expression
 from tests.benchmarks.planting import Planted, planted
 from tests.benchmarks.programs import PROGRAMS, Program, gradients, slopes
 
@@ -143,7 +144,22 @@ def is_named(program: Program, slip: Planted, judged: Judged, edit: Any) -> bool
     fault = judged.fault
     stage = fault.line.stage if fault is not None and fault.line is not None else ""
     before = {s.name: s.expression for s in _code(program).stages}.get(stage)
+    if fault is not None and _line(program, fault.row) == _in_python(edit.text):
+        return True
     return before is not None and _is_one(_graphs(program), before, edit.text, _point(program))
+
+
+def _line(program: Program, row: int) -> str:
+    """What stands on the right of = in a line of the right program."""
+    nodes = ast.walk(ast.parse(program.text))
+    values = [
+        n.value for n in nodes if isinstance(n, ast.Assign | ast.AugAssign) and n.lineno == row
+    ]
+    return _in_python(ast.unparse(values[0])) if values else ""
+
+
+def _in_python(text: str) -> str:
+    return ast.unparse(expression(text))
 
 
 @cache

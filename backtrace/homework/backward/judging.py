@@ -8,7 +8,7 @@ from an earlier line. Else its own lines are at fault, and every single edit of 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,6 +130,7 @@ class Court:
         self.stages = {stage.name: stage for stage in code.stages}
         self.forward = [stage.name for stage in code.forward]
         self.inputs = list(self.graphs.forward.inputs)
+        self._of_rows: dict[int, Fault | None] = {}
         with quiet():
             self.replays = Replays(code, self.graphs, self.figures)
 
@@ -250,8 +251,12 @@ class Court:
         if is_mended or all(replays.follows(gradient, of, f) for f in replays.figures):
             return LineVerdict(gradient, shown, FOLLOWS, line, (), given, exact)
         faulty, fits = Search(replays, gradient, of, self._rewritten).fault()
-        verdict = IN_GENERAL if right[0] else WRONG
         note = self._note(gradient, shown, given, exact)
+        if note and not fits and faulty is not None and self.tree is not None:
+            row = getattr(faulty.node, "lineno", 0)
+            other = self._healed([gradient.name], reshaped(self.tree, row))
+            faulty, fits = other or (faulty, fits)
+        verdict = IN_GENERAL if right[0] else WRONG
         return LineVerdict(gradient, shown, verdict, faulty or line, fits, given, exact, note)
 
     def _note(self, gradient: Gradient, of: str, given: Any, exact: Any) -> str:
@@ -268,23 +273,27 @@ class Court:
     def _rewritten(self, gradient: Gradient, rows: Sequence[int]) -> Fault | None:
         if self.tree is None:
             return None
-        return self._healed(gradient, rewrites(self.tree, rows))
+        return self._healed([gradient.name], rewrites(self.tree, rows))
 
     def _misread(self, gradient: Gradient) -> Fault:
         """The line whose shapes fit nothing, so that what comes after it cannot be read."""
         if gradient.error is None or self.tree is None:
             return None, ()
-        found = reshaped(self.tree, gradient.error.line)
-        return self._healed(gradient, found) or (None, ())
+        row = gradient.error.line
+        if row not in self._of_rows:
+            errors = [(g.name, g.error) for g in self.code.gradients]
+            unread = [name for name, error in errors if error is not None and error.line == row]
+            self._of_rows[row] = self._healed(unread, reshaped(self.tree, row))
+        return self._of_rows[row] or (None, ())
 
-    def _healed(self, gradient: Gradient, found: Iterable[Rewrite]) -> Fault | None:
-        """The first of the rewritten codes that makes a gradient right."""
+    def _healed(self, names: Collection[str], found: Iterable[Rewrite]) -> Fault | None:
+        """The first of the rewritten codes that makes gradients right."""
         for rewrite in found if self.reread is not None else ():
             try:
                 court = self.reread(rewrite.tree) if self.reread is not None else self
             except BacktraceError:
                 continue
-            if court.is_right(gradient.name):
+            if all(map(court.is_right, names)):
                 edit = Edit(rewrite.code, rewrite.says, rewrite.meant)
                 return Line("", rewrite.node), (edit,)
         return None

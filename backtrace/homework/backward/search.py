@@ -17,6 +17,7 @@ import numpy as np
 
 from backtrace.algebra.values import shape_of
 from backtrace.code.backward_pass import Gradient, Line
+from backtrace.code.words import differentiated
 from backtrace.homework.backward.codes import CODES
 from backtrace.homework.backward.edits import Around, Edit, edits, family
 from backtrace.homework.backward.figures import names_in
@@ -34,7 +35,7 @@ class Trial(NamedTuple):
     """An edit of a line: what is tried in the place of its stages."""
 
     edit: Edit
-    turn: int  # how many lines stand between it and the last
+    turn: tuple[bool, int]  # whether it hands on only; how many lines stand behind it
     instead: Mapping[str, str]
 
 
@@ -48,7 +49,8 @@ class Search:
         self.of = of
         self.own = replays.own_stages(gradient)
         others = replays.finals.keys() - {gradient.final}
-        self.steps = [name for name in replays.steps if name not in others]
+        walked = {*replays.steps, *self.own} - others
+        self.steps = [name for name in replays.stages if name in walked]
         self._starts = [replays.start(gradient, figures) for figures in replays.figures]
 
     def fault(self) -> Fault:
@@ -60,10 +62,24 @@ class Search:
                 if other is not None:
                     return other
             if found:
-                best = found[0]
-                name = next(iter(best.instead))
-                return self.replays.line(self.gradient, name), _told(found)
+                return self._told_at(found[0]), _told(found)
         return self._first_misshapen(), ()
+
+    def _told_at(self, best: Trial) -> Line | None:
+        """The line of an edit; of an array that another line has changed in place, that line,
+        unless it made it a gradient that is right."""
+        name, text = next(iter(best.instead.items()))
+        if best.edit.code == "changed-in-place":
+            lost = [*{*names_in(self.replays.stages[name])} - {*names_in(text)}]
+            changed = [n for n in lost if n in self.replays.steps and not self._is_right(n)]
+            name = changed[0] if changed else name
+        return self.replays.line(self.gradient, name)
+
+    def _is_right(self, stage: str) -> bool:
+        """Whether a stage is the right gradient of what its name says."""
+        figures, bases = self.replays.figures, differentiated(family(stage)[0])
+        names = [name for name in figures[0].right if family(name)[0] in bases]
+        return any(all(f.is_right(f.own.get(stage), of) for f in figures) for of in names)
 
     def _row(self, stage: str) -> int:
         """The line of the file that a stage comes from, as a number; 0 for none."""
@@ -88,8 +104,15 @@ class Search:
             is_last = self.gradient.final in stages
             if not (far or is_last) and self.replays.innocent.intersection(stages):
                 continue
+            place = (self._hands_on(stages[0]), turn)
             for edit, instead in self._edits_of(stages, far):
-                yield Trial(edit, turn, instead)
+                yield Trial(edit, place, instead)
+
+    def _hands_on(self, stage: str) -> bool:
+        """Whether its line only takes apart what others made: dx, dw = backward(...)."""
+        line = self.replays.line(self.gradient, stage)
+        name = line.node if line is not None else None
+        return isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
 
     @cached_property
     def _behind(self) -> set[str]:
