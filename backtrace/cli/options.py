@@ -326,7 +326,11 @@ arrays_options = _gathered(
     click.option(
         "--upstream", metavar="VALUE", help="The gradient that arrives at the output (1)."
     ),
-    click.option("--jacobian", is_flag=True, help="Form Jacobians, and say what they look like."),
+    click.option(
+        "--jacobian",
+        is_flag=True,
+        help="Jacobians and what they look like, formed or by products.",
+    ),
     click.option(
         "--arrays",
         type=click.Choice(["npz"]),

@@ -165,7 +165,8 @@ class SecondDerivative(NamedTuple):
 class Jacobian(NamedTuple):
     """All derivatives of a gate (None: of the output) by one node, as a matrix: `entries` has a row
     for every entry of the one and a column for every entry of the other; None where it is too
-    large. `structure` says what it looks like."""
+    large. `structure` says what it looks like: where it was not formed, by so many `products` of it
+    with vectors, and no more than these tell."""
 
     gate: int | None
     input: int
@@ -173,6 +174,7 @@ class Jacobian(NamedTuple):
     columns: int
     entries: Any
     structure: str
+    products: int = 0
 
 
 class Descent(NamedTuple):

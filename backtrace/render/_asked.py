@@ -20,9 +20,10 @@ _MOST_POINTS = 11
 def jacobian_lines(record: Record, view: View) -> Iterator[str]:
     """What each looks like; a small one in full."""
     for jacobian in record.asked.jacobians:
-        yield f"{_title(record, jacobian)}: {jacobian.rows:,} x {jacobian.columns:,}, " + (
-            jacobian.structure
-        )
+        told = f"{jacobian.rows:,} x {jacobian.columns:,}, {jacobian.structure}"
+        if jacobian.products:
+            told += f" (not formed: by {jacobian.products} products with vectors)"
+        yield f"{_title(record, jacobian)}: {told}"
         yield from _matrix(jacobian, view)
 
 
@@ -54,6 +55,7 @@ def jacobian_objects(record: Record) -> list[dict[str, Any]]:
             "shape": [jacobian.rows, jacobian.columns],
             "structure": jacobian.structure,
             "entries": jacobian.entries,
+            **({"products": jacobian.products} if jacobian.products else {}),
         }
         for jacobian in record.asked.jacobians
     ]

@@ -1,4 +1,5 @@
-"""Jacobians, formed for real: what backprop never needs, to be looked at where it fits.
+"""Jacobians: what backprop never needs, to be looked at. Where they fit they are formed for real;
+what a larger one looks like is told from its products with vectors.
 
 Row i holds the derivatives of entry i of what is computed by every entry of the input, both counted
 row by row. It is found as backprop finds everything: one backward pass for every row.
@@ -12,20 +13,21 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, quiet
-from backtrace.algebra.values import size_of
-from backtrace.errors import UsageError
+from backtrace.algebra.values import shape_of, size_of
+from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph
-from backtrace.graph.backprop import Backward
 from backtrace.graph.record import Jacobian
+from backtrace.tracing import sketches
 from backtrace.tracing.passes import Passes
 
 MOST_ENTRIES = 1_000_000
 MOST_ROWS = 4096
 
 
-def jacobians(graph: Graph, passed: Passes, wrt: Sequence[str]) -> Iterator[Jacobian]:
-    """Of every gate by each of its inputs, where it fits; then of the output by every variable.
-    Raises UsageError where one of these is too large."""
+def jacobians(
+    graph: Graph, passed: Passes, wrt: Sequence[str], convention: str
+) -> Iterator[Jacobian]:
+    """Of every gate by each of its inputs; then of the output by every variable."""
     with quiet():
         for index, node, gate in graph.gates():
             operands = node.operand_values(passed.values, ARRAYS)
@@ -33,34 +35,55 @@ def jacobians(graph: Graph, passed: Passes, wrt: Sequence[str]) -> Iterator[Jaco
             for k, source in enumerate(node.operands):
                 if isinstance(source, Constant):
                     continue
-                rows, columns = size_of(passed.values[index]), size_of(passed.values[source])
-                if rows > 1 or columns > 1:
-                    entries = None
-                    if _fits(rows, columns):
-                        slope = passed.flow.locals[index][slot]
-                        entries = _of_gate(gate, k, slope, passed.values[index], operands)
-                    yield Jacobian(index, source, rows, columns, entries, structure(entries))
+                value, given = passed.values[index], passed.values[source]
+                if size_of(value) > 1 or size_of(given) > 1:
+                    slope = passed.flow.locals[index][slot]
+                    back = _rule(gate, k, slope, value, operands, convention)
+                    work = sum(map(size_of, (value, given)))
+                    yield from _of_one((index, source), value, given, back, work)
                 slot += 1
-        yield from _of_output(graph, passed.values, passed.backward, wrt)
+        yield from _of_output(graph, passed, wrt)
 
 
 def _fits(rows: int, columns: int) -> bool:
     return rows <= MOST_ROWS and rows * columns <= MOST_ENTRIES
 
 
-def _of_gate(gate: Any, k: int, slope: Any, value: Any, operands: list[Any]) -> Any:
-    shape = np.shape(value)
-    if gate.pullback is None and np.shape(operands[k]) == shape:
-        return np.diag(np.broadcast_to(np.asarray(slope, dtype=float), shape).reshape(-1))
-    rows = []
-    for upstream in _unit_arrays(shape):
+def _rule(
+    gate: Gate, k: int, slope: Any, value: Any, operands: list[Any], convention: str
+) -> Callable[[Any], Any]:
+    """What a gate makes of an upstream, by operand `k`."""
+    shape, pullback = np.shape(operands[k]), gate.pullbacks.get(convention, gate.pullback)
+
+    def back(upstream: Any) -> Any:
         if gate.pullback is not None:
-            carried = gate.pullback(ARRAYS, k, upstream, value, *operands)
+            assert pullback is not None
+            carried = pullback(ARRAYS, k, upstream, value, *operands)
         else:
             carried = np.where(upstream == 0, 0.0, upstream * slope)  # no 0 x inf
-            carried = ARRAYS.summed_to(carried, np.shape(operands[k]))
-        rows.append(np.reshape(np.broadcast_to(carried, np.shape(operands[k])), -1))
-    return np.array(rows, dtype=float)
+            carried = ARRAYS.summed_to(carried, shape)
+        return np.broadcast_to(carried, shape)
+
+    return back
+
+
+def _of_one(
+    of: tuple[int | None, int], value: Any, given: Any, back: Callable[[Any], Any], work: int
+) -> Iterator[Jacobian]:
+    """The Jacobian of one value by another, which `back` goes from to."""
+    rows, columns = size_of(value), size_of(given)
+    if _fits(rows, columns):
+        entries = np.array([np.reshape(back(u), -1) for u in _unit_arrays(shape_of(value))], float)
+        yield Jacobian(*of, rows, columns, entries, structure(entries))
+        return
+
+    def product(u: Any) -> list[Any]:
+        return [np.reshape(back(np.reshape(u, shape_of(value))[()]), -1)]
+
+    products = sketches.Products(rows, [columns], product, work)
+    looked = sketches.look(products, 0, shape_of(value), shape_of(given))
+    words = sketches.told(looked)
+    yield Jacobian(*of, rows, columns, None, words, products.made)
 
 
 def _unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
@@ -70,34 +93,43 @@ def _unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
         yield unit if shape else 1.0
 
 
-def _of_output(
-    graph: Graph, values: Sequence[Any], backward: Callable[..., Backward], wrt: Sequence[str]
-) -> Iterator[Jacobian]:
-    output = graph.output
-    rows = size_of(values[output])
-    columns = [size_of(values[graph.inputs[name]]) for name in wrt]
-    for name, count in zip(wrt, columns, strict=True):
-        if not _fits(rows, count):
-            what = f"the Jacobian by {name} is {rows:,} x {count:,}: too large to form"
-            hint = f"at most {MOST_ROWS:,} rows and {MOST_ENTRIES:,} entries; backprop needs none"
-            raise UsageError(what, hint=hint)
-    found: list[list[Any]] = [[] for _ in wrt]
-    for seed in _unit_arrays(np.shape(values[output])):
-        upstreams = backward(graph, values, ARRAYS, seed=seed).upstreams
-        for name, collected in zip(wrt, found, strict=True):
-            gradient = upstreams[graph.inputs[name]]
-            collected.append(np.reshape(gradient, -1))
-    for name, count, collected in zip(wrt, columns, found, strict=True):
-        entries = np.array(collected, dtype=float)
-        source = graph.inputs[name]
-        yield Jacobian(None, source, rows, count, entries, structure(entries))
+def _of_output(graph: Graph, passed: Passes, wrt: Sequence[str]) -> Iterator[Jacobian]:
+    """By every variable; a backward pass is one for all of them."""
+    value = passed.values[graph.output]
+    sources = [graph.inputs[name] for name in wrt]
+    given = [passed.values[source] for source in sources]
+    rows, columns = size_of(value), [size_of(one) for one in given]
+
+    def product(u: Any) -> list[Any]:
+        seed = np.reshape(u, shape_of(value))[()]
+        upstreams = passed.backward(graph, passed.values, ARRAYS, seed=seed).upstreams
+        return [np.reshape(upstreams[source], -1) for source in sources]
+
+    fitting = [_fits(rows, count) for count in columns]
+    formed: list[list[Any]] = [[] for _ in wrt]
+    if any(fitting):
+        for unit in _unit_arrays(shape_of(value)):
+            for one, collected, fits in zip(product(unit), formed, fitting, strict=True):
+                collected += [one] * fits
+    large = [which for which, fits in enumerate(fitting) if not fits]
+    work = sum(map(size_of, passed.values))
+    products = sketches.Products(
+        rows, [columns[k] for k in large], lambda u: [product(u)[k] for k in large], work
+    )
+    for which, (source, count) in enumerate(zip(sources, columns, strict=True)):
+        if fitting[which]:
+            entries = np.array(formed[which], dtype=float)
+            yield Jacobian(None, source, rows, count, entries, structure(entries))
+            continue
+        shapes = shape_of(value), shape_of(given[which])
+        looked = sketches.look(products, large.index(which), *shapes)
+        words = sketches.told(looked)
+        yield Jacobian(None, source, rows, count, None, words, products.made)
 
 
 def structure(matrix: Any) -> str:
     """What a Jacobian looks like: diagonal, blocks, one-hot rows, the same rows; or how many of its
     entries are not 0."""
-    if matrix is None:
-        return "too large to form"
     rows, columns = matrix.shape
     used = matrix != 0
     if not used.any():

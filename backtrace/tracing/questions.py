@@ -108,7 +108,7 @@ def jacobians(trace: Trace) -> tuple[Jacobian, ...]:
 
     needs_point(trace)
     passed = passes.on_arrays(trace.graph, trace.point, trace.origin.request)
-    return tuple(formed(trace.graph, passed, trace.wrt))
+    return tuple(formed(trace.graph, passed, trace.wrt, trace.granularity.kink))
 
 
 def jacobian(trace: Trace, name: str) -> Jacobian:

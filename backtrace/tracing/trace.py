@@ -184,8 +184,8 @@ class Trace(Record):
 
     def jacobians(self) -> tuple[Jacobian, ...]:
         """Of every gate by each of its inputs, where one of the two is an array, then of the output
-        by every variable asked for (`gate` is None). Entries count row by row; a gate's that is
-        too large has None. Raises UsageError where the output's is (over 1,000,000 entries).
+        by every variable asked for (`gate` is None). Entries count row by row; one that is too
+        large (over 4,096 rows or 1,000,000 entries) has None, and is told by its products.
 
         >>> import backtrace
         >>> t = backtrace.trace("max(0, x)", {"x": [1, -2]})
@@ -196,7 +196,7 @@ class Trace(Record):
 
     def jacobian(self, name: str) -> Jacobian:
         """The output's by one variable: a row for each entry of the output, a column for each of
-        the variable. Raises UsageError for another name, and where it is too large.
+        the variable; too large a one has no `entries`. Raises UsageError for another name.
 
         >>> import backtrace
         >>> t = backtrace.trace("W@x", {"W": [[1, 2], [3, 4]], "x": [5, 6]})

@@ -131,6 +131,7 @@ def _jacobian(saved: dict[str, Any], nodes: int) -> Jacobian:
         int(columns),
         entries,
         str(saved["structure"]),
+        int(saved.get("products", 0)),
     )
 
 
