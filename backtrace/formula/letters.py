@@ -9,7 +9,16 @@ from fractions import Fraction
 from functools import cached_property
 
 from backtrace.algebra.matrices import Form, Letters, Matrices, NotInLetters, zero
-from backtrace.algebra.matrices.forms import broadcast, form, is_zero, length, name, ones, total
+from backtrace.algebra.matrices.forms import (
+    broadcast,
+    form,
+    is_zero,
+    length,
+    name,
+    ones,
+    stage_name,
+    total,
+)
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.formula.expression import NAMED_CONSTANTS
@@ -227,6 +236,8 @@ def _primes(text: str, shapes: Mapping[str, Dims], first: int) -> dict[str, int]
         if letter in shapes or letter in _TAKEN:
             kind = "a value" if letter in shapes else "a name of the formula language"
             raise UsageError(f"'{letter}' is a length, and {kind}", hint="another letter")
+        if re.search(rf"(?:^|[;\n])\s*{re.escape(letter)}\s*=(?!=)", text):
+            raise UsageError(f"'{letter}' is a length, and a stage", hint="another letter")
         while not _is_prime(candidate) or str(candidate) in text:
             candidate += 1
         found[letter] = candidate
@@ -266,7 +277,7 @@ def _forward(
         if length(value) > _LONGEST_VALUE:  # a sum of a thousand terms: nobody asks for its value
             value = name(f"#{index}", value.shape)
         is_stage = bool(node.name) and index != graph.output
-        values.append(name(node.name, value.shape) if is_stage else value)
+        values.append(stage_name(node.name, value) if is_stage else value)
     return values, written
 
 

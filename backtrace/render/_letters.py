@@ -55,7 +55,10 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
     shown = found.letters.told(expressions(found.graph)[index])
     stage = f"{node.name} = " if node.name else ""
     shape = _shape(found, found.values[index].shape)
-    yield Text(view.text(f"#{index} {label(node)}: {stage}{shown}{shape}"), style="name")
+    yield Text(
+        view.text(f"#{index} {found.letters.told(label(node))}: {stage}{shown}{shape}"),
+        style="name",
+    )
     if index != found.graph.output:
         yield Text(view.text(f"  upstream {found.text(found.upstreams[index])}"))
     for k, down in zip(_arrays(node.operands), found.downstreams[index], strict=True):

@@ -3,7 +3,7 @@ backprop's at random values of two sets of sizes; and that is held against SymPy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backtrace.errors import BacktraceError
@@ -12,6 +12,7 @@ from backtrace.formula.letters import Dims, InLetters, Witnessed, with_sizes
 from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
 
 _SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
+_LARGER = 4
 _CLOSE = 1e-7
 
 
@@ -19,15 +20,27 @@ def witnessed(found: InLetters, check: bool = True) -> dict[str, Witnessed]:
     """The verdict on every gradient's formula; without `check` backprop's numbers are believed."""
     verdicts = {name: Witnessed(AGREE) for name in found.gradients}
     for seed, lengths in enumerate(_SIZES):
-        sizes = dict(zip(_letters(found.shapes), lengths * 9, strict=False))
         try:
-            point, right = _numbers(found, sizes, seed, check and not seed)
+            sizes, point, right = _at(found, lengths, seed, check and not seed)
         except BacktraceError as error:
             return {name: Witnessed(SKIPPED, error.what) for name in verdicts}
         for name, text in found.gradients.items():
             if verdicts[name].verdict == AGREE:
                 verdicts[name] = _compared(found, text, sizes, point, right[name])
     return verdicts
+
+
+def _at(
+    found: InLetters, lengths: Sequence[int], seed: int, check: bool
+) -> tuple[dict[str, int], dict[str, Any], dict[str, Any]]:
+    """Sizes for the letters, larger ones where these are too small for the formula (x[2:]), values
+    of such sizes and backprop's gradients there."""
+    sizes = dict(zip(_letters(found.shapes), [*lengths] * 9, strict=False))
+    try:
+        return sizes, *_numbers(found, sizes, seed, check)
+    except BacktraceError:
+        larger = {letter: n + _LARGER for letter, n in sizes.items()}
+        return larger, *_numbers(found, larger, seed, check)
 
 
 def _letters(shapes: Mapping[str, Dims]) -> list[str]:

@@ -9,6 +9,7 @@ matrices, `sums` of sums along axes and of parts of arrays; `spelled` and `latex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
@@ -32,7 +33,7 @@ from backtrace.algebra.matrices.forms import (
     product,
     zero,
 )
-from backtrace.algebra.matrices.products import chain, outer, shaped, turned
+from backtrace.algebra.matrices.products import chain, outer, permuted, shaped, turned
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
 from backtrace.algebra.matrices.sums import picked, placed, summed
 
@@ -119,11 +120,7 @@ class Matrices:
 
     def transpose(self, x: Any, axes: tuple[int, ...] | None = None) -> Form:
         inner = form(x)
-        if axes is None or axes == tuple(range(len(inner.shape)))[::-1]:
-            return turned(inner)
-        if axes == tuple(range(len(axes))):
-            return inner
-        raise NotInLetters("axes in another order")
+        return permuted(inner, axes or tuple(range(len(inner.shape)))[::-1])
 
     def outer(self, x: Any, y: Any) -> Form:
         return outer(form(x), form(y))
@@ -179,8 +176,7 @@ class Matrices:
     def sum_of_others(self, x: Any, axis: Any) -> Form:
         """The sum along an axis less each entry's own: of probabilities, 1 - p."""
         inner = form(x)
-        is_softmax = inner.kind == forms.CALL and inner.parts[0] == "softmax"
-        if is_softmax and inner.parts[3] == axis % len(inner.shape):
+        if forms.adds_up_along(inner) == axis % len(inner.shape):
             return number(1) - inner  # the entries add up to 1
         return self.aligned(summed(inner, axis), axis) - inner
 
@@ -214,14 +210,35 @@ class Matrices:
         return ones(shape)
 
     def pick(self, x: Any, index: forms.Index) -> Form:
+        """x[1:3], x[:, None]: None is a new axis of length 1."""
         inner = form(x)
-        shape = inner.shape
-        left = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
-        kept = (*(n for n in left if n is not None), *shape[len(index) :])
-        return picked(inner, tuple(index), kept)
+        given = tuple(part for part in index if part is not None)
+        left = _left(inner.shape, given)
+        kept = tuple(n for n in left if n is not None)
+        found = picked(inner, given, kept) if kept != inner.shape else inner
+        return shaped(found, _with_new_axes(left, index)) if None in index else found
 
     def put(self, u: Any, index: forms.Index, shape: Shape) -> Form:
-        return placed(form(u), tuple(index), shape)
+        given = tuple(part for part in index if part is not None)
+        kept = tuple(n for n in _left(shape, given) if n is not None)
+        inner = shaped(form(u), kept) if None in index else form(u)
+        return placed(inner, given, shape) if kept != shape else inner
+
+    def looked_up(self, x: Any, axis: int, *indices: Any) -> Form:
+        """C[i]: the rows that an array names; of several arrays, or another axis, there is none."""
+        inner, places = form(x), [form(i) for i in indices]
+        if axis or len(places) != 1 or places[0].kind != forms.NAME:
+            raise NotInLetters("a lookup that is not of rows, by a name")
+        shape = (*places[0].shape, *inner.shape[1:])
+        return Form(forms.LOOKED_UP, shape, (inner, places[0]))
+
+    def added_up(self, u: Any, shape: Shape, _: int, *indices: Any) -> Form:
+        """one_hot(i, n).T @ u: u added up at the rows that were taken, along the first axis."""
+        upstream, places = form(u), form(indices[0])
+        rows = math.prod(places.shape)
+        hot = shaped(self.one_hot(places, shape[0]), (rows, shape[0]))
+        flat = shaped(upstream, (rows, math.prod(shape[1:])))
+        return shaped(chain([turned(hot), flat]), shape)
 
     def concatenate(self, values: Any, axis: int) -> Form:
         parts = [form(value) for value in values]
@@ -312,6 +329,20 @@ def _same_shape(word: str, x: Form, axis: int) -> Form:
     before, core = forms.scalars_apart(x)
     after = f", axis={axis % len(x.shape)}" if len(x.shape) > 1 else ""
     return product([before, call(word, [core], x.shape, after)])
+
+
+def _left(shape: Shape, index: forms.Index) -> tuple[int | None, ...]:
+    """How long every axis is of what an index takes; None: the axis is gone."""
+    parts = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
+    return (*parts, *shape[len(index) :])
+
+
+def _with_new_axes(left: tuple[int | None, ...], index: forms.Index) -> Shape:
+    """The shape that an index gives, with an axis of length 1 for every None in it."""
+    found, rest = [], list(left)
+    for part in index:
+        found.append(1 if part is None else rest.pop(0))
+    return tuple(n for n in (*found, *rest) if n is not None)
 
 
 def _length_of(n: int, part: Any) -> int | None:

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 NAME, NUMBER, ONES, ZERO, EYE = "name", "number", "ones", "zero", "eye"
 SUM, PRODUCT, CHAIN, TURNED, OUTER = "sum", "product", "chain", "turned", "outer"
 CALL, ENTRYWISE, SHAPED = "call", "entrywise", "shaped"
-PICKED, PLACED = "picked", "placed"
+PICKED, PLACED, LOOKED_UP = "picked", "placed", "looked up"
 Index = tuple[Any, ...]
 
 
@@ -94,6 +94,20 @@ def number(value: Any) -> Form:
 
 def name(text: str, shape: Shape) -> Form:
     return Form(NAME, shape, (text,))
+
+
+def stage_name(text: str, value: Form) -> Form:
+    """The name of a stage; of a softmax it is kept along which axis its entries add up to 1."""
+    axis = adds_up_along(value)
+    return Form(NAME, value.shape, (text,) if axis is None else (text, axis))
+
+
+def adds_up_along(a: Form) -> int | None:
+    """The axis along which the entries of a softmax add up to 1; None of anything else."""
+    if a.kind == NAME and len(a.parts) > 1:
+        return int(a.parts[1])
+    is_softmax = a.kind == CALL and a.parts[0] == "softmax"
+    return int(a.parts[3]) if is_softmax else None
 
 
 def ones(shape: Shape) -> Form:

@@ -58,8 +58,26 @@ class Latex:
                 text = rf"{self._factor(left)}\,{self._atom(right)}^\top"
                 return Spelled(text, Binding.PRODUCT)
             case "shaped":
-                return self._spelled(a.parts[0])
+                return self._shaped(a.parts[0], a.shape)
+            case "picked":
+                text = rf"{self._atom(a.parts[0])}_{{{self.letters.index(a.parts[1])}}}"
+                return Spelled(text, Binding.POWER)
+            case "looked up":
+                inner, places = a.parts
+                text = rf"{self._atom(inner)}_{{{self._spelled(places).text}}}"
+                return Spelled(text, Binding.POWER)
+            case "placed":
+                inner, index = a.parts
+                put = rf"\operatorname{{put}}_{{{self.letters.index(index)}}}"
+                return Spelled(rf"{put}({self._spelled(inner).text})")
         return self._call(a)
+
+    def _shaped(self, inner: Form, shape: tuple[int, ...]) -> Spelled:
+        """A column for a vector is not said; other shapes are."""
+        if [n for n in shape if n != 1] == [n for n in inner.shape if n != 1]:
+            return self._spelled(inner)
+        word = rf"\operatorname{{reshape}}_{{{self._lengths(shape)}}}"
+        return Spelled(rf"{word}({self._spelled(inner).text})")
 
     def _lengths(self, shape: tuple[int, ...]) -> str:
         return r" \times ".join(self.letters.length(n).replace("*", "") for n in shape)

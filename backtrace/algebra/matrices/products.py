@@ -4,6 +4,7 @@ outer product, what is inverse to its neighbour gone; and the same entries in an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backtrace.algebra.matrices.forms import (
     CALL,
@@ -11,13 +12,15 @@ from backtrace.algebra.matrices.forms import (
     EYE,
     ONES,
     OUTER,
+    PRODUCT,
     SHAPED,
     SUM,
     TURNED,
     ZERO,
     Form,
-    NotInLetters,
     Shape,
+    broadcast,
+    call,
     is_zero,
     number,
     ones,
@@ -32,12 +35,11 @@ from backtrace.algebra.matrices.forms import (
 
 
 def turned(a: Form) -> Form:
-    """The transpose of a matrix; a vector is its own, as in the formula language."""
+    """The transpose of a matrix, of every matrix of a batch; a vector is its own, as in the formula
+    language."""
     if len(a.shape) < 2:
         return a
-    shape = a.shape[::-1]
-    if len(a.shape) > 2:
-        raise NotInLetters("the transpose of more than two axes")
+    shape = (*a.shape[:-2], a.shape[-1], a.shape[-2])
     match a.kind:
         case "ones" | "zero" | "eye":
             return Form(a.kind, shape)
@@ -52,10 +54,35 @@ def turned(a: Form) -> Form:
         case "sum" if all(t.shape in (a.shape, ()) for _, t in a.parts):
             return total([(k, turned(t)) for k, t in a.parts])
         case "product" if all(f.shape in (a.shape, ()) for f, _ in a.parts[1]):
-            return product([number(a.parts[0]), *((turned(f), p) for f, p in a.parts[1])])
+            factors = [(turned(f), p) for f, p in a.parts[1]]
+            before, core = scalars_apart(a)
+            if sum(f.kind == TURNED for f, _ in factors) < 2 or core.kind != PRODUCT:
+                return product([number(a.parts[0]), *factors])
+            return product([before, Form(TURNED, shape, (core,))])
         case "call" if a.parts[0] == "diag" or _is_symmetric_inverse(a):
             return a
     return Form(TURNED, shape, (a,))
+
+
+def permuted(a: Form, axes: tuple[int, ...]) -> Form:
+    """The axes in another order."""
+    count = len(axes)
+    if axes == tuple(range(count)):
+        return a
+    if axes == (*range(count - 2), count - 1, count - 2):
+        return turned(a)
+    before, core = scalars_apart(a)
+    shape = tuple(core.shape[k] for k in axes)
+    if core.kind in (ONES, ZERO):
+        return product([before, Form(core.kind, shape)])
+    if core.kind == TURNED:
+        core = core.parts[0]
+        axes = tuple({count - 1: count - 2, count - 2: count - 1}.get(k, k) for k in axes)
+        return product([before, permuted(core, axes)])
+    if core.kind == CALL and core.parts[0] == "permute":
+        return product([before, permuted(core.parts[1][0], tuple(core.parts[3][k] for k in axes))])
+    made = call("permute", [core], shape, "".join(f", {k}" for k in axes))
+    return product([before, replace(made, parts=(*made.parts, axes))])
 
 
 def _is_symmetric_inverse(a: Form) -> bool:
@@ -83,14 +110,37 @@ def chain(parts: Sequence[Form]) -> Form:
 
 
 def _multiplied(a: Form, b: Form) -> Form:
-    if len(a.shape) > 2 or len(b.shape) > 2:
-        raise NotInLetters("products of batches of matrices")
     before, a = scalars_apart(a)
     behind, b = scalars_apart(b)
-    shape = (*a.shape[:-1], *b.shape[1:])
+    is_batch = len(a.shape) > 2 or len(b.shape) > 2
+    shape = _shape_of_batches(a.shape, b.shape) if is_batch else (*a.shape[:-1], *b.shape[1:])
     if is_zero(a) or is_zero(b):
         return zero(shape)
-    return product([before, behind, _of_cores(a, b, shape)])
+    return product([before, behind, (_of_batches if is_batch else _of_cores)(a, b, shape)])
+
+
+def _shape_of_batches(a: Shape, b: Shape) -> Shape:
+    """NumPy's: a vector is a row on the left of @ and a column on its right."""
+    batch = broadcast([a[:-2], b[:-2]])
+    return (*batch, *a[-2:-1], *(b[-1:] if len(b) > 1 else ()))
+
+
+def _of_batches(a: Form, b: Form, shape: Shape) -> Form:
+    """The product of every matrix of a batch; without one on one side, of that with each."""
+    if EYE in (a.kind, b.kind):
+        other = b if a.kind == EYE else a
+        if other.shape == shape:
+            return other
+    if len(a.shape) > 1 and len(b.shape) > 1 and a.shape[-1] == 1:  # a column times a row
+        return whole(product([a, b]), shape)
+    if len(a.shape) > 1 and b.kind == ONES and b.shape[-1] == 1:
+        return whole(_kept(a, len(a.shape) - 1), shape)
+    if len(b.shape) > 1 and a.kind == ONES and a.shape[-2] == 1:
+        return whole(_kept(b, len(b.shape) - 2), shape)
+    parts = [*(a.parts if a.kind == CHAIN else [a]), *(b.parts if b.kind == CHAIN else [b])]
+    if any(len(part.shape) < 2 for part in parts):
+        parts = [a, b]
+    return Form(CHAIN, shape, tuple(parts))
 
 
 def _of_cores(a: Form, b: Form, shape: Shape) -> Form:
@@ -106,6 +156,13 @@ def _of_cores(a: Form, b: Form, shape: Shape) -> Form:
             return Form(EYE, shape)
         return chain(rest)
     return Form(CHAIN, shape, tuple(parts))
+
+
+def _kept(a: Form, axis: int) -> Form:
+    """The sum along an axis, which stays as one of length 1."""
+    from backtrace.algebra.matrices.sums import summed
+
+    return shaped(summed(a, axis), (*a.shape[:axis], 1, *a.shape[axis + 1 :]))
 
 
 def _special(a: Form, b: Form, shape: Shape) -> Form | None:

@@ -116,24 +116,30 @@ class Letters:
             case "chain":
                 return Spelled("@".join(map(self._factor, a.parts)), Binding.PRODUCT)
             case "turned":
-                return Spelled(f"{self.spelled(a.parts[0]).within(Binding.ATOM)}.T")
+                inner = self.spelled(a.parts[0]).within(Binding.ATOM)
+                return Spelled(f"{inner}.{'T' if len(a.shape) == 2 else 'mT'}")
             case "outer":
                 return call("outer", [self.spelled(part) for part in a.parts])
             case "call" | "entrywise":
                 return self._call(a)
             case "picked":
                 text = self.spelled(a.parts[0]).within(Binding.ATOM)
-                return Spelled(f"{text}[{self._index(a.parts[1])}]")
+                return Spelled(f"{text}[{self.index(a.parts[1])}]")
+            case "looked up":
+                inner, places = a.parts
+                return Spelled(
+                    f"{self.spelled(inner).within(Binding.ATOM)}[{self.spelled(places).text}]"
+                )
             case "placed":
                 inner, index = a.parts
                 given = self.spelled(inner).text
                 zeros = f"zeros({self.shape(a.shape)})"
-                return Spelled(f'put({zeros}, {given}, "{self._index(index)}")')
+                return Spelled(f'put({zeros}, {given}, "{self.index(index)}")')
         assert a.kind == SHAPED
         return self._shaped(a)
 
-    def _index(self, index: tuple[Any, ...]) -> str:
-        """1:3, :, 0"""
+    def index(self, index: tuple[Any, ...]) -> str:
+        """Some of the entries: 1:3, :, 0."""
         texts = []
         for part in index:
             if isinstance(part, int):
@@ -168,7 +174,13 @@ class Letters:
         if [n for n in shape if n != 1] == list(inner.shape):
             places = ", ".join("None" if n == 1 else ":" for n in shape)
             return Spelled(f"{text}[{places}]")
-        return Spelled(f"reshape({self.spelled(inner).text}, {self.shape(shape)})")
+        lengths = [self.length(n) for n in shape]
+        composed = [k for k, length in enumerate(lengths) if "*" in length or "(" in length]
+        if len(composed) > 1:
+            raise NotInLetters("a shape of several products of the letters")
+        for k in composed:  # a shape is written in letters and numbers
+            lengths[k] = "-1"
+        return Spelled(f"reshape({self.spelled(inner).text}, {', '.join(lengths)})")
 
     def _quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
         """What stands above and below of a number's size: numbers, then letters."""

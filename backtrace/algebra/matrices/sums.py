@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,11 +16,14 @@ from backtrace.algebra.matrices.forms import (
     PICKED,
     PLACED,
     PRODUCT,
+    SHAPED,
     SUM,
+    TURNED,
     ZERO,
     Form,
     Index,
     Shape,
+    adds_up_along,
     call,
     is_zero,
     number,
@@ -93,15 +97,45 @@ def summed(a: Form, axis: Any = None) -> Form:
         parts = total([(k, summed(whole(t, core.shape), axis)) for k, t in core.parts])
         if weight(terms_of(parts)) < len(core.parts):
             return product([before, parts])
-    if core.kind == CALL and core.parts[0] == "softmax" and gone == [core.parts[3]]:
+    if gone == [adds_up_along(core)]:
         return product([before, ones(shape)])  # they add up to 1
     if core.kind == PRODUCT and not shape and (diagonal := _on_diagonal(core)) is not None:
         return product([before, call("trace", [diagonal], ())])
     if core.kind == OUTER and len(gone) == 1:
         k = gone[0]
         return product([before, summed(core.parts[k]), core.parts[1 - k]])
+    if (inner := _moved_inside(core, gone)) is not None:
+        return product([before, shaped(inner, shape)])
     after = "" if not shape else f", axis={gone[0]}" if len(gone) == 1 else f", axis={tuple(gone)}"
-    return product([before, call("sum", [core], shape, after)])
+    made = call("sum", [core], shape, after)
+    return product([before, replace(made, parts=(*made.parts, tuple(gone)))])
+
+
+def _moved_inside(core: Form, gone: Sequence[int]) -> Form | None:
+    """A sum of a sum is one sum; of a transpose, it is along the other axis; of what only has axes
+    of length 1 more, along those that are left."""
+    if core.kind == CALL and core.parts[0] == "sum":
+        [inner], axes = core.parts[1], core.parts[3]
+        left = [k for k in range(len(inner.shape)) if k not in axes]
+        return summed(inner, (*axes, *(left[k] for k in gone)))
+    if core.kind == TURNED and len(core.shape) > 2:
+        last = len(core.shape) - 1
+        other = {last: last - 1, last - 1: last}
+        left = [other.get(k, k) for k in range(last + 1) if k not in gone]
+        if left == sorted(left):
+            return summed(core.parts[0], tuple(other.get(k, k) for k in gone))
+    if core.kind == CALL and core.parts[0] == "permute":
+        axes = core.parts[3]
+        left = [axes[k] for k in range(len(axes)) if k not in gone]
+        if left == sorted(left):
+            return summed(core.parts[1][0], tuple(axes[k] for k in gone))
+    if core.kind == SHAPED:
+        inner = core.parts[0]
+        places = [k for k, n in enumerate(core.shape) if n != 1]
+        if tuple(core.shape[k] for k in places) == inner.shape:
+            along = tuple(places.index(k) for k in gone if k in places)
+            return summed(inner, along) if along else inner
+    return None
 
 
 def _on_diagonal(core: Form) -> Form | None:
