@@ -3,39 +3,28 @@ gradients, and where only the fused one survives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from backtrace.algebra.values import same, shape_of
+from backtrace.algebra.values import same
 from backtrace.formula.point import Given
 from backtrace.formula.printer import label
-from backtrace.graph.record import Granularity, Record
+from backtrace.graph.record import Record
 from backtrace.render import View
 from backtrace.render._rules import local_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
 from backtrace.render.json import payload
 from backtrace.tracing.request import Request
+from backtrace.tracing.survivals import Survival, survivals
 from backtrace.tracing.trace import Trace
 from backtrace.tracing.tracer import trace_given
 
-_FAR = (-1000.0, 1000.0)
-_MOST_VARIABLES = 8
 _MOST_ROWS = 200
 _SAME = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Survival:
-    """A variable's value at which the written graph breaks and the fused one does not."""
-
-    name: str
-    value: float
-    written: str
-    fused: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +63,8 @@ def compare(
     fused = request._replace(granularity=request.granularity._replace(is_fused=True))
     written = answered(trace_given(formula, given, plain))
     other = answered(trace_given(formula, given, fused))
-    survivals = _survivals(formula, given, plain.granularity, fused.granularity)
-    return Comparison(written, other, tuple(survivals))
-
-
-def _survivals(
-    formula: str, given: Mapping[str, Given], plain: Granularity, fused: Granularity
-) -> Iterator[Survival]:
-    """Each variable far out, one at a time."""
-    numbers = [name for name, value in given.items() if not value.shape]
-    for name in numbers[:_MOST_VARIABLES]:
-        for value in _FAR:
-            point = {**given, name: Given(value, str(value))}
-            written = trace_given(formula, point, Request(granularity=plain, check=False))
-            if written.ok or written.fault is None:
-                continue
-            other = trace_given(formula, point, Request(granularity=fused, check=False))
-            if other.ok and not shape_of(other.value):
-                yield Survival(name, value, written.fault.what, other.value)
-                break
+    found = survivals(formula, given, written, plain, fused.granularity)
+    return Comparison(written, other, tuple(found))
 
 
 def as_object(comparison: Comparison) -> dict[str, Any]:
@@ -102,7 +74,13 @@ def as_object(comparison: Comparison) -> dict[str, Any]:
         "written": payload(comparison.written),
         "fused": payload(comparison.fused),
         "survives": [
-            {"name": s.name, "value": s.value, "written": s.written, "fused": s.fused}
+            {
+                "name": s.name,
+                "value": s.value,
+                **({"place": None if s.place is None else list(s.place)} if s.is_array else {}),
+                "written": s.written,
+                "fused": s.fused,
+            }
             for s in comparison.survivals
         ],
         "ok": comparison.ok,
@@ -118,7 +96,7 @@ def show(comparison: Comparison, view: View) -> str:
     words = f"{counts[0]} gates as written, {counts[1]} fused; {_outcome(comparison)}"
     parts.append(Text(words))
     for survival in comparison.survivals:
-        at = f"at {survival.name} = {view.number(survival.value)}"
+        at = f"at {survival.variable} = {view.number(survival.value)}{survival.where}"
         parts.append(Text(view.text(f"{at} only the fused graph survives: {survival.written}")))
     return paint(view, *parts)
 
