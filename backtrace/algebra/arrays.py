@@ -243,8 +243,10 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
         is lost where these are tiny."""
         real = cls.real(shifted)
         rest = np.array(cls.exp(shifted), order="C")  # so that it can be written to as a vector
-        if axis is None:
-            place = np.argmax(real)
+        if axis is None or axis in (-1, np.ndim(shifted) - 1):
+            place = np.argmax(real, axis)  # of every row, as the rows stand behind each other
+            if axis is not None:
+                place += np.arange(0, rest.size, max(1, rest.shape[-1])).reshape(place.shape)
             rest.reshape(-1)[place] = 0.0
             own = np.reshape(shifted, -1)[place]
         else:
@@ -288,7 +290,7 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     @staticmethod
     def one_hot(k: Value, count: int) -> Value:
         """A 1 at each class k, in a last axis of `count` entries."""
-        return np.equal(np.expand_dims(np.asarray(np.real(k)), -1), np.arange(count))
+        return np.equal(np.asarray(k).real[..., None], np.arange(count))
 
     @staticmethod
     def summed_to(u: Value, shape: tuple[int, ...]) -> Value:
