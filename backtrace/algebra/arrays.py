@@ -244,7 +244,7 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
         real = cls.real(shifted)
         rest = np.array(cls.exp(shifted), order="C")  # so that it can be written to as a vector
         if axis is None or axis in (-1, np.ndim(shifted) - 1):
-            place = np.argmax(real, axis)  # of every row, as the rows stand behind each other
+            place: Any = np.argmax(real, axis)  # of every row, as the rows stand behind each other
             if axis is not None:
                 place += np.arange(0, rest.size, max(1, rest.shape[-1])).reshape(place.shape)
             rest.reshape(-1)[place] = 0.0
