@@ -39,14 +39,21 @@ class CostAsked(NamedTuple):
     every: int | None
 
 
+class Lettered(NamedTuple):
+    """How a derivation is to be shown: whether it is checked, and told in words too."""
+
+    check: bool
+    explain: bool
+    look: Look
+    cost: CostAsked | None = None
+
+
 def derive(
     formula: str,
     shapes: dict[str, tuple[str, ...]],
     wrt: Sequence[str] | None,
     destination: Destination,
-    look: Look,
-    check: bool,
-    cost: CostAsked | None = None,
+    asked: Lettered,
 ) -> int:
     """The derivation, shown, and what it costs where that is asked for; the exit status."""
     from backtrace.formula.letters import NotInLetters
@@ -55,12 +62,16 @@ def derive(
     if format not in _FORMATS:
         what = f"formulas of arrays have no format {format}"
         raise UsageError(what, hint=f"there are {', '.join(_FORMATS)}")
-    view = look.view(to_file=destination.output is not None)
+    if asked.explain and format == "latex":
+        hint = "--format table, markdown or json"
+        raise UsageError("--explain has no place in latex", hint=hint)
+    view = asked.look.view(to_file=destination.output is not None)._replace(explain=asked.explain)
+    cost = asked.cost
     text, is_right = "", True
     try:
-        text, is_right = _derived(formula, shapes, wrt, format, view, check)
+        text, is_right = _derived(formula, shapes, wrt, format, view, asked.check)
     except NotInLetters as error:
-        if cost is None:
+        if cost is None or asked.explain:
             hint = "with values it is traced in numbers: W=randn(3,2)"
             raise UsageError(f"{error} has no formula here yet", hint=hint) from None
     if cost is not None:

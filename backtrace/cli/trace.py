@@ -11,7 +11,7 @@ import click
 from backtrace.checks import sympy_process
 from backtrace.cli.code import Reading, read_with_values
 from backtrace.cli.help import Sectioned
-from backtrace.cli.letters import CostAsked, declared, derive
+from backtrace.cli.letters import CostAsked, Lettered, declared, derive
 from backtrace.cli.options import (
     ArraysAsked,
     Beside,
@@ -90,7 +90,8 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
             formula, _, _ = result_named(asked.task.of, formula, (), made_of.gates)
         check = not asked.task.no_check
         cost = CostAsked(asked.beside.every) if asked.beside.cost else None
-        return derive(formula, shapes, asked.wrt, asked.destination, asked.look, check, cost)
+        how = Lettered(check, asked.beside.explain, asked.look, cost)
+        return derive(formula, shapes, asked.wrt, asked.destination, how)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
         asked = asked._replace(reading=note)
@@ -223,8 +224,9 @@ class Asked(NamedTuple):
             traced = replace(traced, lines=self.program.lines_of(traced.graph))
         return traced.showing(*answers)
 
-    def section(self) -> str:
-        """The first option that asks for a section beside the numbers; "" where none does."""
+    def section(self, apart_from: Sequence[str] = ()) -> str:
+        """The first option that asks for a section beside the numbers, of all but these; "" where
+        none does."""
         sections = {
             "--exact": self.beside.exact,
             "--precision": self.beside.precision is not None,
@@ -236,7 +238,8 @@ class Asked(NamedTuple):
             "--jacobian": self.arrays.jacobian,
             "--cost": self.beside.cost,
         }
-        return next((option for option, is_asked in sections.items() if is_asked), "")
+        asked = (option for option, is_asked in sections.items() if is_asked)
+        return next((option for option in asked if option not in apart_from), "")
 
 
 class Showing(NamedTuple):
@@ -298,7 +301,7 @@ def _refuse_for_shapes(asked: Asked) -> None:
     """Shapes alone have formulas, and no numbers."""
     granularity = asked.granularity
     changed = granularity.fuse or granularity.expand or granularity.gates
-    section = asked.section() if asked.section() not in ("--symbolic", "--cost") else ""
+    section = asked.section(apart_from=("--symbolic", "--cost", "--explain"))
     option = _of_one_point(asked) or section or "--fuse, --expand or --gates" * bool(changed)
     option = option or "--points" * (asked.points.points is not None)
     if option:

@@ -69,6 +69,14 @@ class InLetters:
         except RecursionError:
             raise NotInLetters("what is nested so deep") from None
 
+    def slope(self, index: int, slot: int) -> str:
+        """The local gradient of a gate that works entry by entry, for one of its inputs."""
+        node, m = self.graph.nodes[index], Matrices(self.letters.primes)
+        assert node.gate is not None
+        k = [place for place, o in enumerate(node.operands) if isinstance(o, int)][slot]
+        operands = node.operand_values(self.values, m)
+        return self.text(form(node.gate.slope(m, k, self.values[index], operands)))
+
     @cached_property
     def indices(self) -> frozenset[str]:
         """The inputs whose values pick entries: classes, rows."""
@@ -213,7 +221,7 @@ def _of_graph(
         what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
         raise UsageError(what, hint="sum(...) or mean(...) around it")
     try:
-        flow = _backward(graph, values, m)
+        flow = _backward(graph, values, m, form(1))
     except RecursionError:
         raise NotInLetters("what is nested so deep") from None
     return InLetters(text, graph, shapes, letters, tuple(values), tuple(written), *flow)
@@ -282,10 +290,11 @@ def _forward(
 
 
 def _backward(
-    graph: Graph, values: list[Form], m: Matrices
+    graph: Graph, values: Sequence[Form], m: Matrices, seed: Form
 ) -> tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...]]:
+    """What arrives at every node, `seed` at the output; and what every gate hands on."""
     arrived: list[list[Form]] = [[] for _ in values]
-    arrived[graph.output].append(form(1))
+    arrived[graph.output].append(seed)
     upstreams: list[Form] = [zero(value.shape) for value in values]
     downstreams: list[tuple[Form, ...]] = [()] * len(values)
     for index in range(len(values) - 1, -1, -1):
@@ -312,6 +321,8 @@ def _carried(
     """What a gate hands to its input `k`."""
     if is_zero(upstream):
         return zero(operands[k].shape)
+    if gate.is_own:
+        return _through(m, gate, k, upstream, operands)
     if gate.pullback is not None:
         return form(gate.pullback(m, k, upstream, output, *operands))
     slope = form(gate.slope(m, k, output, operands))
@@ -320,6 +331,17 @@ def _carried(
     if whole.shape != shape:
         whole = whole * ones(shape)
     return m.summed_to(whole, operands[k].shape)
+
+
+def _through(m: Matrices, gate: Gate, k: int, upstream: Form, operands: list[Form]) -> Form:
+    """What a gate of the user's own hands to its input `k`: the same, on its own little graph."""
+    inner: Graph = gate.inner
+    name_ = gate.parameters[k]
+    if name_ not in inner.inputs:
+        return zero(operands[k].shape)
+    values = inner.evaluate(m, dict(zip(gate.parameters, operands, strict=True)))
+    upstreams, _ = _backward(inner, list(map(form, values)), m, upstream)
+    return upstreams[inner.inputs[name_]]
 
 
 def with_sizes(text: str, sizes: Mapping[str, int]) -> str:

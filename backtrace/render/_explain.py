@@ -8,14 +8,14 @@ from backtrace.algebra.spelling import Binding
 from backtrace.algebra.symbols import SYMBOLS, Term, term
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.graph import Constant, Node
+from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.record import Edge, Record
 from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note, where
 from backtrace.render._view import View
 from backtrace.render._words import line_words
 
 _MOST_GATES = 60
-_LONGEST = 60  # characters of an operand that is written out
+LONGEST = 60  # characters of an operand that is written out
 _SAYS = {
     "add": "An add gate distributes: every input gets the upstream gradient unchanged.",
     "sub": "A sub gate distributes too, but the second input gets it with its sign turned.",
@@ -50,8 +50,8 @@ def steps(record: Record, view: View) -> Iterator[str]:
         yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
     gates = [index for index, _, _ in record.graph.gates()]
     shown = sorted(gates, reverse=True)[:_MOST_GATES]
-    texts = expressions(record.graph, _LONGEST)
-    names = spoken_names(record, texts)
+    texts = expressions(record.graph, LONGEST)
+    names = spoken_names(record.graph, texts)
     said: set[str] = set()
     arrived = dict.fromkeys(range(len(record.graph.nodes)), 0)
     for index in shown:
@@ -90,11 +90,15 @@ def _gate(
 
 def rule_sentence(record: Record, index: int) -> str:
     """What a gate does with the gradient that arrives."""
-    node = record.graph.nodes[index]
-    gate = node.gate
-    assert gate is not None
     if index in {note.node for note in record.notes if note.kind == "kink"}:
         return _KINK
+    return gate_sentence(record.graph.nodes[index])
+
+
+def gate_sentence(node: Node) -> str:
+    """The same away from kinks."""
+    gate = node.gate
+    assert gate is not None
     if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
         return "To add a constant changes no slope: the upstream gradient goes through."
     if len(node.inputs) == 1 and node.constants and gate.name == "mul":
@@ -116,19 +120,27 @@ def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str
 
 
 def local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> str:
+    """The local gradient in the operands' names; "" at a kink, and where it has no formula."""
+    kinks = {note.node for note in record.notes if note.kind == "kink"}
+    if edge.gate in kinks:
+        return ""
+    return slope_formula(node, edge.gate, edge.operand, names)
+
+
+def slope_formula(node: Node, index: int, slot: int, names: list[str]) -> str:
+    """The same of the gate at `index`, for one of its inputs, away from kinks."""
     gate = node.gate
     assert gate is not None
-    kinks = {note.node for note in record.notes if note.kind == "kink"}
-    if gate.is_own or gate.blocks or edge.gate in kinks:
+    if gate.is_own or gate.blocks:
         return ""
     operands = [
         SYMBOLS.number(o.text) if isinstance(o, Constant) and not o.nodes else _name(o, names)
         for o in node.operands
     ]
-    position = [k for k, o in enumerate(node.operands) if isinstance(o, int)][edge.operand]
+    position = [k for k, o in enumerate(node.operands) if isinstance(o, int)][slot]
     result = term(gate.forward(SYMBOLS, *operands))
     if result.quotient is None:
-        result = _name(edge.gate, names)
+        result = _name(index, names)
     rule = term(gate.slope(SYMBOLS, position, result, operands))  # of a/b: -a/b^2, not -f/b
     text = rule.spelled.text
     is_simple = rule.value is not None or rule.spelled.binding >= Binding.SIGN
@@ -139,11 +151,11 @@ def _name(operand: int | Constant, names: list[str]) -> Term:
     return SYMBOLS.name(names[operand] if isinstance(operand, int) else "c")
 
 
-def spoken_names(record: Record, texts: list[str]) -> list[str]:
+def spoken_names(graph: Graph, texts: list[str]) -> list[str]:
     """How a node is spoken of: by its name, by what it computes if that is short, or by number."""
     return [
         node.name or (text if len(text) <= 3 else f"#{index}")
-        for index, (node, text) in enumerate(zip(record.graph.nodes, texts, strict=True))
+        for index, (node, text) in enumerate(zip(graph.nodes, texts, strict=True))
     ]
 
 

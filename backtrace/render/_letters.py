@@ -13,9 +13,11 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.numbers import json_text
 from backtrace.render._latex import symbol
+from backtrace.render._lettered_steps import lettered_steps
 from backtrace.render._rules import rule_in_names
 from backtrace.render._terminal import paint
 from backtrace.render._view import View
+from backtrace.render.markdown import escaped
 
 SCHEMA = "backtrace.letters/1"
 _MARKS = {"agree": "✓ ", "disagree": "✗ "}
@@ -36,6 +38,9 @@ def text(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str
         reason = verdicts[name].reason if name in verdicts else ""
         if reason:
             lines.append(Text(f"  {view.text(reason)}", style="note"))
+    if view.explain:
+        lines += [Text(), Text("step by step", style="heading")]
+        lines += [Text(view.text(line)) for line in lettered_steps(found)]
     return paint(view, *lines)
 
 
@@ -121,8 +126,11 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
     }
 
 
-def as_json(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:
-    return json_text(as_object(found, verdicts), indent=2) + "\n"
+def as_json(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
+    described = as_object(found, verdicts)
+    if view.explain:
+        described["explain"] = list(lettered_steps(found))
+    return json_text(described, indent=2) + "\n"
 
 
 def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
@@ -133,6 +141,10 @@ def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) ->
         verdict = verdicts[name].verdict if name in verdicts else ""
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if view.explain:
+        rows += ["", "### step by step", ""]
+        for line in lettered_steps(found):
+            rows.append(f"{'  ' * line.startswith('  ')}- {escaped(line.strip())}")
     return "\n".join(map(view.text, rows)) + "\n"
 
 

@@ -85,7 +85,7 @@ class _Steps:
         self.name = name
         self.gates = [index for index, _, _ in record.graph.gates()]
         self._texts = expressions(record.graph, 60)
-        self._names = spoken_names(record, self._texts)
+        self._names = spoken_names(record.graph, self._texts)
 
     def data(self) -> dict[str, Any]:
         """What the script needs: the steps, and how far each sum has come after each."""

@@ -38,13 +38,13 @@ def render(record: Record, view: View) -> str:
         lines += [f"read as {_code(view.formula(reading.removeprefix('read as ')))}", ""]
     if formula:
         at = ", ".join(part.strip() for part in at.split("\n"))
-        lines += [f"at {_escaped(at)}", ""]
+        lines += [f"at {escaped(at)}", ""]
     if record.has_point:
         lines += _numbers(record, view, shown)
     for title, inner in sections(record, view, has_tables=True):
-        lines += ["", f"### {_escaped(view.text(title))}", ""]
+        lines += ["", f"### {escaped(view.text(title))}", ""]
         lines += [
-            f"{'  ' * line.startswith('  ')}- {_escaped(view.text(line.strip()))}" for line in inner
+            f"{'  ' * line.startswith('  ')}- {escaped(view.text(line.strip()))}" for line in inner
         ]
     if record.asked.cost is not None:
         lines += ["", f"### {TITLE}", ""]
@@ -55,11 +55,11 @@ def render(record: Record, view: View) -> str:
 
 def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> list[str]:
     lines = [*_gates(record, view, shown), ""]
-    lines += [f"**{_escaped(record.graph.output_name)} = {view.value(record.value)}**", ""]
-    lines += [f"- {_escaped(text.plain)}" for text in fork_sums(record, view)]
+    lines += [f"**{escaped(record.graph.output_name)} = {view.value(record.value)}**", ""]
+    lines += [f"- {escaped(text.plain)}" for text in fork_sums(record, view)]
     lines += ["", *_gradients(record, view), ""]
     closing = [*remarks(record, view), *group_remarks(record, view), *rounding_remark(view, shown)]
-    return lines + [f"- {_escaped(text.plain.strip())}" for text in closing]
+    return lines + [f"- {escaped(text.plain.strip())}" for text in closing]
 
 
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
 def _rule(record: Record, view: View, edge: Edge) -> str:
     terms = where(record, edge, view)
     rule = _code(view.text(rule_with_shapes(record, edge)))
-    return f"{rule} {_escaped(terms)}" if terms else rule
+    return f"{rule} {escaped(terms)}" if terms else rule
 
 
 def _gradients(record: Record, view: View) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _gradients(record: Record, view: View) -> Iterator[str]:
     yield "|---|---:|---:|---:|---|---|"
     for name in record.wrt[:_MOST_GATES]:
         check = record.checks.get(name)
-        cells = [_escaped(partial(record, view, name)), view.value(record.gradients[name])]
+        cells = [escaped(partial(record, view, name)), view.value(record.gradients[name])]
         if check is None:
             cells += ["", "", "", ""]
         else:
@@ -117,5 +117,5 @@ def _code(text: str) -> str:
     return f"{ticks}{text}{ticks}".replace("|", "\\|").replace("\n", " ")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text.replace("\n", " "))

@@ -34,6 +34,7 @@ class Letters:
     """What lengths are called: `primes` has the prime that stands for each letter."""
 
     def __init__(self, primes: Mapping[str, int]) -> None:
+        self.primes = tuple(primes.values())
         self._letters = {prime: letter for letter, prime in primes.items()}
 
     def length(self, n: int) -> str:
