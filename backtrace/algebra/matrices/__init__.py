@@ -33,9 +33,20 @@ from backtrace.algebra.matrices.forms import (
     product,
     zero,
 )
+from backtrace.algebra.matrices.functions import (
+    along,
+    compared,
+    exp,
+    is_guard,
+    is_one_hot,
+    of_many,
+    reduced,
+    same_shape,
+    sigmoid,
+)
 from backtrace.algebra.matrices.products import chain, outer, permuted, shaped, turned
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
-from backtrace.algebra.matrices.sums import picked, placed, summed
+from backtrace.algebra.matrices.sums import lengths_of, picked, placed, summed, with_new_axes
 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
@@ -103,11 +114,11 @@ class Matrices:
         if test.kind == NUMBER:
             return yes if test.parts[0] else no
         shape = broadcast([test.shape, yes.shape, no.shape])
-        if _is_guard(test):
+        if is_guard(test):
             return no
         if yes == no:
             return product([yes, ones(shape)]) if yes.shape != shape else yes
-        if _is_one_hot(test) and is_zero(yes):
+        if is_one_hot(test) and is_zero(yes):
             return no - test * no
         if is_zero(no) and yes.kind != ZERO:
             return product([yes, test])
@@ -156,22 +167,22 @@ class Matrices:
         return inner
 
     def largest(self, x: Any, axis: Any) -> Form:
-        return _reduced("max", form(x), axis)
+        return reduced("max", form(x), axis)
 
     def smallest(self, x: Any, axis: Any) -> Form:
-        return _reduced("min", form(x), axis)
+        return reduced("min", form(x), axis)
 
     def norm(self, x: Any, axis: Any) -> Form:
-        return _reduced("norm", form(x), axis)
+        return reduced("norm", form(x), axis)
 
     def logsumexp_along(self, x: Any, axis: Any) -> Form:
-        return _reduced("logsumexp", form(x), axis)
+        return reduced("logsumexp", form(x), axis)
 
     def softmax(self, x: Any, axis: Any) -> Form:
-        return _along("softmax", form(x), axis)
+        return along("softmax", form(x), axis)
 
     def log_softmax(self, x: Any, axis: Any) -> Form:
-        return _along("log_softmax", form(x), axis)
+        return along("log_softmax", form(x), axis)
 
     def sum_of_others(self, x: Any, axis: Any) -> Form:
         """The sum along an axis less each entry's own: of probabilities, 1 - p."""
@@ -213,14 +224,14 @@ class Matrices:
         """x[1:3], x[:, None]: None is a new axis of length 1."""
         inner = form(x)
         given = tuple(part for part in index if part is not None)
-        left = _left(inner.shape, given)
+        left = lengths_of(inner.shape, given)
         kept = tuple(n for n in left if n is not None)
         found = picked(inner, given, kept) if kept != inner.shape else inner
-        return shaped(found, _with_new_axes(left, index)) if None in index else found
+        return shaped(found, with_new_axes(left, index)) if None in index else found
 
     def put(self, u: Any, index: forms.Index, shape: Shape) -> Form:
         given = tuple(part for part in index if part is not None)
-        kept = tuple(n for n in _left(shape, given) if n is not None)
+        kept = tuple(n for n in lengths_of(shape, given) if n is not None)
         inner = shaped(form(u), kept) if None in index else form(u)
         return placed(inner, given, shape) if kept != shape else inner
 
@@ -255,7 +266,7 @@ class Matrices:
         return call("stack", parts, whole, "" if k == 0 else f", axis={k}")
 
     def cumsum(self, x: Any, axis: int) -> Form:
-        return _same_shape("cumsum", form(x), axis)
+        return same_shape("cumsum", form(x), axis)
 
     def cumsum_back(self, u: Any, axis: int) -> Form:
         return self.flip(self.cumsum(self.flip(u, axis), axis), axis)
@@ -264,7 +275,7 @@ class Matrices:
         inner = form(x)
         if inner.kind == forms.ONES:
             return inner
-        return _same_shape("flip", inner, axis)
+        return same_shape("flip", inner, axis)
 
     def tril(self, x: Any, k: int = 0) -> Form:
         return call("tril", [form(x)], form(x).shape, f", {k}" * bool(k))
@@ -273,19 +284,19 @@ class Matrices:
         return call("triu", [form(x)], form(x).shape, f", {k}" * bool(k))
 
     def hypot(self, *values: Any) -> Form:
-        return _of_many("hypot", [form(v) for v in values])
+        return of_many("hypot", [form(v) for v in values])
 
     def atan2(self, a: Any, b: Any) -> Form:
-        return _of_many("atan2", [form(a), form(b)])
+        return of_many("atan2", [form(a), form(b)])
 
     def full(self, x: Any, shape: Shape) -> Form:
         return product([form(x), ones(shape)])
 
     def maximum(self, *values: Any) -> Form:
-        return _of_many("max", [form(v) for v in values])
+        return of_many("max", [form(v) for v in values])
 
     def minimum(self, *values: Any) -> Form:
-        return _of_many("min", [form(v) for v in values])
+        return of_many("min", [form(v) for v in values])
 
     def inv(self, x: Any) -> Form:
         return call("inv", [form(x)], form(x).shape)
@@ -311,125 +322,16 @@ class Matrices:
 
     def __getattr__(self, word: str) -> Callable[..., Form]:
         if word == "exp":
-            return lambda x: _exp(form(x))
+            return lambda x: exp(form(x))
         if word == "sigmoid":
-            return lambda x: _sigmoid(form(x))
+            return lambda x: sigmoid(form(x))
         if word in _ENTRYWISE:
             return lambda x: call(word, [form(x)], form(x).shape, is_entrywise=True)
         if word in _COMPARED:
-            return lambda a, b: _compared(word, form(a), form(b))
+            return lambda a, b: compared(word, form(a), form(b))
         if word in _DERIVED:
             return lambda *given: getattr(Derived, word)(self, *given)
         raise NotInLetters(f"the function {word} of arrays")
-
-
-def _same_shape(word: str, x: Form, axis: int) -> Form:
-    """A function along one axis that leaves the shape as it is; the axis is said where there are
-    several."""
-    before, core = forms.scalars_apart(x)
-    after = f", axis={axis % len(x.shape)}" if len(x.shape) > 1 else ""
-    return product([before, call(word, [core], x.shape, after)])
-
-
-def _left(shape: Shape, index: forms.Index) -> tuple[int | None, ...]:
-    """How long every axis is of what an index takes; None: the axis is gone."""
-    parts = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
-    return (*parts, *shape[len(index) :])
-
-
-def _with_new_axes(left: tuple[int | None, ...], index: forms.Index) -> Shape:
-    """The shape that an index gives, with an axis of length 1 for every None in it."""
-    found, rest = [], list(left)
-    for part in index:
-        found.append(1 if part is None else rest.pop(0))
-    return tuple(n for n in (*found, *rest) if n is not None)
-
-
-def _length_of(n: int, part: Any) -> int | None:
-    """How many entries a part of an index leaves of an axis; None: the axis is gone."""
-    if isinstance(part, int):
-        return None
-    start, stop, step = part
-    if min(v if v is not None else 0 for v in (start, stop)) < 0 or step not in (None, 1):
-        raise NotInLetters("an index from the end")
-    first, last = start or 0, n if stop is None else min(stop, n)
-    return max(0, last - first)
-
-
-def _exp(x: Form) -> Form:
-    if x.kind == forms.CALL and x.parts[0] == "log_softmax":
-        return replace(x, parts=("softmax", *x.parts[1:]))
-    return call("exp", [x], x.shape, is_entrywise=True)
-
-
-def _sigmoid(x: Form) -> Form:
-    """sigmoid(-z) is 1 - sigmoid(z)."""
-    if x.kind == forms.PRODUCT and x.parts[0] < 0:
-        return number(1) - _sigmoid(-x)
-    return call("sigmoid", [x], x.shape, is_entrywise=True)
-
-
-def _is_one_hot(a: Form) -> bool:
-    return a.kind == forms.CALL and a.parts[0] == "one_hot"
-
-
-def _is_guard(test: Form) -> bool:
-    """Whether a rule asks if a value is 0, to keep away from a division by it: what holds at
-    single points is no formula. (A comparison of the formula's own is called ==.)"""
-    is_equal = test.kind == forms.ENTRYWISE and test.parts[0] == "equal"
-    return is_equal and any(is_zero(part) for part in test.parts[1])
-
-
-def _of_winner(a: Form, b: Form) -> Form | None:
-    """max(0, x) == x as x > 0: ties are single points."""
-    for one, other in ((a, b), (b, a)):
-        if one.kind == forms.ENTRYWISE and one.parts[0] in ("max", "min"):
-            rest = [part for part in one.parts[1] if part != other]
-            if len(rest) == 1 and len(one.parts[1]) == 2:
-                return _compared("greater" if one.parts[0] == "max" else "less", other, rest[0])
-    return None
-
-
-def _compared(word: str, a: Form, b: Form) -> Form:
-    if word == "equal" and (won := _of_winner(a, b)) is not None:
-        return won
-    if a == b:
-        return number(int(word in ("equal", "less_equal", "greater_equal")))
-    if a.kind == b.kind == NUMBER:
-        x, y = a.parts[0], b.parts[0]
-        holds = {
-            "less": x < y,
-            "less_equal": x <= y,
-            "greater": x > y,
-            "greater_equal": x >= y,
-            "equal": x == y,
-            "not_equal": x != y,
-        }
-        return number(int(holds[word]))
-    return call(word, [a, b], broadcast([a.shape, b.shape]), is_entrywise=True)
-
-
-def _of_many(word: str, values: list[Form]) -> Form:
-    return call(word, values, broadcast([v.shape for v in values]), is_entrywise=True)
-
-
-def _reduced(word: str, x: Form, axis: Any) -> Form:
-    if axis is None or len(x.shape) == 1:
-        return call(word, [x], ())  # as the gates have it: of all entries
-    if not isinstance(axis, int):
-        raise NotInLetters(f"{word} along several axes")
-    k = axis % len(x.shape)
-    return call(word, [x], x.shape[:k] + x.shape[k + 1 :], f", axis={k}")
-
-
-def _along(word: str, x: Form, axis: int) -> Form:
-    if axis is None and len(x.shape) != 1:
-        whole = x - call("logsumexp", [x], ())
-        return whole if word == "log_softmax" else _exp(whole)
-    k = (axis or 0) % len(x.shape)
-    after = "" if k == len(x.shape) - 1 else f", axis={k}"
-    made = call(word, [x], x.shape, after)
-    return replace(made, parts=(*made.parts, k))
 
 
 __all__ = ["Form", "Letters", "Matrices", "NotInLetters", "zero"]

@@ -22,6 +22,7 @@ from backtrace.algebra.matrices.forms import (
     ZERO,
     Form,
     Index,
+    NotInLetters,
     Shape,
     adds_up_along,
     call,
@@ -156,3 +157,28 @@ def _of_repeated(core: Form, gone: Sequence[int], shape: Shape) -> Form | None:
     while left and left[0] == 1 and shape and len(left) > len(inner.shape):
         left = left[1:]
     return whole(product([number(count), shaped(inner, left)]), shape)
+
+
+def lengths_of(shape: Shape, index: Index) -> tuple[int | None, ...]:
+    """How long every axis is of what an index takes; None: the axis is gone."""
+    parts = [_length_of(n, part) for n, part in zip(shape, index, strict=False)]
+    return (*parts, *shape[len(index) :])
+
+
+def with_new_axes(left: tuple[int | None, ...], index: Index) -> Shape:
+    """The shape that an index gives, with an axis of length 1 for every None in it."""
+    found, rest = [], list(left)
+    for part in index:
+        found.append(1 if part is None else rest.pop(0))
+    return tuple(n for n in (*found, *rest) if n is not None)
+
+
+def _length_of(n: int, part: Any) -> int | None:
+    """How many entries a part of an index leaves of an axis; None: the axis is gone."""
+    if isinstance(part, int):
+        return None
+    start, stop, step = part
+    if min(v if v is not None else 0 for v in (start, stop)) < 0 or step not in (None, 1):
+        raise NotInLetters("an index from the end")
+    first, last = start or 0, n if stop is None else min(stop, n)
+    return max(0, last - first)

@@ -14,7 +14,8 @@ from backtrace.code.program import Source
 from backtrace.code.stages import Stage
 from backtrace.errors import UsageError
 from backtrace.formula import read
-from backtrace.homework.backward.edits import Around, Edit, edits
+from backtrace.homework.backward.edit import Around, Edit
+from backtrace.homework.backward.edits import edits
 from backtrace.homework.backward.figures import agree
 from backtrace.homework.backward.judging import MOST_FITS, WRONG, Court, LineVerdict, of_shapes
 

@@ -25,7 +25,7 @@ from backtrace.code.backward_pass import BackwardPass, Gradient, Line
 from backtrace.code.program import Source
 from backtrace.code.values import CannotRead
 from backtrace.homework.backward.composed import wrong_values
-from backtrace.homework.backward.edits import Edit
+from backtrace.homework.backward.edit import Edit
 from backtrace.homework.backward.figures import agree, own_point
 from backtrace.homework.backward.judging import (
     IN_GENERAL,

@@ -19,7 +19,7 @@ from backtrace.code.values import ToDo
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
-from backtrace.homework.backward.edits import Edit
+from backtrace.homework.backward.edit import Edit
 from backtrace.homework.backward.figures import Figures, Graphs, names_in, other_points
 from backtrace.homework.backward.mending import Mending
 from backtrace.homework.backward.replays import Replays

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtrace.code.autograd import STEPS
-from backtrace.homework.backward.edits import Edit
+from backtrace.homework.backward.edit import Edit
 
 
 def are_same(a: Mapping[str, float], b: Mapping[str, float]) -> bool:

@@ -19,7 +19,8 @@ from backtrace.algebra.values import shape_of
 from backtrace.code.backward_pass import Gradient, Line
 from backtrace.code.words import differentiated
 from backtrace.homework.backward.codes import CODES
-from backtrace.homework.backward.edits import Around, Edit, edits, family
+from backtrace.homework.backward.edit import Around, Edit
+from backtrace.homework.backward.edits import edits, family
 from backtrace.homework.backward.figures import names_in
 from backtrace.homework.backward.replays import Replays
 
