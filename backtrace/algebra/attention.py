@@ -76,6 +76,7 @@ class Attention:
             return kept
         p = cls.attention_weights(f, Q, K, causal)
         r = (u / cls.sqrt(np.shape(Q)[-1])) @ np.swapaxes(V, -2, -1)
+        r = np.asarray(r, np.result_type(r, p))  # numbers that carry a step, of Q alone
         places = np.expand_dims(np.argmax(p, -1), -1)
         r -= np.take_along_axis(r, places, -1)
         r -= np.expand_dims(np.einsum("...ij,...ij->...i", p, r), -1)

@@ -10,7 +10,7 @@ max, comparisons) goes by the real part. Only a gate's forward is asked, never i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,11 @@ class ComplexStep(Eliminating, Arrays):
 
     @staticmethod
     def real(x: Value) -> Value:
+        return np.real(x)
+
+    @staticmethod
+    def detach(x: Value) -> Value:
+        """What is detached stands still: it carries no step."""
         return np.real(x)
 
     @staticmethod
@@ -153,3 +158,30 @@ COMPLEX_STEP = ComplexStep()
 
 STEP = 1e-30
 """Relative to what is moved."""
+
+_LEAST_STEP = 1e-100
+_UNDERFLOW = 2.0**-1000
+
+
+def step_for(moves: Iterable[tuple[Value, Value]]) -> float:
+    """How much of a direction, given as (value, its part of the direction), is small against every
+    entry that moves; 0 where none does. A power of 2: what is linear rounds nothing by it."""
+    largest, least, is_still = 0.0, 1.0, True
+    for value, move in moves:
+        size, length = np.abs(np.asarray(value, dtype=float)), np.abs(move)
+        finite = float(np.max(length, where=np.isfinite(length), initial=0.0))
+        largest, is_still = max(largest, finite), is_still and not np.any(length)
+        least = min(least, float(np.min(size, where=(length != 0) & (size > 0), initial=1.0)))
+    if is_still:
+        return 0.0
+    step = max(STEP * least, _LEAST_STEP) / (largest or 1.0)
+    if step < _UNDERFLOW:  # no step is small for a direction of 1e300
+        return math.nan
+    return math.ldexp(0.5, math.frexp(step)[1])
+
+
+def carrying(value: Value, change: Value) -> Value:
+    """value + i*change; the real part as it is, whatever the change is."""
+    found: Any = np.empty(np.shape(value), dtype=complex)
+    found.real, found.imag = value, change
+    return found[()]

@@ -7,6 +7,7 @@ not one right digit in 64-bit floats.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Solving:
         """The slope of the determinant, also where there is no inverse: the minors; of many rows by
         U, the products of all other singular values, and V, with the sign of the two turns."""
         if np.shape(x)[-1] <= _FEW_ROWS:
-            return _minors(np.asarray(x, dtype=float))
+            return _minors(np.asarray(x, dtype=float), np.linalg.det)
         u, sizes, v = np.linalg.svd(x)
         ones = np.ones_like(sizes[..., :1])
         before = np.cumprod(np.concatenate([ones, sizes[..., :-1]], -1), -1)
@@ -85,11 +86,12 @@ def _inverse_and_loss(x: Any) -> tuple[Any, Any]:
         return np.where(has_none[..., None, None], np.nan, found), lost
 
 
-def _minors(x: Any) -> Any:
-    found = np.ones(x.shape)
-    for i, j in np.ndindex(x.shape[-2:]):
-        minor = np.delete(np.delete(x, i, -2), j, -1)
-        found[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+def _minors(x: Any, det: Callable[[Value], Value]) -> Any:
+    found = np.ones(x.shape, x.dtype)
+    if x.shape[-1] > 1:
+        for i, j in np.ndindex(x.shape[-2:]):
+            minor = np.delete(np.delete(x, i, -2), j, -1)
+            found[..., i, j] = (-1) ** (i + j) * det(minor)
     return found
 
 
@@ -115,6 +117,11 @@ class Eliminating:
     def inv(cls, x: Value) -> Value:
         one = np.eye(np.shape(x)[-1])
         return _of_each(x, lambda matrix: cls._eliminated(matrix, one), np.shape(x)[-2:])
+
+    @classmethod
+    def cofactors(cls, x: Value) -> Value:
+        """The slope of the determinant, also where there is no inverse: the minors."""
+        return _minors(np.asarray(x), cls.det)
 
     @classmethod
     def _solved(cls, a: Value, b: Value) -> Value:

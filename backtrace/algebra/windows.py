@@ -118,11 +118,11 @@ class Windows:
         """u at the largest entry of its window; where several are tied they "share" it, or the
         "first" gets it, "all" do or "none" does."""
         around = _padded(x, padding, -np.inf)
-        whole = np.zeros(np.shape(around), np.asarray(u).dtype)
         share = u
         if ties in ("share", "none"):
             count = cls.window_ties(f, x, sizes, strides, padding)
             share = cls.divide(u, count) if ties == "share" else u * cls.equal(count, 1)
+        whole = np.zeros(np.shape(around), np.result_type(share, around))
         taken: Any = 0.0
         for index, part in _parts(around, sizes, strides):
             hits = cls.equal(part, f) * 1.0

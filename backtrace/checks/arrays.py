@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.algebra.arrays import ARRAYS, quiet
+from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import Place, at, place_text
 from backtrace.checks import gate_values, questions
 from backtrace.checks.accuracy import Losses
 from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
-from backtrace.checks.arrayslopes import MARGIN, ULP, Measured, Prober, products_of, wrong_gate
+from backtrace.checks.arrayrounding import uncertainty
+from backtrace.checks.arrayslopes import Measured, Prober, products_of, wrong_gate
 from backtrace.checks.contradiction import Contradicted, judged
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import (
@@ -32,16 +33,11 @@ from backtrace.checks.precise import ZERO, Precise, compared_entries, precisely
 from backtrace.checks.small_copy import describe, stand_in
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.formula.printer import label
-from backtrace.gates import Gate
-from backtrace.graph import Constant, Node, leaf_value, run
-from backtrace.graph.backprop_arrays import flow
 from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK, Check, Note
 from backtrace.numbers import SHORT, array, number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
-_RUNS = 8
 _MOST_NOTES = 6
-_SMALLEST = 5e-324
 
 
 def cross_check_arrays(
@@ -362,7 +358,7 @@ class _Judge:
             backprop = small.gradients[name] if name else small.value
             if witness is None:
                 continue
-            if np.all(_near(backprop, witness, _uncertainty(small)[name])):
+            if np.all(_near(backprop, witness, uncertainty(small)[name])):
                 self.small[name] = f"SymPy agrees on the first entries ({describe(small)})"
             else:
                 words = _worst(backprop, witness, 0.0, "SymPy")
@@ -382,7 +378,7 @@ class _Judge:
 
     @cached_property
     def _uncertainty(self) -> dict[str, Any]:
-        return _uncertainty(self.subject)
+        return uncertainty(self.subject)
 
     @cached_property
     def _wrong_gate(self) -> int | None:
@@ -416,41 +412,3 @@ def _worst(backprop: Any, witness: Any, reach: Any, who: str) -> str:
     where = f" at [{', '.join(map(str, place))}]" if place else ""
     a, b = float(np.asarray(backprop)[place]), float(np.asarray(witness)[place])
     return f"{len(bad):,} entries differ: backprop {number(a, 10)}{where}, {who} {number(b, 10)}"
-
-
-def _uncertainty(subject: Subject) -> dict[str, Any]:
-    """How far each gradient, and the output (""), may be off from rounding alone: the spread of
-    traces in which everything on the way is nudged by its last bit (see `rounding`)."""
-    chance = np.random.default_rng(0)
-
-    def nudge(value: Any) -> Any:
-        sign = chance.choice((-1.0, 1.0), np.shape(value))
-        return np.where(value == 0, value, value * (1 + sign * ULP) + sign * _SMALLEST)
-
-    def begin(leaf: Node | Constant) -> Any:
-        value = leaf_value(leaf, ARRAYS, subject.point)
-        if isinstance(leaf, Constant) and isinstance(value, float | np.ndarray):
-            return np.where(value == np.floor(value), value, nudge(value))[()]  # 0.1 is no tenth
-        return value
-
-    def apply(gate: Gate, operands: list[Any]) -> Any:
-        if gate.blocks:  # a choice is not rounded: max is one of its inputs
-            return gate.forward(ARRAYS, *operands)
-        if gate.is_of_arrays:  # a sum of products rounds every one of them
-            operands = [nudge(o) if isinstance(o, float | np.ndarray) else o for o in operands]
-        return nudge(gate.forward(ARRAYS, *operands))
-
-    graph = subject.graph
-    runs: list[dict[str, Any]] = [{"": subject.value, **subject.gradients}]  # as in `rounding`
-    seed = subject.upstreams[graph.output]
-    for _ in range(_RUNS):
-        values = run(graph.nodes, begin, apply)
-        upstreams, *_ = flow(graph, values, ARRAYS, seed, touch=nudge)
-        found = {name: upstreams[graph.inputs[name]] for name in subject.wrt}
-        runs.append({"": values[graph.output], **found})
-    return {name: _spread([run[name] for run in runs]) for name in ("", *subject.wrt)}
-
-
-def _spread(results: list[Any]) -> Any:
-    spread = MARGIN * (np.max(results, 0) - np.min(results, 0))
-    return np.where(np.isfinite(spread), spread, 0.0)

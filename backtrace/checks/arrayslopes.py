@@ -21,12 +21,10 @@ from backtrace.algebra.lifted import convert, lifted
 from backtrace.algebra.values import Place, is_finite
 from backtrace.checks import numeric
 from backtrace.checks.held import evaluator
-from backtrace.checks.traced import TOLERANCE, Budget, Subject
+from backtrace.checks.traced import MARGIN, TOLERANCE, ULP, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
 
-ULP = 2.0**-52
-MARGIN = 64.0
 _DIRECTIONS = 2
 _MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
 _SMALLEST = 1e-250  # what is smaller is not moved: the step would underflow
@@ -58,7 +56,7 @@ class Prober:
         self.budget = budget
         self.at_kinks = at_kinks or {}
         self.end = time.monotonic() + budget.slope_seconds
-        self.work = _work(subject)
+        self.work = work_of(subject)
 
     def measure(self, name: str) -> Measured:
         """The slope of the output by one variable; with very many, along directions of all."""
@@ -169,7 +167,7 @@ class _EntryProbe:
         self.many = lifted(self.m)
         self.point = {n: convert(self.m, x) for n, x in subject.point.items()}
         self.seed = convert(self.m, subject.upstreams[subject.graph.output])
-        self.wobble = _wobble(subject)
+        self.wobble = wobble_of(subject)
         self.values_at = evaluator(subject.graph, self.many, self.point)
 
     def step(self, place: Place) -> Any:
@@ -199,7 +197,7 @@ def _inside(graph: Graph, values: Sequence[Any], upstreams: Sequence[Any]) -> fl
     return lost
 
 
-def _wobble(subject: Subject) -> float:
+def wobble_of(subject: Subject) -> float:
     """The sum of |value| |upstream|: first-order error analysis."""
     products = (
         float(np.sum(np.abs(value * upstream)))
@@ -208,7 +206,7 @@ def _wobble(subject: Subject) -> float:
     return min(sum(product for product in products if np.isfinite(product)), 1e308)
 
 
-def _work(subject: Subject) -> int:
+def work_of(subject: Subject) -> int:
     """How many numbers one forward pass computes, products of matrices counted in full."""
     total = 0
     for index, sources in enumerate(subject.graph.inputs_of):

@@ -15,6 +15,10 @@ from backtrace.numbers import DIGITS
 TOLERANCE = 1e-9
 """Relative: what floats lose over a long formula, and far below what a wrong rule changes."""
 
+ULP = 2.0**-52
+MARGIN = 64.0
+"""Beyond what nudges of so little move: an estimate from a few may be small by that much."""
+
 UNDERFLOW = 2.0**-1022
 """Absolute: below it floats lose digits, and then everything."""
 

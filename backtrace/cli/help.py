@@ -13,7 +13,7 @@ SECTIONS = {
     ),
     "What else to ask": (
         *("symbolic", "exact", "precision", "order", "explain", "paths", "forward"),
-        *("cost", "every", "step", "steps"),
+        *("along", "cost", "every", "step", "steps"),
     ),
     "Arrays": ("upstream", "jacobian", "arrays"),
     "Many points": ("points", "jobs"),

@@ -118,6 +118,7 @@ class Beside(NamedTuple):
     explain: bool
     paths: str | None
     forward: str | None
+    along: tuple[str, ...]
     cost: bool
     every: int | None
     full: bool
@@ -307,6 +308,12 @@ beside_options = _gathered(
     click.option("--explain", is_flag=True, help="Add the backward pass in words."),
     click.option("--paths", metavar="x,y", help="Add the routes from these to the output."),
     click.option("--forward", metavar="x,y", help="Add the tangents by these variables."),
+    click.option(
+        "--along",
+        multiple=True,
+        metavar="x=V",
+        help="The direction of --forward and --order 2 (repeatable; default: all ones).",
+    ),
     click.option("--cost", is_flag=True, help="Add what every gate costs, and the whole."),
     click.option(
         "--every",
@@ -316,8 +323,8 @@ beside_options = _gathered(
     ),
     click.option("--full", is_flag=True, help="Write long arrays out."),
 )
-"""--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --cost, --every and
---full, as one `beside`."""
+"""--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --along, --cost,
+--every and --full, as one `beside`."""
 
 arrays_options = _gathered(
     "arrays",

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from backtrace.render import View
     from backtrace.tracing.trace import Trace
 
+_WRONG = {
+    "disagree": "disagrees about",
+    "lost digits": "finds digits lost in",
+    "wrong at kink": "finds another derivative on both sides of a kink for",
+}
 _STYLED = {"error:": "red", "hint:": "cyan"}
 
 
@@ -113,10 +118,8 @@ def problem_of(traced: Trace) -> BacktraceError | None:
         name = graph.nodes[graph.output].name or "the output"
         what = f"after {len(traced.asked.descent.outputs) - 1:,} steps {name} is not finite"
         return BacktraceError(what, hint="a smaller --step, or fewer --steps")
-    for entry in traced.asked.seconds:
-        if entry.verdict == "disagree":
-            pair = f"{entry.first}, {entry.second}"
-            return BacktraceError(
-                f"the cross-check disagrees about the second derivative by {pair}"
-            )
+    for what, verdict, reason in traced.asked.verdicts:
+        if verdict in _WRONG:
+            words = f"the cross-check {_WRONG[verdict]} {what}"
+            return BacktraceError(f"{words}: {reason}" if reason else words)
     return None

@@ -137,6 +137,9 @@ def of_program(
         raise placed(error, program) from None
 
 
+_ALONG = "--forward x, or --order 2"
+
+
 class Asked(NamedTuple):
     """All that the options say, group by group."""
 
@@ -183,6 +186,8 @@ class Asked(NamedTuple):
             raise UsageError("--every is of checkpoints", hint="--cost --every 4")
         if self.beside.order not in (1, 2):
             raise UsageError(f"--order is 1 or 2, not {self.beside.order}")
+        if self.beside.along and self.beside.order != 2 and self.beside.forward is None:
+            raise UsageError("--along is a direction, and nothing is asked along it", hint=_ALONG)
         return Request(
             granularity=made_of,
             wrt=self.wrt,
@@ -209,8 +214,7 @@ class Asked(NamedTuple):
                 traced = replace(traced, notes=(*traced.notes, Note("exact", error.what)))
         if beside.precision is not None:
             answers.append(traced.to_digits(beside.precision))
-        if beside.order == 2:
-            answers.append(traced.hessian())
+        answers += self._along(traced)
         if self.arrays.jacobian:
             answers.append(traced.jacobians())
         if beside.cost:
@@ -224,6 +228,25 @@ class Asked(NamedTuple):
             traced = replace(traced, lines=self.program.lines_of(traced.graph))
         return traced.showing(*answers)
 
+    def _along(self, traced: Trace) -> list[Any]:
+        """What goes along directions: tangents, second derivatives. (Tangents of numbers, along
+        none, are shown by the view.)"""
+        from backtrace.formula.point import known_variables, read_words
+
+        along = {n: g.value for n, g in read_words(self.beside.along, self.arrays.seed).items()}
+        answers: list[Any] = []
+        if self.beside.order == 2:
+            answers.append(traced.second_derivatives(along or None))
+        names = known_variables(traced.graph, names_in(self.beside.forward))
+        if not traced.has_arrays and not along:
+            return answers
+        known_variables(traced.graph, list(along))
+        beyond = [name for name in along if name not in names]
+        if names and beyond and self.beside.order != 2:
+            what = f"--along moves {beyond[0]}, and --forward is by {', '.join(names)}"
+            raise UsageError(what, hint=f"--forward {beyond[0]}")
+        return answers + [traced.forward_mode(name, along.get(name)) for name in names]
+
     def section(self, apart_from: Sequence[str] = ()) -> str:
         """The first option that asks for a section beside the numbers, of all but these; "" where
         none does."""
@@ -235,6 +258,7 @@ class Asked(NamedTuple):
             "--explain": self.beside.explain,
             "--paths": self.beside.paths,
             "--forward": self.beside.forward,
+            "--along": self.beside.along,
             "--jacobian": self.arrays.jacobian,
             "--cost": self.beside.cost,
         }
@@ -390,15 +414,13 @@ def _traced(formula: str, given: Mapping[str, Given], request: Request, showing:
 
     beside = showing.asked.beside
     traced = showing.answered(trace_given(formula, given, request))
-    if traced.has_arrays and beside.forward:
-        what = "--forward is for formulas of numbers, and here are arrays"
-        raise UsageError(what, hint="write one entry out: w0*x0 + w1*x1")
+    tangents = () if traced.asked.forward else names_in(beside.forward)
     if beside.paths:
         needs_point(traced)
     view = showing.view._replace(
         explain=beside.explain,
         paths=known_variables(traced.graph, names_in(beside.paths)),
-        forward=known_variables(traced.graph, names_in(beside.forward)),
+        forward=known_variables(traced.graph, tangents),
     )
     if showing.arrays_file:
         return _without_arrays(traced, view, showing.arrays_file)

@@ -15,6 +15,7 @@ from backtrace.algebra.values import Value, identical, is_finite, shape_of
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 from backtrace.graph.costs import Cost
+from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.numbers import Blank
 
 AGREE, LOST, DISAGREE, WRONG_AT_KINK, KINK, SKIPPED = VERDICTS = (
@@ -188,14 +189,31 @@ class Descent(NamedTuple):
 
 class Asked(NamedTuple):
     """What was asked of a trace and is shown beside its numbers: these in other words, the entries
-    of the Hessian (each pair of variables once), Jacobians, steps down the gradient, the cost."""
+    of the Hessian (each pair of variables once), Jacobians, steps down the gradient, the cost; of
+    arrays tangents, the Hessian as a matrix, its product with a direction."""
 
     wordings: tuple[Wording, ...] = ()
     seconds: tuple[SecondDerivative, ...] = ()
     jacobians: tuple[Jacobian, ...] = ()
     descent: Descent | None = None
     cost: Cost | None = None
+    forward: tuple[ForwardMode, ...] = ()
+    hessian: Hessian | None = None
+    product: HessianProduct | None = None
 
+    @property
+    def verdicts(self) -> list[tuple[str, str, str]]:
+        """(of what, the verdict, its reason) for all that has one of its own."""
+        found = [(f"the tangents by {f.variable}", f.verdict, f.reason) for f in self.forward]
+        for answer in (self.hessian, self.product):
+            if answer is not None:
+                found.append(("the second derivatives", answer.verdict, answer.reason))
+        for s in self.seconds:
+            found.append((f"the second derivative by {s.first}, {s.second}", s.verdict, ""))
+        return found
+
+
+WRONG = (DISAGREE, LOST, WRONG_AT_KINK)
 
 NOTHING_ASKED = Asked()
 
@@ -358,6 +376,6 @@ class Record:
             return True
         numbers = [n for n in (self.value, *self.gradients.values()) if not isinstance(n, Blank)]
         is_right = not (self.disagreements or self.lost or self.wrong_at_kinks)
-        is_right = is_right and DISAGREE not in {s.verdict for s in self.asked.seconds}
+        is_right = is_right and not any(verdict in WRONG for _, verdict, _ in self.asked.verdicts)
         ended = self.asked.descent is None or is_finite(self.asked.descent.outputs[-1])
         return is_right and ended and self.fault is None and all(map(is_finite, numbers))

@@ -11,6 +11,13 @@ from backtrace.graph import Graph
 from backtrace.graph.backprop import tangents
 from backtrace.graph.record import AGREE, KINK, Record, Wording
 from backtrace.numbers import plain
+from backtrace.render._directions import (
+    direction_objects,
+    forward_lines,
+    hessian_lines,
+    product_lines,
+    tangent_objects,
+)
 from backtrace.render._routes import route_lines, route_object
 from backtrace.render._view import View
 
@@ -26,6 +33,10 @@ def sections(
         yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
     if record.asked.seconds:
         yield "second derivatives", list(_seconds(record, view))
+    if record.asked.hessian is not None:
+        yield "second derivatives", list(hessian_lines(record, view))
+    if record.asked.product is not None:
+        yield "second derivatives along a direction", list(product_lines(record, view))
     for name in view.paths:
         yield (
             f"routes from {name} to {record.graph.output_name}",
@@ -36,6 +47,9 @@ def sections(
             f"forward mode: how every gate changes with {name}",
             list(_tangents(record, view, name)),
         )
+    for answer in record.asked.forward:
+        title = f"forward mode: how every gate changes with {answer.variable}"
+        yield title, list(forward_lines(record, view, answer))
     if record.asked.jacobians:
         from backtrace.render._asked import jacobian_lines
 
@@ -200,6 +214,9 @@ def objects(record: Record, view: View) -> dict[str, Any]:
             for name, start in record.graph.inputs.items()
             if name in view.forward
         }
+    if record.asked.forward:
+        found["tangents"] = {**found.get("tangents", {}), **tangent_objects(record)}
+    found |= direction_objects(record)
     if record.asked.jacobians:
         from backtrace.render._asked import jacobian_objects
 

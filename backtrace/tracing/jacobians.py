@@ -140,16 +140,16 @@ def structure(matrix: Any) -> str:
         return "one row" if rows == 1 else "one column"
     if (used.sum(1) == 1).all() and (matrix[used] == 1).all():
         return "one-hot rows"
-    blocks = _blocks(used)
-    if blocks > 1:
-        return f"block diagonal: {blocks} blocks of {rows // blocks} x {columns // blocks}"
+    count = blocks(used)
+    if count > 1:
+        return f"block diagonal: {count} blocks of {rows // count} x {columns // count}"
     if (matrix == matrix[0]).all():
         return "every row the same"
     share = used.sum() / used.size
     return "dense" if share == 1 else f"{used.sum():,} of {used.size:,} entries are not 0"
 
 
-def _blocks(used: Any) -> int:
+def blocks(used: Any) -> int:
     """The largest number of equal blocks on the diagonal outside which all is 0."""
     rows, columns = used.shape
     for count in range(min(rows, columns), 1, -1):

@@ -13,6 +13,7 @@ from backtrace.algebra.values import Value, is_finite, shape_of
 from backtrace.errors import UsageError, ValueGivenError
 from backtrace.formula.point import known_variables
 from backtrace.graph import backprop
+from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import Descent, Jacobian, SecondDerivative, Wording
 from backtrace.numbers import Blank
 
@@ -90,12 +91,17 @@ def to_digits(trace: Trace, digits: int) -> Wording:
     return other_numbers.with_digits(trace.graph, _written(trace), digits, trace.granularity.kink)
 
 
-def hessian(trace: Trace) -> tuple[SecondDerivative, ...]:
-    """By the variables that a fault does not concern; none where the output is not finite."""
+def hessian(trace: Trace) -> tuple[SecondDerivative, ...] | Hessian:
+    """Of numbers by the variables that a fault does not concern; none where the output is not
+    finite. Of arrays, and from an upstream, as a matrix."""
+    if _is_along(trace):
+        from backtrace.tracing import curvature
+
+        given = (trace.granularity.kink, trace.origin.request.budget)
+        return curvature.hessian(_on_arrays(trace), *given)
     from backtrace.checks import second
     from backtrace.checks.crosscheck import sound_part
 
-    _numbers_only(trace, "--order 2")
     subject, budget = _subject(trace), trace.origin.request.budget
     if trace.fault is None:
         return tuple(second.hessian(subject, budget))
@@ -118,9 +124,35 @@ def jacobian(trace: Trace, name: str) -> Jacobian:
     return next(j for j in trace.jacobians() if j.gate is None and j.input == index)
 
 
-def tangents(trace: Trace, name: str) -> tuple[Value, ...]:
-    _numbers_only(trace, "--forward")
-    return tuple(backprop.tangents(trace.graph, trace.locals, _variable(trace, name)))
+def has_small_hessian(trace: Trace) -> bool:
+    """Whether it can be written out."""
+    if not _is_along(trace):
+        return True
+    from backtrace.tracing import curvature
+
+    return curvature.fits(_on_arrays(trace))
+
+
+def hessian_product(trace: Trace, along: Mapping[str, object] | None) -> HessianProduct:
+    from backtrace.tracing import curvature
+
+    given = (along, trace.granularity.kink, trace.origin.request.budget)
+    return curvature.product(_on_arrays(trace), *given)
+
+
+def forward_mode(trace: Trace, name: str, along: object) -> ForwardMode:
+    from backtrace.tracing import curvature
+
+    _variable(trace, name)
+    moves = along if along is None or isinstance(along, Mapping) else {name: along}
+    given = (name, moves, trace.granularity.kink, trace.origin.request.budget)
+    return curvature.forward_mode(_on_arrays(trace), *given)
+
+
+def tangents(trace: Trace, name: str, along: object) -> tuple[Value, ...]:
+    if along is None and trace.graph.shapes is None:
+        return tuple(backprop.tangents(trace.graph, trace.locals, _variable(trace, name)))
+    return trace.forward_mode(name, along).tangents
 
 
 def paths(trace: Trace, name: str, most: int) -> Routes | ArrayRoutes:
@@ -180,6 +212,17 @@ def _subject(trace: Trace) -> Subject:
     return passes.subject(passed, text, trace.graph, trace.point, trace.wrt, trace.origin.request)
 
 
+def _on_arrays(trace: Trace) -> Subject:
+    """The same, in arrays also where all are numbers."""
+    from backtrace.tracing import passes
+
+    needs_point(trace)
+    request = trace.origin.request
+    passed = passes.on_arrays(trace.graph, trace.point, request)
+    given = (trace.graph, trace.point, trace.wrt, request)
+    return passes.subject(passed, _text(trace), *given)
+
+
 def _text(trace: Trace) -> str:
     """What SymPy reads."""
     return trace.granularity.with_definitions(trace.graph.read_as or trace.formula)
@@ -208,8 +251,13 @@ def _is_of_arrays(trace: Trace) -> bool:
     return trace.graph.shapes is not None and trace.origin.request.upstream is None
 
 
+def _is_along(trace: Trace) -> bool:
+    """Whether it is of arrays, or goes back from an upstream."""
+    return trace.graph.shapes is not None or trace.origin.request.upstream is not None
+
+
 def _numbers_only(trace: Trace, what: str) -> None:
     """Raises UsageError for what is made of numbers, one by one."""
-    if trace.graph.shapes is not None or trace.origin.request.upstream is not None:
+    if _is_along(trace):
         words = f"{what} is for formulas of numbers, and here are arrays (or an upstream)"
         raise UsageError(words, hint="write one entry out: w0*x0 + w1*x1")

@@ -21,6 +21,7 @@ from backtrace.algebra.values import Value
 from backtrace.errors import UsageError
 from backtrace.gates.shapes import ShapeError
 from backtrace.graph.costs import Cost
+from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.paths import Routes
 from backtrace.graph.record import (
     Descent,
@@ -44,7 +45,8 @@ _DAMAGE = (AttributeError, ShapeError, TypeError, ValueError)
 _MOST_DRAWN = 300  # nodes, in a notebook
 _MOST_TOLD = 4  # variables, in a REPL
 
-Answer = Wording | Descent | Cost | Sequence[SecondDerivative] | Sequence[Jacobian]
+_Told = Wording | Descent | Cost | ForwardMode | Hessian | HessianProduct
+Answer = _Told | Sequence[SecondDerivative] | Sequence[Jacobian]
 """What a question gives, to be shown with the trace."""
 
 
@@ -122,6 +124,12 @@ class Trace(Record):
                 asked = asked._replace(descent=answer)
             elif isinstance(answer, Cost):
                 asked = asked._replace(cost=answer)
+            elif isinstance(answer, ForwardMode):
+                asked = asked._replace(forward=(*asked.forward, answer))
+            elif isinstance(answer, Hessian):
+                asked = asked._replace(hessian=answer)
+            elif isinstance(answer, HessianProduct):
+                asked = asked._replace(product=answer)
             elif all(isinstance(entry, SecondDerivative) for entry in answer):
                 asked = asked._replace(seconds=(*asked.seconds, *answer))
             else:
@@ -171,16 +179,54 @@ class Trace(Record):
         """
         return self._once(("digits", digits), lambda: questions.to_digits(self, digits))
 
-    def hessian(self) -> tuple[SecondDerivative, ...]:
+    def hessian(self) -> tuple[SecondDerivative, ...] | Hessian:
         """The second derivatives of the output, each pair of the first 12 variables once: SymPy's
         formula and value, and the measured slope of backprop's own gradient, with the verdict on
-        the two. Without a point the formulas alone. Raises UsageError for arrays.
+        the two. Without a point the formulas alone.
+
+        Of arrays, and where an upstream was given, a `Hessian`: one matrix by every entry of the
+        variables asked for (indices and classes left out), (n, n) for n entries in all, counted row
+        by row, with its structure and eigenvalues, held against the measured slope of the gradient.
+        Of an output that is an array it is that of its sum, weighed by the upstream. Raises
+        UsageError above 100 entries.
 
         >>> import backtrace
         >>> [entry.symbolic for entry in backtrace.trace("x^2*y", {"x": 2, "y": 3}).hessian()]
         [6.0, 4.0, 0.0]
+        >>> found = backtrace.trace("sum(x^3)", {"x": [1, 2]}).hessian()
+        >>> found.entries.tolist(), found.structure, found.definiteness
+        ([[6.0, 0.0], [0.0, 12.0]], 'diagonal', 'positive definite')
         """
         return self._once("hessian", lambda: questions.hessian(self))
+
+    def second_derivatives(
+        self, along: Mapping[str, object] | None = None
+    ) -> tuple[SecondDerivative, ...] | Hessian | HessianProduct:
+        """`hessian()` where that fits, and no direction is given; else `hessian_product(along)`.
+
+        >>> import backtrace
+        >>> t = backtrace.trace("sum(x^2)", {"x": "ones(101)"})
+        >>> type(t.second_derivatives()).__name__
+        'HessianProduct'
+        """
+        if along is None and questions.has_small_hessian(self):
+            return self.hessian()
+        return self.hessian_product(along)
+
+    def hessian_product(self, along: Mapping[str, object] | None = None) -> HessianProduct:
+        """The Hessian times a direction v (`along`: by variable a number, an array in its shape, or
+        its text), without forming it: how the gradient by each variable asked for changes per step
+        along v, by forward over reverse (Pearlmutter 1994), and the same measured. Without `along`
+        v is all ones. Raises UsageError for a direction that does not fit.
+
+        >>> import backtrace
+        >>> t = backtrace.trace("sum((W@x)^2)", {"W": [[1, 2], [3, 4]], "x": [1, 1]})
+        >>> t.hessian_product({"W": [[1, 0], [0, 0]]}).product["x"].tolist()
+        [8.0, 4.0]
+        """
+        if along is not None:
+            return questions.hessian_product(self, along)
+        return self._once("product", lambda: questions.hessian_product(self, None))
 
     def jacobians(self) -> tuple[Jacobian, ...]:
         """Of every gate by each of its inputs, where one of the two is an array, then of the output
@@ -205,15 +251,37 @@ class Trace(Record):
         """
         return questions.jacobian(self, name)
 
-    def tangents(self, name: str) -> tuple[Value, ...]:
-        """Forward mode: the derivative of every node by one variable, in the graph's order. Raises
-        UsageError for arrays, and for a name that is no variable.
+    def tangents(self, name: str, along: object = None) -> tuple[Value, ...]:
+        """Forward mode: the change of every node per step of one variable along a direction, each
+        in its node's shape, in the graph's order: of a number its derivative. `along` is an array
+        in the variable's shape, a number for every entry, or its text; without it all ones. Raises
+        UsageError for a direction that does not fit, and for a name that is no variable.
 
         >>> import backtrace
         >>> backtrace.trace("(x+y)*z", {"x": -2, "y": 5, "z": -4}).tangents("x")
         (1.0, 0.0, 0.0, 1.0, -4.0)
+        >>> t = backtrace.trace("W@x", {"W": [[1, 2], [3, 4]], "x": [5, 6]})
+        >>> t.tangents("x", along=[1, 0])[-1].tolist()
+        [1.0, 3.0]
         """
-        return self._once(("tangents", name), lambda: questions.tangents(self, name))
+        if along is not None:
+            return questions.tangents(self, name, along)
+        return self._once(("tangents", name), lambda: questions.tangents(self, name, None))
+
+    def forward_mode(self, name: str, along: object = None) -> ForwardMode:
+        """The tangents, with the dot-product test: u . Jv by tangents and v . J.T u by backprop are
+        one number found in two ways, and the measured slope along v is the third. Arguments and
+        errors as of `tangents`.
+
+        >>> import backtrace
+        >>> t = backtrace.trace("sum(W@x)", {"W": [[1, 2], [3, 4]], "x": [5, 6]})
+        >>> found = t.forward_mode("W", along=[[1, 0], [0, 1]])
+        >>> found.by_tangents, found.by_gradients, found.measured, found.verdict
+        (11.0, 11.0, 11.0, 'agree')
+        """
+        if along is not None:
+            return questions.forward_mode(self, name, along)
+        return self._once(("forward", name), lambda: questions.forward_mode(self, name, None))
 
     def paths(self, name: str, most: int = 8) -> Routes | ArrayRoutes:
         """The `most` largest routes from a variable to the output, each with the product of its

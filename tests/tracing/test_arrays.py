@@ -397,9 +397,11 @@ def test_views_of_arrays_keep_to_80_columns() -> None:
         assert len(text) < 6000
 
 
-@pytest.mark.parametrize("option", [["--order", "2"]], ids=str)
-def test_options_for_numbers_are_refused(option: list[str], backtrace_command: Command) -> None:
-    ended = backtrace_command("sum(x)", "x=[1,2]", *option)
+@pytest.mark.parametrize("option", [["--symbolic"], ["--exact"], ["--precision", "9"]], ids=str)
+def test_options_that_go_back_from_1_refuse_an_upstream(
+    option: list[str], backtrace_command: Command
+) -> None:
+    ended = backtrace_command("sum(x)", "x=[1,2]", "--upstream", "2", *option)
     assert (ended.status, ended.out) == (2, "")
     assert "is for formulas of numbers" in ended.err
 

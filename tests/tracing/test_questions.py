@@ -39,6 +39,9 @@ QUESTIONS: dict[str, Any] = {
     "exactly": lambda t: t.exactly(),
     "to_digits": lambda t: t.to_digits(30),
     "hessian": lambda t: t.hessian(),
+    "hessian_product": lambda t: t.hessian_product(),
+    "second_derivatives": lambda t: t.second_derivatives(),
+    "forward_mode": lambda t: t.forward_mode(next(iter(t.graph.inputs))),
     "jacobians": lambda t: t.jacobians(),
     "jacobian": lambda t: t.jacobian(next(iter(t.graph.inputs))),
     "tangents": lambda t: t.tangents(next(iter(t.graph.inputs))),
@@ -48,9 +51,11 @@ QUESTIONS: dict[str, Any] = {
     "cost": lambda t: t.cost(),
 }
 ANYWHERE = {"jacobians", "jacobian", "explain", "paths", "cost"}
+ANYWHERE |= {"hessian", "hessian_product", "tangents", "second_derivatives", "forward_mode"}
 SOMETIMES = {("exactly", "many gates")}
 """Whether there is an answer depends on the machine's speed."""
 SHOWN = ("formulas", "exactly", "to_digits", "hessian", "jacobians", "descend", "cost")
+SHOWN += ("hessian_product", "second_derivatives", "forward_mode")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +93,8 @@ def test_an_answer_or_a_refusal_in_words(
 def test_a_saved_trace_answers_as_the_first_did(kind: str, traces: dict[str, Trace]) -> None:
     trace = traces[kind]
     again = Trace.from_json(trace.to_json())
-    for question in ("jacobian", "descend", "paths", "tangents", "hessian", "cost"):
+    asked = ("jacobian", "descend", "paths", "tangents", "hessian", "hessian_product")
+    for question in (*asked, "forward_mode", "cost"):
         try:
             first = QUESTIONS[question](trace)
         except BacktraceError:
@@ -106,8 +112,9 @@ def test_the_answers_are_right(kind: str, traces: dict[str, Trace]) -> None:
         rows = trace.jacobian(name).entries
         np.testing.assert_allclose(rows.sum(0), np.ravel(gradient), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(trace.paths(name).total, gradient, rtol=1e-12, atol=1e-15)
-        if trace.graph.shapes is None:
-            assert trace.tangents(name)[trace.graph.output] == pytest.approx(gradient, rel=1e-12)
+        tangent = trace.tangents(name)[trace.graph.output]
+        whole = float(np.sum(tangent)), float(np.sum(gradient))
+        np.testing.assert_allclose(*whole, rtol=1e-12, atol=1e-15)
         if np.ndim(trace.value) == 0:
             moved = trace.descend(0.5).point[name]
             np.testing.assert_allclose(moved, trace.point[name] - 0.5 * gradient, rtol=1e-12)
@@ -117,8 +124,11 @@ def test_an_upstream_goes_along() -> None:
     trace = backtrace.trace("W@x", {"W": [[1, 2], [3, 4]], "x": [1, 1]}, upstream=[1, 10])
     assert trace.gradients["x"].tolist() == [31, 42]
     assert trace.jacobian("x").entries.tolist() == [[1, 2], [3, 4]]
+    weighed = backtrace.trace("x^2", {"x": 3}, upstream=2)
+    assert weighed.hessian().entries.tolist() == [[4.0]]
+    assert weighed.forward_mode("x", along=3).by_tangents == 36.0
     with pytest.raises(BacktraceError, match="or an upstream"):
-        backtrace.trace("x^2", {"x": 3}, upstream=2).hessian()
+        weighed.exactly()
 
 
 def test_names_are_held() -> None:
@@ -135,7 +145,8 @@ def test_without_a_point_only_formulas_are_answered() -> None:
     trace = backtrace.trace("x^2*y")
     assert trace.formulas().upstreams[0] == "y*(2*x)"
     assert [entry.formula for entry in trace.hessian()] == ["2*y", "2*x", "0"]
-    for question in ("exactly", "to_digits", "jacobians", "descend"):
+    directed = ("hessian_product", "forward_mode")
+    for question in ("exactly", "to_digits", "jacobians", "descend", *directed):
         with pytest.raises(BacktraceError, match="'x' has no value"):
             QUESTIONS[question](trace)
 

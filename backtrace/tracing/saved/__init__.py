@@ -31,7 +31,7 @@ from backtrace.graph.record import (
 )
 from backtrace.render._cost import cost_object
 from backtrace.rewrite import graph_of
-from backtrace.tracing.saved import twice
+from backtrace.tracing.saved import along, twice
 from backtrace.tracing.saved.apart import Apart
 from backtrace.tracing.saved.numbers import index_of, parsed, value_of, value_or_none
 
@@ -105,6 +105,7 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
             jacobians=tuple(_jacobian(j, len(nodes)) for j in saved.get("jacobians", ())),
             descent=_descent(saved["descent"]) if saved.get("descent") else None,
             cost=_cost(saved["cost"], graph, saved["gradients"]) if saved.get("cost") else None,
+            **along.read(saved, len(nodes)),
         ),
         "lines": _lines(nodes),
     }

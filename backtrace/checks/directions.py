@@ -1,0 +1,293 @@
+"""Verdicts on what goes along directions: tangents, second derivatives. What is told is held
+against slopes that are measured (`along`), and two ways to one number against each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtrace.algebra.arrays import quiet
+from backtrace.algebra.complexstep import COMPLEX_STEP, carrying, step_for
+from backtrace.algebra.values import kept
+from backtrace.checks.along import Direction, Probe
+from backtrace.checks.arrayrounding import nudged, spread, uncertainty
+from backtrace.checks.traced import MARGIN, TOLERANCE, ULP, UNDERFLOW, Budget, Subject
+from backtrace.formula.printer import label
+from backtrace.graph.directions import ForwardMode, HessianProduct
+from backtrace.graph.forward_arrays import tangents
+from backtrace.graph.forward_over_reverse import hessian_product
+from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK
+from backtrace.numbers import number
+
+_SEEN = 0.5e-4  # relative: what shows in four digits
+_FLOATS_MEASURE = 1e-5  # relative to the largest entry: how well differences of floats do
+_DIRECTIONS = 2
+_NOT_FINITE = "a number on the way is not finite"
+_EDGE = "the gradient has no slope here: it is at the edge of a domain, or grows without bound"
+_NO_SIDE = "no slope is measured: on a side there is no value, or another slope"
+_TOO_LARGE = "no slope is measured: the arrays are too large, or near a kink"
+
+
+class Verdict(NamedTuple):
+    """One of record.VERDICTS, and why it is not a plain agree; "" otherwise."""
+
+    verdict: str
+    reason: str = ""
+
+
+def forward_mode(
+    subject: Subject, name: str, along: Any, is_chosen: bool, convention: str, budget: Budget
+) -> ForwardMode:
+    """The tangents as one variable moves along a direction in its shape; the dot-product test; and
+    the measured slope. `subject` must ask for that variable."""
+    graph = subject.graph
+    found = tangents(graph, subject.values, subject.locals, {name: along}, convention)
+    with quiet():
+        seed = subject.upstreams[graph.output]
+        forward, backward = seed * found[graph.output], along * subject.gradients[name]
+        by_tangents, by_gradients = float(np.sum(forward)), float(np.sum(backward))
+        rounding = MARGIN * ULP * _total([*map(np.multiply, found, subject.upstreams), backward])
+    measured = None
+    if np.isfinite([by_tangents, by_gradients]).all():
+        probe = Probe(subject, budget)
+        measured = probe.slope({name: along})
+        numbers = (by_tangents, by_gradients, measured)
+        verdict = _on_tangents(probe, {name: along}, *numbers, rounding)
+    else:
+        verdict = Verdict(SKIPPED, _NOT_FINITE)
+    kept_tangents = tuple(map(kept, found))
+    told = (name, kept(along), is_chosen, kept_tangents, by_tangents, by_gradients, measured)
+    return ForwardMode(*told, *verdict)
+
+
+def _on_tangents(
+    probe: Probe,
+    along: Direction,
+    by_tangents: float,
+    by_gradients: float,
+    measured: float | None,
+    rounding: float,
+) -> Verdict:
+    subject = probe.subject
+
+    def are_apart(a: float, b: float) -> bool:
+        """Whether two differ by more than rounding explains."""
+        gap, size = abs(a - b), max(abs(a), abs(b))
+        if gap <= max(TOLERANCE * size, rounding, UNDERFLOW):
+            return False
+        nudges = uncertainty(subject)
+        return gap > 2 * sum(float(np.sum(nudges[n] * np.abs(v))) for n, v in along.items())
+
+    if are_apart(by_tangents, by_gradients):
+        words = f"by tangents {number(by_tangents, 10)}, by gradients {number(by_gradients, 10)}"
+        return Verdict(DISAGREE, words)
+    if measured is None:
+        if probe.is_small and not subject.kinks:
+            return Verdict(SKIPPED, _NO_SIDE)
+        if subject.kinks:
+            return Verdict(KINK, f"{_kink_words(subject)}: on either side the slope is another")
+        return Verdict(SKIPPED, _TOO_LARGE)
+    words = f"by tangents {number(by_tangents, 10)}, measured {number(measured, 10)}"
+    if are_apart(by_tangents, measured):
+        return Verdict(WRONG_AT_KINK if subject.kinks else DISAGREE, words)
+    is_lost = measured and abs(by_tangents - measured) > _SEEN * abs(measured)
+    return Verdict(LOST, words) if is_lost else Verdict(AGREE)
+
+
+def product(
+    subject: Subject, along: Direction, is_chosen: bool, convention: str, budget: Budget
+) -> HessianProduct:
+    """The Hessian by the variables asked for times a direction, which may move others too, and what
+    is measured of it."""
+    names = tuple(dict.fromkeys((*subject.wrt, *along)))
+    whole = replace(subject, wrt=names)
+    probe = Probe(whole, budget)
+    found = products(whole, along)
+    curvature = float(sum(np.sum(move * found[name]) for name, move in along.items()))
+    measured = bend = None
+    if all(np.isfinite(entries).all() for entries in found.values()):
+        measured, bend = probe.gradient(along), probe.bend(along)
+        verdict = on_product(probe, along, found, measured, bend, convention)
+    else:
+        verdict = Verdict(SKIPPED, _NOT_FINITE)
+    if verdict.reason == _EDGE and measured is not None:
+        found = {
+            n: np.where(np.isnan(measured[n]), np.nan, entries) for n, entries in found.items()
+        }
+        curvature = float("nan")
+    if measured is not None:
+        measured = {name: kept(measured[name]) for name in subject.wrt}
+    asked = {name: kept(found[name]) for name in subject.wrt}
+    along = {name: kept(move) for name, move in along.items()}
+    return HessianProduct(along, is_chosen, asked, measured, curvature, bend, *verdict)
+
+
+def products(subject: Subject, along: Direction) -> dict[str, Any]:
+    """The Hessian by the variables asked for times a direction: nan where the output or a gradient
+    is not finite, whatever numbers with a step make of it."""
+    results = (subject.value, *subject.gradients.values())
+    if not all(np.isfinite(result).all() for result in results):
+        return {name: np.full(np.shape(subject.point[name]), np.nan)[()] for name in subject.wrt}
+    graph, flow_of = subject.graph, subject.flow_of
+    return hessian_product(graph, subject.point, along, subject.wrt, flow_of)
+
+
+def on_product(
+    probe: Probe,
+    along: Direction,
+    found: Mapping[str, Any],
+    measured: Mapping[str, Any] | None,
+    bend: float | None,
+    convention: str,
+) -> Verdict:
+    """On the Hessian times a direction, the measured slope of the gradient and the output's own
+    curvature."""
+    subject = probe.subject
+    if measured is None:
+        return Verdict(SKIPPED, _at_kink(subject) if subject.kinks else _TOO_LARGE)
+    has_holes = any(np.isnan(slope).any() for slope in measured.values())
+    wrong = {n: _gaps(found[n], measured[n], _least(found, probe)) for n in found}
+    if any(map(np.any, wrong.values())):
+        reach = _reach(subject, along, found, convention)
+        beyond = {n: wrong[n] & (np.abs(found[n] - measured[n]) > reach[n]) for n in found}
+        for name, entries in beyond.items():
+            if np.any(entries):
+                kind = WRONG_AT_KINK if subject.kinks else DISAGREE
+                return Verdict(kind, _differ(name, entries, found[name], measured[name]))
+        for name, entries in wrong.items():
+            seen = _SEEN * _largest(np.nan_to_num(measured[name]))
+            lost = entries & (seen > 0) & (np.abs(found[name] - measured[name]) > seen)
+            if np.any(lost):
+                return Verdict(LOST, _differ(name, lost, found[name], measured[name]))
+    if has_holes:
+        return Verdict(KINK, _at_kink(subject)) if subject.kinks else Verdict(SKIPPED, _EDGE)
+    if bend is not None:
+        terms = [move * measured[name] for name, move in along.items()]
+        slope, size = float(sum(map(np.sum, terms))), _total(terms)
+        if abs(slope - bend) > TOLERANCE * size + UNDERFLOW:
+            words = f"the gradient's slope is {number(slope, 10)} along it, and the output's own"
+            return Verdict(DISAGREE, f"{words} second derivative {number(bend, 10)}")
+    return Verdict(AGREE)
+
+
+class Held(NamedTuple):
+    """What measuring says of a Hessian: how it was measured ("": it was not), the verdict, the
+    entries that are 0 beyond rounding, and those that have no bound."""
+
+    how: str
+    verdict: Verdict
+    zeros: Any
+    holes: Any
+
+
+def on_hessian(subject: Subject, entries: Any, convention: str, budget: Budget) -> Held:
+    """Column by column, or along random directions."""
+    zeros, holes = entries == 0, np.isnan(entries)
+    if not np.isfinite(entries).all():
+        return Held("", Verdict(SKIPPED, _NOT_FINITE), zeros, holes)
+    probe, count = Probe(subject, budget), len(entries)
+    by_columns = count * probe.work <= budget.entry_work
+    chance = np.random.default_rng(0)
+    moves = np.eye(count) if by_columns else chance.uniform(-1, 1, (_DIRECTIONS, count))
+    end, verdicts = time.monotonic() + budget.slope_seconds, []
+    for column, move in enumerate(moves):
+        along, found = split(subject, move), split(subject, entries @ move)
+        measured = probe.gradient(along)
+        verdicts.append(on_product(probe, along, found, measured, probe.bend(along), convention))
+        if by_columns and measured is not None:
+            slopes = np.concatenate([np.ravel(slope) for slope in measured.values()])
+            zeros[:, column] |= slopes == 0
+            holes[:, column] = verdicts[-1].reason == _EDGE and np.isnan(slopes)
+        if time.monotonic() > end:
+            break
+    worst = min(verdicts, key=lambda v: _WORST_FIRST.index(v.verdict), default=Verdict(AGREE))
+    how = f"along {_DIRECTIONS} random directions"
+    if by_columns:
+        is_whole = len(verdicts) == count
+        how = "every column" if is_whole else f"the first {len(verdicts)} columns"
+    if worst.verdict in (AGREE, SKIPPED) and not subject.kinks:
+        gap, size = _largest(entries - entries.T), _largest(entries)
+        if gap > TOLERANCE * size and gap > _noise(subject, convention):
+            worst = Verdict(DISAGREE, f"it is not symmetric: by {number(gap)}")
+    how = "" if worst.verdict == SKIPPED else how
+    return Held(how, worst, zeros, holes | holes.T)
+
+
+_WORST_FIRST = (DISAGREE, WRONG_AT_KINK, LOST, KINK, SKIPPED, AGREE)
+
+
+def split(subject: Subject, entries: Any) -> dict[str, Any]:
+    """One array a variable asked for, of entries that are counted row by row."""
+    found, start = {}, 0
+    for name in subject.wrt:
+        shape = np.shape(subject.point[name])
+        count = int(np.prod(shape))
+        found[name] = np.reshape(entries[start : start + count], shape)[()]
+        start += count
+    return found
+
+
+def _kink_words(subject: Subject) -> str:
+    """`relu #2 is at a kink`"""
+    first = subject.kinks[0]
+    return f"{label(subject.graph.nodes[first])} #{first} is at a kink"
+
+
+def _at_kink(subject: Subject) -> str:
+    return (
+        f"{_kink_words(subject)}, where the gradient jumps or turns: there is no second derivative"
+    )
+
+
+def _least(found: Mapping[str, Any], probe: Probe) -> float:
+    """What is no difference, whatever the entry: the rounding of the largest entry; where floats
+    are measured, more."""
+    size = max(_largest(entries) for entries in found.values())
+    return (MARGIN * ULP if probe.is_small else _FLOATS_MEASURE) * size
+
+
+def _gaps(found: Any, measured: Any, least: float) -> Any:
+    gap, size = np.abs(found - measured), np.maximum(np.abs(found), np.abs(measured))
+    return gap > np.maximum(TOLERANCE * size, least) + UNDERFLOW
+
+
+def _reach(
+    subject: Subject, along: Direction, found: Mapping[str, Any], convention: str
+) -> dict[str, Any]:
+    """How far rounding alone can move the Hessian times a direction: the spread of nudged ones."""
+    point = subject.point
+    step = step_for((point[name], move) for name, move in along.items()) or 1.0
+    moved = {n: carrying(x, step * np.asarray(along.get(n, 0.0))) for n, x in point.items()}
+    seed = subject.upstreams[subject.graph.output]
+    with quiet():
+        runs = nudged(subject.graph, moved, seed, tuple(found), COMPLEX_STEP, convention)
+        results = [{n: np.imag(run[n]) / step for n in found} for run in runs]
+        return {n: spread([found[n], *(run[n] for run in results)]) for n in found}
+
+
+def _noise(subject: Subject, convention: str) -> float:
+    """How far rounding can move an entry of the Hessian, by one direction of all variables."""
+    along = {name: np.ones(np.shape(subject.point[name])) for name in subject.wrt}
+    found = hessian_product(subject.graph, subject.point, along, subject.wrt, subject.flow_of)
+    return max(_largest(r) for r in _reach(subject, along, found, convention).values())
+
+
+def _differ(name: str, wrong: Any, found: Any, measured: Any) -> str:
+    place = tuple(map(int, np.argwhere(wrong)[0])) if np.ndim(wrong) else ()
+    where = f"{name}[{', '.join(map(str, place))}]" if place else name
+    a, b = float(np.asarray(found)[place]), float(np.asarray(measured)[place])
+    return f"at {where} it is {number(a, 10)}, the measured slope {number(b, 10)}"
+
+
+def _largest(value: Any) -> float:
+    return float(np.max(np.abs(value), initial=0.0))
+
+
+def _total(terms: list[Any]) -> float:
+    """The sum of sizes; what is not finite counts for nothing."""
+    sizes = [np.abs(term) for term in terms]
+    return float(sum(np.sum(size, where=np.isfinite(size)) for size in sizes))
