@@ -25,6 +25,24 @@ class Blank(float):
         return blank
 
 
+class Formula(float):
+    """A number, or an array of some shape, that is told by its formula: `text`. The lengths of its
+    axes are text too."""
+
+    shape: tuple[str, ...]
+    text: str
+
+    def __new__(cls, text: str, shape: tuple[str, ...] = ()) -> Formula:
+        formula = super().__new__(cls, "nan")
+        formula.text, formula.shape = text, shape
+        return formula
+
+    def __add__(self, other: object) -> Formula:
+        """What two of them are together, as it is written out."""
+        assert isinstance(other, Formula)
+        return Formula(f"{self.text} + {other.text}", self.shape)
+
+
 _EXACT_WHOLE = 2.0**53  # up to here a float with no fraction is a whole number in JSON
 _LARGEST_WHOLE = 1e15  # above it neighbouring floats are no longer told apart by their digits
 
@@ -34,6 +52,8 @@ def number(value: float, digits: int = DIGITS) -> str:
     if not math.isfinite(value):
         if isinstance(value, Blank):
             return BLANK_TEXT
+        if isinstance(value, Formula):
+            return value.text
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if value == int(value) and abs(value) < _LARGEST_WHOLE:
         return str(int(value))
@@ -59,7 +79,7 @@ SHORT, _FIRST = 6, 3
 
 def array(value: Any, digits: int = DIGITS) -> str:
     """[0.2, 0.4], [[1, 2], [3, 4]]; a long one by its first entries: [[1, 2, 3, …], …]."""
-    if isinstance(value, Blank) or not getattr(value, "shape", ()):
+    if isinstance(value, Blank | Formula) or not getattr(value, "shape", ()):
         return number(value, digits)
     if value.size <= SHORT:
         return nested(value.tolist(), digits)

@@ -13,7 +13,8 @@ from backtrace.errors import UsageError
 if TYPE_CHECKING:
     from backtrace.render import View
 
-_FORMATS = ("table", "markdown", "json", "latex")
+_TEXTS = ("table", "markdown", "json", "latex")
+_PICTURES = ("svg", "html", "png", "dot", "mermaid", "tikz")
 
 
 def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
@@ -59,25 +60,32 @@ def derive(
     from backtrace.formula.letters import NotInLetters
 
     format = destination.chosen()
-    if format not in _FORMATS:
-        what = f"formulas of arrays have no format {format}"
-        raise UsageError(what, hint=f"there are {', '.join(_FORMATS)}")
-    if asked.explain and format == "latex":
-        hint = "--format table, markdown or json"
-        raise UsageError("--explain has no place in latex", hint=hint)
+    _refuse_unseen(format, asked)
     view = asked.look.view(to_file=destination.output is not None)._replace(explain=asked.explain)
     cost = asked.cost
-    text, is_right = "", True
+    shown: str | bytes = ""
+    is_right = True
     try:
-        text, is_right = _derived(formula, shapes, wrt, format, view, asked.check)
+        shown, is_right = _derived(formula, shapes, wrt, format, view, asked.check)
     except NotInLetters as error:
         if cost is None or asked.explain:
             hint = "with values it is traced in numbers: W=randn(3,2)"
             raise UsageError(f"{error} has no formula here yet", hint=hint) from None
     if cost is not None:
-        text = _with_cost(text, formula, shapes, wrt, cost, format, view)
-    destination.write(text, format)
+        shown = _with_cost(str(shown), formula, shapes, wrt, cost, format, view)
+    destination.write(shown, format)
     return 0 if is_right else 1
+
+
+def _refuse_unseen(format: str, asked: Lettered) -> None:
+    """What is asked for must have a place in the format. Raises UsageError."""
+    if format not in (*_TEXTS, *_PICTURES):
+        what = f"formulas of arrays have no format {format}"
+        raise UsageError(what, hint=f"there are {', '.join((*_TEXTS, *_PICTURES))}")
+    option = "--explain" if asked.explain else "--cost" if asked.cost is not None else ""
+    if option and (format == "latex" or format in _PICTURES):
+        hint = "--format table, markdown or json"
+        raise UsageError(f"{option} has no place in {format}", hint=hint)
 
 
 def _derived(
@@ -87,24 +95,30 @@ def _derived(
     format: str,
     view: View,
     check: bool,
-) -> tuple[str, bool]:
+) -> tuple[str | bytes, bool]:
     """The gradients in a format, and whether none is contradicted. Raises NotInLetters."""
     from backtrace.formula.letters import in_letters
-    from backtrace.render import _letters as views
     from backtrace.tracing.witnesses import witnessed
 
     found = in_letters(formula, shapes)
     if wrt is not None:
         found = found.by(wrt)
     verdicts = witnessed(found) if check else {}
+    is_right = not any(v.verdict == "disagree" for v in verdicts.values())
+    if format in _PICTURES:
+        from backtrace.render import data
+        from backtrace.render._lettered_record import as_record
+
+        return data(as_record(found, verdicts), format, view), is_right
+    from backtrace.render import _letters as views
+
     draw = {
         "table": views.text,
         "json": views.as_json,
         "markdown": views.markdown,
         "latex": views.latex,
     }
-    text = draw[format](found, verdicts, view)
-    return text, not any(v.verdict == "disagree" for v in verdicts.values())
+    return draw[format](found, verdicts, view), is_right
 
 
 def _with_cost(

@@ -12,7 +12,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.gates.shapes import Shape, matrix_product, say, size
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Edge, Record
-from backtrace.numbers import Blank
+from backtrace.numbers import Blank, Formula
 from backtrace.render._view import View
 
 _WORTH_SAYING = 1000  # entries of a Jacobian
@@ -76,7 +76,7 @@ def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
     used = [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
     f = record.values[edge.gate]
     operands = [record.values[o] if isinstance(o, int) else o for o in node.operands]
-    if any(isinstance(value, Blank) for value in (f, *operands)):
+    if any(isinstance(value, Blank | Formula) for value in (f, *operands)):
         return []
     from backtrace.algebra.arrays import ARRAYS, quiet
 
@@ -123,7 +123,12 @@ def _product_shapes(record: Record, edge: Edge) -> str:
     upstream = matrix_product(left, right)
     factors = (upstream, right[::-1]) if edge.operand == 0 else (left[::-1], upstream)
     result = left if edge.operand == 0 else right
-    return f"({say(factors[0])})({say(factors[1])}) = {say(result)}"
+    return f"({_told(factors[0])})({_told(factors[1])}) = {_told(result)}"
+
+
+def _told(shape: Shape) -> str:
+    """2x3; of letters m,n."""
+    return say(shape) if all(isinstance(n, int) for n in shape) else ",".join(map(str, shape))
 
 
 def repeated(record: Record, edge: Edge) -> str:
@@ -132,8 +137,13 @@ def repeated(record: Record, edge: Edge) -> str:
     if not axes:
         return ""
     name = record.graph.nodes[edge.input].name or f"#{edge.input}"
-    words = " and ".join(f"{whole[k]:,} {_axis_name(k, len(whole))}" for k in axes)
+    words = " and ".join(f"{_length(whole[k])} {_axis_name(k, len(whole))}" for k in axes)
     return f"{name} was repeated over {words}: {summed(record, edge)}"
+
+
+def _length(n: int | str) -> str:
+    """1,000; a letter as it is."""
+    return n if isinstance(n, str) else f"{n:,}"
 
 
 def summed(record: Record, edge: Edge) -> str:
@@ -192,7 +202,7 @@ def shape_note(shape: Shape) -> str:
 def local_text(edge: Edge, view: View) -> str:
     """The local gradient: the diagonal, or one number where that is the same for every entry."""
     local = edge.local
-    if isinstance(local, Blank) or not shape_of(local):
+    if isinstance(local, Blank | Formula) or not shape_of(local):
         return view.number(local)
     return view.value(local * 1.0)
 
@@ -204,7 +214,7 @@ def shown_products(edge: Edge, view: View) -> Iterator[tuple[str, str, str]]:
     if not shape_of(edge.downstream):
         yield view.number(edge.upstream), view.number(edge.local), view.number(edge.downstream)
         return
-    if isinstance(edge.downstream, Blank) or edge.downstream.size > _MOST_PRODUCTS:
+    if isinstance(edge.downstream, Blank | Formula) or edge.downstream.size > _MOST_PRODUCTS:
         return
     for place in itertools.product(*map(range, edge.downstream.shape)):
         u, s, d = map(view.number, all_at((edge.upstream, edge.local, edge.downstream), place))

@@ -26,7 +26,7 @@ from backtrace.graph.record import (
     Note,
     Record,
 )
-from backtrace.numbers import number
+from backtrace.numbers import Formula, number
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
 from backtrace.render._view import View, products_are_rounded
@@ -206,6 +206,10 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
     checks = record.checks.values()
     if record.has_arrays and checks and all(c.verdict == AGREE and not c.reason for c in checks):
         words = "every entry is checked: by SymPy, and by a measured slope"
+        if any(isinstance(c.backprop, Formula) for c in checks):
+            words = (
+                "each formula is read again: it is backprop's number at random values of two sizes"
+            )
         yield Text(words, style="quiet")
     reasons: dict[str, list[str]] = {}
     for name, check in record.checks.items():

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from backtrace.algebra.values import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
-from backtrace.numbers import BLANK_TEXT, DIGITS, Blank, array, nested, norm, number
+from backtrace.numbers import BLANK_TEXT, DIGITS, Blank, Formula, array, nested, norm, number
 
 _ASCII = str.maketrans(
     {"…": "...", "∂": "d", "–": "-", "×": "x", "✓": "+", "✗": "!", "→": "->", "²": "2"}
@@ -41,7 +41,7 @@ class View(NamedTuple):
 
     def value(self, value: Any) -> str:
         """A number, or an array: short ones in full, long ones by what can be said in a line."""
-        if self.full and shape_of(value) and not isinstance(value, Blank):
+        if self.full and shape_of(value) and not isinstance(value, Blank | Formula):
             return nested(value.tolist(), self.digits)
         return self.text(array(value, self.digits))
 

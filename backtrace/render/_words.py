@@ -6,14 +6,14 @@ import re
 
 from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions
-from backtrace.gates.shapes import say
 from backtrace.graph.record import Record
-from backtrace.numbers import Blank
+from backtrace.numbers import Blank, Formula
 from backtrace.render._view import View
 
 EMPTY = "____"  # a blank
 
 _LONGEST = 26  # characters of a value on a wire
+_LONGEST_FORMULA = 40
 _MOST_LINES = 4  # of a title
 _SYMBOLS = {
     "mul": "×",
@@ -58,7 +58,7 @@ def line_label(record: Record, index: int) -> str:
 def shape_words(record: Record, index: int) -> str:
     """4×3; "" for a number."""
     shape = shape_of(record.values[index])
-    return say(shape).replace("x", "×") if shape else ""
+    return "×".join(map(str, shape))
 
 
 def value_words(record: Record, view: View, index: int) -> str:
@@ -84,7 +84,9 @@ def number_text(value: Value, view: View) -> str | None:
     if isinstance(value, Blank):
         return None
     text = view.value(value)
-    if len(text) > _LONGEST and shape_of(value):
+    if isinstance(value, Formula):
+        text = text if len(text) <= _LONGEST_FORMULA else text[: _LONGEST_FORMULA - 1] + "…"
+    elif len(text) > _LONGEST and shape_of(value):
         text = f"norm {view.number(_norm(value))}"
     return text.replace("-", "−")
 

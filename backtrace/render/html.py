@@ -10,7 +10,7 @@ from typing import Any
 from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Edge, Record
-from backtrace.numbers import Blank, json_text
+from backtrace.numbers import Blank, Formula, json_text
 from backtrace.render._explain import local_formula, rule_sentence, spoken_names
 from backtrace.render._page import asset, document, scrolling, table
 from backtrace.render._rules import local_text, rule_with_shapes, where
@@ -66,7 +66,10 @@ def render(record: Record, view: View) -> str:
 
 
 def _point(record: Record, view: View) -> str:
-    pairs = [f"{view.text(name)} = {view.value(value)}" for name, value in record.point.items()]
+    given = record.point.items()
+    if any(isinstance(value, Formula) for value in record.point.values()):
+        return view.text("   ".join(f"{name}: {value.text}" for name, value in given))
+    pairs = [f"{view.text(name)} = {view.value(value)}" for name, value in given]
     shown = f"at {', '.join(pairs[:60])}{', …' * (len(pairs) > 60)}" if pairs else ""
     return shown.replace("-", "−")
 
@@ -244,6 +247,8 @@ def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[s
 
 
 def _cell(value: Value, view: View, kind: str, what: str) -> str:
+    if isinstance(value, Formula):
+        return f'<td class="{kind}">{escape(view.text(value.text))}</td>'
     if not isinstance(value, Blank):
         text = (view.value(value * 1.0) if shape_of(value) else view.number(value)).replace(
             "-", "−"
