@@ -251,6 +251,18 @@ class Matrices:
         flat = shaped(upstream, (rows, math.prod(shape[1:])))
         return shaped(chain([turned(hot), flat]), shape)
 
+    def real(self, x: Any) -> Form:
+        """What a rule asks of an index alone, to see whether it counts from the end."""
+        inner = form(x)
+        return call("real", [inner], inner.shape, is_entrywise=True)
+
+    def einsum(self, subscripts: str, *arrays: Any) -> Form:
+        inner = [form(array) for array in arrays]
+        terms, _, output = subscripts.partition("->")
+        letters = zip(terms.split(","), inner, strict=True)
+        lengths = {a: n for term, array in letters for a, n in zip(term, array.shape, strict=True)}
+        return call("einsum", inner, tuple(lengths[a] for a in output), subscripts)
+
     def concatenate(self, values: Any, axis: int) -> Form:
         parts = [form(value) for value in values]
         shapes = [part.shape for part in parts]

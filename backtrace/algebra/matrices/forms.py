@@ -103,9 +103,12 @@ def stage_name(text: str, value: Form) -> Form:
 
 
 def adds_up_along(a: Form) -> int | None:
-    """The axis along which the entries of a softmax add up to 1; None of anything else."""
+    """The axis along which the entries of a softmax, or of one_hot, add up to 1; None of anything
+    else."""
     if a.kind == NAME and len(a.parts) > 1:
         return int(a.parts[1])
+    if a.kind == CALL and a.parts[0] == "one_hot":
+        return len(a.shape) - 1
     is_softmax = a.kind == CALL and a.parts[0] == "softmax"
     return int(a.parts[3]) if is_softmax else None
 
@@ -180,8 +183,9 @@ def _with_sign_inside(
     return factor, factors
 
 
-def _summed_with(hot: Form, other: Form) -> Form | None:
-    """h*p of other = sum(h*p) along the classes, which are the last axis; None for other sums."""
+def _summed_with(hot: Form, other: Form) -> list[tuple[Form, Fraction]] | None:
+    """The factors of p, of other = sum(h*p) along the classes, which are the last axis; None for
+    other sums."""
     inner = other.parts[0] if other.kind == SHAPED else other
     is_row = other.kind == SHAPED and other.shape == (*hot.shape[:-1], 1)
     if len(hot.shape) > 1 and not is_row:
@@ -191,7 +195,9 @@ def _summed_with(hot: Form, other: Form) -> Form | None:
     [of] = inner.parts[1]
     after = "" if len(hot.shape) == 1 else f", axis={len(hot.shape) - 1}"
     is_picked = of.kind == PRODUCT and (hot, Fraction(1)) in of.parts[1] and of.shape == hot.shape
-    return of if is_picked and inner.parts[2] == after else None
+    if not is_picked or inner.parts[2] != after:
+        return None
+    return [(number(of.parts[0]), Fraction(1)), *((f, p) for f, p in of.parts[1] if f != hot)]
 
 
 def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
@@ -203,9 +209,9 @@ def _with_one_hot(factors: Mapping[Form, Fraction]) -> Form | None:
             rest = [(f, p) for f, p in factors.items() if f not in (hot, other)]
             if other.kind == SUM and power == 1:
                 return total([(k, product([*rest, hot, term])) for k, term in other.parts])
-            summed_up = _summed_with(hot, other) if power == 1 else None
-            if summed_up is not None:
-                return product([*rest, summed_up])
+            picked = _summed_with(hot, other)
+            if picked is not None:
+                return product([*rest, hot, *((f, p * power) for f, p in picked)])
     return None
 
 
@@ -296,15 +302,21 @@ def _bare(a: Form) -> Form:
 
 def _collected(terms: Iterable[tuple[Fraction, Form]]) -> list[tuple[Fraction, Form]]:
     """Equal terms as one, numbers behind, 0 left out."""
-    found: dict[Form, Fraction] = {}
+    found: dict[object, tuple[Fraction, Form]] = {}
     constant = Fraction(0)
     for factor, term in terms:
         if term.kind == NUMBER:
             constant += factor * term.parts[0]
         elif not is_zero(term):
-            found[term] = found.get(term, Fraction(0)) + factor
-    kept = [(k, term) for term, k in found.items() if k]
+            before, first = found.get(_in_any_order(term), (Fraction(0), term))
+            found[_in_any_order(term)] = (before + factor, first)
+    kept = [(k, term) for k, term in found.values() if k]
     return [*kept, (constant, number(1))] if constant else kept
+
+
+def _in_any_order(term: Form) -> object:
+    """What products of the same factors have alike: a*b is b*a."""
+    return (term.parts[0], frozenset(term.parts[1])) if term.kind == PRODUCT else term
 
 
 def _multiplied_out(factor: Fraction, term: Form) -> list[tuple[Fraction, Form]]:

@@ -53,6 +53,8 @@ def is_guard(test: Form) -> bool:
 def compared(word: str, a: Form, b: Form) -> Form:
     if word == "equal" and (won := of_winner(a, b)) is not None:
         return won
+    if word == "less" and a.kind == forms.ENTRYWISE and a.parts[0] == "real":
+        return number(0)  # an index that is written in letters does not count from the end
     if a == b:
         return number(int(word in ("equal", "less_equal", "greater_equal")))
     if a.kind == b.kind == NUMBER:

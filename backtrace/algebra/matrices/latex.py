@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from backtrace.algebra.matrices.forms import CHAIN, OUTER, PRODUCT, Form
+from backtrace.algebra.matrices.forms import CHAIN, NUMBER, OUTER, PRODUCT, Form
 from backtrace.algebra.matrices.spelled import Letters
 from backtrace.algebra.spelling import Binding, Spelled
 
@@ -98,18 +98,25 @@ class Latex:
         return Spelled(r"\,".join(parts), Binding.PRODUCT)
 
     def _number(self, value: Fraction) -> Spelled:
+        above, below = self._quotient(value)
         sign = "-" if value < 0 else ""
-        top = self.letters.length(abs(value.numerator)).replace("*", r"\,")
-        if value.denominator == 1:
-            return Spelled(sign + top, Binding.SIGN if sign else Binding.ATOM)
-        below = self.letters.length(value.denominator).replace("*", r"\,")
-        return Spelled(rf"{sign}\frac{{{top}}}{{{below}}}", Binding.SIGN if sign else Binding.ATOM)
+        text = _joined(above) or "1"
+        if below:
+            text = rf"\frac{{{text}}}{{{_joined(below)}}}"
+        return Spelled(sign + text, Binding.SIGN if sign else Binding.ATOM)
+
+    def _quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
+        """What stands above and below of a number's size."""
+        above, below = self.letters.quotient(value)
+        return [*map(_in_tens, above)], [*map(_in_tens, below)]
 
     def _sum(self, a: Form) -> Spelled:
         text = ""
         for factor, term in sorted(a.parts, key=lambda part: part[0] < 0):
             size = abs(factor)
-            if size != 1 and term.kind == PRODUCT:
+            if term.kind == NUMBER:
+                shown = self._number(size * term.parts[0])
+            elif size != 1 and term.kind == PRODUCT:
                 shown = self._product(Form(PRODUCT, a.shape, (size * term.parts[0], term.parts[1])))
             elif size != 1 or self._spelled(term).binding <= Binding.SUM:
                 shown = self._product(Form(PRODUCT, a.shape, (size, ((term, Fraction(1)),))))
@@ -120,7 +127,7 @@ class Latex:
         return Spelled(text, Binding.SUM)
 
     def _product(self, a: Form) -> Spelled:
-        factor, factors = a.parts
+        factor, factors = self.letters.with_means(*a.parts)
         arrays = sum(bool(f.shape) for f, p in factors if p > 0)
         above = [self._power(f, p, arrays == 1) for f, p in factors if p > 0]
         below = [self._power(f, -p, False) for f, p in factors if p < 0]
@@ -128,16 +135,13 @@ class Latex:
         whole = [t for t, (f, p) in zip(above, _above(factors), strict=True) if f.shape]
         if arrays > 1:
             whole = [r" \odot ".join(whole)]
-        number = self._number(abs(factor))
-        bottom = factor.denominator != 1 or bool(below)
+        over, under = self._quotient(factor)
+        over = [*over, *plain, *whole]
+        under = [*under, *below]
+        text = _joined(over) or "1"
+        if under:
+            text = rf"\frac{{{text}}}{{{_joined(under)}}}"
         sign = "-" if factor < 0 else ""
-        if not bottom:
-            texts = [number.text] * (abs(factor) != 1 or not above) + plain + whole
-            return Spelled(sign + _joined(texts), Binding.SIGN if sign else Binding.PRODUCT)
-        top = self._number(Fraction(abs(factor.numerator)))
-        under = [self._number(Fraction(factor.denominator)).text] * (factor.denominator != 1)
-        over = [top.text] * (abs(factor.numerator) != 1 or not above) + plain + whole
-        text = rf"\frac{{{_joined(over)}}}{{{_joined(under + below)}}}"
         return Spelled(sign + text, Binding.SIGN if sign else Binding.PRODUCT)
 
     def _power(self, a: Form, exponent: Fraction, is_single: bool) -> str:
@@ -154,6 +158,8 @@ class Latex:
         texts = [self._spelled(argument).text for argument in arguments]
         if word in _COMPARED:
             return Spelled(rf"[{texts[0]} {_COMPARED[word]} {texts[1]}]")
+        if word == "einsum":
+            return Spelled(rf"\operatorname{{einsum}}_{{{a.parts[2]}}}({', '.join(texts)})")
         if word == "inv":
             return Spelled(rf"{self._atom(arguments[0])}^{{-1}}", Binding.POWER)
         if word == "norm":
@@ -166,6 +172,15 @@ class Latex:
 
 def _above(factors: Any) -> list[tuple[Form, Fraction]]:
     return [(f, p) for f, p in factors if p > 0]
+
+
+def _in_tens(text: str) -> str:
+    """1e-05 as a power of ten."""
+    digits, _, exponent = text.partition("e")
+    if not exponent or not exponent.lstrip("+-").isdigit():
+        return text.replace("*", r"\,")
+    power = f"10^{{{int(exponent)}}}"
+    return power if digits == "1" else rf"{digits} \cdot {power}"
 
 
 def _joined(texts: list[str]) -> str:

@@ -232,6 +232,9 @@ def shaped(a: Form, shape: Shape) -> Form:
             return product([before, parts])
     if core.kind in (ONES, ZERO):
         return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
+    if core.kind == PRODUCT and len(core.parts[1]) == 1:  # 1/sum(x), a column
+        [(inner, exponent)] = core.parts[1]
+        return product([before, number(core.parts[0]), (shaped(inner, shape), exponent)])
     inner = core.parts[0] if core.kind == SHAPED else core
     if inner.shape == shape:
         return product([before, inner])

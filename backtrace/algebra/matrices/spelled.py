@@ -85,6 +85,8 @@ class Letters:
         found, rest = self._factors(int(match[0]))
         if rest == 1:
             return "*".join(found)
+        if found and rest <= _NEAR:
+            return "*".join([str(rest), *found])
         return (self._sums(int(match[0])) or [match[0]])[0]
 
     def shape(self, shape: tuple[int, ...]) -> str:
@@ -158,6 +160,8 @@ class Letters:
         word, arguments, after = a.parts[:3]
         read = self._spelled if word in ("where", *_SIGNS) else self.spelled
         spelled = [read(argument) for argument in arguments]
+        if word == "einsum":
+            return Spelled(f'einsum("{after}", {", ".join(s.text for s in spelled)})')
         if word == "pow":
             base, exponent = spelled
             text = f"{base.within(Binding.ATOM)}^{exponent.within(Binding.POWER)}"
@@ -183,7 +187,7 @@ class Letters:
             lengths[k] = "-1"
         return Spelled(f"reshape({self.spelled(inner).text}, {', '.join(lengths)})")
 
-    def _quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
+    def quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
         """What stands above and below of a number's size: numbers, then letters."""
         above, top = self._factors(abs(value.numerator))
         below, bottom = self._factors(value.denominator)
@@ -195,7 +199,7 @@ class Letters:
         return [*over, *above], [*under, *below]
 
     def _number(self, value: Fraction) -> Spelled:
-        above, below = self._quotient(value)
+        above, below = self.quotient(value)
         text = "*".join(above) or "1"
         under = "*".join(below)
         text += f"/({under})" if "*" in under else f"/{under}" * bool(under)
@@ -230,11 +234,11 @@ class Letters:
         masks = [f for f, p in a.parts[1] if p == 1 and is_mask(f)]
         if masks and any(is_partial(f, p) for f, p in a.parts[1] if f not in masks):
             return self._where(masks[0], a)
-        factor, factors = self._with_means(*a.parts)
+        factor, factors = self.with_means(*a.parts)
         above = [pair for pair in factors if pair[1] > 0]
         below = [(f, -p) for f, p in factors if p < 0]
         is_single = sum(bool(f.shape) for f, _ in above) == 1
-        over, under = self._quotient(factor)
+        over, under = self.quotient(factor)
         texts = [*over, *(self._power(f, p, is_single) for f, p in above)] or ["1"]
         divisors = [*under, *(self._power(f, p, False) for f, p in below)]
         text = "*".join(texts)
@@ -252,16 +256,18 @@ class Letters:
         inside = f"{self._spelled(mask).text}, {self.spelled(rest).text}"
         return Spelled(f"where({inside}, 0)")
 
-    def _with_means(self, factor: Fraction, factors: Any) -> tuple[Fraction, Any]:
+    def with_means(self, factor: Fraction, factors: Any) -> tuple[Fraction, Any]:
         """sum(x)/n as mean(x)."""
         found = []
         for inner, exponent in factors:
-            if inner.kind == CALL and inner.parts[0] == "sum" and exponent == 1:
-                [of] = inner.parts[1]
-                count = math.prod(of.shape) // math.prod(inner.shape)
+            sum_ = inner.parts[0] if inner.kind == SHAPED else inner
+            if sum_.kind == CALL and sum_.parts[0] == "sum" and exponent == 1:
+                [of] = sum_.parts[1]
+                count = math.prod(of.shape) // math.prod(sum_.shape)
                 if factor.denominator % count == 0 and count > 1:
                     factor *= count
-                    inner = Form(CALL, inner.shape, ("mean", *inner.parts[1:]))
+                    mean = Form(CALL, sum_.shape, ("mean", *sum_.parts[1:]))
+                    inner = mean if inner is sum_ else Form(SHAPED, inner.shape, (mean,))
             found.append((inner, exponent))
         return factor, found
 

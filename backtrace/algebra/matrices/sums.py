@@ -47,6 +47,10 @@ def picked(a: Form, index: Index, shape: Shape) -> Form:
         return product([before, Form(core.kind, shape) if shape else number(core.kind == ONES)])
     if core.kind == PLACED and core.parts[1] == index:
         return product([before, core.parts[0]])
+    is_stack = core.kind == CALL and core.parts[0] == "stack" and not core.parts[2]
+    if is_stack and isinstance(index[0], int) and 0 <= index[0] < core.shape[0]:
+        part = core.parts[1][index[0]]
+        return product([before, part if len(index) == 1 else picked(part, index[1:], shape)])
     if core.kind == CALL and core.parts[0] == "concatenate":
         part = _own_part(core, index)
         if part is not None:
