@@ -2,7 +2,7 @@
 alone; and of backprop's gradient.
 
 Small arrays are measured with many digits. Large ones: the output with a complex step, the gradient
-by differences of floats, which are good where several steps give the same.
+by differences of floats, which are good where two steps give the same.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Direction = Mapping[str, Any]
 _MORE_DIGITS = 60  # a second difference loses those of the step twice
 _SECOND_STEP = 1e-20  # relative; of a second difference
 _MOST_WORK = 200_000_000  # numbers computed by a pass; beyond it nothing is measured
-_FLOAT_STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+_FLOAT_STEPS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-3, 1e-2)
 _SAME = 1e-6  # relative: where two steps are no further apart, both are small enough
-_SURELY = 1e-9  # relative: no smaller step is asked
+_SURELY = 1e-8  # relative: no other step is asked
 _JUMP = 1e20  # a slope above it is a jump
 _STEEP = 1e6  # a slope above it may have no bound
 _SHRINKS = 0.75  # what half a step makes of a slope that is 0 in the end, at most
@@ -93,8 +93,8 @@ class Probe:
         return _ManyDigits(self.subject)
 
     def _in_floats(self, along: Direction) -> dict[str, Any] | None:
-        """By differences over four points (Abramowitz and Stegun 25.3.23 and its like: the error is
-        of the fourth order), with steps that shrink until two of them give the same."""
+        """By differences over four points, whose error is of the fourth order (Abramowitz and
+        Stegun 25.3.6), with steps of several sizes until two of them give the same."""
         subject = self.subject
         graph, point = subject.graph, subject.point
         values_at = evaluator(graph, ARRAYS, point)

@@ -89,12 +89,13 @@ def _on_tangents(
         if probe.is_small and not subject.kinks:
             return Verdict(SKIPPED, _NO_SIDE)
         if subject.kinks:
-            return Verdict(KINK, f"{_kink_words(subject)}: on either side the slope is another")
+            sides = "on either side the slope is another" if probe.is_small else "none is measured"
+            return Verdict(KINK, f"{_kink_words(subject)}: {sides}")
         return Verdict(SKIPPED, _TOO_LARGE)
     words = f"by tangents {number(by_tangents, 10)}, measured {number(measured, 10)}"
     if are_apart(by_tangents, measured):
         return Verdict(WRONG_AT_KINK if subject.kinks else DISAGREE, words)
-    is_lost = measured and abs(by_tangents - measured) > _SEEN * abs(measured)
+    is_lost = probe.is_small and abs(by_tangents - measured) > _SEEN * abs(measured) > 0
     return Verdict(LOST, words) if is_lost else Verdict(AGREE)
 
 
@@ -156,6 +157,8 @@ def on_product(
         beyond = {n: wrong[n] & (np.abs(found[n] - measured[n]) > reach[n]) for n in found}
         for name, entries in beyond.items():
             if np.any(entries):
+                if subject.kinks and not probe.is_small:  # floats do not see its two sides
+                    return Verdict(KINK, _at_kink(subject))
                 kind = WRONG_AT_KINK if subject.kinks else DISAGREE
                 return Verdict(kind, _differ(name, entries, found[name], measured[name]))
         for name, entries in wrong.items():

@@ -18,9 +18,12 @@ import backtrace
 from tests.gates.random_arrays import SHAPES, Formula, random_formula, random_point, settled
 from tests.gates.test_agreement_arrays import jax_library, torch_library
 
-pytestmark = pytest.mark.bench
-COUNT = 300
-HESSIANS = 100
+pytestmark = [
+    pytest.mark.bench,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch.func loads torch.jit
+]
+COUNT = 150
+HESSIANS = 15
 NAMES = list(SHAPES)
 
 

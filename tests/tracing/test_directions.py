@@ -118,10 +118,10 @@ def test_random_formulas_of_all_gates() -> None:
 @pytest.mark.slow
 def test_many_random_formulas_meet_every_gate() -> None:
     chance, met = random.Random(0), Counter[str]()
-    for trace in random_traces(2000, seed=2):
+    for trace in random_traces(1000, seed=2):
         held(trace, chance)
         met.update(gate.name for _, _, gate in trace.graph.gates())
-    print(f"2000 formulas, {len(met)} kinds of gate")
+    print(f"1000 formulas, {len(met)} kinds of gate")
     missing = {gate.name for gate in GATES.values() if gate.is_of_arrays} - set(met)
     constants = {"eye", "ones", "zeros", "one_hot", "list", "stack"}  # often inside a constant
     assert missing <= {"affine", "relu_layer", "attention", *constants}, missing
@@ -367,6 +367,23 @@ def test_large_arrays_are_measured_in_floats() -> None:
     assert found.measured is not None
     assert found.bend is None
     assert trace.forward_mode("W1").verdict == "agree"
+
+
+@pytest.mark.parametrize(
+    ("formula", "point", "verdict"),
+    [
+        ("sum(relu(X)^2)", {"X": "zeros(300, 200)"}, "kink"),
+        ("sum(X)", {"X": "randn(300, 300)"}, "agree"),
+        ("sum((X@w)^4)", {"X": "1e6*randn(300, 200)", "w": "1e6*randn(200)"}, "agree"),
+        ("1e-12*sum((X@w)^2)", {"X": "1e-6*randn(300, 200)", "w": "1e-6*randn(200)"}, "agree"),
+        ("logdet(A@A.T + eye(40))", {"A": "randn(40, 40)"}, "agree"),
+        ("sum(cumsum(sort(x))*x)", {"x": "randn(9000)"}, "agree"),
+    ],
+)
+def test_large_arrays_of_all_sizes(formula: str, point: dict[str, str], verdict: str) -> None:
+    trace = backtrace.trace(formula, point, check=False)
+    assert trace.hessian_product().verdict == verdict
+    assert trace.forward_mode(next(iter(point))).verdict == verdict
 
 
 def test_hundreds_of_gates() -> None:
