@@ -86,11 +86,12 @@ def _stopped(record: Record, stop: Stop) -> str:
     node = graph.nodes[stop.gate]
     source = graph.inputs_of[stop.gate][stop.slot]
     to = graph.nodes[source].name or f"#{source}"
-    beside = f", to {to}," if len(graph.inputs_of[stop.gate]) > 1 else ""
-    gate = f"{label(node)} #{stop.gate}{beside}"
+    gate = f"{label(node)} #{stop.gate}"
     if stop.moves and stop.stopped < stop.entries:
         reached = stop.entries - stop.stopped
         return f"{gate} hands on to {reached:,} of the {stop.entries:,} entries of {to}"
+    if len(graph.inputs_of[stop.gate]) > 1:
+        gate += f", to {to},"
     if not stop.stopped:
         faint = _share(stop.faint, stop.entries)
         return f"{gate} lets next to nothing through at {faint}: slopes below 0.001"

@@ -137,6 +137,8 @@ def _diagonal(sketch: Sketch) -> str:
     if (entries == 1).all():
         return "the identity"
     count = int(np.count_nonzero(entries))
+    if not count:
+        return "zero, but for rounding"
     return "diagonal" if count == entries.size else f"diagonal, {count:,} entries are not 0"
 
 

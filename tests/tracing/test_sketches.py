@@ -54,6 +54,9 @@ def labels_of(words: str, shapes: tuple[Any, Any]) -> tuple[Any, Any, int] | Non
 def hold(words: str, matrix: Any, shapes: tuple[Any, Any]) -> None:
     """Everything that is said, of all rows: at these sizes all of them were looked at."""
     used = matrix != 0
+    if words == "zero, but for rounding":
+        assert np.abs(matrix).max() < 1e-12
+        return
     if words in ("zero", "the identity"):
         assert words == formed.structure(matrix)
         return
@@ -92,7 +95,10 @@ def test_random_formulas_of_all_gates(monkeypatch: pytest.MonkeyPatch) -> None:
         point = {name: x for name, x in point.items() if re.search(rf"\b{name}\b", stages)}
         if not point:
             continue
-        trace = backtrace.trace(stages, point, check=False)
+        try:
+            trace = backtrace.trace(stages, point, check=False)
+        except BacktraceError:  # a product that has two readings
+            continue
         if trace.graph.shapes is None or not trace.ok:
             continue
         values = trace.values
