@@ -128,7 +128,7 @@ class CountedArrays:
     def in_order(self, x: Value, axis: int) -> Value:  # noqa: ARG002
         return self.free(x)
 
-    def back_in_place(self, u: Value, x: Value, axis: int, shares: bool) -> Value:  # noqa: ARG002
+    def back_in_place(self, u: Value, x: Value, axis: int, ties: str) -> Value:  # noqa: ARG002
         """Entries that are equal are not looked for: their mean is left out."""
         return self.free(u, x)
 

@@ -151,7 +151,7 @@ class CountedProducts:
         self.read(u)
         return self.made(shape)
 
-    def to_window_max(self, u: Value, f: Value, x: Value, *_: Shape) -> Value:
+    def to_window_max(self, u: Value, f: Value, x: Value, *_: Shape, **__: str) -> Value:
         self.read(f, x)
         self.divide(u, self.made(self.shape(u)))  # among the tied
         return self.made(self.shape(x))

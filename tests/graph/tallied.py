@@ -240,9 +240,9 @@ class _Textbook(Arrays):
         return found[()] if isinstance(found, np.ndarray) else found
 
     @classmethod
-    def back_in_place(cls, u: Any, x: Any, axis: int, shares: bool) -> Any:  # noqa: ARG003
+    def back_in_place(cls, u: Any, x: Any, axis: int, ties: str) -> Any:  # noqa: ARG003
         """What ties share is not counted."""
-        return super().back_in_place(u, x, axis, shares=False)
+        return super().back_in_place(u, x, axis, ties="each")
 
     @classmethod
     def convolved(cls, x: Any, w: Any, strides: Any, padding: Any) -> Any:
