@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 
 from backtrace.algebra.matrices import Form, Letters, Matrices, NotInLetters, zero
 from backtrace.algebra.matrices.forms import (
@@ -31,6 +32,7 @@ FIRST_PRIMES = (2003, 4999)
 _OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _LONGEST_VALUE = 400  # names, numbers and functions
+_LONGEST_GRADIENTS = 12, 4  # of stages: the first that is longer gets a name, then shorter ones do
 _TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))
 _LETTER = re.compile(r"[^\W\d]\w*")
 Dims = tuple[str, ...]
@@ -46,6 +48,7 @@ class InLetters:
     written     every node's formula, a stage too
     upstreams   the gradient that arrives at every node
     downstreams what each gate hands to its inputs, in their order
+    long        of stages whose gradient is long, what it is: elsewhere it stands by a name, dh of h
     """
 
     formula: str
@@ -56,6 +59,7 @@ class InLetters:
     written: tuple[Form, ...]
     upstreams: tuple[Form, ...]
     downstreams: tuple[tuple[Form, ...], ...]
+    long: Mapping[int, Form]
     wrt: tuple[str, ...] | None = None  # whose gradients are asked for; None: all
 
     def by(self, names: Sequence[str]) -> InLetters:
@@ -68,6 +72,11 @@ class InLetters:
             return self.letters.spelled(a).text
         except RecursionError:
             raise NotInLetters("what is nested so deep") from None
+
+    def arriving(self, index: int) -> str:
+        """The gradient that arrives at a node, as text; of one with a name, what it is."""
+        text = self.text(self.upstreams[index])
+        return f"{text} = {self.text(self.long[index])}" if index in self.long else text
 
     def slope(self, index: int, slot: int) -> str:
         """The local gradient of a gate that works entry by entry, for one of its inputs."""
@@ -91,11 +100,14 @@ class InLetters:
 
     @cached_property
     def stages(self) -> dict[str, str]:
-        """What every stage that has a name is, as text."""
+        """What every stage that has a name is, as text; then the gradients that have one, in the
+        order in which they are worked out."""
         found = {}
         for index, node in enumerate(self.graph.nodes):
             if node.name and not node.is_input and index != self.graph.output:
                 found[node.name] = self.text(self.written[index])
+        for index, gradient in self.long.items():
+            found[self.text(self.upstreams[index])] = self.text(gradient)
         return found
 
     def stages_of(self, text: str) -> str:
@@ -221,7 +233,8 @@ def _of_graph(
         what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
         raise UsageError(what, hint="sum(...) or mean(...) around it")
     try:
-        flow = _backward(graph, values, m, form(1))
+        names = _gradient_names(graph, shapes, primes) if primes else {}
+        flow = _backward(graph, values, m, form(1), names)
     except RecursionError:
         raise NotInLetters("what is nested so deep") from None
     return InLetters(text, graph, shapes, letters, tuple(values), tuple(written), *flow)
@@ -289,10 +302,35 @@ def _forward(
     return values, written
 
 
+def _gradient_names(
+    graph: Graph, shapes: Mapping[str, Dims], primes: Mapping[str, int]
+) -> dict[int, str]:
+    """What the gradient of a stage is called: dh of h, with as many _ behind as it takes."""
+    taken = {*graph.stages, *graph.inputs, *shapes, *primes, *_TAKEN}
+    found = {}
+    for stage, index in graph.stages.items():
+        text = f"d{stage}"
+        while text in taken:
+            text += "_"
+        taken.add(text)
+        if index != graph.output:
+            found[index] = text
+    return found
+
+
+_Flow = tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...], dict[int, Form]]
+
+
 def _backward(
-    graph: Graph, values: Sequence[Form], m: Matrices, seed: Form
-) -> tuple[tuple[Form, ...], tuple[tuple[Form, ...], ...]]:
-    """What arrives at every node, `seed` at the output; and what every gate hands on."""
+    graph: Graph,
+    values: Sequence[Form],
+    m: Matrices,
+    seed: Form,
+    names: Mapping[int, str] = MappingProxyType({}),
+) -> _Flow:
+    """What arrives at every node, `seed` at the output; what every gate hands on; and what the
+    gradients are that are long, and have a name by their node."""
+    long: dict[int, Form] = {}
     arrived: list[list[Form]] = [[] for _ in values]
     arrived[graph.output].append(seed)
     upstreams: list[Form] = [zero(value.shape) for value in values]
@@ -300,6 +338,10 @@ def _backward(
     for index in range(len(values) - 1, -1, -1):
         if arrived[index]:  # gradients add at a branch
             upstreams[index] = total([(Fraction(1), down) for down in arrived[index]])
+        most = _LONGEST_GRADIENTS[bool(long)]
+        if index in names and length(upstreams[index]) > most:
+            long[index] = upstreams[index]
+            upstreams[index] = name(names[index], long[index].shape)
         node = graph.nodes[index]
         if node.gate is None:
             continue
@@ -312,7 +354,7 @@ def _backward(
             arrived[source].append(down)
             carried.append(down)
         downstreams[index] = tuple(carried)
-    return tuple(upstreams), tuple(downstreams)
+    return tuple(upstreams), tuple(downstreams), long
 
 
 def _carried(
@@ -340,7 +382,7 @@ def _through(m: Matrices, gate: Gate, k: int, upstream: Form, operands: list[For
     if name_ not in inner.inputs:
         return zero(operands[k].shape)
     values = inner.evaluate(m, dict(zip(gate.parameters, operands, strict=True)))
-    upstreams, _ = _backward(inner, list(map(form, values)), m, upstream)
+    upstreams, *_ = _backward(inner, list(map(form, values)), m, upstream)
     return upstreams[inner.inputs[name_]]
 
 

@@ -50,7 +50,7 @@ def _gate(found: InLetters, index: int, names: list[str], said: set[str]) -> Ite
         said.add(sentence)
         yield f"  {sentence}"
     if index != graph.output:
-        yield f"  upstream = {found.text(found.upstreams[index])}"
+        yield f"  upstream = {found.arriving(index)}"
     for slot, source in enumerate(node.inputs):
         down = found.text(found.downstreams[index][slot])
         yield f"  to {names[source]}: {told(_rule(found, index, slot, names))} = {down}"
@@ -94,4 +94,4 @@ def _fork(found: InLetters, index: int, names: list[str]) -> Iterator[str]:
     times = "twice" if len(terms) == 2 else f"{len(terms)} times"
     yield f"{names[index]} is used {times}, and gradients add where a value branches:"
     shown = [f"({term})" if " + " in term or " - " in term else term for term in terms]
-    yield f"  {' + '.join(shown)} = {found.text(found.upstreams[index])}"
+    yield f"  {' + '.join(shown)} = {found.arriving(index)}"

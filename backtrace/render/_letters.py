@@ -65,7 +65,7 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
         style="name",
     )
     if index != found.graph.output:
-        yield Text(view.text(f"  upstream {found.text(found.upstreams[index])}"))
+        yield Text(view.text(f"  upstream {found.arriving(index)}"))
     for k, down in zip(_arrays(node.operands), found.downstreams[index], strict=True):
         source = node.operands[k]
         assert isinstance(source, int)
@@ -136,6 +136,9 @@ def as_json(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> 
 def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
     """A table of the gradients."""
     rows = ["| | shape | gradient | |", "|---|---|---|---|"]
+    for index, long in found.long.items():
+        name, shape = found.text(found.upstreams[index]), found.letters.shape(long.shape)
+        rows.append(f"| {name} | {shape or 'number'} | `{found.text(long)}` | |")
     for name, gradient in found.gradients.items():
         shape = found.letters.shape(found.upstreams[found.graph.inputs[name]].shape) or "number"
         verdict = verdicts[name].verdict if name in verdicts else ""
@@ -156,6 +159,8 @@ def latex(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:
     for stage, node in found.graph.stages.items():
         if node != found.graph.output:
             rows.append(f"{symbol(stage)} &= {spelled.text(found.written[node])}")
+    for index, long in found.long.items():
+        rows.append(f"{spelled.text(found.upstreams[index])} &= {spelled.text(long)}")
     for name in found.gradients:
         if name in verdicts and verdicts[name].verdict == "disagree":
             continue

@@ -137,3 +137,41 @@ def test_random_formulas_of_batches_are_backprop_s_numbers(a: str) -> None:
     assert found.gradients
     for name, verdict in witnessed(found, check=False).items():
         assert verdict.verdict == "agree", (formula, name, found.gradients[name], verdict)
+
+
+def _deep(layers: int) -> tuple[str, dict[str, Dims]]:
+    stages = [f"h{k} = tanh(W{k}@{f'h{k - 1}' if k else 'x'})" for k in range(layers)]
+    shapes: dict[str, Dims] = {f"W{k}": ("n", "n") for k in range(layers)}
+    return "; ".join([*stages, f"L = sum(h{layers - 1}^2)"]), {**shapes, "x": ("n",)}
+
+
+def test_long_gradients_of_stages_have_names(backtrace_command: Command) -> None:
+    formula, shapes = _deep(9)
+    found = in_letters(formula, shapes)
+    assert found.gradients["x"] == "W0.T@(dh0*(1 - h0^2))"
+    assert found.stages["dh0"] == "W1.T@(dh1*(1 - h1^2))"
+    for name, verdict in witnessed(found, check=False).items():
+        assert verdict.verdict == "agree", (name, verdict)
+    words = (formula, *(f"{n}:{','.join(dims)}" for n, dims in shapes.items()), "--no-check")
+    assert "  upstream dh0 = W1.T@(dh1*(1 - h1^2))" in backtrace_command(*words).out
+    markdown = backtrace_command(*words, "--format", "markdown", "--explain").out
+    assert "| dh0 | n | `W1.T@(dh1*(1 - h1^2))` | |" in markdown
+    latex = backtrace_command(*words, "--format", "latex").out
+    assert r"\mathit{dh}_{0} &= W_{1}^\top\,(\mathit{dh}_{1} \odot (1 - h_{1}^{2}))" in latex
+
+
+def test_a_gradient_takes_no_name_that_there_is() -> None:
+    formula, shapes = _deep(9)
+    formula = formula.replace("L =", "dh0 = norm2(x); L = dh0 +")
+    found = in_letters(formula, shapes)
+    assert found.stages["dh0"] == "sum(x^2)"
+    assert found.stages["dh0_"] == "W1.T@(dh1*(1 - h1^2))"
+    assert {v.verdict for v in witnessed(found, check=False).values()} == {"agree"}
+
+
+def test_gradients_grow_with_the_layers_and_not_with_their_square() -> None:
+    sizes = []
+    for layers in (20, 40):
+        found = in_letters(*_deep(layers))
+        sizes.append(sum(map(len, [*found.gradients.values(), *found.stages.values()])))
+    assert sizes[1] < 2.3 * sizes[0]
