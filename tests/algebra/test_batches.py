@@ -47,6 +47,19 @@ DERIVED = [
         'einsum("bik,bjk->bij", C, B)',
     ),
     ('einsum("ij,ij->", A, A)', "A:m,n", "A", None),
+    (
+        "sum(attention(Q, K, V)*Y)",
+        "Q:b,t,d K:b,s,d V:b,s,k Y:b,t,k",
+        "V",
+        "softmax(Q@K.mT/sqrt(d)).mT@Y",
+    ),
+    (
+        "sum(attention(Q, K, V)*Y)",
+        "Q:t,d K:s,d V:s,k Y:t,k",
+        "Q",
+        "(softmax(Q@K.T/sqrt(d))*(Y@V.T - sum(softmax(Q@K.T/sqrt(d))*(Y@V.T), axis=1)[:, None]))"
+        "@K/sqrt(d)",
+    ),
     ("sum(layer_norm(X)*Y)", "X:n,d Y:n,d", "X", None),
     ("sum(batch_norm(X)*Y)", "X:n,d Y:n,d", "X", None),
     ("cross_entropy(E[i]@W, y)", "E:v,d i:n W:d,k y:n", "W", None),
