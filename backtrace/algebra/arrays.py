@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.algebra import Value
+from backtrace.algebra import Value, gammas
 from backtrace.algebra.arranged import Arranged
 from backtrace.algebra.attention import Attention
 from backtrace.algebra.rounded import Rounded
@@ -130,6 +130,15 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     ceil = _numpy(np.ceil)
     erf = _elementwise(math.erf)
     erfc = _elementwise(math.erfc)
+    lgamma = _elementwise(gammas.lgamma)
+    digamma = _elementwise(gammas.digamma)
+    trigamma = _elementwise(gammas.trigamma)
+
+    @staticmethod
+    def polygamma(n: Value, x: Value) -> Value:
+        found = np.frompyfunc(gammas.polygamma, 2, 1)(n, x)
+        return found.astype(float) if isinstance(found, np.ndarray) else float(found)
+
     sin = _numpy(np.sin)
     cos = _numpy(np.cos)
     tan = _numpy(np.tan)

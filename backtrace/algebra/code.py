@@ -254,6 +254,22 @@ class Code(ArrangedCode, WindowsCode, AttentionCode, Derived):
     def erf(self, x: Value) -> Coded:
         return self.helper("erf", x)
 
+    def lgamma(self, x: Value) -> Coded:
+        return self.helper("lgamma", x)
+
+    def digamma(self, x: Value) -> Coded:
+        return self.helper("digamma", x)
+
+    def trigamma(self, x: Value) -> Coded:
+        self.helpers.add("polygamma")
+        return self.helper("trigamma", x)
+
+    def polygamma(self, n: Value, x: Value) -> Coded:
+        return self.helper("polygamma", n, x)
+
+    def sinc(self, x: Value) -> Coded:
+        return self.call(f"{self.library}.sinc", self._argument(x))
+
     def erfc(self, x: Value) -> Coded:
         return self.helper("erfc", x)
 
@@ -324,6 +340,18 @@ class TorchCode(Code, WindowsTorch, AttentionTorch):
 
     def erf(self, x: Value) -> Coded:
         return self.call("torch.erf", x)
+
+    def lgamma(self, x: Value) -> Coded:
+        return self.call("torch.lgamma", x)
+
+    def digamma(self, x: Value) -> Coded:
+        return self.call("torch.digamma", x)
+
+    def trigamma(self, x: Value) -> Coded:
+        return self.call("torch.polygamma", 1, x)
+
+    def polygamma(self, n: Value, x: Value) -> Coded:
+        return self.call("torch.polygamma", n, x)
 
     def erfc(self, x: Value) -> Coded:
         return self.call("torch.erfc", x)

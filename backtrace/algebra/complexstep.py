@@ -151,6 +151,9 @@ class ComplexStep(Eliminating, Arrays):
     log1p = _known_slope(np.log1p, lambda x: 1 / (1 + x))  # NumPy's loses digits near 0
     cbrt = _known_slope(np.cbrt, lambda x: 1 / (3 * np.square(np.cbrt(x))))
     erf = _known_slope(ARRAYS.erf, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))
+    lgamma = _known_slope(ARRAYS.lgamma, ARRAYS.digamma)
+    digamma = _known_slope(ARRAYS.digamma, ARRAYS.trigamma)
+    trigamma = _known_slope(ARRAYS.trigamma, lambda x: ARRAYS.polygamma(2, x))
     erfc = _known_slope(ARRAYS.erfc, lambda x: -2 / math.sqrt(math.pi) * np.exp(-x * x))
 
 

@@ -26,6 +26,7 @@ Source = Any
 _FUNCTIONS = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "atan2"),
+    *("lgamma", "digamma", "trigamma", "polygamma"),
 )
 _TESTS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 _FREE = ("abs", "sign", "floor", "ceil")

@@ -105,6 +105,47 @@ class Digits(Derived):
                 break
         return self.exp(-square) / (x * self.context.sqrt(self.context.pi)) * total
 
+    def lgamma(self, x: Value) -> Value:
+        """ln|gamma(x)|"""
+        if x > 0:
+            return self._real(self.context.loggamma)(x)
+        if x == self.context.floor(x):
+            return self.context.inf
+        sine = abs(self.context.sinpi(x))
+        return self.context.log(self.context.pi / sine) - self.context.loggamma(1 - x)
+
+    def sinc(self, x: Value) -> Value:
+        return self._real(self.context.sincpi)(x)
+
+    def sinc_slope(self, x: Value) -> Value:
+        """Near 0 with as many digits more as cos(pi*x) - sinc(x) loses."""
+        if not 0 < abs(x) < 1:
+            return super().sinc_slope(x)
+        lost = 2 * int(-self.context.floor(self.context.log10(abs(x))))
+        with self.context.workdps(self.context.dps + lost):
+            found = (self.context.cospi(x) - self.context.sincpi(x)) / x
+        return +found
+
+    def digamma(self, x: Value) -> Value:
+        return self.polygamma(0, x)
+
+    def trigamma(self, x: Value) -> Value:
+        return self.polygamma(1, x)
+
+    def polygamma(self, n: Value, x: Value) -> Value:
+        """The n-th slope of digamma, n up to 2. Below 0 by reflection: mpmath goes there step by
+        step, a thousand million for x = -1e9."""
+        n, psi, context = int(n), self._real(self.context.psi), self.context
+        if n == 0 or x > 0:
+            return psi(n, x)
+        sine = context.sinpi(x)
+        if sine == 0:
+            return context.inf if n == 1 else context.nan
+        if n == 1:
+            return (context.pi / sine) ** 2 - psi(1, 1 - x)
+        cosine = context.cospi(x)
+        return psi(2, 1 - x) - 2 * cosine * (context.pi / sine) ** 3
+
     def hypot(self, *values: Value) -> Value:
         return self.context.sqrt(sum(value * value for value in values))
 

@@ -121,6 +121,15 @@ class Exact(Derived):
     def erfc(self, x: Value) -> Value:
         return 1 - sympy.erf(x)
 
+    def lgamma(self, x: Value) -> Value:
+        return self._real(sympy.log(sympy.Abs(sympy.gamma(x))))
+
+    def polygamma(self, n: Value, x: Value) -> Value:
+        return self._real(sympy.polygamma(int(n), x))
+
+    def sinc(self, x: Value) -> Value:
+        return self._real(sympy.sinc(sympy.pi * x))
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

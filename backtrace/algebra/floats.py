@@ -9,7 +9,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from backtrace.algebra import Value
+from backtrace.algebra import Value, gammas
 from backtrace.algebra.rounded import Rounded
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
@@ -150,6 +150,10 @@ class Floats(Rounded):
     cbrt = _quiet(math.cbrt)
     erf = _quiet(math.erf)
     erfc = _quiet(math.erfc)
+    lgamma = staticmethod(gammas.lgamma)
+    digamma = staticmethod(gammas.digamma)
+    trigamma = staticmethod(gammas.trigamma)
+    polygamma = staticmethod(gammas.polygamma)
     sin = _quiet(math.sin)
     cos = _quiet(math.cos)
     tan = _quiet(math.tan)

@@ -16,12 +16,33 @@ from backtrace.algebra.digits import Digits
 from backtrace.algebra.solving import Eliminating
 
 _ROOTS_AND_LOGS = ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc")
+_GAMMAS = ("lgamma", "digamma", "trigamma")
 _ANGLES = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 _OF_NETWORKS = ("logistic_pdf", "silu", "silu_slope", "mish", "mish_slope")
 _NORMAL = ("normal_cdf", "normal_pdf", "tanh_cdf", "gelu", "gelu_slope")
-_OF_ONE = (*_OF_NETWORKS, *_NORMAL, *_ROOTS_AND_LOGS, *_ANGLES, "abs", "sign", "floor", "ceil")
+_OF_ONE = (
+    *_GAMMAS,
+    *_OF_NETWORKS,
+    *_NORMAL,
+    *_ROOTS_AND_LOGS,
+    *_ANGLES,
+    "abs",
+    "sign",
+    "floor",
+    "ceil",
+)
 _ORDER = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
-_OF_TWO = ("divide", "mod", "floor_divide", "power", "atan2", "gaussian", "difference_exp", *_ORDER)
+_OF_TWO = (
+    "divide",
+    "mod",
+    "floor_divide",
+    "power",
+    "atan2",
+    "gaussian",
+    "difference_exp",
+    "polygamma",
+    *_ORDER,
+)
 _OF_MANY = ("hypot", "maximum", "minimum", "logsumexp")
 
 

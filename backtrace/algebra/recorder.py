@@ -38,6 +38,13 @@ def erfc(x: Any, out: Any) -> None:
     np.copyto(out, ARRAYS.erfc(x))
 
 
+def _entrywise(name: str) -> Callable[..., Any]:
+    def into(*values: Any, out: Any) -> None:
+        np.copyto(out, getattr(ARRAYS, name)(*values))
+
+    return into
+
+
 class Step(NamedTuple):
     """`function(*operands, out=...)`; an operand is a column's number, or a float."""
 
@@ -215,4 +222,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh,
     "erf": erf,
     "erfc": erfc,
+    "lgamma": _entrywise("lgamma"),
+    "digamma": _entrywise("digamma"),
+    "trigamma": _entrywise("trigamma"),
+    "polygamma": _entrywise("polygamma"),
 }

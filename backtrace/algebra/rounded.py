@@ -7,6 +7,8 @@ and a small rest. Numbers of many digits have no need of it.
 
 from __future__ import annotations
 
+import math
+
 from backtrace.algebra import Algebra, Derived, Value
 
 _GRID = 128.0
@@ -40,6 +42,27 @@ class Rounded(Derived):
         """For a scale of 1 or 1/2."""
         head, rest = _parts(self, x)
         return self.exp(-scale * (head * head)) * self.exp(-scale * ((2 * head + rest) * rest))
+
+    def sinc(self: Algebra, x: Value) -> Value:
+        """By the sine of what x is off from a whole number, which is exact."""
+        is_zero = self.equal(x, 0)
+        off = _off_even(self, x)
+        near = self.where(self.less(self.abs(off), 0.5), off, self.sign(off) - off)
+        y = self.where(is_zero, 1.0, self.pi() * x)
+        return self.where(is_zero, 1.0, self.divide(self.sin(self.pi() * near), y))
+
+    def sinc_slope(self: Algebra, x: Value) -> Value:
+        """Near 0, where cos(pi*x) and sinc(x) are both nearly 1, the series of their difference."""
+        is_near = self.less(self.abs(x), 0.5)
+        inside = self.where(is_near, x, 0.0)
+        y = self.pi() * inside
+        square, total = y * y, 0.0
+        for k in range(12, 0, -1):
+            total = square * total + (-1) ** k * 2 * k / math.factorial(2 * k + 1)
+        away = self.where(is_near, 1.0, x)
+        cosine = self.sin(self.pi() * (0.5 - self.abs(_off_even(self, away))))
+        far = self.divide(cosine - self.sinc(away), away)
+        return self.where(is_near, self.pi() * y * total, far)
 
     def normal_pdf(self: Algebra, x: Value) -> Value:
         return self.divide(self.gaussian(x, 0.5), self.sqrt(2 * self.number("pi")))
@@ -81,6 +104,11 @@ class Rounded(Derived):
         far = self.maximum(-_FAR, self.minimum(x, _LOW))
         tail = _density_tail(self, far, far - self.divide(_mills(self, far), far))
         return self.where(self.less(x, _LOW), tail, Derived.gelu_slope(self, x))
+
+
+def _off_even(m: Algebra, x: Value) -> Value:
+    """x less the even number nearest to it: from -1 to 1."""
+    return x - 2 * m.floor(x * 0.5 + 0.5)
 
 
 def _parts(m: Algebra, x: Value) -> tuple[Value, Value]:

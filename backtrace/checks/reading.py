@@ -22,6 +22,7 @@ from sympy.printing.str import StrPrinter
 from backtrace.checks.answers import NATIVE
 from backtrace.checks.between import Between
 from backtrace.checks.respell import Respelled, respell
+from backtrace.checks.specialsymbols import LGamma, Sinc
 from backtrace.gates import GATES, Gate
 
 _VALUE_DIGITS = (20, 60, 400)
@@ -254,6 +255,8 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
     "floor": _Floor,
     "ceil": _Ceiling,
     "detach": _Detached,
+    "lgamma": LGamma,
+    "sinc": Sinc,
     "zeros_like": lambda x: 0 * x,
     "ones_like": lambda x: 0 * x + 1,
     "full_like": lambda x, a: 0 * x + a,
@@ -276,7 +279,8 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
 
 def exact_text(value: Any) -> str:
     """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
-    text: str = _Printer({}).doprint(sympy.Integer(0) + value).replace("**", "^")
+    named = (sympy.Integer(0) + value).subs(sympy.EulerGamma, -sympy.Symbol("digamma(1)"))
+    text: str = _Printer({}).doprint(named).replace("**", "^")
     return text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER] + "…"
 
 
@@ -308,6 +312,20 @@ class _Printer(StrPrinter):  # type: ignore[misc]
         for value, condition in reversed(cases):
             text = f"where({self._print(condition)}, {self._print(value)}, {text})"
         return text
+
+    def _print_Relational(self, expression: Any) -> str:
+        left, right = map(self._print, expression.args)
+        return f"{left} {expression.rel_op} {right}"
+
+    def _print_SincSlope(self, expression: Any) -> str:
+        x = self._print(expression.args[0])
+        inner = x if x.isidentifier() else f"({x})"
+        return f"where({x} == 0, 0, (cos(pi*{inner}) - sinc({x}))/{inner})"
+
+    def _print_polygamma(self, expression: Any) -> str:
+        order, x = expression.args
+        name = {0: "digamma", 1: "trigamma"}.get(order)
+        return f"{name}({self._print(x)})" if name else self._print_Function(expression)
 
     _print_LatticeOp = _print_Function
     _print_Max = _print_Function

@@ -19,6 +19,8 @@ PREFIXES = {
     "math": "math",
     "jax.numpy": "jnp",
     "scipy.special": "special",
+    "torch.special": "torch.special",
+    "jax.scipy.special": "special",
     "jax.nn": "jax",
 }
 """The modules whose functions are read, and what they are called in a formula."""

@@ -17,6 +17,7 @@ from backtrace.formula.calls import (
     split,
     written,
 )
+from backtrace.formula.special_readings import SPECIAL_READINGS
 from backtrace.formula.spellings import OPENED, REDUCTIONS, SHAPED, TEMPLATES
 from backtrace.formula.token import NUMBER, Token
 from backtrace.formula.windowreadings import WINDOW_READINGS
@@ -390,6 +391,7 @@ READINGS: dict[str, Reading] = {
     "einsum": _einsum,
     "hypot": _two,
     **WINDOW_READINGS,
+    **SPECIAL_READINGS,
 }
 
 _OURS_ALONE = frozenset(READINGS) - {"clip", "transpose", "permute", "var", "std", "dot"}

@@ -22,6 +22,7 @@ LIBRARIES = frozenset(
         "special",
         "linalg",
         "lax",
+        "scipy",
     )
 )
 """Prefixes that fall away, where they are no variable."""

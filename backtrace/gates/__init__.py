@@ -4,7 +4,7 @@
     choices       max, min, where and comparisons, abs, sign, floor, ceil
     remainders    clip, x % y, x // y
     elementary    exp, logarithms, roots, trigonometry, hyperbolics, erf
-    special       erfc
+    special       erfc, lgamma and its slopes, sinc
     still         detach, zeros_like: what backprop passes by
     constants     of arrays: ones, zeros, eye, full
     activations   relu and its kin, sigmoid, softplus, silu, gelu, mish

@@ -76,6 +76,29 @@ HELPERS = {
     return np.log(sign) + size""",
     "erf": "erf = np.vectorize(math.erf, otypes=[float])",
     "erfc": "erfc = np.vectorize(math.erfc, otypes=[float])",
+    "lgamma": "lgamma = np.vectorize(math.lgamma, otypes=[float])",
+    "digamma": """def digamma(x):
+    \"\"\"Up to 12 by its recurrence, then its series; left of 0 by reflection.\"\"\"
+    x = np.asarray(x, dtype=float)
+    y = np.where(x > 0, x, 1 - x)
+    found = np.zeros(y.shape)
+    for _ in range(12):
+        found = found - np.where(y < 12, 1 / y, 0)
+        y = np.where(y < 12, y + 1, y)
+    z = 1 / y**2
+    series = z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z / 47.4)))))
+    found = found + np.log(y) - 1 / (2 * y) - series
+    return found - np.where(x > 0, 0, np.pi / np.tan(np.pi * np.where(x > 0, 0.5, x)))""",
+    "trigamma": """def trigamma(x):
+    return polygamma(1, x)""",
+    "polygamma": """def polygamma(n, x):
+    \"\"\"The n-th slope of digamma, by a sum of (x + k)^-(n + 1); for x above -100.\"\"\"
+    x = np.asarray(x, dtype=float)
+    total = sum((x + k) ** -(n + 1.0) for k in range(120))
+    y = x + 120
+    total = total + y**-n / n + y ** -(n + 1.0) / 2 + (n + 1) * y ** -(n + 2.0) / 12
+    total = total - (n + 1) * (n + 2) * (n + 3) * y ** -(n + 4.0) / 720
+    return (-1) ** (n + 1) * math.factorial(n) * total""",
     **WINDOWS,
 }
 

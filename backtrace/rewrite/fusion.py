@@ -43,8 +43,10 @@ def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[st
     for name in names:
         if name not in table:
             near = near_misses(name, list(table))
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table)}"
-            known = "made of others" if name in GATES else "known"
+            is_known = name in GATES
+            known = "made of others" if is_known else "known"
+            hint = f"there are {', '.join(table)}"
+            hint = f"did you mean {near[0]}?" if near and not is_known else hint
             raise UsageError(f"no gate '{name}' that is {known} to fuse to", hint=hint)
     return {name: table[name] for name in names}
 

@@ -42,6 +42,14 @@ _TERMS: dict[str, Callable[[Any, Any], Any]] = {
     "gelu": lambda m, x: m.normal_cdf(x),
     "gelu_tanh": lambda m, x: m.tanh_cdf(x),
     "mish": lambda m, x: m.tanh(m.softplus(x)),
+    "sinc": lambda m, x: m.divide(m.sinc(x), x),
+    "lgamma": lambda m, x: 0 if x > 0 else m.digamma(1 - x),
+    "digamma": lambda m, x: 0 if x > 0 else m.trigamma(1 - x),
+    "trigamma": lambda m, x: 0 if x > 0 else m.polygamma(2, 1 - x),
+}
+_TERMS_OF_VALUES: dict[str, Callable[[Any, Any], Any]] = {
+    "lgamma": lambda m, x: 0 if x > 0 else m.lgamma(1 - x),
+    "digamma": lambda m, x: 0 if x > 0 else m.digamma(1 - x),
 }
 _PRECISIONS = (60, 130, 300, 700, 1500)
 
@@ -121,6 +129,8 @@ def worst(gate: Gate, count: int, seed: int = 0) -> tuple[float, float, str]:
             many = gate.forward(ARRAYS, *arrays)
         found = [float(single), float(np.ravel(many)[0] * 1.0)]
         at = largest if gate.name in ("add", "sub", "logsumexp") else 0.0
+        if gate.name in _TERMS_OF_VALUES:
+            at = right(lambda m, x=x: _TERMS_OF_VALUES[gate.name](m, m.from_float(x[0])))
         off = max(apart(entry, value, at) for entry in found)
         if off > value_off:
             value_off, where = off, f"{where} value at {x}"

@@ -500,11 +500,11 @@ hint: did you mean sigmoid?
         '"x*y" x=1 y=2 --fuse=sin',
         """\
 error: no gate 'sin' that is made of others to fuse to
-hint: there are square, clip, log1p, expm1, log2, log10, cbrt, hypot, tanh, relu, leaky_relu, elu, \
-selu, sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, hardtanh, dot, logdet, \
-solve, trace, norm, norm2, reduce_logsumexp, mse, l1, huber, bce, bce_with_logits, nll, \
-batch_norm, layer_norm, rms_norm, cosine_similarity, affine, relu_layer, softmax, log_softmax, \
-cross_entropy, attention
+hint: there are square, clip, log1p, expm1, log2, log10, cbrt, hypot, tanh, sinc, relu, \
+leaky_relu, elu, selu, sigmoid, softplus, logsumexp, silu, swish, gelu, gelu_tanh, mish, \
+hardtanh, dot, logdet, solve, trace, norm, norm2, reduce_logsumexp, mse, l1, huber, bce, \
+bce_with_logits, nll, batch_norm, layer_norm, rms_norm, cosine_similarity, affine, relu_layer, \
+softmax, log_softmax, cross_entropy, attention
 """,
     ),
     (

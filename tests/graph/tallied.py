@@ -23,6 +23,7 @@ DONE: Counter[str] = Counter()
 _OF_ONE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+    *("lgamma", "digamma", "trigamma"),
 )
 _QUIET = ("abs", "sign", "floor", "ceil")
 _TESTS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
@@ -343,6 +344,7 @@ def tallied() -> Arrays:
     functions |= {name: _entrywise(_quiet(name), 1) for name in _QUIET}
     functions |= {name: _entrywise(_tested(name), 2) for name in _TESTS}
     functions |= {"divide": _entrywise(_divided, 2), "power": _entrywise(_powered, 2)}
+    functions |= {"polygamma": _entrywise(_called("polygamma"), 2)}
     functions |= {"atan2": _entrywise(_called("atan2"), 2), "where": _entrywise(_chosen, 3)}
     own = ("truth", "of_arrays", "as_written", "filled", "square", "hypot", "logsumexp")
     functions |= {

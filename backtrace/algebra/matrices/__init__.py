@@ -51,7 +51,7 @@ from backtrace.algebra.matrices.sums import lengths_of, picked, placed, summed, 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
     *("erf", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
-    *("sigmoid", "softplus", "silu", "mish", "gelu"),
+    *("sigmoid", "softplus", "silu", "mish", "gelu", "sinc", "lgamma", "digamma", "trigamma"),
 )
 _DERIVED = (
     *("logistic_pdf", "silu_slope", "mish_slope", "gelu_slope", "normal_cdf", "normal_pdf"),
