@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from backtrace.cli.options import Destination
+from backtrace.cli.options import Destination, names_in
 from backtrace.cli.output import Look
 from backtrace.cli.source import DECLARED
 from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
+    from backtrace.formula.lettered_routes import LetteredRoutes
+    from backtrace.formula.letters import InLetters, Witnessed
     from backtrace.render import View
 
 _TEXTS = ("table", "markdown", "json", "latex")
@@ -41,11 +43,13 @@ class CostAsked(NamedTuple):
 
 
 class Lettered(NamedTuple):
-    """How a derivation is to be shown: whether it is checked, and told in words too."""
+    """How a derivation is to be shown: whether it is checked, and told in words too; the inputs
+    whose routes are asked for."""
 
     check: bool
     explain: bool
     look: Look
+    paths: str | None = None
     cost: CostAsked | None = None
 
 
@@ -61,14 +65,14 @@ def derive(
 
     format = destination.chosen()
     _refuse_unseen(format, asked)
-    view = asked.look.view(to_file=destination.output is not None)._replace(explain=asked.explain)
+    view = asked.look.view(to_file=destination.output is not None)
     cost = asked.cost
     shown: str | bytes = ""
     is_right = True
     try:
-        shown, is_right = _derived(formula, shapes, wrt, format, view, asked.check)
+        shown, is_right = _derived(formula, shapes, wrt, format, view, asked)
     except NotInLetters as error:
-        if cost is None or asked.explain:
+        if cost is None or asked.explain or asked.paths:
             hint = "with values it is traced in numbers: W=randn(3,2)"
             raise UsageError(f"{error} has no formula here yet", hint=hint) from None
     if cost is not None:
@@ -82,7 +86,8 @@ def _refuse_unseen(format: str, asked: Lettered) -> None:
     if format not in (*_TEXTS, *_PICTURES):
         what = f"formulas of arrays have no format {format}"
         raise UsageError(what, hint=f"there are {', '.join((*_TEXTS, *_PICTURES))}")
-    option = "--explain" if asked.explain else "--cost" if asked.cost is not None else ""
+    options = {"--explain": asked.explain, "--paths": asked.paths, "--cost": asked.cost is not None}
+    option = next((name for name, is_asked in options.items() if is_asked), "")
     if option and (format == "latex" or format in _PICTURES):
         hint = "--format table, markdown or json"
         raise UsageError(f"{option} has no place in {format}", hint=hint)
@@ -94,7 +99,7 @@ def _derived(
     wrt: Sequence[str] | None,
     format: str,
     view: View,
-    check: bool,
+    asked: Lettered,
 ) -> tuple[str | bytes, bool]:
     """The gradients in a format, and whether none is contradicted. Raises NotInLetters."""
     from backtrace.formula.letters import in_letters
@@ -103,7 +108,7 @@ def _derived(
     found = in_letters(formula, shapes)
     if wrt is not None:
         found = found.by(wrt)
-    verdicts = witnessed(found) if check else {}
+    verdicts = witnessed(found) if asked.check else {}
     is_right = not any(v.verdict == "disagree" for v in verdicts.values())
     if format in _PICTURES:
         from backtrace.render import data
@@ -111,14 +116,28 @@ def _derived(
 
         return data(as_record(found, verdicts), format, view), is_right
     from backtrace.render import _letters as views
+    from backtrace.render._lettered_sections import beside
 
+    told = beside(found, _routes(found, names_in(asked.paths)), asked.explain)
     draw = {
         "table": views.text,
         "json": views.as_json,
         "markdown": views.markdown,
         "latex": views.latex,
     }
-    return draw[format](found, verdicts, view), is_right
+    return draw[format](found, verdicts, view, told), is_right
+
+
+def _routes(found: InLetters, names: Sequence[str]) -> dict[str, tuple[LetteredRoutes, Witnessed]]:
+    """The routes of each, and whether their sum is the gradient. Raises UsageError."""
+    from backtrace.formula.lettered_routes import lettered_routes
+    from backtrace.formula.letters import Witnessed
+    from backtrace.tracing.witnesses import witnessed
+
+    routes = {name: lettered_routes(found, name) for name in names}
+    whole = {n: r.total for n, r in routes.items() if len(r.shown) == r.in_all and r.shown}
+    sums = witnessed(found, check=False, texts=whole)
+    return {name: (r, sums.get(name, Witnessed("skipped"))) for name, r in routes.items()}
 
 
 def _with_cost(

@@ -90,7 +90,7 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
             formula, _, _ = result_named(asked.task.of, formula, (), made_of.gates)
         check = not asked.task.no_check
         cost = CostAsked(asked.beside.every) if asked.beside.cost else None
-        how = Lettered(check, asked.beside.explain, asked.look, cost)
+        how = Lettered(check, asked.beside.explain, asked.look, asked.beside.paths, cost)
         return derive(formula, shapes, asked.wrt, asked.destination, how)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
@@ -325,7 +325,7 @@ def _refuse_for_shapes(asked: Asked) -> None:
     """Shapes alone have formulas, and no numbers."""
     granularity = asked.granularity
     changed = granularity.fuse or granularity.expand or granularity.gates
-    section = asked.section(apart_from=("--symbolic", "--cost", "--explain"))
+    section = asked.section(apart_from=("--symbolic", "--cost", "--explain", "--paths"))
     option = _of_one_point(asked) or section or "--fuse, --expand or --gates" * bool(changed)
     option = option or "--points" * (asked.points.points is not None)
     if option:

@@ -345,19 +345,19 @@ def _backward(
         node = graph.nodes[index]
         if node.gate is None:
             continue
-        carried = []
+        handed = []
         operands = node.operand_values(values, m)
         for k, source in enumerate(node.operands):
             if isinstance(source, Constant):
                 continue
-            down = _carried(m, node.gate, k, upstreams[index], values[index], operands)
+            down = carried(m, node.gate, k, upstreams[index], values[index], operands)
             arrived[source].append(down)
-            carried.append(down)
-        downstreams[index] = tuple(carried)
+            handed.append(down)
+        downstreams[index] = tuple(handed)
     return tuple(upstreams), tuple(downstreams), long
 
 
-def _carried(
+def carried(
     m: Matrices, gate: Gate, k: int, upstream: Form, output: Form, operands: list[Form]
 ) -> Form:
     """What a gate hands to its input `k`."""

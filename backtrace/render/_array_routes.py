@@ -12,7 +12,7 @@ from backtrace.graph.blocking import Stop
 from backtrace.graph.paths_arrays import ArrayRoute, ArrayRoutes, norm_of
 from backtrace.graph.record import Record
 from backtrace.numbers import SHORT, plain
-from backtrace.render._routes import count, plain_count, routes_in_all, shortened, walk
+from backtrace.render._routes import more_routes, plain_count, routes_in_all, shortened, walk
 from backtrace.render._view import View
 
 _EXACT = 1e-9  # relative: rounding explains so much of what a sum over routes is beside
@@ -34,7 +34,8 @@ _CHOICES = {"max": "larger", "min": "smaller"}
 def lines(record: Record, view: View, name: str, found: ArrayRoutes) -> Iterator[str]:
     """A line for each route, below it what arrives on its way; the sum; what stops the flow."""
     for route in found.shown:
-        yield f"{walk(record, route.edges, name)}: {_carried(view, route)}"
+        way = walk(record.graph, [edge.gate for edge in route.edges], name)
+        yield f"{way}: {_carried(view, route)}"
         if route.edges:
             norms = [view.number(norm) for norm in route.norms]
             yield f"  norms on the way back: {' <- '.join(shortened(norms))}"
@@ -42,8 +43,7 @@ def lines(record: Record, view: View, name: str, found: ArrayRoutes) -> Iterator
     if left:
         together = f"norm {view.number(norm_of(found.rest))}"
         smaller = ", all smaller" if found.followed == found.in_all else ", summed on their way"
-        routes = "route" if left == 1 else "routes"
-        yield f"... and {count(left)} more {routes}{smaller}: together {together}"
+        yield f"... and {more_routes(left)}{smaller}: together {together}"
     yield _sum(record, view, name, found)
     stops = [stop for stop in found.stops if stop.stopped or stop.faint >= _MANY * stop.entries]
     stops.sort(key=lambda stop: -(stop.stopped + stop.faint) / stop.entries)

@@ -13,7 +13,7 @@ from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.numbers import json_text
 from backtrace.render._latex import symbol
-from backtrace.render._lettered_steps import lettered_steps
+from backtrace.render._lettered_sections import NOTHING, Beside
 from backtrace.render._rules import rule_in_names
 from backtrace.render._terminal import paint
 from backtrace.render._view import View
@@ -23,8 +23,11 @@ SCHEMA = "backtrace.letters/1"
 _MARKS = {"agree": "✓ ", "disagree": "✗ "}
 
 
-def text(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
-    """Gate by gate, then every gradient with its verdict."""
+Verdicts = Mapping[str, Witnessed]
+
+
+def text(found: InLetters, verdicts: Verdicts, view: View, beside: Beside = NOTHING) -> str:
+    """Gate by gate, then every gradient with its verdict; then what else is asked for."""
     lines: list[Text] = [
         Text(view.text(found.letters.told(found.graph.text))),
         _declared(found, view),
@@ -38,9 +41,9 @@ def text(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str
         reason = verdicts[name].reason if name in verdicts else ""
         if reason:
             lines.append(Text(f"  {view.text(reason)}", style="note"))
-    if view.explain:
-        lines += [Text(), Text("step by step", style="heading")]
-        lines += [Text(view.text(line)) for line in lettered_steps(found)]
+    for title, inner in beside.sections:
+        lines += [Text(), Text(view.text(title), style="heading")]
+        lines += [Text(view.text(line)) for line in inner]
     return paint(view, *lines)
 
 
@@ -126,14 +129,11 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
     }
 
 
-def as_json(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
-    described = as_object(found, verdicts)
-    if view.explain:
-        described["explain"] = list(lettered_steps(found))
-    return json_text(described, indent=2) + "\n"
+def as_json(found: InLetters, verdicts: Verdicts, _: View, beside: Beside = NOTHING) -> str:
+    return json_text({**as_object(found, verdicts), **beside.objects}, indent=2) + "\n"
 
 
-def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) -> str:
+def markdown(found: InLetters, verdicts: Verdicts, view: View, beside: Beside = NOTHING) -> str:
     """A table of the gradients."""
     rows = ["| | shape | gradient | |", "|---|---|---|---|"]
     for index, long in found.long.items():
@@ -144,14 +144,13 @@ def markdown(found: InLetters, verdicts: Mapping[str, Witnessed], view: View) ->
         verdict = verdicts[name].verdict if name in verdicts else ""
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    if view.explain:
-        rows += ["", "### step by step", ""]
-        for line in lettered_steps(found):
-            rows.append(f"{'  ' * line.startswith('  ')}- {escaped(line.strip())}")
+    for title, inner in beside.sections:
+        rows += ["", f"### {escaped(title)}", ""]
+        rows += [f"{'  ' * line.startswith('  ')}- {escaped(line.strip())}" for line in inner]
     return "\n".join(map(view.text, rows)) + "\n"
 
 
-def latex(found: InLetters, verdicts: Mapping[str, Witnessed], _: View) -> str:
+def latex(found: InLetters, verdicts: Verdicts, _: View, __: Beside = NOTHING) -> str:
     """The gradients as equations of amsmath's align*; what disagrees is left out."""
     spelled = Latex(found.letters, symbol)
     output = symbol(found.graph.output_name)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backtrace.formula.printer import label
+from backtrace.graph import Graph
 from backtrace.graph.paths import Routes, routes_of
-from backtrace.graph.record import Edge, Record
+from backtrace.graph.record import Record
 from backtrace.numbers import plain
 from backtrace.render._view import View
 
@@ -51,22 +52,25 @@ def _of_numbers(record: Record, view: View, name: str, found: Routes) -> Iterato
     for position, route in enumerate(found.shown):
         locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
         dominates = ", the largest" if position == 0 and len(found.shown) > 1 else ""
-        yield f"{walk(record, route.edges, name)}: {locals_} = {view.number(route.product)}" + (
-            dominates
-        )
+        way = walk(record.graph, [edge.gate for edge in route.edges], name)
+        yield f"{way}: {locals_} = {view.number(route.product)}{dominates}"
         narrow = route.narrowest
         if abs(narrow.local) < _SMALL:
             gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
             kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
             yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
     if found.in_all > len(found.shown):
-        yield f"... and {count(found.in_all - len(found.shown))} more routes, all smaller"
+        yield f"... and {more_routes(found.in_all - len(found.shown))}, all smaller"
     total = view.number(record.upstreams[record.graph.inputs[name]])
     yield f"sum over {routes_in_all(found.in_all)} = {total}, the gradient"
 
 
 def routes_in_all(number: int) -> str:
     return "the one route" if number == 1 else f"all {count(number)} routes"
+
+
+def more_routes(number: int) -> str:
+    return f"{count(number)} more {'route' if number == 1 else 'routes'}"
 
 
 def count(number: int) -> str:
@@ -82,10 +86,10 @@ def plain_count(number: int) -> int | str:
     return number if number < _LARGEST_COUNT else count(number)
 
 
-def walk(record: Record, edges: Sequence[Edge], name: str) -> str:
+def walk(graph: Graph, gates: Sequence[int], name: str) -> str:
     """x -> mul -> relu h -> sum."""
-    gates = [record.graph.nodes[edge.gate] for edge in edges]
-    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in gates]
+    nodes = [graph.nodes[gate] for gate in gates]
+    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in nodes]
     return " -> ".join([name, *shortened(shown)])
 
 

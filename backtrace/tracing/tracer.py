@@ -173,10 +173,10 @@ def _without_point(
     """The trace of a formula that is given no value: as formulas, with no numbers."""
     if graph.uses_arrays:
         name, index = next(iter(graph.inputs.items()))
-        hint = f"add {name}=[1, 2] or {name}=randn(3) to the command"
+        hint = f"{name}=randn(3,2) is a value; {name}:m,n a shape, which gives formulas"
         span = graph.nodes[index].span
         raise ValueGivenError(
-            f"'{name}' has no value, and arrays are not traced as formulas",
+            f"'{name}' has no value, and arrays need that or a shape",
             text=graph.text,
             span=span,
             hint=hint,

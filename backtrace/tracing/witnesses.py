@@ -16,15 +16,19 @@ _LARGER = 4
 _CLOSE = 1e-7
 
 
-def witnessed(found: InLetters, check: bool = True) -> dict[str, Witnessed]:
-    """The verdict on every gradient's formula; without `check` backprop's numbers are believed."""
-    verdicts = {name: Witnessed(AGREE) for name in found.gradients}
+def witnessed(
+    found: InLetters, check: bool = True, texts: Mapping[str, str] | None = None
+) -> dict[str, Witnessed]:
+    """The verdict on every gradient's formula, or on those that `texts` give, by input; without
+    `check` backprop's numbers are believed."""
+    given = found.gradients if texts is None else texts
+    verdicts = {name: Witnessed(AGREE) for name in given}
     for seed, lengths in enumerate(_SIZES):
         try:
             sizes, point, right = _at(found, lengths, seed, check and not seed)
         except BacktraceError as error:
             return {name: Witnessed(SKIPPED, error.what) for name in verdicts}
-        for name, text in found.gradients.items():
+        for name, text in given.items():
             if verdicts[name].verdict == AGREE:
                 verdicts[name] = _compared(found, text, sizes, point, right[name])
     return verdicts

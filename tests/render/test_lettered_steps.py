@@ -97,7 +97,7 @@ def test_the_command(backtrace_command: Command) -> None:
     assert "- \\#6 sum" in backtrace_command(*words, "--format", "markdown").out
     refused = backtrace_command(*words, "--format", "latex")
     assert refused.err.startswith("error: --explain has no place in latex")
-    for option in ("--paths=x", "--exact", "--jacobian"):
+    for option in ("--forward=x", "--exact", "--jacobian"):
         refused = backtrace_command(*words, "--symbolic", option)
         assert refused.status == 2
         assert "is for values, and here are shapes" in refused.err

@@ -557,7 +557,7 @@ def test_every_view_of_what_used_to_raise(formula: str, point: dict) -> None:
 
 
 WITH_ERRORS = [
-    ("sum(W@x)", {}, "has no value, and arrays are not traced as formulas"),
+    ("sum(W@x)", {}, "has no value, and arrays need that or a shape"),
     ("softmax(x)", {}, "has no value"),
     ("c = [1/0, 1]; sum(c*x)", {"x": [1.0, 2]}, "the constant .* is inf"),
     ("x", {"x": np.complex128(1 + 2j)}, "not a number: complex128"),
