@@ -16,7 +16,10 @@ def as_record(found: InLetters, verdicts: Mapping[str, Witnessed]) -> Record:
     """Every value, gradient and local gradient by its formula; lengths are letters."""
     graph = _in_letters(found)
     values = tuple(_formula(found, form) for form in found.written)
-    upstreams = tuple(_formula(found, form) for form in found.upstreams)
+    upstreams = tuple(
+        Formula(found.arriving(index), tuple(map(found.letters.length, form.shape)))
+        for index, form in enumerate(found.upstreams)
+    )
     wrt = tuple(found.gradients)
     gradients = {name: upstreams[graph.inputs[name]] for name in wrt}
     checks = {

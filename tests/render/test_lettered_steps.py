@@ -8,6 +8,7 @@ import re
 import pytest
 
 from backtrace.formula.letters import in_letters
+from backtrace.render._lettered_record import as_record
 from backtrace.render._lettered_steps import lettered_steps
 from backtrace.tracing.witnesses import witnessed
 from tests.algebra.test_matrices import FORMULAS
@@ -59,6 +60,21 @@ def test_a_net_says_what_is_repeated_and_where_gradients_add() -> None:
     twice = steps_of("x@A@x + sum(x)", "x:n", "A:n,n")
     assert twice[-2] == "x is used 3 times, and gradients add where a value branches:"
     assert twice[-1] == "  A@x + A.T@x + ones(n) = A.T@x + A@x + 1"
+
+
+@pytest.mark.small
+def test_a_long_gradient_that_has_a_name_is_told_once() -> None:
+    layers = "; ".join(f"h{k} = relu(h{k - 1}@W{k} + b{k})" for k in range(1, 7))
+    shapes = [f"{n}{k}:{d}" for k in range(1, 7) for n, d in (("W", "d,d"), ("b", "d"))]
+    formula = f"h0 = 2*x; {layers}; mean((h6 - y)^2)"
+    found = in_letters(formula, shapes_of("x:n,d", "y:n,d", *shapes))
+    assert found.long
+    steps = list(lettered_steps(found))
+    pictured = as_record(found, {})
+    for index, gradient in found.long.items():
+        told = f"{found.text(found.upstreams[index])} = {found.text(gradient)}"
+        assert steps.count(f"  upstream = {told}") == 1
+        assert pictured.upstreams[index].text == told
 
 
 @pytest.mark.small
