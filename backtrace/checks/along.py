@@ -7,6 +7,7 @@ by differences of floats, which are good where two steps give the same.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -34,6 +35,7 @@ _SAME = 1e-6  # relative: where two steps are no further apart, both are small e
 _SURELY = 1e-8  # relative: no other step is asked
 _JUMP = 1e20  # a slope above it is a jump
 _STEEP = 1e6  # a slope above it may have no bound
+_TINY = 1e-12  # a slope below it may be what a step of no size would not leave
 _SHRINKS = 0.75  # what half a step makes of a slope that is 0 in the end, at most
 _NOISE = 1e6  # times what is rounded: what does not stand out from it is 0
 
@@ -44,6 +46,7 @@ class Probe:
     def __init__(self, subject: Subject, budget: Budget) -> None:
         self.subject = subject
         self.work = work_of(subject)
+        self.end = time.monotonic() + budget.slope_seconds
         self.standing = only_choose(subject.graph, subject.values)
         self.is_small = self.work <= budget.entry_work
         self.is_too_large = self.work > _MOST_WORK
@@ -118,7 +121,7 @@ class Probe:
                 apart = _apart(before, found)
                 if best is None or apart < best[0]:
                     best = (apart, found)
-                if apart <= _SURELY:
+                if apart <= _SURELY or time.monotonic() > self.end:
                     break
             before = found
         if best is None or not best[0] <= _SAME:
@@ -161,56 +164,45 @@ class _ManyDigits:
         scale, moved = self._line(along)
         h = numeric.step(self.m, scale)
         here = self._output(moved, 0 * h)
-        rises = [self._output(moved, h) - here, here - self._output(moved, -h)]
         least = self.m.context.eps * _NOISE * (wobble_of(self.subject) + abs(here))
-        slopes = [0.0 if abs(rise) <= least else float(rise / h) for rise in rises]
-        if not all(map(np.isfinite, slopes)) or max(map(abs, slopes)) > _JUMP:
+        left, right = (
+            float(_limit(here, self._output(moved, t / 2), self._output(moved, t), t, least))
+            for t in (-h, h)
+        )
+        if not np.isfinite([left, right]).all() or max(abs(left), abs(right)) > _JUMP:
             return None
-        if abs(slopes[0] - slopes[1]) > TOLERANCE * max(map(abs, slopes)):
-            return None
-        return (slopes[0] + slopes[1]) / 2
+        return right if abs(left - right) <= TOLERANCE * abs(right) else None
 
     def bend(self, along: Direction) -> float | None:
         scale, moved = self._line(along)
         h = self.m.from_float(_SECOND_STEP * scale)
         here = self._output(moved, 0 * h)
-        rise = self._output(moved, h) - 2 * here + self._output(moved, -h)
-        if abs(rise) <= self.m.context.eps * _NOISE * (wobble_of(self.subject) + abs(here)):
+        least = self.m.context.eps * _NOISE * (wobble_of(self.subject) + abs(here))
+        bends = []
+        for t in (h, h / 2):
+            rise = self._output(moved, t) - 2 * here + self._output(moved, -t)
+            bends.append(0.0 if abs(rise) <= least else float(rise / (t * t)))
+        if abs(bends[1]) <= _SHRINKS * abs(bends[0]):  # that of x^4 at 0
             return 0.0
-        bend = float(rise / (h * h))
-        return bend if np.isfinite(bend) else None
+        return bends[1] if np.isfinite(bends).all() else None
 
     def gradient(self, along: Direction) -> dict[str, Any]:
         scale, moved = self._line(along)
         h = numeric.step(self.m, scale)
         left, right = self._gradients(moved, -h), self._gradients(moved, h)
-        across = {name: self._slope(left[name], right[name], 2 * h) for name in left}
-        is_steep = any(bool(np.any(np.abs(slope) > _STEEP)) for slope in across.values())
-        if not self.subject.kinks and not is_steep:
+        least = self.m.context.eps * self.noise
+        across = {name: _slope(left[name], right[name], 2 * h, least) for name in left}
+        if not self.subject.kinks and not any(map(_is_doubtful, across.values())):
             return across
         here = self._gradients(moved, 0 * h)
         nearer = [self._gradients(moved, t) for t in (-h / 2, h / 2)]
         found = {}
         for name, g in here.items():
-            sides = [self._limit(g, nearer[0][name], left[name], -h)]
-            sides += [self._limit(g, nearer[1][name], right[name], h)]
+            sides = [_limit(g, nearer[0][name], left[name], -h, least)]
+            sides += [_limit(g, nearer[1][name], right[name], h, least)]
             is_one = np.abs(sides[0] - sides[1]) <= TOLERANCE * np.abs(sides[0])
             found[name] = np.where(is_one, sides[1], np.nan)
         return found
-
-    def _limit(self, here: Any, nearer: Any, further: Any, h: Any) -> Any:
-        """The slope on one side, from half a step and from a whole one; 0 where it shrinks with
-        the step, nan where it does not settle."""
-        slope, closer = self._slope(here, further, h), self._slope(here, nearer, h / 2)
-        shrinks = np.abs(closer) <= _SHRINKS * np.abs(slope)
-        is_one = np.abs(closer - slope) <= TOLERANCE * np.abs(slope)
-        return np.where(is_one, closer, np.where(shrinks, 0.0, np.nan))
-
-    def _slope(self, before: Any, after: Any, h: Any) -> Any:
-        """Entry by entry; 0 where the difference does not stand out from rounding."""
-        rise = after - before
-        least = self.m.context.eps * self.noise
-        return np.asarray(np.where(np.abs(rise) <= least, 0, rise / h), dtype=float)
 
     def _line(self, along: Direction) -> tuple[float, Callable[[Any], dict[str, Any]]]:
         """What a step is small against, and the point so far along the direction."""
@@ -236,3 +228,23 @@ class _ManyDigits:
         upstreams = self.subject.flow_of(graph, values, self.many).upstreams
         shapes = {name: np.shape(self.subject.point[name]) for name in self.subject.wrt}
         return {n: np.broadcast_to(upstreams[graph.inputs[n]], s) for n, s in shapes.items()}
+
+
+def _is_doubtful(slope: Any) -> bool:
+    size = np.abs(slope)
+    return bool(np.any(size > _STEEP) or np.any((size > 0) & (size < _TINY)))
+
+
+def _limit(here: Any, nearer: Any, further: Any, h: Any, least: Any) -> Any:
+    """The slope on one side, from half a step and from a whole one, entry by entry; 0 where it
+    shrinks with the step, nan where it does not settle."""
+    slope, closer = _slope(here, further, h, least), _slope(here, nearer, h / 2, least)
+    shrinks = np.abs(closer) <= _SHRINKS * np.abs(slope)
+    is_one = np.abs(closer - slope) <= TOLERANCE * np.abs(slope)
+    return np.where(is_one, closer, np.where(shrinks, 0.0, np.nan))
+
+
+def _slope(before: Any, after: Any, h: Any, least: Any) -> Any:
+    """Entry by entry; 0 where the difference does not stand out from rounding."""
+    rise = after - before
+    return np.asarray(np.where(np.abs(rise) <= least, 0, rise / h), dtype=float)

@@ -85,11 +85,13 @@ NEG = Gate(
 
 def _power_slope(m: Algebra, f: Value, x: Value, y: Value) -> Value:
     """y*x^(y - 1), and what y - 1 is rounded off by (Knuth's two-sum) made up for by a factor; of
-    a y so large that y - 1 is y in floats, y*f/x."""
+    a y so large that y - 1 is y in floats, y*f/x. At y = 0 it is 0, by where() only where 0 times
+    0^-1 would be nan: elsewhere the slope goes on changing with y."""
     less = y - 1
     part = less - y
     off = (y - (less - part)) + (-1 - part)
-    slope = m.where(m.equal(y, 0), 0, y * m.power(x, less))
+    slope = y * m.power(x, less)
+    slope = m.where(m.equal(y, 0) * m.not_equal(slope, slope), 0, slope)
     is_off = m.not_equal(off, 0) * m.not_equal(x, 0)
     if not m.truth(is_off):
         return slope

@@ -87,7 +87,7 @@ def _of(record: Record) -> str:
     name = record.graph.output_name
     upstream = record.upstreams[record.graph.output]
     is_one = bool((upstream == 1).all()) if shape_of(upstream) else upstream == 1
-    weighed = "" if is_one else ", weighed by the upstream"
+    weighed = "" if is_one else " weighed by the upstream,"
     return f"of the sum of {name}{weighed}" if shape_of(record.value) else f"of {name}{weighed}"
 
 

@@ -95,10 +95,12 @@ def hessian(trace: Trace) -> tuple[SecondDerivative, ...] | Hessian:
     """Of numbers by the variables that a fault does not concern; none where the output is not
     finite. Of arrays, and from an upstream, as a matrix."""
     if _is_along(trace):
+        from backtrace.algebra.arrays import quiet
         from backtrace.tracing import curvature
 
         given = (trace.granularity.kink, trace.origin.request.budget)
-        return curvature.hessian(_on_arrays(trace), *given)
+        with quiet():
+            return curvature.hessian(_on_arrays(trace), *given)
     from backtrace.checks import second
     from backtrace.checks.crosscheck import sound_part
 
@@ -134,19 +136,23 @@ def has_small_hessian(trace: Trace) -> bool:
 
 
 def hessian_product(trace: Trace, along: Mapping[str, object] | None) -> HessianProduct:
+    from backtrace.algebra.arrays import quiet
     from backtrace.tracing import curvature
 
     given = (along, trace.granularity.kink, trace.origin.request.budget)
-    return curvature.product(_on_arrays(trace), *given)
+    with quiet():
+        return curvature.product(_on_arrays(trace), *given)
 
 
 def forward_mode(trace: Trace, name: str, along: object) -> ForwardMode:
+    from backtrace.algebra.arrays import quiet
     from backtrace.tracing import curvature
 
     _variable(trace, name)
     moves = along if along is None or isinstance(along, Mapping) else {name: along}
     given = (name, moves, trace.granularity.kink, trace.origin.request.budget)
-    return curvature.forward_mode(_on_arrays(trace), *given)
+    with quiet():
+        return curvature.forward_mode(_on_arrays(trace), *given)
 
 
 def tangents(trace: Trace, name: str, along: object) -> tuple[Value, ...]:

@@ -22,8 +22,8 @@ pytestmark = [
     pytest.mark.bench,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # torch.func loads torch.jit
 ]
-COUNT = 150
-HESSIANS = 15
+COUNT = 100
+HESSIANS = 10
 NAMES = list(SHAPES)
 
 
