@@ -51,30 +51,33 @@ class Attention:
     largest: Any
     sqrt: Any
     where: Any
+    not_equal: Any
 
     @classmethod
-    def attended(cls, Q: Value, K: Value, V: Value, causal: int) -> Value:
+    def attended(cls, Q: Value, K: Value, V: Value, causal: int, *mask: Value) -> Value:
         """Q (..., n, d), K (..., m, d), V (..., m, e): (..., n, e)."""
-        weights = cls._weights(Q, K, causal)
+        weights = cls._weights(Q, K, causal, *mask)
         found = weights @ V
         _WEIGHTS.keep(weights, found, Q, K)
         return found
 
     @classmethod
-    def attention_weights(cls, f: Value, Q: Value, K: Value, causal: int) -> Value:
+    def attention_weights(cls, f: Value, Q: Value, K: Value, causal: int, *mask: Value) -> Value:
         """How much of every row of V each output f has: rows that add up to 1."""
         kept = _WEIGHTS.found(f, Q, K)
-        return kept if kept is not None else cls._weights(Q, K, causal)
+        return kept if kept is not None else cls._weights(Q, K, causal, *mask)
 
     @classmethod
-    def to_scores(cls, u: Value, f: Value, Q: Value, K: Value, V: Value, causal: int) -> Value:
+    def to_scores(
+        cls, u: Value, f: Value, Q: Value, K: Value, V: Value, causal: int, *mask: Value
+    ) -> Value:
         """What comes back to Q@K.T: p*(r - sum(p*r))/sqrt(d) with r = u@V.T. From every row of r
         its entry at the largest p is taken off first, which changes nothing but that no digits are
         lost where p is nearly 1."""
         kept = _SCORES.found(u, f, Q, K, V)
         if kept is not None:
             return kept
-        p = cls.attention_weights(f, Q, K, causal)
+        p = cls.attention_weights(f, Q, K, causal, *mask)
         r = (u / cls.sqrt(np.shape(Q)[-1])) @ np.swapaxes(V, -2, -1)
         r = np.asarray(r, np.result_type(r, p))  # numbers that carry a step, of Q alone
         places = np.expand_dims(np.argmax(p, -1), -1)
@@ -84,10 +87,13 @@ class Attention:
         return _SCORES.keep(r, u, f, Q, K, V)
 
     @classmethod
-    def _weights(cls, Q: Value, K: Value, causal: int) -> Value:
+    def _weights(cls, Q: Value, K: Value, causal: int, *mask: Value) -> Value:
         scores = (Q / cls.sqrt(np.shape(Q)[-1])) @ np.swapaxes(K, -2, -1)
         if causal:
             scores = cls.where(np.tri(*scores.shape[-2:]) != 0, scores, -np.inf)
+        if mask:
+            is_open = np.asarray(cls.not_equal(mask[0], 0), dtype=bool)
+            scores = cls.where(np.broadcast_to(is_open, scores.shape), scores, -np.inf)
         scores -= np.expand_dims(cls.real(cls.largest(scores, -1)), -1)
         powers = cls.exp(scores)
         powers /= np.expand_dims(cls.sum(powers, -1), -1)

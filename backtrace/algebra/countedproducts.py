@@ -158,7 +158,7 @@ class CountedProducts:
 
     # attention: the weights are held from the way forward, the scores from input to input
 
-    def attended(self, Q: Value, K: Value, V: Value, causal: int) -> Value:  # noqa: ARG002
+    def attended(self, Q: Value, K: Value, V: Value, causal: int, *mask: Value) -> Value:  # noqa: ARG002
         scores = self.matmul(self.divide(Q, _root(self.shape(Q)[-1])), self._turned(K))
         weights = self.softmax(scores, -1)
         found = self.matmul(weights, V)
@@ -168,10 +168,10 @@ class CountedProducts:
     def attention_weights(self, f: Value, *_: Value) -> Value:
         return f.holds
 
-    def to_scores(self, u: Value, f: Value, Q: Value, K: Value, V: Value, causal: int) -> Value:
+    def to_scores(self, u: Value, f: Value, Q: Value, K: Value, V: Value, *others: Value) -> Value:
         kept = self._scores.get(u)
         if kept is None:
-            p = self.attention_weights(f, Q, K, causal)
+            p = self.attention_weights(f, Q, K, *others)
             r = self.matmul(self.divide(u, _root(self.shape(Q)[-1])), self._turned(V))
             kept = self.times(r - self.aligned(self.sum(self.times(p, r), -1), -1), p)
             self._scores[u] = kept

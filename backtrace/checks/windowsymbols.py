@@ -108,28 +108,39 @@ def _average(
     return _pooled(lambda entries, n: sum(entries, sympy.Integer(0)) / n, x, *told)
 
 
-def _attention(_: Any, Q: Any, K: Any, V: Any, p_causal: Any = 0) -> Any:
+def _attention(
+    value: Callable[[Any], Any],
+    Q: Any,
+    K: Any,
+    V: Any,
+    mask: Any = None,
+    p_causal: Any = 0,
+    p_mask: Any = None,
+) -> Any:
     """Row by row: the scores of its keys, their exponentials over the sum of these."""
+    mask = p_mask if mask is None else mask
+    if mask is not None:
+        mask = np.broadcast_to(mask, (*np.shape(Q)[:-1], np.shape(K)[-2]))
     if np.ndim(Q) > 2:
-        rows = zip(Q, K, V, strict=True)
-        return np.stack([_attention(_, q, k, v, p_causal) for q, k, v in rows])
+        masks = [None] * len(Q) if mask is None else mask
+        rows = zip(Q, K, V, masks, strict=True)
+        return np.stack([_attention(value, q, k, v, m, p_causal) for q, k, v, m in rows])
     found = []
     for place, q in enumerate(np.asarray(Q, dtype=object)):
-        keys = K[: place + 1] if p_causal else K
-        powers = [sympy.exp(np.dot(q, key) / sympy.sqrt(len(q))) for key in keys]
+        count = min(place + 1, len(K)) if p_causal else len(K)
+        asked = [k for k in range(count) if mask is None or value(mask[place][k]) != 0]
+        powers = [sympy.exp(np.dot(q, K[k]) / sympy.sqrt(len(q))) for k in asked]
         total = sum(powers, sympy.Integer(0))
-        shares = [power / total for power in powers]
-        found.append(sum(share * row for share, row in zip(shares, V, strict=False)))
+        found.append(sum(power / total * V[k] for power, k in zip(powers, asked, strict=True)))
     return np.array(found, dtype=object)
 
 
-OF_VALUES: dict[str, Callable[..., Any]] = {"max_pool": _largest}
+OF_VALUES: dict[str, Callable[..., Any]] = {"max_pool": _largest, "attention": _attention}
 """Functions that are handed what an entry's value is: which is larger is a matter of that."""
 
 WINDOWED: dict[str, Callable[..., Any]] = {
     "conv1d": _convolution(1),
     "conv2d": _convolution(2),
     "avg_pool": _average,
-    "attention": _attention,
 }
 """Functions of whole arrays, each handed the entry-by-entry meaning of its name first."""

@@ -17,6 +17,7 @@ from backtrace.formula.calls import (
     split,
     written,
 )
+from backtrace.formula.masked_readings import masked
 from backtrace.formula.special_readings import SPECIAL_READINGS
 from backtrace.formula.spellings import OPENED, REDUCTIONS, SHAPED, TEMPLATES
 from backtrace.formula.token import NUMBER, Token
@@ -239,11 +240,19 @@ def _gelu(call: Call) -> Tokens:
 
 
 def _largest(call: Call) -> Tokens:
-    """torch.max(a, b) is entry by entry."""
+    """torch.max(a, b) is entry by entry; NumPy's may be told which entries."""
+    if call.is_theirs and call.free and {"where", "initial"} & call.named.keys():
+        return masked(call, {"amax": "max", "amin": "min"}.get(call.name.text, call.name.text))
     axis = call.named.get("axis")
     if call.base == "torch" and axis is not None and not is_whole(axis):
         call.free.append(call.named.pop("axis"))
     return call.plain()
+
+
+def _largest_of_all(call: Call) -> Tokens:
+    if {"where", "initial"} & call.named.keys():
+        return _largest(call)
+    return call.templated()
 
 
 def _taken(call: Call) -> Tokens:
@@ -379,6 +388,7 @@ READINGS: dict[str, Reading] = {
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "gelu": _gelu,
     **dict.fromkeys(("max", "min"), _largest),
+    **dict.fromkeys(("amax", "amin"), _largest_of_all),
     "take": _taken,
     "index_select": _selected,
     "log": _logarithm,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backtrace.formula.calls import FALSE, TRUE, Call, Tokens, bracketed, split, written
-from backtrace.formula.token import Token
+from backtrace.formula.token import NAME, NUMBER, Token
 
 Reading = Callable[[Call], Tokens]
 _AXES = 2
@@ -100,11 +100,23 @@ def _in_two_ways(call: Call) -> Tokens:
     return call.plain()
 
 
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
+
+def _as_number(condition: Tokens) -> Tokens:
+    """where(condition, 1, 0)"""
+    start, end = condition[0].start, condition[-1].end
+    comma = Token(",", ",", end, end)
+    one, none = (Token(NUMBER, text, end, end) for text in "10")
+    opened, closed = Token("(", "(", start, start), Token(")", ")", end, end)
+    return [Token(NAME, "where", start, start), opened, *condition, comma, one, comma, none, closed]
+
+
 def _attended(call: Call) -> Tokens:
     arrays = [call.argument(0, word) for word in ("query", "key", "value")]
     mask = call.argument(0, "attn_mask")
-    if mask is not None:
-        hint = "softmax(Q@K.T/sqrt(64) + M)@V, with 64 for the length of a row of Q"
+    if mask is not None and not any(token.text in _COMPARISONS for token in mask):
+        hint = "attn_mask=M > 0 chooses; softmax(Q@K.T/sqrt(64) + M)@V adds, with 64 for its length"
         raise call.error("a mask is added to the scores, or chooses among them", hint, mask)
     _only(call, 0, "dropout_p", ("0", "0.0", "0."))
     causal = call.argument(0, "is_causal")
@@ -116,6 +128,8 @@ def _attended(call: Call) -> Tokens:
     if None in arrays or call.free:
         raise call.error(f"{call.name.text} takes three arrays", f"F.{call.name.text}(Q, K, V)")
     call.free = [array for array in arrays if array is not None]
+    if mask is not None:
+        call.free.append(_as_number(mask))
     if causal is not None and written(causal) in TRUE:
         call.with_keyword("causal", "1")
     return call.plain("attention")

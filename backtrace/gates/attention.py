@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from backtrace.algebra import Value
-from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import Shape, ShapeError, say, size
+from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
 
+_SAYS = "a mask of 1 and 0, with a 1 for every row of Q"
 _HINT = "Q of nxd, K of mxd, V of mxe, and the same axes in front of all"
 
 
-def _shape(Q: Shape, K: Shape, V: Shape, causal: int) -> Shape:
+def _shape(Q: Shape, K: Shape, V: Shape, *others: Any) -> Shape:
+    *mask, causal = others
     shapes = f"{say(Q)}, {say(K)} and {say(V)}"
     if len(Q) < 2 or not Q[:-2] == K[:-2] == V[:-2] or min(len(K), len(V)) < 2:
         raise ShapeError(f"attention does not take shapes {shapes}", _HINT)
@@ -26,13 +28,32 @@ def _shape(Q: Shape, K: Shape, V: Shape, causal: int) -> Shape:
     if causal not in (0, 1):
         words = "causal is 1 (a row asks only those up to it) or 0"
         raise ShapeError(words, "attention(Q, K, V, causal=1)")
+    scores = (*Q[:-1], K[-2])
+    if mask and not _is_repeated(mask[0], scores):
+        words = f"a mask of shape {say(mask[0])} is not repeated to the scores, {say(scores)}"
+        raise ShapeError(words, "a 1 or a 0 for every row of Q and of K")
     return (*Q[:-1], V[-1])
 
 
-def _back(m: Any, k: int, u: Value, f: Value, Q: Value, K: Value, V: Value, causal: int) -> Value:
+def _is_repeated(mask: Shape, scores: Shape) -> bool:
+    try:
+        return broadcast(scores, mask) == scores
+    except ShapeError:
+        return False
+
+
+def _forward(m: Any, Q: Value, K: Value, V: Value, *others: Any) -> Value:
+    *mask, causal = others
+    return m.attended(Q, K, V, causal, *mask)
+
+
+def _back(m: Any, k: int, u: Value, f: Value, Q: Value, K: Value, V: Value, *others: Any) -> Value:
+    *mask, causal = others
+    if k == 3:  # who may ask whom is no quantity: it has no slope
+        return 0.0 * mask[0]
     if k == 2:
-        return m.matmul(_turned(m, m.attention_weights(f, Q, K, causal)), u)
-    scores = m.to_scores(u, f, Q, K, V, causal)
+        return m.matmul(_turned(m, m.attention_weights(f, Q, K, causal, *mask)), u)
+    scores = m.to_scores(u, f, Q, K, V, causal, *mask)
     return m.matmul(scores, K) if k == 0 else m.matmul(_turned(m, scores), Q)
 
 
@@ -42,21 +63,35 @@ def _turned(m: Any, x: Value) -> Value:
     return m.transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 
 
-def _is_spelled(Q: Shape, K: Shape, V: Shape, causal: int) -> bool:
-    return not causal and Q[:-2] == K[:-2] == V[:-2] and len(Q) >= 2
+def _is_spelled(Q: Shape, K: Shape, V: Shape, *others: Any) -> bool:
+    return others == (0,) and Q[:-2] == K[:-2] == V[:-2] and len(Q) >= 2
 
 
-def _said(m: Any, Q: Value, causal: int) -> str:
+def _said(m: Any, Q: Value, *others: Any) -> str:
+    *mask, causal = others
     turned = "K.T" if len(m.shape(Q)) == 2 else "K.mT"
-    return f"softmax(Q@{turned}/sqrt(d)){', each row up to its own place' * causal}"
+    where = f"{', each row up to its own place' * causal}{', where mask is 1' * bool(mask)}"
+    return f"softmax(Q@{turned}/sqrt(d)){where}"
+
+
+def _asks_somebody(Q: Value, K: Value, V: Value, *others: Any) -> bool:  # noqa: ARG001
+    *mask, causal = others
+    if not mask:
+        return True
+    import numpy as np
+
+    given = np.asarray(mask[0], dtype=float)
+    scores = (*np.shape(Q)[:-1], np.shape(K)[-2])
+    open_ = np.broadcast_to(given, scores) * (np.tri(*scores[-2:]) if causal else 1)
+    return bool(np.isin(given, (0, 1)).all() and open_.any(-1).all())
 
 
 ATTENTION = Gate(
     name="attention",
-    summary="softmax(Q@K.T/sqrt(d))@V, of each matrix of a batch; causal=1: no row asks later ones",
-    parameters=("Q", "K", "V", "causal"),
+    summary="softmax(Q@K.T/sqrt(d))@V, of each of a batch; causal=1: none asks later rows; a mask",
+    parameters=("Q", "K", "V", "mask", "causal"),
     role=Role.SCALER,
-    forward=lambda m, Q, K, V, causal: m.attended(Q, K, V, causal),
+    forward=_forward,
     local=(),
     formula="softmax(Q@swapaxes(K, -2, -1)/s)@V",
     spellings=(
@@ -65,27 +100,30 @@ ATTENTION = Gate(
         "softmax((Q*t)@swapaxes(K, -2, -1))@V",
     ),
     numbers={
-        "s": lambda Q, K, V, causal: f"sqrt({Q[-1]})",
-        "t": lambda Q, K, V, causal: f"1/sqrt({Q[-1]})",
+        "s": lambda Q, K, V, *_: f"sqrt({Q[-1]})",
+        "t": lambda Q, K, V, *_: f"1/sqrt({Q[-1]})",
     },
     pullback=_back,
-    rules=("g @ K/sqrt(d)", "g.T @ Q/sqrt(d)", "p.T @ upstream"),
+    rules=("g @ K/sqrt(d)", "g.T @ Q/sqrt(d)", "p.T @ upstream", "0: a mask"),
     terms={
-        "g": lambda m, f, Q, K, V, causal: (
-            f"is p*(r - sum(p*r)) by rows, r = upstream@V.T, p = {_said(m, Q, causal)}",
+        "g": lambda m, f, Q, K, V, *others: (
+            f"is p*(r - sum(p*r)) by rows, r = upstream@V.T, p = {_said(m, Q, *others)}",
             None,
         ),
-        "p": lambda m, f, Q, K, V, causal: (
-            _said(m, Q, causal),
-            m.attention_weights(f, Q, K, causal),
+        "p": lambda m, f, Q, K, V, *others: (
+            _said(m, Q, *others),
+            m.attention_weights(f, Q, K, others[-1], *others[:-1]),
         ),
-        "d": lambda m, f, Q, K, V, causal: ("the length of a row of Q", m.shape(Q)[-1]),
+        "d": lambda m, f, Q, K, V, *_: ("the length of a row of Q", m.shape(Q)[-1]),
     },
     shape=_shape,
     fixed=("causal",),
     by_name=True,
+    optional=("mask",),
     defaults={"causal": "0"},
-    products=lambda Q, K, V, causal: size(Q[:-1]) * K[-2] * (Q[-1] + V[-1]),
+    domain=Domain(says=_SAYS, holds=_asks_somebody),
+    cure="a mask is 1 where a row of Q may ask a row of K; what is added to the scores is none",
+    products=lambda Q, K, V, *_: size(Q[:-1]) * K[-2] * (Q[-1] + V[-1]),
     spells=_is_spelled,
 )
 

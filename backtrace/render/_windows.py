@@ -56,14 +56,15 @@ WINDOWS = {
         share = {"all": 1, "none": count == 1}.get(ties, 1 / count)
         dx[window] += hits * np.expand_dims(u[place] * share, axes)
     return unpadded(dx, padding)""",
-    "attention_weights": """def attention_weights(Q, K, causal):
+    "attention_weights": """def attention_weights(Q, K, causal, mask=1):
     scores = Q @ np.swapaxes(K, -2, -1) / np.sqrt(Q.shape[-1])
     if causal:
         scores = np.where(np.tri(*scores.shape[-2:]) != 0, scores, -np.inf)
+    scores = np.where(mask, scores, -np.inf)
     powers = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
     return powers / np.sum(powers, axis=-1, keepdims=True)""",
-    "attended": """def attended(Q, K, V, causal):
-    return attention_weights(Q, K, causal) @ V""",
+    "attended": """def attended(Q, K, V, causal, mask=1):
+    return attention_weights(Q, K, causal, mask) @ V""",
     "to_scores": """def to_scores(u, p, V, d):
     r = u @ np.swapaxes(V, -2, -1)
     return p * (r - np.sum(p * r, axis=-1, keepdims=True)) / np.sqrt(d)""",

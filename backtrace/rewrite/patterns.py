@@ -108,7 +108,8 @@ class Matcher:
                 for name in gate.parameters
                 if name in given or name in gate.defaults
             )
-            complete = len(operands) == len(gate.parameters)
+            named = {*given, *gate.defaults, *gate.optional}
+            complete = named.issuperset(gate.parameters)
             depends = any(isinstance(operand, int) for operand in operands)
             if not (complete and depends):
                 continue

@@ -35,7 +35,11 @@ def formula_graph(gate: Gate, count: int) -> Graph:
 
 
 def parameters(gate: Gate, count: int) -> tuple[str, ...]:
-    return tuple(f"x{k}" for k in range(count)) if gate.variadic else gate.parameters
+    """Their names; without those that are optional and left out."""
+    if gate.variadic:
+        return tuple(f"x{k}" for k in range(count))
+    given = len(gate.optional) - (len(gate.parameters) - count)
+    return tuple(name for name in gate.parameters if name not in gate.optional[max(0, given) :])
 
 
 def series(gate: Gate) -> tuple[Graph, Graph]:

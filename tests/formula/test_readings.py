@@ -135,7 +135,7 @@ REFUSED = [
     ("math.remainder(X, .3)", "math.remainder rounds to the nearest quotient"),
     ("X.var(0)", "'.var' divides by n or by n - 1"),
     ("np.sum(X, where=X)", "sum has no 'where='"),
-    ("np.max(X, initial=3)", "max has no 'initial='"),
+    ("np.max(X, where=X)", "max with where= needs initial="),
     ("np.sum(X, dtype=int)", "numbers here are 64-bit floats"),
     ("np.add(X, X, out=X)", "out= is not read"),
     ("np.reshape(X, (3, 2), order='F')", "reshape has no 'order='"),

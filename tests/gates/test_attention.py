@@ -109,7 +109,7 @@ MESSAGES = [
     ("attention(Q[None], K, V)", "attention does not take shapes 1x3x4, 5x4 and 5x2"),
     ("attention(Q, K, V, causal=2)", "causal is 1 (a row asks only those up to it) or 0"),
     ("attention(Q, K)", "attention takes 3 or 4 arguments, not 2"),
-    ("attention(Q, K, V, Q)", "attention takes 3 or 4 arguments, not 4"),
+    ("attention(Q, K, V, Q)", "a mask of shape 3x4 is not repeated to the scores, 3x5"),
 ]
 
 

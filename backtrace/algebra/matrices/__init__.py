@@ -263,20 +263,20 @@ class Matrices:
         lengths = {a: n for term, array in letters for a, n in zip(term, array.shape, strict=True)}
         return call("einsum", inner, tuple(lengths[a] for a in output), subscripts)
 
-    def attended(self, Q: Any, K: Any, V: Any, causal: int) -> Form:
-        return chain([self.attention_weights(None, Q, K, causal), form(V)])
+    def attended(self, Q: Any, K: Any, V: Any, causal: int, *mask: Any) -> Form:
+        return chain([self.attention_weights(None, Q, K, causal, *mask), form(V)])
 
-    def attention_weights(self, _: Any, Q: Any, K: Any, causal: int) -> Form:
+    def attention_weights(self, _: Any, Q: Any, K: Any, causal: int, *mask: Any) -> Form:
         """softmax(Q@K.T/sqrt(d)), of every matrix of a batch."""
-        if causal:
-            raise NotInLetters("causal attention")
+        if causal or mask:
+            raise NotInLetters("attention with a mask")
         q = form(Q)
         return self.softmax(
             self.divide(chain([q, turned(form(K))]), number(q.shape[-1] ** 0.5)), -1
         )
 
-    def to_scores(self, u: Any, f: Any, Q: Any, K: Any, V: Any, causal: int) -> Form:
-        p = self.attention_weights(f, Q, K, causal)
+    def to_scores(self, u: Any, f: Any, Q: Any, K: Any, V: Any, causal: int, *mask: Any) -> Form:
+        p = self.attention_weights(f, Q, K, causal, *mask)
         r = chain([form(u), turned(form(V))])
         back = p * (r - self.aligned(summed(p * r, -1), -1))
         return self.divide(back, number(form(Q).shape[-1] ** 0.5))
