@@ -124,6 +124,7 @@ class Gate:
     products(*shapes)  how many products of numbers it takes, where that is not one an entry
     notation           how it is written, when that is no operator and no call: x[0], x.T
     spells(*shapes)    whether the formula is this gate for operands of these shapes
+    only               the same of single spellings, by their text, where they hold for fewer shapes
     inner              an own gate's graph
     of_shapes(shapes)  the gate itself made for these shapes: an own gate's inner gates have theirs
     """
@@ -169,6 +170,7 @@ class Gate:
     notation: Callable[[list[Spelled]], Spelled] | None = None
     products: Callable[..., int] | None = None
     spells: Callable[..., bool] = lambda *shapes: True
+    only: Mapping[str, Callable[..., bool]] = field(default_factory=lambda: MappingProxyType({}))
     inner: Any = None
     of_shapes: Callable[[tuple[Shape, ...]], Gate] | None = None
     pair: tuple[int, ...] | None = field(init=False, repr=False, default=None)
@@ -242,6 +244,11 @@ class Gate:
         """Whether its formula is made of other gates: it can be expanded, and fused to."""
         primitive = self.sympy or self.operator or self.name == "identity"
         return not primitive and self.formula != self.written
+
+    def is_spelled(self, text: str, shapes: tuple[Any, ...]) -> bool:
+        """Whether a spelling is this gate for operands of these shapes."""
+        holds = self.only.get(text)
+        return self.spells(*shapes) and (holds is None or holds(*shapes))
 
     @property
     def written(self) -> str:

@@ -92,8 +92,14 @@ def _log_softmax_pullback(m: Any, u: Value, f: Value, _: Value, axis: int) -> Va
 
 
 def _softmax_like(
-    name: str, summary: str, pullback: Callable[..., Value], rule: str, formula: str
+    name: str,
+    summary: str,
+    pullback: Callable[..., Value],
+    rule: str,
+    formula: str,
+    *by_axis: str,
 ) -> Gate:
+    """`formula` is of a vector; `by_axis` are spellings along any axis."""
     return Gate(
         name=name,
         summary=summary,
@@ -112,8 +118,9 @@ def _softmax_like(
         fixed=("axis",),
         by_name=True,
         defaults={"axis": "-1"},
-        # ln(softmax(x)) goes along the last axis too; a sum without an axis is over all
-        spells=lambda shape, axis: len(shape) == 1 or (axis == -1 and "softmax" in formula),
+        spellings=by_axis,
+        # a sum without an axis is over all entries
+        only={formula: lambda shape, axis: len(shape) == 1 or "softmax" in formula},
     )
 
 
@@ -123,6 +130,7 @@ SOFTMAX = _softmax_like(
     _softmax_pullback,
     "f*(upstream - sum(upstream*f))",
     "exp(x)/sum(exp(x))",
+    "exp(x)/sum(exp(x), axis=-1, keepdims=True)",
 )
 
 LOG_SOFTMAX = _softmax_like(
@@ -131,6 +139,7 @@ LOG_SOFTMAX = _softmax_like(
     _log_softmax_pullback,
     "upstream - p*sum(upstream)",
     "ln(softmax(x))",
+    "x - ln(sum(exp(x), axis=-1, keepdims=True))",
 )
 
 
@@ -183,6 +192,18 @@ def _cross_entropy_pullback(
     return share * (others - targets * m.aligned(m.sum(others, -1), -1))
 
 
+_OF_ONE = ("-ln(softmax(z)[0])", "-log_softmax(z)[0]", "logsumexp(z) - z[0]")
+_OF_DISTRIBUTIONS = (
+    "-mean(sum(k*log_softmax(z), axis=1))",
+    "-mean(sum(k*ln(softmax(z)), axis=1))",
+)
+_OF_CLASSES = (
+    "-mean(ln(pick(softmax(z), k)))",
+    "mean(-ln(pick(softmax(z), k)))",
+    "-mean(pick(log_softmax(z), k))",
+    "mean(-pick(log_softmax(z), k))",
+)
+
 CROSS_ENTROPY = Gate(
     name="cross_entropy",
     summary="-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution",
@@ -214,15 +235,16 @@ CROSS_ENTROPY = Gate(
     ),
     cure="classes are counted from 0: with 3 scores they are 0, 1 and 2",
     spellings=(
-        "-ln(softmax(z)[0])",
-        "-log_softmax(z)[0]",
-        "logsumexp(z) - z[0]",
-        "-mean(sum(k*log_softmax(z), axis=1))",
-        "-mean(sum(k*ln(softmax(z)), axis=1))",
+        *_OF_ONE,
+        *_OF_DISTRIBUTIONS,
+        *_OF_CLASSES,
     ),
-    spells=lambda z, k, reduction: (
-        reduction == "mean" and ((len(z), len(k)) == (1, 0) or (len(z) == 2 and z == k))
-    ),
+    spells=lambda z, k, reduction: reduction == "mean" and len(z) in (1, 2),
+    only={
+        **dict.fromkeys(_OF_ONE, lambda z, k, reduction: (len(z), len(k)) == (1, 0)),
+        **dict.fromkeys(_OF_DISTRIBUTIONS, lambda z, k, reduction: len(z) == 2 and z == k),
+        **dict.fromkeys(_OF_CLASSES, lambda z, k, reduction: len(z) == 2 and k == z[:1]),
+    },
 )
 
 

@@ -31,7 +31,7 @@ def expand(graph: Graph, only_own: bool = False) -> Graph:
     for index, node in enumerate(graph.nodes):
         gate = node.gate
         given = operand_shapes(node.operands, graph.shapes)
-        if gate is None or not _opens(gate, only_own) or not gate.spells(*given):
+        if gate is None or not (_opens(gate, only_own) and gate.is_spelled(gate.formula, given)):
             nodes.append(moved(node, place))
             shapes += [graph.shapes[index]] if graph.shapes else []
         else:

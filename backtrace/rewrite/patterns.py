@@ -114,7 +114,8 @@ class Matcher:
             if not (complete and depends):
                 continue
             shapes = operand_shapes(operands, self._shapes)
-            known = numbers(gate, shapes) if gate.spells(*shapes) else None
+            is_meant = gate.is_spelled(pattern.text, shapes)
+            known = numbers(gate, shapes) if is_meant else None
             if known is not None and _are_numbers(known, given):
                 return Found(gate, operands, binding.members, _with_numbers(pattern.text, known))
         return None
