@@ -9,7 +9,7 @@ from backtrace.algebra import Algebra
 from backtrace.algebra.values import all_at, at, first_bad, is_finite, place_text, shape_of, size_of
 from backtrace.formula.printer import application, label
 from backtrace.gates import CONVENTIONS, Gate
-from backtrace.gates.gate import EVERYWHERE
+from backtrace.gates.gate import EVERYWHERE, Kink
 from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
@@ -26,7 +26,8 @@ def kink_notes(
         if node.gate is None or node.gate.kink is None:
             continue
         operands = node.operand_values(values, m)
-        where, place = _where(node.gate.kink.at(m, values[index], *operands), values[index])
+        stands = _stands(node.gate.kink, values[index], operands, m)
+        where, place = _where(stands, values[index])
         at_kink = f"{node.gate.word} of shape {say(shape_of(operands[0]))}{where}"
         if node.gate.pullback is None:
             at_kink = application(node.gate, [number(v) for v in all_at(operands, place)]) + where
@@ -42,6 +43,16 @@ def kink_notes(
         elif not node.gate.is_comparison:
             words += f" ({convention} convention)"
         yield Note("kink", words, index)
+
+
+def _stands(kink: Kink, value: Any, operands: Sequence[Any], m: Algebra) -> Any:
+    """Which entries stand at it; what is not finite on the way (1 % 0) is no warning."""
+    if not m.of_arrays:
+        return kink.at(m, value, *operands)
+    from backtrace.algebra.arrays import quiet  # with NumPy, which numbers do not need
+
+    with quiet():
+        return kink.at(m, value, *operands)
 
 
 def _where(mask: Any, value: Any) -> tuple[str, tuple[int, ...]]:

@@ -154,6 +154,12 @@ class ComplexStep(Eliminating, Arrays):
     lgamma = _known_slope(ARRAYS.lgamma, ARRAYS.digamma)
     digamma = _known_slope(ARRAYS.digamma, ARRAYS.trigamma)
     trigamma = _known_slope(ARRAYS.trigamma, lambda x: ARRAYS.polygamma(2, x))
+
+    @staticmethod
+    def polygamma(n: Value, x: Value) -> Value:
+        real = np.real(x)
+        return ARRAYS.polygamma(n, real) + 1j * (ARRAYS.polygamma(n + 1, real) * np.imag(x))
+
     erfc = _known_slope(ARRAYS.erfc, lambda x: -2 / math.sqrt(math.pi) * np.exp(-x * x))
 
 

@@ -16,12 +16,12 @@ from backtrace.algebra.digits import Digits
 from backtrace.algebra.solving import Eliminating
 
 _ROOTS_AND_LOGS = ("exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "erf", "erfc")
-_GAMMAS = ("lgamma", "digamma", "trigamma")
+_SPECIAL = ("lgamma", "digamma", "trigamma", "sinc", "sinc_slope")
 _ANGLES = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 _OF_NETWORKS = ("logistic_pdf", "silu", "silu_slope", "mish", "mish_slope")
 _NORMAL = ("normal_cdf", "normal_pdf", "tanh_cdf", "gelu", "gelu_slope")
 _OF_ONE = (
-    *_GAMMAS,
+    *_SPECIAL,
     *_OF_NETWORKS,
     *_NORMAL,
     *_ROOTS_AND_LOGS,

@@ -70,14 +70,15 @@ class Probe:
             slope = float(np.sum(self.subject.upstreams[graph.output] * np.imag(output))) / step
         return slope if np.isfinite(slope) else None
 
-    def gradient(self, along: Direction) -> dict[str, Any] | None:
+    def gradient(self, along: Direction, sides: bool = False) -> dict[str, Any] | None:
         """How the gradient by every variable changes; nan at entries where it has a kink, or no
-        bound, or no value on a side. None where it cannot be measured."""
+        bound, or no value on a side; with `sides`, of small arrays, also where it turns at no
+        gate's kink. None where it cannot be measured."""
         if self.is_too_large:
             return None
         along = self._moving(along)
         with quiet():
-            return self._many.gradient(along) if self.is_small else self._in_floats(along)
+            return self._many.gradient(along, sides) if self.is_small else self._in_floats(along)
 
     def bend(self, along: Direction) -> float | None:
         """The second derivative of the sum of upstream times output; None where it has none, or is
@@ -186,13 +187,14 @@ class _ManyDigits:
             return 0.0
         return bends[1] if np.isfinite(bends).all() else None
 
-    def gradient(self, along: Direction) -> dict[str, Any]:
+    def gradient(self, along: Direction, on_sides: bool) -> dict[str, Any]:
         scale, moved = self._line(along)
         h = numeric.step(self.m, scale)
         left, right = self._gradients(moved, -h), self._gradients(moved, h)
         least = self.m.context.eps * self.noise
         across = {name: _slope(left[name], right[name], 2 * h, least) for name in left}
-        if not self.subject.kinks and not any(map(_is_doubtful, across.values())):
+        on_sides = on_sides or bool(self.subject.kinks)
+        if not on_sides and not any(map(_is_doubtful, across.values())):
             return across
         here = self._gradients(moved, 0 * h)
         nearer = [self._gradients(moved, t) for t in (-h / 2, h / 2)]

@@ -28,6 +28,7 @@ _FLOATS_MEASURE = 1e-5  # relative to the largest entry: how well differences of
 _DIRECTIONS = 2
 _NOT_FINITE = "a number on the way is not finite"
 _EDGE = "the gradient has no slope here: it is at the edge of a domain, or grows without bound"
+_TURNS = "the gradient turns here: on either side its slope is another"
 _NO_SIDE = "no slope is measured: on a side there is no value, or another slope"
 _TOO_LARGE = "no slope is measured: the arrays are too large, or near a kink"
 
@@ -152,6 +153,9 @@ def on_product(
         return Verdict(SKIPPED, _at_kink(subject) if subject.kinks else _TOO_LARGE)
     wrong = {n: _gaps(found[n], measured[n], _least(found, probe)) for n in found}
     if any(map(np.any, wrong.values())):
+        measured = probe.gradient(along, sides=True) or measured
+        if not subject.kinks and any(np.isnan(slope).any() for slope in measured.values()):
+            return Verdict(KINK, _TURNS)
         reach = _reach(subject, along, found, convention)
         verdict = _on_gaps(probe, found, measured, wrong, reach)
         if verdict.verdict != AGREE:

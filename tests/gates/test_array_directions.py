@@ -10,7 +10,8 @@ import pytest
 
 import backtrace
 from backtrace.formula.parser import parse
-from backtrace.gates import GATES
+from backtrace.gates import GATES, Gate
+from tests.conftest import ROWS, points, usage
 from tests.gates.test_array_gates import CASES, PLANTED, PLANTS, Shapes, arrays, output_of
 
 
@@ -29,6 +30,22 @@ def test_tangents_and_hessian_products_are_measured(formula: str, shapes: Shapes
     product = trace.hessian_product(along)
     assert (product.verdict, product.reason) == ("agree", "")
     assert product.bend == pytest.approx(product.curvature, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("gate", ROWS)
+def test_second_derivatives_of_every_gate_of_numbers(gate: Gate) -> None:
+    """At points of its domain, on arrays of two; also where a rule has a case of its own."""
+    told = set()
+    for point in (*points(gate, count=6), dict.fromkeys(points(gate, count=1)[0], 1.0)):
+        given = {name: [value, value] for name, value in point.items()}
+        trace = backtrace.trace(f"sum({usage(gate)})", given, check=False)
+        if not trace.ok:
+            continue
+        found = trace.hessian()
+        told.add(found.verdict)
+        known = ("agree", "kink", "wrong at kink") if trace.graph.gate_count else ()
+        assert found.verdict in known, (point, found.reason)
+    assert "agree" in told
 
 
 @pytest.mark.parametrize(("formula", "shapes"), PLANTED, ids=str)

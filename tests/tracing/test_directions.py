@@ -299,6 +299,9 @@ def test_a_pullback_that_is_no_gradient_bends_otherwise() -> None:
         ("sum(x*1e-200*x)", {"x": [1e-100, 1e-200]}, "agree", ""),
         ("sum(floor(x)*x)", {"x": [0.5, 1.5]}, "agree", ""),
         ("sum(x^4)", {"x": [0, 0]}, "agree", ""),
+        ("sum(sinc(x))", {"x": [0.5, -0.5]}, "agree", ""),
+        ("sum(trigamma(x))", {"x": [0.5, 2]}, "agree", ""),
+        ("sum(elu(x, 1))", {"x": [0, 1]}, "kink", "turns here"),
         ("sum(x^4*y)", {"x": [0, 1e-20], "y": 0}, "agree", ""),
         ("sum((1 + w^2)^z)", {"w": [1, 2], "z": 0}, "agree", ""),
         ("sum(w^z)", {"w": [1, 2], "z": [0, 0]}, "agree", ""),
@@ -350,6 +353,14 @@ def test_tangents_go_by_the_convention_that_gradients_go_by(formula: str, kink: 
     found = trace.forward_mode("X", [[1, 0], [2, 3]])
     both = pytest.approx(found.by_gradients, rel=1e-14, nan_ok=True)  # JAX has nan at norm(0)
     assert found.by_tangents == both
+
+
+def test_what_is_not_finite_is_no_warning() -> None:
+    """(Warnings are errors here.) Both in the trace's own notes and along directions."""
+    trace = backtrace.trace("sum(x % y)", {"x": [1, 2], "y": [0, 1]}, check=False)
+    assert trace.fault is not None
+    assert trace.forward_mode("x").verdict == "skipped"
+    assert trace.hessian().verdict == "skipped"
 
 
 def test_indices_and_classes_move_nothing() -> None:
