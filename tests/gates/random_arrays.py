@@ -62,7 +62,7 @@ def _reduction(chance: random.Random, rank: int) -> Step:
     return Step(text, lambda m, a: m.reduce(name, a, axis))
 
 
-def _of_one_array(chance: random.Random, shape: Shape) -> Step:
+def of_one_array(chance: random.Random, shape: Shape) -> Step:
     """An operation that is only of arrays, on one of this shape."""
     rank, size = len(shape), math.prod(shape)
     if chance.random() < 0.5:
@@ -179,7 +179,7 @@ def _random_step(chance: random.Random, a: Shape, b: Shape) -> Step | None:
     if kind < 0.5:
         return chance.choice(PAIRWISE) if broadcast(a, b) else None
     if kind < 0.75:
-        return _of_one_array(chance, a) if a else None
+        return of_one_array(chance, a) if a else None
     return _of_two_arrays(chance, a, b)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 import backtrace
 from backtrace.gates import GATES
-from tests.gates.random_arrays import SHAPES, Shape, random_formula
+from tests.gates.random_arrays import ENTRYWISE, SHAPES, Shape, of_one_array, random_formula
 from tests.gates.step import Step
 from tests.gates.windowed import JaxWindows, TorchWindows
 
@@ -82,6 +82,7 @@ def torch_library() -> Any:
         full_like, remainder = torch.full_like, torch.remainder
 
         roll, broadcast_to = torch.roll, torch.broadcast_to
+        sinc, lgamma, digamma = torch.sinc, torch.lgamma, torch.digamma
         det, inv, logdet = torch.linalg.det, torch.linalg.inv, torch.logdet
         solve = torch.linalg.solve
 
@@ -115,6 +116,12 @@ def torch_library() -> Any:
         def kron(x: Any, y: Any) -> Any:
             """Its own fails where an array is a view of another."""
             return torch.kron(x.contiguous(), y.contiguous())
+
+        @staticmethod
+        def masked(x: Any, mask: Any) -> Any:
+            """Attention of x to itself, where the mask is true."""
+            function = torch.nn.functional.scaled_dot_product_attention
+            return function(x, x, x, attn_mask=torch.tensor(mask))
 
         @staticmethod
         def sort(x: Any, axis: int) -> Any:
@@ -189,7 +196,13 @@ def jax_library() -> Any:
 
         sort, flip, roll, kron = jnp.sort, jnp.flip, jnp.roll, jnp.kron
         det, inv, solve = jnp.linalg.det, jnp.linalg.inv, jnp.linalg.solve
-        broadcast_to = jnp.broadcast_to
+        broadcast_to, sinc = jnp.broadcast_to, jnp.sinc
+        lgamma, digamma = jax.scipy.special.gammaln, jax.scipy.special.digamma
+
+        @staticmethod
+        def masked(x: Any, mask: Any) -> Any:
+            scores = x @ jnp.swapaxes(x, -1, -2) / math.sqrt(x.shape[-1])
+            return jax.nn.softmax(jnp.where(mask, scores, -jnp.inf), -1) @ x
 
         @staticmethod
         def logdet(x: Any) -> Any:
@@ -261,4 +274,80 @@ def test_random_formulas_of_arrays(library: Any) -> None:
     print(f"{compared} formulas equal, {skipped} skipped, {len(gates)} kinds of gate")
     assert skipped < compared / 2
     missing = {gate.name for gate in GATES.values() if gate.is_of_arrays} - set(gates)
-    assert missing <= {"affine", "relu_layer"}, missing  # those come by --fuse alone
+    # the first come by --fuse alone, the last is met where arrays have more axes
+    assert missing <= {"affine", "relu_layer", "permute"}, missing
+
+
+SPECIAL = [
+    Step("sinc({0})", lambda m, a: m.sinc(a)),
+    Step("lgamma(sigmoid({0}) + 0.3)", lambda m, a: m.lgamma(m.sigmoid(a) + 0.3)),
+    Step("digamma(sigmoid({0}) + 0.3)", lambda m, a: m.digamma(m.sigmoid(a) + 0.3)),
+]
+"""Not trigamma, which PyTorch has to nine digits; it is the slope of digamma."""
+
+
+def masked(chance: random.Random, rows: int) -> Step:
+    """Attention with a mask in which every row may ask itself, and some others."""
+    mask = [[int(i == j or chance.random() < 0.5) for j in range(rows)] for i in range(rows)]
+    return Step(
+        f"attention({{0}}, {{0}}, {{0}}, {mask})", lambda m, a: m.masked(a, np.array(mask) == 1)
+    )
+
+
+def _chain(chance: random.Random, shape_after: Callable[..., Shape]) -> tuple[Shape, list[Step]]:
+    """Some steps one after the other, from an array of up to 4 axes."""
+    start = shape = tuple(chance.randint(1, 3) for _ in range(chance.randint(1, 4)))
+    steps: list[Step] = []
+    while len(steps) < 3:
+        draws = [of_one_array, of_one_array, lambda c, _: c.choice(SPECIAL + ENTRYWISE)]
+        draws += [lambda c, s: masked(c, s[-2])] * (len(shape) > 1)
+        step = chance.choice(draws)(chance, shape)
+        after = shape_after(step, shape)
+        if 0 < len(after) <= 4 and math.prod(after) <= 100:
+            steps.append(step)
+            shape = after
+    return start, steps
+
+
+@pytest.mark.parametrize("library", [torch_library, jax_library])
+def test_random_formulas_of_up_to_four_axes(library: Any) -> None:
+    m, chance = library(), random.Random(4)
+    gates: Counter[str] = Counter()
+    axes: Counter[int] = Counter()
+    compared = skipped = 0
+
+    def shape_after(step: Step, *shapes: Shape) -> Shape:
+        return tuple(step.apply(m, *(m.array(np.full(shape, 0.5)) for shape in shapes)).shape)
+
+    while compared < COUNT:
+        shape, steps = _chain(chance, shape_after)
+        text = "x"
+        for step in steps:
+            text = step.text.format(f"({text})")
+        point = {"x": np.random.default_rng(chance.randrange(2**31)).uniform(-1.5, 1.5, shape)}
+
+        def output(leaves: dict[str, Any], steps: list[Step] = steps) -> Any:
+            value = leaves["x"]
+            for step in steps:
+                value = step.apply(m, value)
+            return m.reduce("sum", value * value, None)
+
+        trace = backtrace.trace(f"norm2({text})", point, check=False)
+        value, theirs = m.value_and_gradients(output, point)
+        largest = max(abs(value), np.max(np.abs(theirs["x"])))
+        at_kink = any(note.kind == "kink" for note in trace.notes)
+        if at_kink or not np.isfinite(largest) or largest > 1e12:
+            skipped += 1
+            continue
+        assert trace.ok, text
+        assert trace.value == pytest.approx(value, rel=1e-9, abs=1e-11), text
+        np.testing.assert_allclose(
+            trace.gradients["x"], theirs["x"], rtol=1e-7, atol=1e-10 * (1 + largest), err_msg=text
+        )
+        compared += 1
+        axes[len(shape)] += 1
+        gates.update({gate.name for _, _, gate in trace.graph.gates()})
+    print(f"{compared} formulas equal, {skipped} skipped, {len(gates)} kinds of gate, axes {axes}")
+    assert skipped < compared / 2
+    assert {"permute", "sinc", "lgamma", "digamma", "attention"} <= set(gates)
+    assert min(axes[count] for count in (1, 2, 3, 4)) > COUNT / 10
