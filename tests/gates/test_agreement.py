@@ -79,7 +79,7 @@ def torch_gradients(formula: str, point: dict[str, float]) -> tuple[float, dict[
     if not output.requires_grad:
         return float(output), dict.fromkeys(point, 0.0)
     slopes = torch.autograd.grad(output, list(leaves.values()), allow_unused=True)
-    return float(output), {
+    return float(output.detach()), {
         n: 0.0 if s is None else float(s) for n, s in zip(leaves, slopes, strict=True)
     }
 
