@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from backtrace.algebra.lengths import written as spelled_count
 from backtrace.algebra.values import same
 from backtrace.formula.point import Given
 from backtrace.formula.printer import label
@@ -95,10 +96,24 @@ def show(comparison: Comparison, view: View) -> str:
     parts += [Text(), _gradients(comparison, view), Text()]
     words = f"{counts[0]} gates as written, {counts[1]} fused; {_outcome(comparison)}"
     parts.append(Text(words))
+    costs = [_cost(record) for record in (written, fused)]
+    if all(costs):
+        parts.append(Text(f"{costs[0]} as written, {costs[1]} fused"))
     for survival in comparison.survivals:
         at = f"at {survival.variable} = {view.number(survival.value)}{survival.where}"
         parts.append(Text(view.text(f"{at} only the fused graph survives: {survival.written}")))
     return paint(view, *parts)
+
+
+def _cost(record: Record) -> str:
+    """What --cost has counted in all; "" where it was not asked for."""
+    found = record.asked.cost
+    if found is None:
+        return ""
+    both = found.both
+    others = f", {spelled_count(both.others)} other" if both.others else ""
+    work = f"{spelled_count(both.multiplications)} multiplications{others}"
+    return f"{work} and {spelled_count(found.kept)} bytes kept"
 
 
 def _outcome(comparison: Comparison) -> str:

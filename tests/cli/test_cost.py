@@ -114,3 +114,10 @@ def test_of_code(backtrace_command: Command, tmp_path: object) -> None:
     ended = backtrace_command(path, "--cost")
     assert ended.status == 0
     assert "#2 matmul (3)        6        12     0  W, x" in ended.out
+
+
+def test_compared_the_totals_stand_side_by_side(backtrace_command: Command) -> None:
+    ended = backtrace_command("1/(1+exp(-x))", "x=1", "--compare", "--cost")
+    told = " ".join(ended.out.split())
+    assert "2 multiplications, 3 other and 24 bytes kept as written" in told
+    assert "2 multiplications, 2 other and 8 bytes kept fused" in told
