@@ -25,6 +25,7 @@ from backtrace.code.values import (
     Scope,
     Several,
     Value,
+    whole_of,
 )
 from backtrace.code.writer import written
 from backtrace.gates.shapes import say
@@ -177,11 +178,11 @@ class Changes(Calls):
         held = [*self._held()]
         if of.part_of is None and not any(array.part_of is not None for array in held):
             return
-        whole = _whole_of(of)
+        whole = whole_of(of)
         shared = [
             other
             for other in held
-            if other is not of and _whole_of(other) is whole and not self._is_number(other, node)
+            if other is not of and whole_of(other) is whole and not self._is_number(other, node)
         ]
         if shared:
             what = f"{_shown(of)} and {_shown(shared[0])} are one array, of which both would change"
@@ -388,12 +389,6 @@ def _index_text(place: ast.expr) -> str:
         if not is_plain or any(isinstance(p, ast.Constant) and p.value is None for p in inside):
             return ""
     return ", ".join(written(part)[0] for part in parts)
-
-
-def _whole_of(array: Array) -> Array:
-    while array.part_of is not None:
-        array = array.part_of
-    return array
 
 
 def _shown(array: Array) -> str:

@@ -18,6 +18,7 @@ from backtrace.code.values import (
     Scope,
     Several,
     Value,
+    whole_of,
 )
 
 _NAMES = {
@@ -192,7 +193,7 @@ class Operators(Operands):
             inside = self._is_in(first, second, node)
             return inside == isinstance(op, ast.In)
         if isinstance(op, ast.Is | ast.IsNot):
-            same = first is second or (isinstance(first, Known) and first == second)
+            same = _is_one(first, second, node)
             return same == isinstance(op, ast.Is)
         for value in (first, second):
             if isinstance(value, Array) and self.is_open(value.name):
@@ -222,4 +223,15 @@ class Operators(Operands):
         held = self.items(second, node)
         if isinstance(second, Array) or (isinstance(first, Array) and not first.name):
             raise CannotRead("whether it is in there is not known", node)
-        return any(item is first or (isinstance(item, Known) and item == first) for item in held)
+        return any(_is_one(item, first, node) for item in held)
+
+
+def _is_one(first: Value, second: Value, node: ast.AST) -> bool:
+    """Whether two values are one object. Raises CannotRead where that is not known: np.asarray(b)
+    may be b itself."""
+    if first is second or (isinstance(first, Known) and first == second):
+        return True
+    wholes = [whole_of(value) for value in (first, second) if isinstance(value, Array)]
+    if len(wholes) == 2 and wholes[0] is wholes[1]:
+        raise CannotRead("whether these are one object is not known", node)
+    return False

@@ -71,6 +71,13 @@ class Array:
         return self.node.id if isinstance(self.node, ast.Name) else ""
 
 
+def whole_of(array: Array) -> Array:
+    """The array that one shows a part of, or shows in another shape; else itself."""
+    while array.part_of is not None:
+        array = array.part_of
+    return array
+
+
 @dataclass(eq=False, slots=True)
 class Several:
     """A list or a tuple."""

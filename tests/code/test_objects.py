@@ -136,3 +136,16 @@ def test_most_programs_are_read() -> None:
         except BacktraceError:
             pass
     assert len(read) >= 0.9 * len(LINES_OF), set(LINES_OF) - set(read)
+
+
+@pytest.mark.parametrize("line", ["a = np.asarray(b)", "a = b.reshape(2, 2)", "a = b[:]"])
+@pytest.mark.parametrize("test", ["a is b", "a is not b", "b is a"])
+def test_what_may_be_one_object_is_no_condition(line: str, test: str) -> None:
+    """NumPy's asarray gives the array itself, a reshape another object of the same numbers."""
+    text = f"{PRELUDE}\n{line}\nout = a.sum()*(2.0 if {test} else 3.0)\n"
+    with pytest.raises(BacktraceError, match="whether these are one object"):
+        by_us(text)
+    apart = text.replace(line, "a = b.copy()")
+    np.testing.assert_allclose(by_us(apart), by_numpy(apart))
+    same = text.replace(line, "a = b")
+    np.testing.assert_allclose(by_us(same), by_numpy(same))
