@@ -22,6 +22,12 @@ class LGamma(sympy.Function):  # type: ignore[misc]
 
     nargs = 1
 
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        """At its poles infinite, so that comparisons with it are decided."""
+        is_pole = x.is_Number and x.is_finite and x <= 0 and x == sympy.floor(x)
+        return sympy.oo if is_pole else None
+
     def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002
         return sympy.polygamma(0, self.args[0])
 

@@ -111,3 +111,11 @@ def test_exactly_and_once_more_in_our_grammar() -> None:
     formulas = dict(trace.formulas().simplified)
     again = backtrace.trace(formulas["x"], {"x": 3})
     assert again.value == pytest.approx(trace.gradients["x"], rel=1e-13)
+
+
+@pytest.mark.parametrize("x", [0.0, -1.0, -7.0, 0.5, -0.5, 3.0])
+@pytest.mark.parametrize("name", ["lgamma", "digamma", "trigamma", "sinc"])
+def test_a_comparison_at_a_pole_is_decided(name: str, x: float) -> None:
+    for formula in (f"where(x < {name}(x), x, y)", f"where({name}(x) > 1, x, y)"):
+        found = backtrace.trace(formula, {"x": x, "y": 2.0})
+        assert not found.disagreements, (formula, found.disagreements)
