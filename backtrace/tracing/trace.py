@@ -179,7 +179,7 @@ class Trace(Record):
         """
         return self._once(("digits", digits), lambda: questions.to_digits(self, digits))
 
-    def hessian(self) -> tuple[SecondDerivative, ...] | Hessian:
+    def hessian(self) -> tuple[SecondDerivative, ...] | Any:  # of arrays a Hessian; none narrows it
         """The second derivatives of the output, each pair of the first 12 variables once: SymPy's
         formula and value, and the measured slope of backprop's own gradient, with the verdict on
         the two. Without a point the formulas alone.
