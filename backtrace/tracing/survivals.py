@@ -16,6 +16,7 @@ from backtrace.tracing.tracer import trace_given
 
 _FAR = (-1000.0, 1000.0)
 _OF_ARRAYS = (*_FAR, 0.0)  # a norm of nothing has no slope, as it is written
+_NEARLY = 1 - 1e-9  # of the largest
 _MOST_VARIABLES = 8
 _MOST_WORK = 20_000_000  # numbers that all trials together may compute
 
@@ -92,8 +93,10 @@ def _far_out(
 
 
 def _largest(gradient: Any) -> Place:
-    """Where the output moves most; the first entry, where that is not known."""
+    """Where the output moves most, the first of those that rounding alone tells apart; the first
+    entry, where that is not known."""
     import numpy as np
 
     sizes = np.abs(gradient) if is_finite(gradient) else np.zeros(np.shape(gradient))
-    return tuple(map(int, np.unravel_index(int(np.argmax(sizes)), np.shape(gradient))))
+    first = int(np.argmax(sizes >= _NEARLY * np.max(sizes)))
+    return tuple(map(int, np.unravel_index(first, np.shape(gradient))))

@@ -228,6 +228,8 @@ def point_of(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", OF_NUMPY)
 def test_numpys_own_number(text: str) -> None:
+    if text == "np.linalg.solve(B, W)" and np.__version__.startswith("1."):
+        pytest.skip("NumPy 1 takes W for vectors here, which do not fit")
     trace = backtrace.trace(text, point_of(text))
     expected = eval(text, {**VALUES, "np": np})
     assert np.shape(trace.value) == np.shape(expected)
