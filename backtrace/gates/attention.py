@@ -9,6 +9,7 @@ from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.linear import flipped
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
 
 _SAYS = "a mask of 1 and 0, with a 1 for every row of Q"
@@ -52,15 +53,9 @@ def _back(m: Any, k: int, u: Value, f: Value, Q: Value, K: Value, V: Value, *oth
     if k == 3:  # who may ask whom is no quantity: it has no slope
         return 0.0 * mask[0]
     if k == 2:
-        return m.matmul(_turned(m, m.attention_weights(f, Q, K, causal, *mask)), u)
+        return m.matmul(flipped(m, m.attention_weights(f, Q, K, causal, *mask)), u)
     scores = m.to_scores(u, f, Q, K, V, causal, *mask)
-    return m.matmul(scores, K) if k == 0 else m.matmul(_turned(m, scores), Q)
-
-
-def _turned(m: Any, x: Value) -> Value:
-    """Every matrix of a batch transposed."""
-    axes = range(len(m.shape(x)))
-    return m.transpose(x, (*axes[:-2], axes[-1], axes[-2]))
+    return m.matmul(scores, K) if k == 0 else m.matmul(flipped(m, scores), Q)
 
 
 def _is_spelled(Q: Shape, K: Shape, V: Shape, *others: Any) -> bool:

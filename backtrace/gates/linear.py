@@ -37,9 +37,11 @@ def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Va
     return m.reshape(u, shape), a, b
 
 
-def _flipped(m: Any, x: Value) -> Value:
+def flipped(m: Any, x: Value) -> Value:
     """Every matrix of a batch transposed."""
     axes = tuple(range(len(m.shape(x))))
+    if len(axes) == 2:
+        return m.transpose(x)
     return m.transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 
 
@@ -48,7 +50,7 @@ def matmul_pullback(m: Any, k: int, u: Value, _: Value, x: Value, y: Value) -> V
     if len(m.shape(x)) == len(m.shape(y)) == 2:
         return m.matmul(u, m.transpose(y)) if k == 0 else m.matmul(m.transpose(x), u)
     upstream, a, b = _as_matrices(m, u, x, y)
-    whole = m.matmul(upstream, _flipped(m, b)) if k == 0 else m.matmul(_flipped(m, a), upstream)
+    whole = m.matmul(upstream, flipped(m, b)) if k == 0 else m.matmul(flipped(m, a), upstream)
     of = a if k == 0 else b
     return m.reshape(m.summed_to(whole, m.shape(of)), m.shape(x if k == 0 else y))
 

@@ -11,15 +11,8 @@ from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.gates.linear import flipped
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
-
-
-def _turned(m: Any, x: Value) -> Value:
-    """Every matrix of a batch transposed."""
-    axes = tuple(range(len(m.shape(x))))
-    if len(axes) == 2:
-        return m.transpose(x)
-    return m.transpose(x, (*axes[:-2], axes[-1], axes[-2]))
 
 
 def _for_each(m: Any, u: Value, x: Value) -> Value:
@@ -60,7 +53,7 @@ def _det_pullback(m: Any, u: Value, f: Value, x: Value) -> Value:
     """u*f*inv(x).T, the cofactors; of a matrix without an inverse these themselves."""
     upstream = _for_each(m, u, x)
     inverse = m.inv(x)
-    slopes = _for_each(m, f, x) * _turned(m, inverse)
+    slopes = _for_each(m, f, x) * flipped(m, inverse)
     if m.truth(m.not_equal(inverse, inverse)):  # nan, of some at least
         slopes = m.where(m.equal(slopes, slopes), slopes, m.cofactors(x))
     return upstream * slopes
@@ -88,7 +81,7 @@ LOGDET = Gate(
     forward=lambda m, x: m.logdet(x),
     local=(),
     formula="ln(det(x))",
-    pullback=lambda m, k, u, f, x: _for_each(m, u, x) * _turned(m, m.inv(x)),
+    pullback=lambda m, k, u, f, x: _for_each(m, u, x) * flipped(m, m.inv(x)),
     rules=("upstream*inv(x).T",),
     shape=lambda x: _square(x)[:-2],
     products=_cubes,
@@ -104,7 +97,7 @@ INV = Gate(
     forward=lambda m, x: m.inv(x),
     local=(),
     formula="inv(x)",
-    pullback=lambda m, k, u, f, x: -m.matmul(m.matmul(_turned(m, f), u), _turned(m, f)),
+    pullback=lambda m, k, u, f, x: -m.matmul(m.matmul(flipped(m, f), u), flipped(m, f)),
     rules=("-f.T @ upstream @ f.T",),
     shape=_square,
     products=_cubes,
@@ -135,9 +128,9 @@ def _solve_pullback(m: Any, k: int, u: Value, f: Value, A: Value, b: Value) -> V
         return back if k else -m.outer(back, f)
     if len(m.shape(b)) == 1:
         u, f = (m.reshape(v, (*m.shape(v), 1)) for v in (u, f))
-    back = m.solve(_turned(m, A), u)
+    back = m.solve(flipped(m, A), u)
     if k == 0:
-        return m.summed_to(-m.matmul(back, _turned(m, f)), m.shape(A))
+        return m.summed_to(-m.matmul(back, flipped(m, f)), m.shape(A))
     whole = m.shape(b) if len(m.shape(b)) > 1 else (*m.shape(b), 1)
     return m.reshape(m.summed_to(back, whole), m.shape(b))
 
