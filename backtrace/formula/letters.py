@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
 
-from backtrace.algebra.matrices import Form, Letters, Matrices, NotInLetters, zero
+from backtrace.algebra.matrices import AsTyped, Form, Letters, Matrices, NotInLetters, zero
 from backtrace.algebra.matrices.forms import (
     broadcast,
     form,
@@ -24,12 +24,13 @@ from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
 from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.point import known_variables
+from backtrace.formula.sizes import with_sizes
 from backtrace.gates import GATES, Gate
+from backtrace.gates.shapes import without_limits
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
 FIRST_PRIMES = (2003, 4999)
-_OFF = re.compile(r"\((\d+) ([-+]) (\d+)\)")
 _LONGEST = 1_000_000
 _LONGEST_VALUE = 400  # names, numbers and functions
 _LONGEST_GRADIENTS = 12, 4  # of stages: the first that is longer gets a name, then shorter ones do
@@ -60,6 +61,7 @@ class InLetters:
     upstreams: tuple[Form, ...]
     downstreams: tuple[tuple[Form, ...], ...]
     long: Mapping[int, Form]
+    not_zero: tuple[Form, ...] = ()  # what a gradient divides by of its own
     wrt: tuple[str, ...] | None = None  # whose gradients are asked for; None: all
 
     def by(self, names: Sequence[str]) -> InLetters:
@@ -85,6 +87,11 @@ class InLetters:
         k = [place for place, o in enumerate(node.operands) if isinstance(o, int)][slot]
         operands = node.operand_values(self.values, m)
         return self.text(form(node.gate.slope(m, k, self.values[index], operands)))
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """Where the gradients hold, in words; () where that is everywhere away from kinks."""
+        return tuple(f"no entry of {self.text(a)} is 0" for a in self.not_zero)
 
     @cached_property
     def indices(self) -> frozenset[str]:
@@ -188,7 +195,8 @@ def read_with_primes(
     letters = Letters(primes)
     known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
     try:
-        graph = read(with_sizes(text, primes), known)
+        with without_limits():
+            graph = read(with_sizes(text, primes), known)
     except BacktraceError as error:
         raise _in_letters_too(error, letters) from None
     missing = [n for n in graph.inputs if n not in known]
@@ -218,9 +226,14 @@ def worded(graph: Graph) -> Wording:
             tuple(("",) * len(down) for down in found.downstreams),
             tuple(tuple(map(text, down)) for down in found.downstreams),
             tuple(found.gradients.items()),
+            _remark(found),
         )
     except NotInLetters as error:
         raise UsageError(f"{error} has no formula of arrays here yet") from None
+
+
+def _remark(found: InLetters) -> str:
+    return f"the formulas hold where {' and '.join(found.conditions)}" if found.conditions else ""
 
 
 def _of_graph(
@@ -237,7 +250,9 @@ def _of_graph(
         flow = _backward(graph, values, m, form(1), names)
     except RecursionError:
         raise NotInLetters("what is nested so deep") from None
-    return InLetters(text, graph, shapes, letters, tuple(values), tuple(written), *flow)
+    return InLetters(
+        text, graph, shapes, letters, tuple(values), tuple(written), *flow, tuple(m.not_zero)
+    )
 
 
 def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
@@ -282,18 +297,20 @@ def _forward(
 ) -> tuple[list[Form], list[Form]]:
     values: list[Form] = []
     written: list[Form] = []
+    typed = AsTyped(primes.values())
     for index, node in enumerate(graph.nodes):
         if node.is_input:
             written.append(name(node.name, tuple(_length(d, primes) for d in shapes[node.name])))
             values.append(written[-1])
             continue
         if node.gate is None:
-            written.append(form(node.operand_values(values, m)[0]))
+            written.append(form(node.operand_values(values, typed)[0]))
             values.append(written[-1])
             continue
-        value = form(node.gate.forward(m, *node.operand_values(values, m)))
-        if node.gate.is_comparison and value.parts and value.parts[0] == "equal":
-            value = replace(value, parts=("==", *value.parts[1:]))
+        is_typed = node.gate.is_comparison or node.gate.is_own
+        value = form(
+            node.gate.forward(typed if is_typed else m, *node.operand_values(values, typed))
+        )
         written.append(value)
         if length(value) > _LONGEST_VALUE:  # a sum of a thousand terms: nobody asks for its value
             value = name(f"#{index}", value.shape)
@@ -346,7 +363,7 @@ def _backward(
         if node.gate is None:
             continue
         handed = []
-        operands = node.operand_values(values, m)
+        operands = node.operand_values(values, AsTyped(m.lengths))
         for k, source in enumerate(node.operands):
             if isinstance(source, Constant):
                 continue
@@ -381,15 +398,9 @@ def _through(m: Matrices, gate: Gate, k: int, upstream: Form, operands: list[For
     name_ = gate.parameters[k]
     if name_ not in inner.inputs:
         return zero(operands[k].shape)
-    values = inner.evaluate(m, dict(zip(gate.parameters, operands, strict=True)))
+    values = inner.evaluate(AsTyped(m.lengths), dict(zip(gate.parameters, operands, strict=True)))
     upstreams, *_ = _backward(inner, list(map(form, values)), m, upstream)
     return upstreams[inner.inputs[name_]]
-
-
-def with_sizes(text: str, sizes: Mapping[str, int]) -> str:
-    """A formula with numbers for the letters of lengths; (n - 1) is worked out."""
-    given = _LETTER.sub(lambda match: str(sizes.get(match[0], match[0])), text)
-    return _OFF.sub(lambda m: str(int(m[1]) + int(m[2] + m[3])), given) if given != text else text
 
 
 __all__ = ["InLetters", "NotInLetters", "Witnessed", "derive", "in_letters", "with_sizes"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import Shape, ShapeError, axis_of, say, size
+from backtrace.gates.shapes import Shape, ShapeError, axis_of, is_too_large, say, size
 
 Widths = int | tuple[Any, ...]
 
@@ -130,7 +130,7 @@ def _as_tuple(part: Widths) -> tuple[Any, ...]:
 def _padded(shape: Shape, widths: Widths, last: int) -> Shape:
     pairs = _pairs(shape, widths, last)
     found = tuple(n + before + behind for n, (before, behind) in zip(shape, pairs, strict=True))
-    if size(found) > 10**9:
+    if is_too_large(size(found), 10**9):
         raise ShapeError(f"{say(found)} is too large")
     return found
 

@@ -6,7 +6,7 @@ What has no operand has no gradient; `full` hands its number the sum over all it
 from __future__ import annotations
 
 from backtrace.gates.gate import Gate, Role
-from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, broadcast, say, size
+from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, broadcast, is_too_large, say, size
 
 _MOST = 10**8  # entries
 
@@ -16,7 +16,7 @@ def _of_shape(shape: Shape) -> Shape:
         raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(shape)}")
     if min(shape, default=1) < 1:
         raise ShapeError(f"an array of shape {say(shape)} has no entries")
-    if size(shape) > _MOST:
+    if is_too_large(size(shape), _MOST):
         raise ShapeError(f"{say(shape)} is too large")
     return shape
 

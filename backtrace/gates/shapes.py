@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -13,6 +16,7 @@ Axis = int | tuple[int, ...] | None
 """What a sum goes along: one axis, several, or all."""
 
 MOST_AXES = 32
+_has_limits: ContextVar[bool] = ContextVar("has_limits", default=True)
 
 
 class ShapeError(Exception):
@@ -22,6 +26,20 @@ class ShapeError(Exception):
         super().__init__(what)
         self.what = what
         self.hint = hint
+
+
+@contextmanager
+def without_limits() -> Iterator[None]:
+    """While lengths stand for letters, no array is too large: it is never made."""
+    token = _has_limits.set(False)
+    try:
+        yield
+    finally:
+        _has_limits.reset(token)
+
+
+def is_too_large(entries: int, most: int) -> bool:
+    return entries > most and _has_limits.get()
 
 
 def say(shape: Shape) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
-from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
+from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, is_too_large, say, size
 
 Told = int | tuple[int, ...] | None
 """A number for every axis that windows slide along, or one for all."""
@@ -51,7 +51,7 @@ def _counts(lengths: Shape, sizes: Shape, strides: Shape, padding: Shape) -> Sha
 
 def _too_many(*lengths: Shape) -> None:
     count = math.prod(map(size, lengths))
-    if count > _MOST:
+    if is_too_large(count, _MOST):
         raise ShapeError(f"all windows together have {count:,} entries: that is too large")
 
 

@@ -41,6 +41,7 @@ def text(found: InLetters, verdicts: Verdicts, view: View, beside: Beside = NOTH
         reason = verdicts[name].reason if name in verdicts else ""
         if reason:
             lines.append(Text(f"  {view.text(reason)}", style="note"))
+    lines += [Text(view.text(f"where {words}"), style="note") for words in found.conditions]
     for title, inner in beside.sections:
         lines += [Text(), Text(view.text(title), style="heading")]
         lines += [Text(view.text(line)) for line in inner]
@@ -125,6 +126,7 @@ def as_object(found: InLetters, verdicts: Mapping[str, Witnessed]) -> dict[str, 
         "stages": found.stages,
         "gates": gates,
         "simplified": found.gradients,
+        "conditions": list(found.conditions),
         "verdicts": {name: v.verdict for name, v in verdicts.items()},
     }
 
@@ -144,6 +146,8 @@ def markdown(found: InLetters, verdicts: Verdicts, view: View, beside: Beside = 
         verdict = verdicts[name].verdict if name in verdicts else ""
         cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    for words in found.conditions:
+        rows += ["", f"where {escaped(words)}"]
     for title, inner in beside.sections:
         rows += ["", f"### {escaped(title)}", ""]
         rows += [f"{'  ' * line.startswith('  ')}- {escaped(line.strip())}" for line in inner]
@@ -165,5 +169,8 @@ def latex(found: InLetters, verdicts: Verdicts, _: View, __: Beside = NOTHING) -
             continue
         gradient = spelled.text(found.upstreams[found.graph.inputs[name]])
         rows.append(rf"\frac{{\partial {output}}}{{\partial {symbol(name)}}} &= {gradient}")
+    rows += [
+        rf"&\text{{where no entry of }} {spelled.text(a)} \text{{ is 0}}" for a in found.not_zero
+    ]
     lines = " \\\\\n".join(rows)
     return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}\n"

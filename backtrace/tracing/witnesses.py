@@ -3,6 +3,7 @@ backprop's at random values of two sets of sizes; and that is held against SymPy
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
 
 _SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
 _LARGER = 4
+_LEAST = (-0.9, 0.2)  # where random values begin
+_ATTEMPTS = 8
 _CLOSE = 1e-7
 
 
@@ -56,25 +59,27 @@ def _numbers(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Random values of these sizes, of both signs where that goes, and backprop's gradients there,
     which with `check` SymPy and measured slopes have to confirm. What picks entries gets whole
-    numbers."""
+    numbers. Raises BacktraceError where no values are found that have finite gradients."""
     import numpy as np
 
     from backtrace.tracing.tracer import trace
 
     text = with_sizes(found.formula, sizes)
-    for low, is_whole in ((-0.9, False), (-0.9, True), (0.2, False), (0.2, True)):
-        chance = np.random.default_rng(seed)
+    for low, attempt in itertools.product(_LEAST, range(_ATTEMPTS)):
+        chance = np.random.default_rng((seed, attempt) if attempt else seed)
         point: dict[str, Any] = {}
         for name, dims in found.shapes.items():
             shape = [sizes.get(d, 0) or int(d) for d in dims]
-            whole = is_whole and name in found.indices
-            value = chance.integers(0, 2, shape) if whole else chance.uniform(low, 0.9, shape)
+            is_index = name in found.indices
+            value = chance.integers(0, 2, shape) if is_index else chance.uniform(low, 0.9, shape)
             point[name] = value if shape else float(value)
-        traced = trace(text, point, check=check)
+        traced = trace(text, point, check=False)
         numbers = (traced.value, *traced.gradients.values())
         if all(np.all(np.isfinite(np.asarray(n, float))) for n in numbers):
             break
-    if traced.disagreements:
+    else:
+        raise BacktraceError("no values were found where its gradients are finite")
+    if check and trace(text, point).disagreements:
         raise BacktraceError("backprop itself is in doubt here")
     return point, dict(traced.gradients)
 

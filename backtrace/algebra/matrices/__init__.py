@@ -9,7 +9,6 @@ matrices, `sums` of sums along axes and of parts of arrays; `spelled` and `latex
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +16,7 @@ from typing import Any
 
 from backtrace.algebra import Derived
 from backtrace.algebra.matrices import forms
+from backtrace.algebra.matrices.asking import Asking
 from backtrace.algebra.matrices.forms import (
     NUMBER,
     ZERO,
@@ -41,10 +41,11 @@ from backtrace.algebra.matrices.functions import (
     is_one_hot,
     of_many,
     reduced,
-    same_shape,
     sigmoid,
 )
-from backtrace.algebra.matrices.products import chain, outer, permuted, shaped, turned
+from backtrace.algebra.matrices.lookups import Lookups
+from backtrace.algebra.matrices.orders import Orders
+from backtrace.algebra.matrices.products import chain, outer, permuted, shaped
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
 from backtrace.algebra.matrices.sums import lengths_of, picked, placed, summed, with_new_axes
 
@@ -60,7 +61,7 @@ _DERIVED = (
 _COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
-class Matrices:
+class Matrices(Orders, Lookups, Asking):
     """The algebra; a value is a Form. `lengths` are the numbers that stand for letters; other large
     ones stay as they are written, so that none is taken for a length. Raises NotInLetters for what
     has no formula here."""
@@ -69,14 +70,15 @@ class Matrices:
     as_written = True
 
     def __init__(self, lengths: Collection[int] = ()) -> None:
-        self._lengths = frozenset(lengths)
+        self.lengths = frozenset(lengths)
+        self.not_zero = {}
 
     def number(self, text: str) -> Form:
         if text in ("pi", "e", "tau"):
             return forms.name(text, ())
         value = Fraction(text)
         is_large = max(abs(value.numerator), value.denominator) > LARGEST
-        if self._lengths and is_large and value not in self._lengths and not is_decimal(value):
+        if self.lengths and is_large and value not in self.lengths and not is_decimal(value):
             return -forms.name(text[1:], ()) if text.startswith("-") else forms.name(text, ())
         return number(value)
 
@@ -191,31 +193,33 @@ class Matrices:
             return number(1) - inner  # the entries add up to 1
         return self.aligned(summed(inner, axis), axis) - inner
 
-    def one_hot(self, k: Any, count: int) -> Form:
-        inner = form(k)
-        return call("one_hot", [inner, number(count)], (*inner.shape, count))
-
     def identity(self, shape: Shape) -> Form:
         if shape[0] != shape[1]:
-            raise NotInLetters("an identity that is not square")
+            return call("eye", [number(n) for n in shape], shape)
         return Form(forms.EYE, shape)
 
     def on_diagonal(self, u: Any, shape: Shape, k: int) -> Form:
         inner = form(u)
-        if k or shape[0] != shape[1]:
-            raise NotInLetters("a diagonal beside the main one")
+        if shape[0] != shape[1]:
+            raise NotInLetters("the diagonal of a matrix that is not square")
         before, core = forms.scalars_apart(inner)
-        if core.kind == forms.ONES:
+        if core.kind == forms.ONES and not k:
             return product([before, Form(forms.EYE, shape)])
-        return product([before, call("diag", [core], shape)])
+        return product([before, call("diag", [core], shape, f", {k}" * bool(k))])
 
     def diagonal(self, x: Any, k: int = 0) -> Form:
         inner = form(x)
-        if k or inner.shape[0] != inner.shape[-1]:
-            raise NotInLetters("a diagonal beside the main one")
-        if inner.kind == forms.EYE:
+        rows, columns = inner.shape
+        count = min(rows + min(k, 0), columns - max(k, 0))
+        if rows != columns:
+            raise NotInLetters("the diagonal of a matrix that is not square")
+        if inner.kind == forms.EYE and not k:
             return ones(inner.shape[:1])
-        return call("diag", [inner], inner.shape[:1])
+        before, core = forms.scalars_apart(inner)
+        after = f", {k}" * bool(k)
+        if core.kind == forms.CALL and core.parts[0] == "diag" and core.parts[2] == after:
+            return product([before, core.parts[1][0]])
+        return product([before, call("diag", [core], (count,), after)])
 
     def ones(self, shape: Shape) -> Form:
         return ones(shape)
@@ -235,22 +239,6 @@ class Matrices:
         inner = shaped(form(u), kept) if None in index else form(u)
         return placed(inner, given, shape) if kept != shape else inner
 
-    def looked_up(self, x: Any, axis: int, *indices: Any) -> Form:
-        """C[i]: the rows that an array names; of several arrays, or another axis, there is none."""
-        inner, places = form(x), [form(i) for i in indices]
-        if axis or len(places) != 1 or places[0].kind != forms.NAME:
-            raise NotInLetters("a lookup that is not of rows, by a name")
-        shape = (*places[0].shape, *inner.shape[1:])
-        return Form(forms.LOOKED_UP, shape, (inner, places[0]))
-
-    def added_up(self, u: Any, shape: Shape, _: int, *indices: Any) -> Form:
-        """one_hot(i, n).T @ u: u added up at the rows that were taken, along the first axis."""
-        upstream, places = form(u), form(indices[0])
-        rows = math.prod(places.shape)
-        hot = shaped(self.one_hot(places, shape[0]), (rows, shape[0]))
-        flat = shaped(upstream, (rows, math.prod(shape[1:])))
-        return shaped(chain([turned(hot), flat]), shape)
-
     def real(self, x: Any) -> Form:
         """What a rule asks of an index alone, to see whether it counts from the end."""
         inner = form(x)
@@ -262,24 +250,6 @@ class Matrices:
         letters = zip(terms.split(","), inner, strict=True)
         lengths = {a: n for term, array in letters for a, n in zip(term, array.shape, strict=True)}
         return call("einsum", inner, tuple(lengths[a] for a in output), subscripts)
-
-    def attended(self, Q: Any, K: Any, V: Any, causal: int, *mask: Any) -> Form:
-        return chain([self.attention_weights(None, Q, K, causal, *mask), form(V)])
-
-    def attention_weights(self, _: Any, Q: Any, K: Any, causal: int, *mask: Any) -> Form:
-        """softmax(Q@K.T/sqrt(d)), of every matrix of a batch."""
-        if causal or mask:
-            raise NotInLetters("attention with a mask")
-        q = form(Q)
-        return self.softmax(
-            self.divide(chain([q, turned(form(K))]), number(q.shape[-1] ** 0.5)), -1
-        )
-
-    def to_scores(self, u: Any, f: Any, Q: Any, K: Any, V: Any, causal: int, *mask: Any) -> Form:
-        p = self.attention_weights(f, Q, K, causal, *mask)
-        r = chain([form(u), turned(form(V))])
-        back = p * (r - self.aligned(summed(p * r, -1), -1))
-        return self.divide(back, number(form(Q).shape[-1] ** 0.5))
 
     def concatenate(self, values: Any, axis: int) -> Form:
         parts = [form(value) for value in values]
@@ -294,18 +264,6 @@ class Matrices:
         k = axis % (len(parts[0].shape) + 1)
         whole = (*parts[0].shape[:k], len(parts), *parts[0].shape[k:])
         return call("stack", parts, whole, "" if k == 0 else f", axis={k}")
-
-    def cumsum(self, x: Any, axis: int) -> Form:
-        return same_shape("cumsum", form(x), axis)
-
-    def cumsum_back(self, u: Any, axis: int) -> Form:
-        return self.flip(self.cumsum(self.flip(u, axis), axis), axis)
-
-    def flip(self, x: Any, axis: int) -> Form:
-        inner = form(x)
-        if inner.kind == forms.ONES:
-            return inner
-        return same_shape("flip", inner, axis)
 
     def tril(self, x: Any, k: int = 0) -> Form:
         return call("tril", [form(x)], form(x).shape, f", {k}" * bool(k))
@@ -325,6 +283,14 @@ class Matrices:
     def maximum(self, *values: Any) -> Form:
         return of_many("max", [form(v) for v in values])
 
+    def logsumexp(self, *values: Any) -> Form:
+        return of_many("logsumexp", [form(v) for v in values])
+
+    def kron(self, a: Any, b: Any) -> Form:
+        x, y = form(a), form(b)
+        shape = tuple(m * n for m, n in zip(x.shape, y.shape, strict=True))
+        return call("kron", [x, y], shape)
+
     def minimum(self, *values: Any) -> Form:
         return of_many("min", [form(v) for v in values])
 
@@ -334,21 +300,14 @@ class Matrices:
     def erfc(self, x: Any) -> Form:
         return 1 - self.erf(x)
 
-    def roll(self, x: Any, shift: int, axis: Any) -> Form:
-        inner = form(x)
-        if inner.kind == forms.ONES:
-            return inner
-        after = f", {shift}" + (f", axis={axis}" if len(inner.shape) > 1 else "")
-        return call("roll", [inner], inner.shape, after)
-
     def solve(self, a: Any, b: Any) -> Form:
         return call("solve", [form(a), form(b)], form(b).shape)
 
     def det(self, x: Any) -> Form:
-        return call("det", [form(x)], ())
+        return call("det", [form(x)], form(x).shape[:-2])
 
     def logdet(self, x: Any) -> Form:
-        return call("logdet", [form(x)], ())
+        return call("logdet", [form(x)], form(x).shape[:-2])
 
     def __getattr__(self, word: str) -> Callable[..., Form]:
         if word == "exp":
@@ -364,4 +323,11 @@ class Matrices:
         raise NotInLetters(f"the function {word} of arrays")
 
 
-__all__ = ["Form", "Letters", "Matrices", "NotInLetters", "zero"]
+class AsTyped(Matrices):
+    """The same for what somebody has written: x == 0 is that, and no guard of a rule."""
+
+    def equal(self, a: Any, b: Any) -> Form:
+        return compared("==", form(a), form(b))
+
+
+__all__ = ["AsTyped", "Form", "Letters", "Matrices", "NotInLetters", "zero"]

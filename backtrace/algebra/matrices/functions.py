@@ -9,21 +9,20 @@ from backtrace.algebra.matrices import forms
 from backtrace.algebra.matrices.forms import (
     NUMBER,
     Form,
-    NotInLetters,
     broadcast,
     call,
     is_zero,
     number,
-    product,
 )
 
 
-def same_shape(word: str, x: Form, axis: int) -> Form:
-    """A function along one axis that leaves the shape as it is; the axis is said where there are
-    several."""
-    before, core = forms.scalars_apart(x)
-    after = f", axis={axis % len(x.shape)}" if len(x.shape) > 1 else ""
-    return product([before, call(word, [core], x.shape, after)])
+def said_axis(x: Form, axis: Any) -> str:
+    """How it is said along which axes a function goes; nothing of all, and of the only one."""
+    if axis is None or len(x.shape) < 2:
+        return ""
+    if isinstance(axis, int):
+        return f", axis={axis % len(x.shape)}"
+    return f", axis={tuple(k % len(x.shape) for k in axis)}"
 
 
 def exp(x: Form) -> Form:
@@ -56,7 +55,7 @@ def compared(word: str, a: Form, b: Form) -> Form:
     if word == "less" and a.kind == forms.ENTRYWISE and a.parts[0] == "real":
         return number(0)  # an index that is written in letters does not count from the end
     if a == b:
-        return number(int(word in ("equal", "less_equal", "greater_equal")))
+        return number(int(word in ("equal", "==", "less_equal", "greater_equal")))
     if a.kind == b.kind == NUMBER:
         x, y = a.parts[0], b.parts[0]
         holds = {
@@ -65,6 +64,7 @@ def compared(word: str, a: Form, b: Form) -> Form:
             "greater": x > y,
             "greater_equal": x >= y,
             "equal": x == y,
+            "==": x == y,
             "not_equal": x != y,
         }
         return number(int(holds[word]))
@@ -88,10 +88,10 @@ def of_many(word: str, values: list[Form]) -> Form:
 def reduced(word: str, x: Form, axis: Any) -> Form:
     if axis is None or len(x.shape) == 1:
         return call(word, [x], ())  # as the gates have it: of all entries
-    if not isinstance(axis, int):
-        raise NotInLetters(f"{word} along several axes")
-    k = axis % len(x.shape)
-    return call(word, [x], x.shape[:k] + x.shape[k + 1 :], f", axis={k}")
+    axes = (axis,) if isinstance(axis, int) else axis
+    gone = {k % len(x.shape) for k in axes}
+    shape = tuple(n for k, n in enumerate(x.shape) if k not in gone)
+    return call(word, [x], shape, said_axis(x, axis))
 
 
 def along(word: str, x: Form, axis: int) -> Form:

@@ -63,8 +63,9 @@ class Latex:
                 text = rf"{self._atom(a.parts[0])}_{{{self.letters.index(a.parts[1])}}}"
                 return Spelled(text, Binding.POWER)
             case "looked up":
-                inner, places = a.parts
-                text = rf"{self._atom(inner)}_{{{self._spelled(places).text}}}"
+                inner, axis, places = a.parts
+                at = ", ".join([*[":"] * axis, *(self._spelled(p).text for p in places)])
+                text = rf"{self._atom(inner)}_{{{at}}}"
                 return Spelled(text, Binding.POWER)
             case "placed":
                 inner, index = a.parts

@@ -202,6 +202,10 @@ def _vector_of(a: Form, axis: int) -> Form | None:
     is_so = a.kind == SHAPED and len(a.shape) == 2 and a.shape[axis] == 1
     if is_so and len(a.parts[0].shape) == 1:
         return a.parts[0]  # type: ignore[no-any-return]
+    if a.kind == PRODUCT and len(a.parts[1]) == 1:  # 1/x, as a column
+        [(inner, exponent)] = a.parts[1]
+        vector = _vector_of(inner, axis)
+        return None if vector is None else product([number(a.parts[0]), (vector, exponent)])
     if a.kind == ONES and len(a.shape) == 2 and a.shape[axis] == 1:
         return ones((a.shape[1 - axis],))
     return None

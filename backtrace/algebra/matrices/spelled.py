@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -36,6 +37,9 @@ class Letters:
     def __init__(self, primes: Mapping[str, int]) -> None:
         self.primes = tuple(primes.values())
         self._letters = {prime: letter for letter, prime in primes.items()}
+        pairs = itertools.combinations_with_replacement(primes, 2)
+        products = {primes[a] * primes[b]: f"{a}*{b}" for a, b in pairs}
+        self._products = {**self._letters, **products}
 
     def length(self, n: int) -> str:
         """A length, or a product of such, as text: m, m*n, 2*m, (n - 1). Raises NotInLetters."""
@@ -61,11 +65,11 @@ class Letters:
         return found, n
 
     def _near(self, n: int) -> list[str]:
-        """n - 1, 2*(n - 1) and their like."""
+        """n - 1, 2*(n - 1), m*n - 1 and their like."""
         found = []
         for times in range(1, _NEAR):
-            for prime, letter in self._letters.items():
-                off = n // times - prime
+            for value, letter in self._products.items():
+                off = n // times - value
                 if n % times == 0 and 0 < abs(off) <= _NEAR:
                     sign = "-" if off < 0 else "+"
                     found.append(f"{times}*" * (times > 1) + f"({letter} {sign} {abs(off)})")
@@ -129,10 +133,7 @@ class Letters:
                 text = self.spelled(a.parts[0]).within(Binding.ATOM)
                 return Spelled(f"{text}[{self.index(a.parts[1])}]")
             case "looked up":
-                inner, places = a.parts
-                return Spelled(
-                    f"{self.spelled(inner).within(Binding.ATOM)}[{self.spelled(places).text}]"
-                )
+                return self._looked_up(a)
             case "placed":
                 inner, index = a.parts
                 given = self.spelled(inner).text
@@ -140,6 +141,14 @@ class Letters:
                 return Spelled(f'put({zeros}, {given}, "{self.index(index)}")')
         assert a.kind == SHAPED
         return self._shaped(a)
+
+    def looked_up_at(self, a: Form) -> str:
+        """What stands between the brackets of a lookup: i, j or :, i."""
+        _, axis, places = a.parts
+        return ", ".join([*[":"] * axis, *(self.spelled(place).text for place in places)])
+
+    def _looked_up(self, a: Form) -> Spelled:
+        return Spelled(f"{self.spelled(a.parts[0]).within(Binding.ATOM)}[{self.looked_up_at(a)}]")
 
     def index(self, index: tuple[Any, ...]) -> str:
         """Some of the entries: 1:3, :, 0."""
@@ -164,7 +173,8 @@ class Letters:
             return Spelled(f'einsum("{after}", {", ".join(s.text for s in spelled)})')
         if word == "pow":
             base, exponent = spelled
-            text = f"{base.within(Binding.ATOM)}^{exponent.within(Binding.POWER)}"
+            sign = _raised(*arguments)
+            text = f"{base.within(Binding.ATOM)}{sign}{exponent.within(Binding.POWER)}"
             return Spelled(text, Binding.POWER)
         if word in _SIGNS:
             text = f" {_SIGNS[word]} ".join(s.within(Binding.SUM) for s in spelled)
@@ -192,11 +202,19 @@ class Letters:
         above, top = self._factors(abs(value.numerator))
         below, bottom = self._factors(value.denominator)
         plain = Fraction(top, bottom)
-        if is_decimal(plain):
+        if is_decimal(plain) and not (plain.numerator > LARGEST and self._near(plain.numerator)):
             return [f"{float(plain):.12g}", *above], below
-        over = [self.length(plain.numerator)] * (plain.numerator != 1)
-        under = [self.length(plain.denominator)] * (plain.denominator != 1)
+        top, bottom = self._unreduced(plain.numerator, plain.denominator)
+        over = [self.length(top)] * (top != 1)
+        under = [self.length(bottom)] * (bottom != 1)
         return [*over, *above], [*under, *below]
+
+    def _unreduced(self, top: int, bottom: int) -> tuple[int, int]:
+        """2/(n - 1), where that was reduced to 1/k: times what makes a length of it again."""
+        for times in range(1, _NEAR):
+            if all(n <= LARGEST or self._near(n * times) for n in (top, bottom)):
+                return top * times, bottom * times
+        return top, bottom
 
     def _number(self, value: Fraction) -> Spelled:
         above, below = self.quotient(value)
@@ -244,7 +262,7 @@ class Letters:
         text = "*".join(texts)
         if divisors:
             joined = "*".join(divisors)
-            is_long = len(divisors) > 1 or (under and "*" in joined)
+            is_long = len(divisors) > 1 or (under and "*" in joined and joined[0] != "(")
             text += f"/({joined})" if is_long else f"/{joined}"
         if factor < 0:
             return Spelled(f"-{text}", Binding.SIGN)
@@ -277,10 +295,19 @@ class Letters:
             is_chain = a.kind == CHAIN and is_single
             return spelled.text if is_chain else spelled.within(Binding.POWER)
         if exponent == Fraction(1, 2):
-            return f"sqrt({self.spelled(a).text})"
+            shown = self.spelled(a).text
+            is_bracketed = a.kind == NUMBER and shown.startswith("(")
+            return f"sqrt{shown}" if is_bracketed else f"sqrt({shown})"
         shown = self.spelled(a).within(Binding.ATOM)
         text = self._number(exponent)
-        return f"{shown}^{text.text if text.binding is Binding.ATOM else f'({text.text})'}"
+        said = text.text if text.binding is Binding.ATOM else f"({text.text})"
+        return f"{shown}{_raised(a)}{said}"
+
+
+def _raised(*given: Form) -> str:
+    """The sign of a power: of a square matrix ^ has two readings, and ** is entry by entry."""
+    shapes = (a.shape for a in given)
+    return "**" if any(len(s) > 1 and s[-1] == s[-2] > 1 for s in shapes) else "^"
 
 
 _PARTIAL = ("log", "log1p", "log2", "log10", "asin", "acos", "pow", "inv", "logdet", "det", "norm")
