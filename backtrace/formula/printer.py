@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from backtrace.algebra.spelling import Binding, Spelled, call, infix, literal, prefix
@@ -129,6 +129,15 @@ def label(node: Node) -> str:
 def application(gate: Gate, operands: list[str]) -> str:
     """The gate applied to operands that are written out: exp(1000), 1/0, (-2)^0.5."""
     return _spell_gate(gate, [literal(text) for text in operands]).text
+
+
+def in_operands(node: Node, texts: Sequence[str]) -> str:
+    """What a gate computes, with these texts for its inputs: 3 + 4, exp(1000)."""
+    given = iter(texts)
+    operands = [
+        literal(next(given)) if isinstance(o, int) else spell_constant(o) for o in node.operands
+    ]
+    return operands[0].text if node.gate is None else _spell_gate(node.gate, operands).text
 
 
 def spell_constant(constant: Constant) -> Spelled:

@@ -33,7 +33,7 @@ _SAYS = {
     "relu": "relu passes the upstream gradient where its input is positive, else it stops it.",
 }
 
-_KINK = "It stands at a kink: no derivative there, its local gradients are a convention."
+KINK = "It stands at a kink: no derivative there, its local gradients are a convention."
 
 
 def steps(record: Record, view: View) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _gate(
     value = view.value(record.values[index])
     yield f"#{index} {label(node)}: {stage}{text}{shape} is {value}{line}."
     rule = rule_sentence(record, index)
-    if rule is _KINK:
+    if rule is KINK:
         yield f"  {rule}"
     elif rule not in said:
         said.add(rule)
@@ -91,7 +91,7 @@ def _gate(
 def rule_sentence(record: Record, index: int) -> str:
     """What a gate does with the gradient that arrives."""
     if index in {note.node for note in record.notes if note.kind == "kink"}:
-        return _KINK
+        return KINK
     return gate_sentence(record.graph.nodes[index])
 
 

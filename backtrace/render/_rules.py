@@ -9,6 +9,7 @@ from typing import Any
 
 from backtrace.algebra.values import all_at, shape_of
 from backtrace.formula.printer import spell_constant
+from backtrace.gates import Gate
 from backtrace.gates.shapes import Shape, matrix_product, say, size
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Edge, Record
@@ -72,8 +73,7 @@ def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
     gate = node.gate
     if edge.local is not None or gate is None or not gate.terms:
         return []
-    rule = gate.local_rule(_position(record, edge))
-    used = [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
+    used = named_terms(gate, _position(record, edge))
     f = record.values[edge.gate]
     operands = [record.values[o] if isinstance(o, int) else o for o in node.operands]
     if any(isinstance(value, Blank | Formula) for value in (f, *operands)):
@@ -88,6 +88,12 @@ def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
             if says or value is not None:
                 found.append((_in_names(record, edge, name), _in_names(record, edge, says), value))
     return found
+
+
+def named_terms(gate: Gate, k: int) -> list[str]:
+    """Which of a gate's terms its rule for operand `k` names."""
+    rule = gate.local_rule(k)
+    return [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
 
 
 def where(record: Record, edge: Edge, view: View) -> str:

@@ -1,4 +1,3 @@
-"use strict";
 const id = (name) => document.getElementById(name);
 const data = JSON.parse(id("data").textContent);
 const { name, steps, gates, nodes } = data;
@@ -8,6 +7,8 @@ const sign = (node) => id(`${name}-${node}`);
 const text = (node, kind) => sign(node).querySelectorAll(`.${name}-${kind}`);
 const right = nodes.map((node) => [...text(node, "r")].map((e) => e.textContent));
 let now = 0, timer = 0;
+let address = () => `#${now}`;
+const stepIn = (hash) => Number(hash.match(/(?:^#|[#&]step=)([-+.e\d]+)$/)?.[1]) || 0;
 function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
@@ -24,7 +25,8 @@ function show(step, keep) {
     text(node, "v").forEach((e) => e.classList.toggle("later", isGate && !seen.has(node)));
     text(node, "r").forEach((e) => {
       e.classList.toggle("later", !(sums.has(node) || (back && node === data.output)));
-      e.textContent = node === data.output ? right[k][0] : sums.get(node) ?? right[k][0];
+      const sum = node === data.output ? right[k][0] : sums.get(node) ?? right[k][0];
+      if (e.textContent !== sum) e.textContent = sum;
     });
     sign(node).classList.toggle("on", node === steps[now].gate);
     const isFed = (steps[now].sums ?? []).some(([source]) => source === node);
@@ -41,7 +43,7 @@ function show(step, keep) {
   current(now);
   slider.value = now;
   id("where").textContent = slider.ariaValueText = steps[now].where;
-  if (!keep && location.protocol !== "about:") history.replaceState(null, "", `#${now}`);
+  if (!keep && location.protocol !== "about:") history.replaceState(null, "", address());
 }
 function stop() {
   clearInterval(timer);
@@ -58,7 +60,7 @@ function start() {
 }
 const keys = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "INPUT") return;
+  if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(event.target.tagName)) return;
   const isButton = event.target.closest("button, g[role=button]");
   if (event.key in keys) stop(), show(now + keys[event.key]);
   else if (event.key === " " && !isButton) start();
@@ -87,7 +89,7 @@ document.querySelectorAll("input[data-answer]").forEach((blank) => {
   };
 });
 addEventListener("beforeprint", () => (stop(), show(steps.length - 1, true)));
-addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0, true));
+addEventListener("hashchange", () => show(stepIn(location.hash), true));
 slider.max = steps.length - 1;
 document.body.classList.add("live");
-show(Number(location.hash.slice(1)) || 0, true);
+show(stepIn(location.hash), true);

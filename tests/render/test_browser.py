@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,8 +13,8 @@ import backtrace
 from backtrace.gates import GATES
 from backtrace.render import View, draw
 from backtrace.render._words import number_text
-from backtrace.tracing.worksheet import blanked
 from tests.conftest import ROOT, points, published, published_arrays, usage
+from tests.render.conftest import Open
 
 pytestmark = pytest.mark.browser
 
@@ -25,53 +24,6 @@ FORK = ("(x+y)*max(y,z)", {"x": 1, "y": 2, "z": 0})
 LAYER = ("L = sum(relu(W@x + b)^2)", {"W": [[1, -2], [3, 4]], "x": [1, 2], "b": 3})
 STATES = """() => [...document.querySelectorAll('svg text')]
   .filter(e => getComputedStyle(e).visibility === 'visible').map(e => e.textContent)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    found = [shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    assert path, "no Chromium here: .ci/browser installs it"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-Open = Callable[..., object]
-
-
-@pytest.fixture
-def opened(browser: object, tmp_path: pathlib.Path) -> Iterator[Open]:
-    """A page of a formula; whatever it logs or asks of the network fails the test."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_page(
-        case: tuple, at: str = "", blanks: str = "", clock: bool = False, **context: object
-    ) -> object:
-        trace = backtrace.trace(*case, check=False)
-        shown = blanked(trace, blanks) if blanks else trace
-        (tmp_path / "page.html").write_text(draw(shown, "html", View()), "utf-8")
-        contexts.append(browser.new_context(**context))
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "request",
-            lambda request: request.url.startswith("file:") or faults.append(request.url),
-        )
-        if clock:
-            page.clock.install()
-        page.goto(f"file://{tmp_path}/page.html{at}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 def where(page: object) -> str:

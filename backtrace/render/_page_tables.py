@@ -1,0 +1,115 @@
+"""A page's tables: every gate with its edges, every gradient with what the witnesses say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from backtrace.algebra.values import Value, shape_of
+from backtrace.formula.printer import expressions, label
+from backtrace.graph.record import Edge, Record
+from backtrace.numbers import Blank, Formula, json_text, plain
+from backtrace.render._bound import KINDS, bound, cell_text
+from backtrace.render._page import scrolling, table
+from backtrace.render._rules import rule_with_shapes
+from backtrace.render._steps import times
+from backtrace.render._terminal import group_remarks, partial, remarks, verdict
+from backtrace.render._view import View
+from backtrace.render._words import EMPTY, line_words
+
+_MOST_GRADIENTS = 200
+
+
+def findings(record: Record, view: View) -> Iterator[str]:
+    """The output, every gradient with what the witnesses say, and what there is to remark."""
+    if not record.has_point:
+        return
+    output = escape(view.text(record.graph.output_name))
+    value = bound(record.value, view, f"v{record.graph.output}")
+    whole = _whole(record.value)
+    yield f"<h2>Gradients</h2>\n<p data-output{whole}>{output} = {value}</p>"
+    heads = ["gradient", "backprop", *(["SymPy", "slope", "verdict"] if record.checks else [])]
+    rows = []
+    for name in record.wrt[:_MOST_GRADIENTS]:
+        row = f"<td>{escape(partial(record, view, name))}</td>{_gradient(record, view, name)}"
+        check = record.checks.get(name)
+        if check is not None:
+            for witness in (check.symbolic, check.numeric):
+                row += "<td></td>" if witness is None else _cell(witness, view, "", "own")
+            row += f'<td class="own">{escape(verdict(check, view).plain)}</td>'
+        rows.append(row)
+    if rows:
+        yield scrolling(table(heads, rows, ("backprop", "SymPy", "slope")), "gradients")
+    for line in [*remarks(record, view), *group_remarks(record, view)]:
+        yield f'<p class="note own">{escape(line.plain.strip())}</p>'
+
+
+def _gradient(record: Record, view: View, name: str) -> str:
+    """The cell of a variable's gradient; its whole number is beside the rounded one."""
+    value = record.gradients[name]
+    more = ""
+    if (index := record.graph.inputs.get(name)) is not None:
+        more = f' data-gradient="{escape(view.text(name), quote=True)}"{_whole(value)}'
+        return _cell(value, view, partial(record, view, name), "", f"u{index}", more)
+    return _cell(value, view, partial(record, view, name), "r")
+
+
+def _whole(value: Value) -> str:
+    """A number as JSON has it, for scripts and tests that read the page."""
+    if shape_of(value) or isinstance(value, Blank | Formula):
+        return ""
+    return f' data-value="{escape(json_text(plain(float(value))).strip(chr(34)))}"'
+
+
+def gate_table(record: Record, view: View) -> str:
+    """All numbers, a row for every edge."""
+    has_lines = bool(record.lines)
+    head = ["#", "gate", *["line"] * has_lines, "computes"]
+    head += ["value", "upstream", "input", "local", "downstream"]
+    numeric = {"#", "line", "value", "upstream", "local", "downstream"}
+    texts = expressions(record.graph, 60)
+    rows = []
+    for index, node, _ in record.graph.gates():
+        stage = f"{node.name} = " if node.name else ""
+        first = [
+            f'<td class="n">{index}</td>',
+            f"<td>{escape(view.text(label(node)))}</td>",
+            *[f'<td class="n">{line_words(record, index).removeprefix("line ")}</td>'] * has_lines,
+            f"<td>{escape(view.text(stage + texts[index]))}</td>",
+            _cell(record.values[index], view, f"value of #{index}", "", f"v{index}"),
+            _cell(record.upstreams[index], view, f"upstream of #{index}", "", f"u{index}"),
+        ]
+        for edge in record.edges_of(index):
+            name = record.graph.nodes[edge.input].name or f"#{edge.input}"
+            rows.append("".join([*first, *_edge_cells(record, view, edge, name)]))
+            first = ["<td></td>"] * (5 + has_lines)
+    return table(head, rows, numeric)
+
+
+def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[str]:
+    yield f"<td>{escape(view.text(name))}</td>"
+    at, place = f"of #{edge.gate} for {name}", f"{edge.gate}.{edge.operand}"
+    if edge.local is None:
+        yield f"<td>{escape(times(rule_with_shapes(record, edge)))}</td>"
+    else:
+        yield _cell(edge.local, view, f"local {at}", "", f"l{place}")
+    yield _cell(edge.downstream, view, f"downstream {at}", "", f"d{place}")
+
+
+def _cell(
+    value: Value, view: View, what: str, kind: str = "", key: str = "", more: str = ""
+) -> str:
+    """A number's cell; a blank is a field, called `what`."""
+    kind = kind or (KINDS[key[0]] if key else "")
+    number = f' data-n="{key}"' * bool(key) + more
+    if isinstance(value, Formula):
+        return f'<td class="{kind}">{escape(cell_text(value, view))}</td>'
+    if not isinstance(value, Blank):
+        return f'<td class="n {kind}"{number}>{escape(cell_text(value, view))}</td>'
+    if value.shape or value.answer is None:
+        return f'<td class="n">{EMPTY}</td>'
+    about = escape(view.text(what), quote=True)
+    return (
+        f'<td class="n"><input inputmode="decimal" autocomplete="off" aria-label="{about}" '
+        f'data-answer="{float(value.answer)!r}"></td>'
+    )

@@ -1,0 +1,299 @@
+/* The page computed anew as its numbers are changed: fields, address, remarks, what if. */
+const graph = graphs[0],
+  copied = (x) => (m.isArray(x) ? { s: x.s, d: [...x.d] } : x);
+const point = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, copied(value)]));
+const inputs = Object.keys(point),
+  all = (selector) => [...document.querySelectorAll(selector)];
+let state = {};
+/* as backtrace.numbers writes them: whole numbers whole, else some significant digits, a half to even */
+function rounded(x) {
+  const [mantissa, power] = Math.abs(x).toExponential(60).split("e"),
+    exact = mantissa.replace(".", "");
+  let kept = BigInt(exact.slice(0, data.digits)),
+    exponent = Number(power);
+  const rest = exact.slice(data.digits),
+    half = "5".padEnd(rest.length, "0");
+  if (rest > half || (rest === half && kept % 2n)) kept += 1n;
+  if (String(kept).length > data.digits) ((kept /= 10n), (exponent += 1));
+  return [x < 0 ? "-" : "", String(kept), exponent];
+}
+function number(x) {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  if (Number.isInteger(x) && Math.abs(x) < 1e15) return String(x + 0);
+  const [sign, kept, exponent] = rounded(x),
+    bare = kept.replace(/0+$/, "");
+  if (exponent < -4 || exponent >= data.digits)
+    return `${sign}${bare[0]}${bare.length > 1 ? `.${bare.slice(1)}` : ""}e${exponent}`;
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${bare}`;
+  const whole = kept.slice(0, exponent + 1),
+    after = kept.slice(exponent + 1).replace(/0+$/, "");
+  return `${sign}${whole}${after ? `.${after}` : ""}`;
+}
+function nested(s, d, write) {
+  if (!s.length) return write(d[0]);
+  const size = d.length / s[0];
+  return `[${Array.from({ length: s[0] }, (_, k) => nested(s.slice(1), d.slice(k * size, (k + 1) * size), write)).join(", ")}]`;
+}
+function cell(x) {
+  if (!m.isArray(x)) return number(x).replaceAll("-", "−");
+  if (x.d.length <= 6) return nested(x.s, x.d, number).replaceAll("-", "−");
+  const row = x.s.at(-1),
+    entries = x.d.slice(0, Math.min(row, 3)).map(number);
+  if (row > 3) entries.push("…");
+  return `${"[".repeat(x.s.length)}${entries.join(", ")}${"], …".repeat(x.s.length - 1)}]`.replaceAll(
+    "-",
+    "−",
+  );
+}
+function wire(x) {
+  const shown = cell(x);
+  return shown.length > 26 && m.isArray(x)
+    ? `norm ${number(Math.hypot(...x.d))}`.replaceAll("-", "−")
+    : shown;
+}
+/* what a key stands for: v3, u3, l3.0, d3.0, t3.0.1 */
+function valueOf(key) {
+  const [gate, way, term] = key.slice(1).split(".").map(Number);
+  if (key[0] === "v") return state.values[gate];
+  if (key[0] === "u") return state.upstreams[gate];
+  if (key[0] === "l") return state.locals[gate][way];
+  if (key[0] === "d") return state.downstreams[gate][way];
+  const node = graph.nodes[gate],
+    place = node.terms[way].filter((_, k) => k <= term).at(-1);
+  return functions[place](state.values[gate], ...operandsOf(node, state.values));
+}
+const boundTo = all("[data-n]"),
+  titles = new Map();
+function compute() {
+  const values = forward(graph, point);
+  state = { values, ...backward(graph, values, seed) };
+}
+function sumsAnew() {
+  const arrived = new Map();
+  steps
+    .filter((step) => step.pass === "b")
+    .forEach((step) => {
+      const sources = graph.nodes[step.gate].x.filter((_, k) => graph.nodes[step.gate].from[k]);
+      sources.forEach((source, way) => {
+        const downstream = state.downstreams[step.gate][way];
+        arrived.set(source, arrived.has(source) ? m.add(arrived.get(source), downstream) : downstream);
+      });
+      step.sums = [...new Set(sources)].map((source) => [source, wire(arrived.get(source))]);
+    });
+}
+function draw() {
+  boundTo.forEach((element) => {
+    const value = valueOf(element.dataset.n);
+    let shown = "wire" in element.dataset ? wire(value) : cell(value);
+    if ("brackets" in element.dataset && shown.startsWith("−")) shown = `(${shown})`;
+    if (element.textContent !== shown) element.textContent = shown;
+    if ("gradient" in element.dataset && !m.isArray(value)) element.dataset.value = plain(value);
+  });
+  const output = document.querySelector("[data-output]");
+  if (!m.isArray(state.values[graph.output])) output.dataset.value = plain(state.values[graph.output]);
+  nodes.forEach((node) => {
+    right[node] = [wire(state.upstreams[node])];
+    text(node, "v").forEach((element) => (element.textContent = wire(state.values[node])));
+    const [title, before, after] = titles.get(node);
+    title.textContent = `${before} = ${cell(state.values[node])}, gradient ${cell(state.upstreams[node])}${after}`;
+    (state.downstreams[node] ?? []).forEach((value, way) => {
+      const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
+      if (branch) branch.textContent = wire(value);
+    });
+  });
+  id(`${name}-d`).textContent = nodes
+    .slice(0, 40)
+    .map((node) => titles.get(node)[0].textContent)
+    .join("; ");
+  sumsAnew();
+  remark();
+  whatIf();
+  show(now);
+}
+const plain = (x) => (Number.isNaN(x) ? "nan" : Number.isFinite(x) ? String(x) : x > 0 ? "inf" : "-inf");
+const same = (a, b) => m.entries(a).every((value, k) => Object.is(value, m.entries(b)[k]));
+function remark() {
+  const isMoved = inputs.some((key) => !same(point[key], given[key])),
+    lines = [];
+  const atKink = new Set(state.kinks);
+  all("[data-kink]").forEach((e) => (e.hidden = !atKink.has(Number(e.dataset.kink))));
+  all("[data-smooth]").forEach((e) => (e.hidden = atKink.has(Number(e.dataset.smooth))));
+  state.kinks.forEach((gate) => gate in data.kinks && lines.push(data.kinks[gate]));
+  const bad = gates.find((gate) => !m.isFinite(state.values[gate]));
+  if (bad !== undefined)
+    lines.push(`The first value that is not finite: ${cell(state.values[bad])}, of ${data.domains[bad]}.`);
+  else {
+    const lost = [...gates]
+      .reverse()
+      .find((gate) => state.downstreams[gate].some((value) => !m.isFinite(value)));
+    if (lost !== undefined) lines.push(`The first gradient that is not finite: of ${data.domains[lost]}.`);
+  }
+  if (isMoved)
+    lines.push(
+      "What SymPy and the measured slope said is of the numbers that this page was made with; Reset shows it.",
+    );
+  document.body.classList.toggle("moved", isMoved);
+  id("reset").disabled = !isMoved;
+  id("told").textContent = `${data.names[graph.output]} = ${cell(state.values[graph.output])}`;
+  id("remarks").replaceChildren(
+    ...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })),
+  );
+}
+function whatIf() {
+  const node = Number(id("which").value),
+    by = id("by").valueAsNumber,
+    then = id("then");
+  if (!Number.isFinite(by)) return (then.textContent = "By how much? A number, please.");
+  const total = (x) => m.sum(m.multiply(seed, x), null),
+    before = total(state.values[graph.output]);
+  const after = total(forward(graph, point, { [node]: m.add(state.values[node], by) })[graph.output]);
+  const gradient = m.sum(state.upstreams[node], null),
+    isArray = m.isArray(state.values[node]);
+  const what = m.isArray(state.values[graph.output]) ? "the sum of the output" : data.names[graph.output];
+  then.textContent =
+    `To first order ${what} grows by gradient × change = ${cell(gradient)} × ${cell(by)} = ${cell(gradient * by)}; ` +
+    `truly by ${cell(after - before)}, from ${cell(before)} to ${cell(after)}.` +
+    (isArray ? " (Every entry grows; the gradients of all are added.)" : "");
+}
+/* fields and sliders */
+const fieldsOf = (key) => all("[data-input]").filter((field) => field.dataset.input === key);
+const sliderOf = (key) => all("[data-slider]").find((slider) => slider.dataset.slider === key);
+const entryOf = (field) => ("entry" in field.dataset ? Number(field.dataset.entry) : null);
+const at = (key, entry) => (entry === null ? point[key] : point[key].d[entry]);
+function put(key, entry, value) {
+  if (entry === null) point[key] = value;
+  else point[key].d[entry] = value;
+}
+function showFields(except) {
+  all("[data-input]").forEach((field) => {
+    const value = at(field.dataset.input, entryOf(field));
+    if (field === except) return;
+    field.value = Number.isFinite(value) ? value : "";
+    field.ariaInvalid = null;
+  });
+  all("[data-slider]").forEach((slider) => slider !== except && slide(slider));
+}
+function slide(slider) {
+  const value = at(
+    slider.dataset.slider,
+    entryOf(slider) ?? (m.isArray(point[slider.dataset.slider]) ? 0 : null),
+  );
+  if (!Number.isFinite(value)) return;
+  if (value < Number(slider.min)) slider.min = 2 * value;
+  if (value > Number(slider.max)) slider.max = 2 * value;
+  slider.value = value;
+}
+let waiting = 0;
+function later() {
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(() => (compute(), draw()));
+}
+all("[data-input]").forEach((field) => {
+  field.oninput = () => {
+    field.ariaInvalid = Number.isNaN(field.valueAsNumber) ? "true" : null;
+    if (field.ariaInvalid) return;
+    put(field.dataset.input, entryOf(field), field.valueAsNumber);
+    const slider = sliderOf(field.dataset.input);
+    if (slider) slide(slider);
+    later();
+  };
+  field.onfocus = () => {
+    const slider = sliderOf(field.dataset.input);
+    if (!slider || entryOf(field) === null) return;
+    slider.dataset.entry = field.dataset.entry;
+    slider.ariaLabel = `slider of ${field.labels[0].textContent.trim()}`;
+    slide(slider);
+  };
+});
+all("[data-slider]").forEach((slider) => {
+  slider.oninput = () => {
+    const key = slider.dataset.slider,
+      entry = m.isArray(point[key]) ? (entryOf(slider) ?? 0) : null;
+    put(key, entry, Number(Number(slider.value).toPrecision(3)));
+    showFields(slider);
+    later();
+  };
+});
+id("which").onchange = id("by").oninput = whatIf;
+id("reset").onclick = () => {
+  inputs.forEach((key) => (point[key] = copied(given[key])));
+  showFields();
+  compute();
+  draw();
+};
+/* a press on a wire asks what if of what it carries */
+function choose(node) {
+  if (![...id("which").options].some((option) => Number(option.value) === node)) return;
+  id("which").value = node;
+  whatIf();
+}
+all(`[id^="${name}-w"]`).forEach((path) => {
+  const [gate, way] = path.id
+    .slice(name.length + 2)
+    .split("-")
+    .map(Number);
+  const source = graph.nodes[gate].x.filter((_, k) => graph.nodes[gate].from[k])[way];
+  const wide = path.cloneNode();
+  wide.removeAttribute("id");
+  wide.setAttribute("class", "press");
+  wide.onclick = () => choose(source);
+  path.after(wide);
+});
+nodes.forEach((node) => sign(node).addEventListener("click", () => choose(node)));
+/* the address: #x=3,W=[[1,2],[3,4]]&step=5 */
+address = () => {
+  const moved = inputs.filter((key) => !same(point[key], given[key]));
+  if (!moved.length) return `#${now}`;
+  const written = (x) => (m.isArray(x) ? nested(x.s, x.d, String).replaceAll(" ", "") : String(x));
+  return `#${moved.map((key) => `${encodeURIComponent(key)}=${written(point[key])}`).join(",")}&step=${now}`;
+};
+const numberIn = (part) =>
+  /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(part)
+    ? Number(part)
+    : ({ inf: Infinity, "-inf": -Infinity }[part] ?? NaN);
+function fromAddress() {
+  inputs.forEach((key) => (point[key] = copied(given[key])));
+  const part = location.hash
+    .slice(1)
+    .split("&")
+    .find((piece) => piece.includes("=") && !piece.startsWith("step="));
+  let open = 0,
+    begin = 0;
+  const pieces = [];
+  [...(part ?? ""), ","].forEach((letter, k) => {
+    open += (letter === "[") - (letter === "]");
+    if (letter === "," && open <= 0) (pieces.push(part?.slice(begin, k) ?? ""), (begin = k + 1));
+  });
+  pieces.filter(Boolean).forEach((piece) => {
+    let known, value;
+    try {
+      [known, value] = piece.split("=").map(decodeURIComponent);
+    } catch {
+      return; // no text at all: %zz
+    }
+    if (!inputs.includes(known) || value === undefined) return;
+    const entries = value
+      .replace(/[[\]\s]/g, "")
+      .split(",")
+      .map(numberIn);
+    if (entries.length !== m.entries(given[known]).length || entries.some(Number.isNaN)) return;
+    point[known] = m.isArray(given[known]) ? { s: given[known].s, d: entries } : entries[0];
+  });
+  showFields();
+  compute();
+  draw();
+  show(stepIn(location.hash), true);
+}
+compute();
+nodes.forEach((node) => {
+  const title = sign(node).querySelector("title"),
+    whole = title.textContent;
+  const end = whole.lastIndexOf(", line "),
+    tail = end < 0 ? "" : whole.slice(end);
+  const cut = whole.lastIndexOf(", gradient "),
+    equals = whole.lastIndexOf(" = ", cut);
+  titles.set(node, [title, whole.slice(0, equals), tail]);
+});
+addEventListener("hashchange", fromAddress);
+fromAddress();
