@@ -265,7 +265,7 @@ class Code(ArrangedCode, WindowsCode, AttentionCode, Derived):
         return self.helper("trigamma", x)
 
     def polygamma(self, n: Value, x: Value) -> Coded:
-        return self.helper("polygamma", n, x)
+        return self.helper("polygamma", n, x) if n else self.digamma(x)
 
     def sinc(self, x: Value) -> Coded:
         return self.call(f"{self.library}.sinc", self._argument(x))

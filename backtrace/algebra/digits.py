@@ -133,18 +133,15 @@ class Digits(Derived):
         return self.polygamma(1, x)
 
     def polygamma(self, n: Value, x: Value) -> Value:
-        """The n-th slope of digamma, n up to 2. Below 0 by reflection: mpmath goes there step by
-        step, a thousand million for x = -1e9."""
+        """The n-th slope of digamma. Below 0 by what is the same from pole to pole: mpmath goes
+        there step by step, a thousand million for x = -1e9."""
         n, psi, context = int(n), self._real(self.context.psi), self.context
         if n == 0 or x > 0:
             return psi(n, x)
-        sine = context.sinpi(x)
-        if sine == 0:
-            return context.inf if n == 1 else context.nan
-        if n == 1:
-            return (context.pi / sine) ** 2 - psi(1, 1 - x)
-        cosine = context.cospi(x)
-        return psi(2, 1 - x) - 2 * cosine * (context.pi / sine) ** 3
+        turn, sign = x - context.nint(x), (-1) ** n
+        if turn == 0:
+            return context.inf if n % 2 else context.nan
+        return psi(n, turn) - sign * psi(n, 1 - turn) + sign * psi(n, 1 - x)
 
     def hypot(self, *values: Value) -> Value:
         return self.context.sqrt(sum(value * value for value in values))

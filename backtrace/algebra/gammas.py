@@ -16,8 +16,10 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617
 _FAR = 12.0
 """From where on the series by Bernoulli's numbers has all digits."""
 
-_LEFT = -2000.0
-"""From where on the first terms are added up one by one near a pole left of 0."""
+_MIDDLE = 0.3
+"""How near the middle between two poles, times the power, their terms cancel each other."""
+
+_PI = (31415926535897932384626433832795028841972, 10**40)
 
 _ZERO = 1.4616321449683622
 _ZERO_REST = 9.549995429965697e-17
@@ -32,20 +34,34 @@ _RATE = 0.42278433509846713
 
 
 def hurwitz(s: int, x: float) -> float:
-    """The sum of (x + k)^-s over all k from 0, for s from 2: the first terms, and the rest by Euler
-    and Maclaurin."""
-    try:
-        first = max(0, math.ceil(_FAR - x))
-        terms: list[float] = [(x + k) ** -s for k in range(first)]
-        x += first
-        terms += [x ** (1 - s) / (s - 1), x**-s / 2]
-    except OverflowError:
-        return -math.inf if s % 2 and x < 0 else math.inf
-    factor = s * x ** (-s - 1) / 2
+    """The sum of (x + k)^-s over all k from 0, for s from 2 and x that is no pole."""
+    nearest, total = _from_the_nearest(s, x)
+    return total * nearest ** (1 - s)
+
+
+def _from_the_nearest(s: int, x: float) -> tuple[float, float]:
+    """The x + k that is nearest 0, and hurwitz times its (s - 1)-th power, which no float is too
+    small for: the first terms, and the rest by Euler and Maclaurin."""
+    steps = max(0, round(-x))
+    nearest = x + steps
+    first = max(0, math.ceil(max(_FAR, 3 * s) - x))
+    terms = [_power(s, nearest, k - steps) for k in range(first)]
+    rest = _power(s, nearest, first - steps)
+    x += first
+    terms += [rest * (x / (s - 1)), rest / 2]
+    factor = rest * s / x / 2
     for k, bernoulli in enumerate(_BERNOULLI, start=1):
         terms.append(bernoulli * factor)
         factor *= (s + 2 * k - 1) * (s + 2 * k) / ((2 * k + 1) * (2 * k + 2)) / (x * x)
-    return math.fsum(terms)
+    return nearest, math.fsum(terms) / nearest
+
+
+def _power(s: int, nearest: float, step: int) -> float:
+    """((nearest + step)/nearest)^-s; by the logarithm of what that is off from 1 or -1, so that no
+    rounding is taken s times."""
+    if nearest * step >= 0:
+        return math.exp(-s * math.log1p(step / nearest))
+    return (-1) ** s * math.exp(-s * math.log1p(-(step + 2 * nearest) / nearest))
 
 
 @functools.cache
@@ -142,27 +158,55 @@ def trigamma(x: float) -> float:
 
 
 def polygamma(n: int, x: float) -> float:
-    """The n-th slope of digamma, n from 1."""
+    """The n-th slope of digamma, n from 0 to 170, whose factorial is still a float. Left of 0 by
+    what is the same from pole to pole: a sum over all of them, less those right of 0."""
     n = int(n)
+    if n == 0:
+        return digamma(x)
     if not math.isfinite(x):
         return (0.0 if n % 2 else -0.0) if x == math.inf else math.nan
-    sign = 1 if n % 2 else -1
-    if x <= 0 and x == math.floor(x):
+    if x > 0:
+        return _sum(n, x)
+    if x == math.floor(x):
         return math.inf if n % 2 else math.nan
-    if x > 0 or (x > _LEFT and abs(_turn(x)) <= 0.4):
-        return sign * math.factorial(n) * hurwitz(n + 1, x)
-    reflected = _slope_of_cotangent(n, _cotangent(x)) * math.pi ** (n + 1)
-    return -sign * polygamma(n, 1.0 - x) - reflected
+    turn, sign = _turn(x), (-1) ** (n + 1)
+    if n % 2 == 0 and (n + 1) * (0.5 - abs(turn)) < _MIDDLE:
+        return _mirrored(n, x) - math.factorial(n) * _slope_of_cotangent(n, _cotangent(x))
+    return _sum(n, turn) + sign * (_mirrored(n, turn) - _mirrored(n, x))
+
+
+def _mirrored(n: int, x: float) -> float:
+    """_sum of 1 - x, whose rounding counts n + 1 times."""
+    mirrored = 1.0 - x
+    rest = (1.0 - mirrored) - x
+    return _sum(n, mirrored) * (1 - (n + 1) * rest / mirrored)
+
+
+def _sum(n: int, x: float) -> float:
+    """-(-1)^n n! hurwitz(n + 1, x). n!/x^n is taken of whole numbers, none of which is too large."""
+    nearest, total = _from_the_nearest(n + 1, x)
+    above, below = nearest.as_integer_ratio()
+    try:
+        size = math.factorial(n) * below**n / above**n
+    except OverflowError:
+        size = math.inf if n % 2 == 0 or nearest > 0 else -math.inf
+    return (-1) ** (n + 1) * size * total
 
 
 def _slope_of_cotangent(n: int, cotangent: float) -> float:
-    """Its n-th derivative, a polynomial in it: each is the slope of the last by the cotangent,
-    times -(1 + cot^2)."""
+    """The n-th derivative of pi*cot(pi*x) over n!, a polynomial in the cotangent."""
+    return _polynomial(_factors_of_cotangent(n), cotangent)
+
+
+@functools.cache
+def _factors_of_cotangent(n: int) -> tuple[float, ...]:
+    """Each is the slope of the last by the cotangent, times -(1 + cot^2)."""
     factors = [0, 1]
     for _ in range(n):
         slopes = [k * factor for k, factor in enumerate(factors)][1:]
         factors = [-(a + b) for a, b in zip([*slopes, 0, 0], [0, 0, *slopes], strict=True)]
-    return _polynomial(tuple(map(float, factors)), cotangent)
+    above, below = _PI[0] ** (n + 1), math.factorial(n) * _PI[1] ** (n + 1)
+    return tuple(factor * above / below for factor in factors)
 
 
 __all__ = ["digamma", "hurwitz", "lgamma", "polygamma", "trigamma"]

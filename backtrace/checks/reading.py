@@ -164,7 +164,7 @@ def value_by_replacing(expression: Any, point: Mapping[Any, float]) -> float:
 
 def text_of(expression: Any, names: Mapping[str, str]) -> str:
     """An expression in the formula language, with the user's names for the symbols'."""
-    text: str = _Printer(names).doprint(expression).replace("**", "^")
+    text: str = _Printer(names).doprint(_named_by_gates(expression)).replace("**", "^")
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
@@ -279,9 +279,23 @@ def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any])
 
 def exact_text(value: Any) -> str:
     """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
-    named = (sympy.Integer(0) + value).subs(sympy.EulerGamma, -sympy.Symbol("digamma(1)"))
+    named = _named_by_gates(sympy.Integer(0) + value)
     text: str = _Printer({}).doprint(named).replace("**", "^")
     return text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER] + "…"
+
+
+def _named_by_gates(expression: Any) -> Any:
+    """Numbers that have a name in SymPy alone: Euler's constant is -digamma(1), zeta(3) is
+    -polygamma(2, 1)/2 (Abramowitz and Stegun 6.3.2, 6.4.2)."""
+    if not isinstance(expression, sympy.Basic) or not expression.has(sympy.EulerGamma, sympy.zeta):
+        return expression
+    named = expression.subs(sympy.EulerGamma, -sympy.Symbol("digamma(1)"))
+    return named.replace(sympy.zeta, _zeta)
+
+
+def _zeta(s: Any) -> Any:
+    slope = sympy.Symbol(f"polygamma({s - 1}, 1)")
+    return (-1) ** s * slope / sympy.factorial(s - 1)
 
 
 class _Printer(StrPrinter):  # type: ignore[misc]

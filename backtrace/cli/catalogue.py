@@ -23,7 +23,7 @@ def local_rules(gate: Gate) -> list[str]:
         return [
             f"∂L/∂{name} = {rule}" for name, rule in zip(gate.parameters, gate.rules, strict=False)
         ]
-    count = 1 if gate.variadic else len(gate.parameters)
+    count = 1 if gate.variadic else len(gate.parameters) - len(gate.fixed)
     return [f"∂{gate.output}/∂{gate.parameters[k]} = {gate.local_rule(k)}" for k in range(count)]
 
 

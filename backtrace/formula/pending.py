@@ -75,6 +75,8 @@ def arguments(
     """
     gate = bracket.gate
     assert gate is not None
+    if gate.order is not None:
+        return _with_order(gate, given, span, builder)
     if gate.fixed:
         return _with_fixed(bracket, given, span, builder)
     if gate.variadic:
@@ -92,6 +94,27 @@ def arguments(
     if len(positional) > len(gate.parameters) or len(chosen) < len(gate.parameters):
         raise slips.wrong_count(builder.text, gate, len(given), span)
     return [chosen[name] for name in gate.parameters]
+
+
+def _with_order(gate: Gate, given: list[Operand], span: Span, builder: Builder) -> list[Operand]:
+    """The operands of a gate whose order stands in front: polygamma(2, x)."""
+    if len(given) != len(gate.parameters):
+        raise slips.wrong_count(builder.text, gate, len(given), span)
+    orders = [_as_order(operand, gate, builder) for operand in given]
+    if orders[0] is None:
+        place = (given[0].start, given[0].end)
+        raise slips.wrong_order(builder.text, gate, place, is_behind=orders[-1] is not None)
+    order = builder.fixed(orders[0], str(orders[0]), span)
+    return [*given[1:], Operand(order, *span)]
+
+
+def _as_order(operand: Operand, gate: Gate, builder: Builder) -> int | None:
+    """None where it is no whole number that was written out, or not one that the gate knows."""
+    constant = builder.constant(operand.emission)
+    if constant is None or not re.fullmatch("[0-9]{1,9}", constant.text):
+        return None
+    value = int(constant.text)
+    return value if gate.order is not None and value in gate.order else None
 
 
 def _with_fixed(

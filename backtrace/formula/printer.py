@@ -190,8 +190,10 @@ def _without_defaults(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
 
 
 def _with_keyword(gate: Gate, operands: list[Spelled]) -> list[Spelled]:
-    """sum(x), sum(x, axis=0), reshape(x, 2, 3), huber(p, t, delta=2)."""
+    """sum(x), sum(x, axis=0), reshape(x, 2, 3), huber(p, t, delta=2), polygamma(2, x)."""
     free, fixed = operands[: -len(gate.fixed)], operands[-len(gate.fixed) :]
+    if gate.order is not None:
+        return [*fixed, *free]
     if gate.defaulted:
         free = _without_defaults(gate, free)
     for name, value in zip(gate.fixed, fixed, strict=True):

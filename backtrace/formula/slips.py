@@ -221,10 +221,25 @@ def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
 def signature(gate: Gate) -> str:
     """How a function is called: leaky_relu(x, a=0.01), max(x, y, ...), sum(x, axis=...)."""
     free = [p for p in gate.parameters if p not in gate.defaults] + ["..."] * gate.variadic
-    if gate.variadic:  # einsum(subscripts, x, y, ...)
+    if gate.variadic or gate.order is not None:  # einsum(subscripts, x, y, ...)
         free.sort(key=lambda parameter: parameter not in gate.fixed)
     given = [f"{name}={text or '...'}" for name, text in gate.defaults.items()]
     return f"{gate.word}({', '.join([*free, *given])})"
+
+
+def wrong_order(text: str, gate: Gate, span: Span, is_behind: bool) -> FormulaError:
+    """`is_behind`: whether what would do for an order stands behind what should have one."""
+    assert gate.order is not None
+    given = text[slice(*span)]
+    example = f"{gate.word}(2, x)"
+    if given.isdigit():
+        hint = f"larger orders leave the range of 64-bit floats; {example} is of the order 2"
+    elif is_behind:
+        hint = f"the order comes first: {signature(gate)}, as in {example}"
+    else:
+        hint = f"it is no variable and is not calculated, but written out: {example}"
+    what = f"the order of {gate.word} is a whole number from {gate.order[0]} to {gate.order[-1]}"
+    return _error(text, what, span, hint)
 
 
 def comma_outside_call(text: str, tokens: list[Token], at: int) -> FormulaError:

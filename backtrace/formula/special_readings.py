@@ -3,9 +3,7 @@ they are none: psi(x + y) may be a product."""
 
 from __future__ import annotations
 
-from backtrace.formula.calls import Call, Tokens, is_whole, written
-
-_SLOPES = {"0": "digamma", "1": "trigamma"}
+from backtrace.formula.calls import Call, Tokens
 
 
 def _renamed(call: Call, name: str) -> Tokens:
@@ -21,14 +19,12 @@ def psi(call: Call) -> Tokens:
 
 
 def polygamma(call: Call) -> Tokens:
-    """Of the orders 0 and 1: the slopes of lgamma that are gates."""
-    if not call.is_theirs:
-        return call.plain()
-    order = call.argument(0, "n", "input") if call.free else None
-    if order is None or not is_whole(order) or written(order) not in _SLOPES:
-        hint = "polygamma(0, x) is digamma(x), polygamma(1, x) is trigamma(x)"
-        raise call.error("polygamma is read of the orders 0 and 1", hint, order)
-    return call.plain(_SLOPES[written(order)])
+    """The order first; the method of an array has it behind that."""
+    if call.is_theirs:
+        order = call.argument(int(call.is_method), "n")
+        x = call.argument(0, "x", "input")
+        call.free[:0] = [part for part in (order, x) if part is not None]
+    return call.plain()
 
 
 SPECIAL_READINGS = {"gammaln": gammaln, "psi": psi, "polygamma": polygamma}

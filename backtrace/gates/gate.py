@@ -117,6 +117,8 @@ class Gate:
                        no value where a word is explained, neither where there is nothing to say
     shape(*shapes)     the output's shape, given the operands'; raises ShapeError
     fixed              the parameters that are no numbers and have no gradient: axis, an index
+    order              what whole numbers its fixed parameter may be, where that is an order and
+                       written before the others: polygamma(2, x)
     by_name            whether those are given by their names alone: sum(x, axis=0)
     optional           the last of the others, where a call may leave them out: a bias
     reduction          the name of the gate that this one is when it is given one array
@@ -163,6 +165,7 @@ class Gate:
     )
     shape: Callable[..., Shape] = broadcast
     fixed: tuple[str, ...] = ()
+    order: range | None = None
     by_name: bool = False
     optional: tuple[str, ...] = ()
     reduction: str = ""
@@ -230,7 +233,8 @@ class Gate:
     @property
     def takes_keywords(self) -> bool:
         """Whether an argument can be given by its name: leaky_relu(x, a=0.1)."""
-        return (not self.variadic or bool(self.fixed)) and not self.is_own
+        is_listed = (self.variadic and not self.fixed) or self.order is not None
+        return not is_listed and not self.is_own
 
     @property
     def defaulted(self) -> tuple[str, ...]:
@@ -254,6 +258,8 @@ class Gate:
     def written(self) -> str:
         """The gate on its parameters, as a formula calls it."""
         free = [p for p in self.parameters if p not in self.fixed or p not in self.defaults]
+        if self.order is not None:
+            free.sort(key=lambda parameter: parameter not in self.fixed)
         return f"{self.word}({', '.join(free)})"
 
     def formula_for(self, count: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from backtrace.algebra import Algebra, Value
 from backtrace.gates.gate import Domain, Gate, Role
@@ -20,48 +22,61 @@ ERFC = Gate(
 )
 
 _NO_POLE = Domain(
-    says="x is no whole number at or below 0",
-    holds=lambda x: x > 0 or x != math.floor(x),
-)
-_POLE_CURE = "keep the argument above 0: x^2 + 1, exp(x) or softplus(x) in its place"
-
-LGAMMA = Gate(
-    name="lgamma",
-    summary="the logarithm of the gamma function's size, ln|gamma(x)|: of n + 1 that of n!",
-    parameters=("x",),
-    role=Role.SCALER,
-    forward=lambda m, x: m.lgamma(x),
-    local=(lambda m, f, x: m.digamma(x),),
-    formula="lgamma(x)",
-    sympy="lgamma",
-    domain=_NO_POLE,
-    cure=_POLE_CURE,
+    says="x to be no whole number at or below 0",
+    holds=lambda x, *_: x > 0 or x != math.floor(x),
 )
 
-DIGAMMA = Gate(
-    name="digamma",
-    summary="the slope of lgamma, also called psi",
-    parameters=("x",),
-    role=Role.SCALER,
-    forward=lambda m, x: m.digamma(x),
-    local=(lambda m, f, x: m.trigamma(x),),
-    formula="digamma(x)",
-    sympy="digamma",
-    domain=_NO_POLE,
-    cure=_POLE_CURE,
-)
 
-TRIGAMMA = Gate(
-    name="trigamma",
-    summary="the slope of digamma, also called polygamma(1, x)",
-    parameters=("x",),
-    role=Role.SCALER,
-    forward=lambda m, x: m.trigamma(x),
-    local=(lambda m, f, x: m.polygamma(2, x),),
-    formula="trigamma(x)",
-    sympy="trigamma",
-    domain=_NO_POLE,
-    cure=_POLE_CURE,
+def _of_gamma(
+    name: str,
+    summary: str,
+    forward: Callable[..., Value],
+    slope: Callable[..., Value],
+    **order: Any,
+) -> Gate:
+    """A row of the gamma function's logarithm or of its slopes, which share their poles; `order` is
+    what the row of any slope has beside these."""
+    return Gate(
+        name=name,
+        summary=summary,
+        role=Role.SCALER,
+        forward=forward,
+        local=(lambda m, f, *x: slope(m, *x),),
+        sympy=name,
+        domain=_NO_POLE,
+        cure="keep the argument above 0: x^2 + 1, exp(x) or softplus(x) in its place",
+        **({"parameters": ("x",), "formula": f"{name}(x)"} | order),
+    )
+
+
+LGAMMA = _of_gamma(
+    "lgamma",
+    "the logarithm of the gamma function's size, ln|gamma(x)|: of n + 1 that of n!",
+    lambda m, x: m.lgamma(x),
+    lambda m, x: m.digamma(x),
+)
+DIGAMMA = _of_gamma(
+    "digamma",
+    "the slope of lgamma, also called psi",
+    lambda m, x: m.digamma(x),
+    lambda m, x: m.trigamma(x),
+)
+TRIGAMMA = _of_gamma(
+    "trigamma",
+    "the slope of digamma, also called polygamma(1, x)",
+    lambda m, x: m.trigamma(x),
+    lambda m, x: m.polygamma(2, x),
+)
+POLYGAMMA = _of_gamma(
+    "polygamma",
+    "the n-th slope of digamma, for a fixed n: polygamma(2, x) is that of trigamma",
+    lambda m, x, n: m.polygamma(n, x),
+    lambda m, x, n: m.polygamma(n + 1, x),
+    parameters=("x", "n"),
+    formula="polygamma(n, x)",
+    fixed=("n",),
+    order=range(151),
+    shape=lambda x, n: x,
 )
 
 
@@ -83,4 +98,4 @@ SINC = Gate(
     formula="where(x == 0, 1, sin(pi*x)/(pi*x))",
 )
 
-ROWS = (ERFC, LGAMMA, DIGAMMA, TRIGAMMA, SINC)
+ROWS = (ERFC, LGAMMA, DIGAMMA, TRIGAMMA, POLYGAMMA, SINC)

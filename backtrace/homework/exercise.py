@@ -115,7 +115,7 @@ def _inputs(gate: Gate) -> int:
     """How many of the gate's inputs are open: the exponent of a power is a number."""
     if gate.variadic:
         return 2
-    return len(gate.parameters) - len(gate.defaults) - (gate.name == "pow")
+    return len(gate.parameters) - len({*gate.defaults, *gate.fixed}) - (gate.name == "pow")
 
 
 @dataclass(slots=True)

@@ -93,12 +93,15 @@ HELPERS = {
     return polygamma(1, x)""",
     "polygamma": """def polygamma(n, x):
     \"\"\"The n-th slope of digamma, by a sum of (x + k)^-(n + 1); for x above -100.\"\"\"
-    x = np.asarray(x, dtype=float)
-    total = sum((x + k) ** -(n + 1.0) for k in range(120))
-    y = x + 120
-    total = total + y**-n / n + y ** -(n + 1.0) / 2 + (n + 1) * y ** -(n + 2.0) / 12
-    total = total - (n + 1) * (n + 2) * (n + 3) * y ** -(n + 4.0) / 720
-    return (-1) ** (n + 1) * math.factorial(n) * total""",
+    x, s, count = np.asarray(x, dtype=float), n + 1, 120 + 4 * n
+    total = sum((x / (x + k)) ** s for k in range(count))
+    y = x + count
+    rest = y / n + 1 / 2 + s / (12 * y) - s * (s + 1) * (s + 2) / (720 * y**3)
+    rest = rest + s * (s + 1) * (s + 2) * (s + 3) * (s + 4) / (30240 * y**5)
+    total = (total + (x / y) ** s * rest) / x
+    for k in range(1, s):
+        total = total * k / x
+    return (-1) ** s * total""",
     **WINDOWS,
 }
 

@@ -22,7 +22,7 @@ def render(record: Record, view: View) -> str:
 def head(record: Record, view: View, m: Code, *more: str) -> list[str]:
     """The docstring, what is imported, and the helpers that the lines need."""
     lines = [f'"""{_safe(view.formula(record.formula))}', "", 'Forward, then backward."""', ""]
-    lines += ["import math", ""] * bool({"erf", "erfc", "lgamma", "polygamma"} & m.helpers)
+    lines += ["import math", ""] * bool({"erf", "erfc", "lgamma"} & m.helpers)
     lines += ["import numpy as np", *more, ""]
     for name in sorted(m.helpers):
         lines += ["", HELPERS[name], ""]

@@ -300,6 +300,10 @@ class Matrices(Orders, Lookups, Asking):
     def erfc(self, x: Any) -> Form:
         return 1 - self.erf(x)
 
+    def polygamma(self, n: int, x: Any) -> Form:
+        inner = form(x)
+        return call("polygamma", [number(n), inner], inner.shape, is_entrywise=True)
+
     def solve(self, a: Any, b: Any) -> Form:
         return call("solve", [form(a), form(b)], form(b).shape)
 
