@@ -86,13 +86,29 @@ def published_arrays() -> list[dict]:
     return [c for c in cases if any(isinstance(v, list) for v in c["point"].values())]
 
 
+ORDER = 2
+"""Of gates that have one."""
+
+
 def usage(gate: Gate) -> str:
     """A formula that is this gate alone, in its own parameter names."""
     if gate.name == "where":
         return "where(condition > 0, a, b)"
     if gate.is_comparison:
         return f"where({gate.formula}, 3*x, 2*y)"
+    if gate.order is not None:
+        return f"{gate.name}({ORDER}, {', '.join(inputs(gate))})"
     return gate.formula if gate.operator else f"{gate.name}({', '.join(gate.parameters)})"
+
+
+def inputs(gate: Gate) -> tuple[str, ...]:
+    """The parameters of a gate of numbers that are numbers."""
+    return tuple(name for name in gate.parameters if name not in gate.fixed)
+
+
+def fixed(gate: Gate) -> tuple[int, ...]:
+    """What its forward is handed behind these: an order."""
+    return (ORDER,) * len(gate.fixed)
 
 
 def points(gate: Gate, count: int = 6, seed: int = 1) -> list[dict[str, float]]:
@@ -100,15 +116,15 @@ def points(gate: Gate, count: int = 6, seed: int = 1) -> list[dict[str, float]]:
     chance = random.Random(f"{gate.name}{seed}")
     found: list[dict[str, float]] = []
     while len(found) < count:
-        values = [round(chance.uniform(-3, 3), 3) for _ in gate.parameters]
+        values = [round(chance.uniform(-3, 3), 3) for _ in inputs(gate)]
         if gate.name == "pow":
             values[0] = abs(values[0])
         near = [[v + d for v in values] for d in (-0.02, 0.0, 0.02)]
-        if not all(gate.domain.holds(*v) for v in near) or 0.0 in values:
+        if not all(gate.domain.holds(*v, *fixed(gate)) for v in near) or 0.0 in values:
             continue
         if gate.kink and any(gate.kink.at(FLOATS, gate.forward(FLOATS, *v), *v) for v in near):
             continue
-        found.append(dict(zip(gate.parameters, values, strict=True)))
+        found.append(dict(zip(inputs(gate), values, strict=True)))
     return found
 
 

@@ -56,12 +56,17 @@ def _from_the_nearest(s: int, x: float) -> tuple[float, float]:
     return nearest, math.fsum(terms) / nearest
 
 
+def _sign(s: int) -> int:
+    """(-1)^s"""
+    return -1 if s % 2 else 1
+
+
 def _power(s: int, nearest: float, step: int) -> float:
     """((nearest + step)/nearest)^-s; by the logarithm of what that is off from 1 or -1, so that no
     rounding is taken s times."""
     if nearest * step >= 0:
         return math.exp(-s * math.log1p(step / nearest))
-    return (-1) ** s * math.exp(-s * math.log1p(-(step + 2 * nearest) / nearest))
+    return _sign(s) * math.exp(-s * math.log1p(-(step + 2 * nearest) / nearest))
 
 
 @functools.cache
@@ -169,7 +174,7 @@ def polygamma(n: int, x: float) -> float:
         return _sum(n, x)
     if x == math.floor(x):
         return math.inf if n % 2 else math.nan
-    turn, sign = _turn(x), (-1) ** (n + 1)
+    turn, sign = _turn(x), _sign(n + 1)
     if n % 2 == 0 and (n + 1) * (0.5 - abs(turn)) < _MIDDLE:
         return _mirrored(n, x) - math.factorial(n) * _slope_of_cotangent(n, _cotangent(x))
     return _sum(n, turn) + sign * (_mirrored(n, turn) - _mirrored(n, x))
@@ -183,14 +188,14 @@ def _mirrored(n: int, x: float) -> float:
 
 
 def _sum(n: int, x: float) -> float:
-    """-(-1)^n n! hurwitz(n + 1, x). n!/x^n is taken of whole numbers, none of which is too large."""
+    """n! hurwitz(n + 1, x), and a sign. n!/x^n is taken of whole numbers: none is too large."""
     nearest, total = _from_the_nearest(n + 1, x)
     above, below = nearest.as_integer_ratio()
     try:
-        size = math.factorial(n) * below**n / above**n
+        size: float = math.factorial(n) * below**n / above**n
     except OverflowError:
         size = math.inf if n % 2 == 0 or nearest > 0 else -math.inf
-    return (-1) ** (n + 1) * size * total
+    return _sign(n + 1) * size * total
 
 
 def _slope_of_cotangent(n: int, cotangent: float) -> float:

@@ -106,7 +106,9 @@ class Brackets(Stack):
             return False
         bracket = self.brackets[-1]
         gate = bracket.gate
-        if gate is None or not gate.fixed or gate.order is not None or before not in ("(", ",", "="):
+        if gate is None or not gate.fixed or before not in ("(", ",", "="):
+            return False
+        if gate.order is not None:  # it stands in front, as a number
             return False
         free = len(gate.parameters) - len(gate.fixed)
         is_behind = not gate.variadic and bracket.commas >= free

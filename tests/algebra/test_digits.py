@@ -25,6 +25,7 @@ from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
 from backtrace.gates import GATES
 from backtrace.gates.gate import Gate
+from tests.conftest import inputs
 
 MOST = 4.0
 """Units in the last place."""
@@ -36,7 +37,7 @@ NUMBERS = [
 ]
 
 # the larger term where one cancels the other: of a slope, and of the value
-_TERMS: dict[str, Callable[[Any, Any], Any]] = {
+_TERMS: dict[str, Callable[..., Any]] = {
     "silu": lambda m, x: m.sigmoid(x),
     "swish": lambda m, x: m.sigmoid(x),
     "gelu": lambda m, x: m.normal_cdf(x),
@@ -46,10 +47,12 @@ _TERMS: dict[str, Callable[[Any, Any], Any]] = {
     "lgamma": lambda m, x: 0 if x > 0 else m.digamma(1 - x),
     "digamma": lambda m, x: 0 if x > 0 else m.trigamma(1 - x),
     "trigamma": lambda m, x: 0 if x > 0 else m.polygamma(2, 1 - x),
+    "polygamma": lambda m, x, n: 0 if x > 0 else (-1) ** n * m.polygamma(n + 1, 1 - x),
 }
-_TERMS_OF_VALUES: dict[str, Callable[[Any, Any], Any]] = {
+_TERMS_OF_VALUES: dict[str, Callable[..., Any]] = {
     "lgamma": lambda m, x: 0 if x > 0 else m.lgamma(1 - x),
     "digamma": lambda m, x: 0 if x > 0 else m.digamma(1 - x),
+    "polygamma": lambda m, x, n: 0 if x > 0 else m.polygamma(n, 1 - x),
 }
 _PRECISIONS = (60, 130, 300, 700, 1500)
 
@@ -109,11 +112,14 @@ def points(gate: Gate, count: int, seed: int = 0) -> Iterator[tuple[float, ...]]
         return near + sign * 10.0 ** chance.uniform(-17, 0)
 
     for number in range(count):
-        given = [one(number % 4) for _ in gate.parameters]
+        given = [one(number % 4) for _ in inputs(gate)]
         if len(given) > 1 and number % 3 == 0:
             given[1] = given[0] * (1 + chance.uniform(-1e-9, 1e-9))
-        if gate.domain.holds(*given):
-            yield tuple(given)
+        orders = [
+            min(int(1.5 ** chance.uniform(0, 13)), max(gate.order or (0,))) for _ in gate.fixed
+        ]
+        if gate.domain.holds(*given, *orders):
+            yield (*given, *orders)
 
 
 def worst(gate: Gate, count: int, seed: int = 0) -> tuple[float, float, str]:
@@ -130,16 +136,16 @@ def worst(gate: Gate, count: int, seed: int = 0) -> tuple[float, float, str]:
         found = [float(single), float(np.ravel(many)[0] * 1.0)]
         at = largest if gate.name in ("add", "sub", "logsumexp") else 0.0
         if gate.name in _TERMS_OF_VALUES:
-            at = right(lambda m, x=x: _TERMS_OF_VALUES[gate.name](m, m.from_float(x[0])))
+            at = right(lambda m, x=x: _TERMS_OF_VALUES[gate.name](m, m.from_float(x[0]), *x[1:]))
         off = max(apart(entry, value, at) for entry in found)
         if off > value_off:
             value_off, where = off, f"{where} value at {x}"
         if off == math.inf or (gate.kink and gate.kink.at(FLOATS, single, *x)):
             continue
-        for k in range(len(x)):
+        for k in range(len(inputs(gate))):
             slope = right(lambda m, x=x, k=k: _slope(gate, m, k, [*map(m.from_float, x)]), largest)
             term = (
-                right(lambda m, x=x: _TERMS[gate.name](m, m.from_float(x[0])))
+                right(lambda m, x=x: _TERMS[gate.name](m, m.from_float(x[0]), *x[1:]))
                 if gate.name in _TERMS
                 else 0
             )

@@ -202,7 +202,7 @@ def cases(_: object) -> list[Case]:
         if not gate.is_of_arrays:
             given += [(usage(gate), point) for point in points(gate, 4)]
             given += [
-                (f"z*{gate.word}({', '.join(gate.parameters)})", point | {"z": 1.5})
+                (f"z*{usage(gate)}", point | {"z": 1.5})
                 for point in points(gate, 1)
                 if not gate.operator
             ]

@@ -83,6 +83,7 @@ def torch_library() -> Any:
 
         roll, broadcast_to = torch.roll, torch.broadcast_to
         sinc, lgamma, digamma = torch.sinc, torch.lgamma, torch.digamma
+        polygamma = torch.polygamma
         det, inv, logdet = torch.linalg.det, torch.linalg.inv, torch.logdet
         solve = torch.linalg.solve
 
@@ -198,6 +199,7 @@ def jax_library() -> Any:
         det, inv, solve = jnp.linalg.det, jnp.linalg.inv, jnp.linalg.solve
         broadcast_to, sinc = jnp.broadcast_to, jnp.sinc
         lgamma, digamma = jax.scipy.special.gammaln, jax.scipy.special.digamma
+        polygamma = jax.scipy.special.polygamma
 
         @staticmethod
         def masked(x: Any, mask: Any) -> Any:
@@ -282,6 +284,8 @@ SPECIAL = [
     Step("sinc({0})", lambda m, a: m.sinc(a)),
     Step("lgamma(sigmoid({0}) + 0.3)", lambda m, a: m.lgamma(m.sigmoid(a) + 0.3)),
     Step("digamma(sigmoid({0}) + 0.3)", lambda m, a: m.digamma(m.sigmoid(a) + 0.3)),
+    Step("polygamma(2, sigmoid({0}) + 1)", lambda m, a: m.polygamma(2, m.sigmoid(a) + 1)),
+    Step("polygamma(3, exp(tanh({0})))", lambda m, a: m.polygamma(3, m.exp(m.tanh(a)))),
 ]
 """Not trigamma, which PyTorch has to nine digits; it is the slope of digamma."""
 
@@ -349,5 +353,5 @@ def test_random_formulas_of_up_to_four_axes(library: Any) -> None:
         gates.update({gate.name for _, _, gate in trace.graph.gates()})
     print(f"{compared} formulas equal, {skipped} skipped, {len(gates)} kinds of gate, axes {axes}")
     assert skipped < compared / 2
-    assert {"permute", "sinc", "lgamma", "digamma", "attention"} <= set(gates)
+    assert {"permute", "sinc", "lgamma", "digamma", "polygamma", "attention"} <= set(gates)
     assert min(axes[count] for count in (1, 2, 3, 4)) > COUNT / 10

@@ -19,7 +19,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
 from backtrace.gates import GATES, Gate
 from backtrace.graph.backprop import backward
-from tests.conftest import PATIENT, ROWS, usage
+from tests.conftest import PATIENT, ROWS, fixed, inputs, usage
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -341,14 +341,14 @@ def test_every_array_gate_is_in_the_table() -> None:
 def test_elementwise_gates_are_themselves_at_every_entry(gate: Gate) -> None:
     """On arrays of any shapes that fit: the value and the gradient of the row on numbers, summed
     over what was repeated."""
-    count = 2 if gate.variadic else len(gate.parameters)
+    count = 2 if gate.variadic else len(inputs(gate))
     shapes: list[Shapes] = PAIRS if count > 1 else [((2, 3),)]
     for pair in shapes:
         operands = [*pair, (3,)][:count] if count > 2 else list(pair[:count])
         chance = np.random.default_rng(3)
         x = [chance.uniform(0.2, 0.9, shape) for shape in operands]
         text = usage(gate)
-        point = dict(zip(gate.parameters, x, strict=True))
+        point = dict(zip(inputs(gate), x, strict=True))
         trace = backtrace.trace(text, point, check=False)
         numbers = parse(text, point)
         whole = np.broadcast_shapes(*operands)
@@ -356,7 +356,7 @@ def test_elementwise_gates_are_themselves_at_every_entry(gate: Gate) -> None:
         spread = [np.broadcast_to(v, whole) for v in x]
         expected = {name: np.zeros(whole) for name in point}
         for place in np.ndindex(whole):
-            entry = dict(zip(gate.parameters, [float(v[place]) for v in spread], strict=True))
+            entry = dict(zip(inputs(gate), [float(v[place]) for v in spread], strict=True))
             values = numbers.evaluate(FLOATS, entry)
             flow = backward(numbers, values, FLOATS)
             assert trace.value[place] == pytest.approx(values[numbers.output], rel=1e-13)
@@ -373,13 +373,14 @@ SPECIAL = (-math.inf, -1000.0, -2.0, -1.0, -0.5, -0.0, 0.0, 1e-300, 0.5, 1.0, 2.
 @pytest.mark.parametrize("gate", ROWS)
 def test_arrays_mean_what_floats_mean_at_the_edges(gate: Gate) -> None:
     """inf, nan and 0 where the scalar algebra has them, forward and local, and no warning."""
-    count = 2 if gate.variadic else len(gate.parameters)
+    count = 2 if gate.variadic else len(inputs(gate))
     values = SPECIAL if count < 3 else SPECIAL[2:9:2]
     for x in itertools.product(values, repeat=count):
-        expected = [gate.forward(FLOATS, *x)]
-        expected += [gate.slope(FLOATS, k, expected[0], list(x)) for k in range(count)]
+        numbers = [*x, *fixed(gate)]
+        expected = [gate.forward(FLOATS, *numbers)]
+        expected += [gate.slope(FLOATS, k, expected[0], numbers) for k in range(count)]
         with quiet():
-            given = [np.array([v]) for v in x]
+            given = [*(np.array([v]) for v in x), *fixed(gate)]
             found = [gate.forward(ARRAYS, *given)]
             found += [gate.slope(ARRAYS, k, found[0], given) for k in range(count)]
         for a, b in zip(expected, found, strict=True):
@@ -392,10 +393,10 @@ def test_arrays_mean_what_floats_mean_at_the_edges(gate: Gate) -> None:
 def test_complex_steps_measure_the_slope_of_every_gate(gate: Gate) -> None:
     if gate.is_comparison or gate.name == "detach":
         return
-    count = 2 if gate.variadic else len(gate.parameters)
+    count = 2 if gate.variadic else len(inputs(gate))
     chance = np.random.default_rng(5)
     for sign in (1, -1):
-        x = [chance.uniform(0.2, 0.9, 4) * sign for _ in range(count)]
+        x = [*(chance.uniform(0.2, 0.9, 4) * sign for _ in range(count)), *fixed(gate)]
         if gate.name == "pow":
             x[1] = np.array(3.0)
         if not all(

@@ -13,7 +13,7 @@ from backtrace.checks import numeric
 from backtrace.checks.reading import Reading
 from backtrace.formula.parser import parse
 from backtrace.gates import FAMILIES, GATES, Gate, Role
-from tests.conftest import ROWS, points, usage
+from tests.conftest import ROWS, fixed, inputs, points, usage
 
 
 @pytest.mark.parametrize("gate", ROWS)
@@ -26,12 +26,12 @@ def test_forward_is_the_formula_and_local_is_its_derivative(gate: Gate) -> None:
             value = graph.evaluate(FLOATS, point)[graph.output]
             assert value == pytest.approx(reading.value(reading.expression, point), rel=1e-13)
         return
-    reading = Reading(gate.formula, gate.parameters)
+    reading = Reading(usage(gate) if gate.fixed else gate.formula, inputs(gate))
     for point in points(gate):
-        operands = list(point.values())
+        operands = [*point.values(), *fixed(gate)]
         value = gate.forward(FLOATS, *operands)
         assert value == pytest.approx(reading.value(reading.expression, point), rel=1e-13)
-        for k, name in enumerate(gate.parameters):
+        for k, name in enumerate(inputs(gate)):
             expected = reading.value(reading.derivative(name), point)
             slope = gate.slope(FLOATS, k, value, operands)
             assert slope == pytest.approx(expected, rel=1e-11, abs=1e-15), (point, name)
@@ -45,8 +45,9 @@ def test_local_is_the_measured_slope(gate: Gate) -> None:
     h = m.context.mpf("1e-20")
     for point in points(gate):
         x = [m.from_float(v) for v in point.values()]
+        x += fixed(gate)
         f = gate.forward(m, *x)
-        for k in range(len(x)):
+        for k in range(len(point)):
             ahead, behind = (
                 gate.forward(m, *x[:k], x[k] + sign * h, *x[k + 1 :]) for sign in (1, -1)
             )
@@ -60,14 +61,15 @@ def test_floats_and_digits_agree(gate: Gate) -> None:
     m = Digits(40)
     for point in points(gate):
         x = list(point.values())
-        f, exact = gate.forward(FLOATS, *x), gate.forward(m, *map(m.from_float, x))
+        f = gate.forward(FLOATS, *x, *fixed(gate))
+        exact = gate.forward(m, *map(m.from_float, x), *fixed(gate))
         assert f == pytest.approx(float(exact), rel=1e-13)
 
 
 @pytest.mark.small
 @pytest.mark.parametrize("gate", ROWS)
 def test_a_row_is_complete(gate: Gate) -> None:
-    assert len(gate.local) == (1 if gate.variadic else len(gate.parameters))
+    assert len(gate.local) == (1 if gate.variadic else len(inputs(gate)))
     assert gate.summary
     assert gate.sympy or gate.operator or gate.formula != usage(gate)
     assert all(gate.local_rule(k) for k in range(len(gate.local)))

@@ -21,7 +21,7 @@ from backtrace.homework.answers import from_mapping
 from backtrace.homework.checking import check, hold
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.verdicts import OK, VERDICTS
-from tests.conftest import usage
+from tests.conftest import inputs, usage
 from tests.gates.test_array_gates import CASES, arrays
 
 NET = "h = relu(X@W1 + b1); s = h@W2 + b2; L = cross_entropy(s, y)"
@@ -71,7 +71,7 @@ def _elementwise() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for gate in GATES.values():
         if not gate.is_of_arrays:
-            names = [p for p in ("x", "y") if gate.is_comparison] or list(gate.parameters)
+            names = [p for p in ("x", "y") if gate.is_comparison] or list(inputs(gate))
             point = {n: [0.3 + 0.1 * k, 0.7, 0.45] for k, n in enumerate(names)}
             found.append((f"sum({usage(gate)})", point))
     return found

@@ -59,24 +59,11 @@ def test_every_formula_has_the_number_as_its_value(case: dict) -> None:
     assert check_formulas(trace) > 0
 
 
-READ_AGAIN = [row for row in ROWS if row.id != "trigamma"]
-
-
 @pytest.mark.small
-@pytest.mark.parametrize("gate", READ_AGAIN)
+@pytest.mark.parametrize("gate", ROWS)
 def test_the_formulas_of_every_gate(gate: Gate) -> None:
     for point in points(gate, count=3):
         check_formulas(backtrace.trace(usage(gate), point, check=False))
-
-
-@pytest.mark.small
-def test_the_slope_of_trigamma_has_no_gate() -> None:
-    """It is shown by the name that SymPy has for it, and not read again."""
-    assert len(READ_AGAIN) == len(ROWS) - 1
-    wording = backtrace.trace("trigamma(x)", {"x": 1.5}).formulas()
-    assert wording.simplified == (("x", "polygamma(2, x)"),)
-    with pytest.raises(BacktraceError, match="polygamma"):
-        backtrace.trace("polygamma(2, x)", {"x": 1.5})
 
 
 def formulas(formula: str) -> Wording:

@@ -15,9 +15,10 @@ from backtrace.checks.crosscheck import Budget
 from backtrace.errors import BacktraceError
 from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
-from backtrace.gates import GATES
+from backtrace.gates import GATES, Gate
 from backtrace.graph import Node
 from backtrace.graph.backprop import backward
+from tests.conftest import inputs
 
 CALLED = [
     g
@@ -30,12 +31,14 @@ NUMBERS = ("2", "3", "0.5", "1.25", "10", "pi")
 
 
 def _call(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    def arguments(gate: object) -> st.SearchStrategy[str]:
-        needed = len(gate.parameters) - len(gate.defaults)  # type: ignore[attr-defined]
-        most = 4 if gate.variadic else needed  # type: ignore[attr-defined]
-        least = 1 if gate.variadic else needed  # type: ignore[attr-defined]
+    def arguments(gate: Gate) -> st.SearchStrategy[str]:
+        needed = len(inputs(gate)) - len(gate.defaults)
+        most = 4 if gate.variadic else needed
+        least = 1 if gate.variadic else needed
         inner = st.lists(pieces, min_size=least, max_size=most)
-        return inner.map(lambda given: f"{gate.name}({', '.join(given)})")  # type: ignore[attr-defined]
+        order = st.sampled_from([f"{n}, " for n in range(5)] if gate.fixed else [""])
+        given = st.tuples(order, inner.map(", ".join))
+        return given.map(lambda parts: f"{gate.name}({''.join(parts)})")
 
     return st.sampled_from(CALLED).flatmap(arguments)
 
