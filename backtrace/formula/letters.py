@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
 
-from backtrace.algebra.matrices import AsTyped, Form, Letters, Matrices, NotInLetters, zero
+from backtrace.algebra.matrices import Form, Letters, Matrices, NotInLetters, zero
 from backtrace.algebra.matrices.forms import (
     broadcast,
     form,
@@ -22,21 +22,18 @@ from backtrace.algebra.matrices.forms import (
 )
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula import read
-from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.formula.point import known_variables
+from backtrace.formula.primes import TAKEN, Dims, length_of, primes_for, with_plain_quotients
 from backtrace.formula.sizes import with_sizes
-from backtrace.gates import GATES, Gate
+from backtrace.gates import Gate
 from backtrace.gates.shapes import without_limits
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
 
 FIRST_PRIMES = (2003, 4999)
-_LONGEST = 1_000_000
 _LONGEST_VALUE = 400  # names, numbers and functions
 _LONGEST_GRADIENTS = 12, 4  # of stages: the first that is longer gets a name, then shorter ones do
-_TAKEN = frozenset((*GATES, *NAMED_CONSTANTS))
 _LETTER = re.compile(r"[^\W\d]\w*")
-Dims = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -183,7 +180,11 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
 def _with_primes(text: str, shapes: Mapping[str, Dims], first: int) -> InLetters:
     """Read with primes from `first` on for the letters."""
     graph, primes = read_with_primes(text, shapes, first)
-    return _of_graph(text, graph, shapes, primes)
+    found = _of_graph(text, graph, shapes, primes)
+    better = with_plain_quotients(text, primes, found.letters.counts)
+    if better == primes:
+        return found
+    return _of_graph(text, _read(text, shapes, better), shapes, better)
 
 
 def read_with_primes(
@@ -191,23 +192,31 @@ def read_with_primes(
 ) -> tuple[Graph, dict[str, int]]:
     """The graph, and the prime from `first` on that stands for each letter. Raises FormulaError
     where shapes do not fit, UsageError where one is not declared."""
-    primes = _primes(text, shapes, first)
-    letters = Letters(primes)
-    known = {n: tuple(_length(d, primes) for d in dims) for n, dims in shapes.items()}
+    primes = primes_for(text, shapes, first)
     try:
-        with without_limits():
-            graph = read(with_sizes(text, primes), known)
+        graph = _read(text, shapes, primes)
     except BacktraceError as error:
-        raise _in_letters_too(error, letters) from None
-    missing = [n for n in graph.inputs if n not in known]
+        letters = Letters(primes)
+        turned = dict(zip(reversed(primes), primes.values(), strict=True))
+        try:  # a window is to fit: of k in h, k is the smaller one
+            graph, primes = _read(text, shapes, turned), turned
+        except BacktraceError:
+            raise _in_letters_too(error, letters) from None
+    missing = [n for n in graph.inputs if n not in shapes]
     if missing:
         name_ = missing[0]
         hint = f"{name_}:m,n declares a matrix, {name_}:n a vector, {name_}: a number"
         raise UsageError(f"'{name_}' has no shape", hint=hint)
-    idle = [n for n in known if n not in graph.inputs]
+    idle = [n for n in shapes if n not in graph.inputs]
     if idle:
         raise UsageError(f"'{idle[0]}' does not occur in the formula")
     return graph, primes
+
+
+def _read(text: str, shapes: Mapping[str, Dims], primes: Mapping[str, int]) -> Graph:
+    known = {n: tuple(length_of(d, primes) for d in dims) for n, dims in shapes.items()}
+    with without_limits():
+        return read(with_sizes(text, primes), known)
 
 
 def worded(graph: Graph) -> Wording:
@@ -239,7 +248,8 @@ def _remark(found: InLetters) -> str:
 def _of_graph(
     text: str, graph: Graph, shapes: Mapping[str, Dims], primes: Mapping[str, int]
 ) -> InLetters:
-    m, letters = Matrices(primes.values()), Letters(primes)
+    m = Matrices(primes.values())
+    letters = Letters(primes, m.windows)
     values, written = _forward(graph, shapes, primes, m)
     shape = values[graph.output].shape
     if shape:
@@ -257,39 +267,12 @@ def _of_graph(
 
 def _in_letters_too(error: BacktraceError, letters: Letters) -> BacktraceError:
     """An error with letters for lengths, the caret where it was."""
-    error.what, error.hint = letters.told(error.what), letters.told(error.hint)
+    error.what = letters.told_of_shapes(error.what)
+    error.hint = letters.told_of_shapes(error.hint)
     if error.text and error.span:
         start, end = (len(letters.told(error.text[:place])) for place in error.span)
         error.text, error.span = letters.told(error.text), (start, end)
     return error
-
-
-def _primes(text: str, shapes: Mapping[str, Dims], first: int) -> dict[str, int]:
-    """A prime for every letter, none that stands in the formula."""
-    found: dict[str, int] = {}
-    candidate = first
-    for letter in dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()):
-        if letter in shapes or letter in _TAKEN:
-            kind = "a value" if letter in shapes else "a name of the formula language"
-            raise UsageError(f"'{letter}' is a length, and {kind}", hint="another letter")
-        if re.search(rf"(?:^|[;\n])\s*{re.escape(letter)}\s*=(?!=)", text):
-            raise UsageError(f"'{letter}' is a length, and a stage", hint="another letter")
-        while not _is_prime(candidate) or str(candidate) in text:
-            candidate += 1
-        found[letter] = candidate
-        candidate += 90  # far enough that n - 1 and n + 1 are told apart
-    return found
-
-
-def _is_prime(n: int) -> bool:
-    return all(n % k for k in range(2, int(n**0.5) + 1))
-
-
-def _length(dim: str, primes: Mapping[str, int]) -> int:
-    length = primes[dim] if dim in primes else int(dim)
-    if not 0 < length <= _LONGEST:
-        raise UsageError(f"an axis is not {dim} long", hint="a letter, or a number above 0")
-    return length
 
 
 def _forward(
@@ -297,10 +280,10 @@ def _forward(
 ) -> tuple[list[Form], list[Form]]:
     values: list[Form] = []
     written: list[Form] = []
-    typed = AsTyped(primes.values())
+    typed = m.as_typed()
     for index, node in enumerate(graph.nodes):
         if node.is_input:
-            written.append(name(node.name, tuple(_length(d, primes) for d in shapes[node.name])))
+            written.append(name(node.name, tuple(length_of(d, primes) for d in shapes[node.name])))
             values.append(written[-1])
             continue
         if node.gate is None:
@@ -323,7 +306,7 @@ def _gradient_names(
     graph: Graph, shapes: Mapping[str, Dims], primes: Mapping[str, int]
 ) -> dict[int, str]:
     """What the gradient of a stage is called: dh of h, with as many _ behind as it takes."""
-    taken = {*graph.stages, *graph.inputs, *shapes, *primes, *_TAKEN}
+    taken = {*graph.stages, *graph.inputs, *shapes, *primes, *TAKEN}
     found = {}
     for stage, index in graph.stages.items():
         text = f"d{stage}"
@@ -363,7 +346,7 @@ def _backward(
         if node.gate is None:
             continue
         handed = []
-        operands = node.operand_values(values, AsTyped(m.lengths))
+        operands = node.operand_values(values, m.as_typed())
         for k, source in enumerate(node.operands):
             if isinstance(source, Constant):
                 continue
@@ -398,9 +381,9 @@ def _through(m: Matrices, gate: Gate, k: int, upstream: Form, operands: list[For
     name_ = gate.parameters[k]
     if name_ not in inner.inputs:
         return zero(operands[k].shape)
-    values = inner.evaluate(AsTyped(m.lengths), dict(zip(gate.parameters, operands, strict=True)))
+    values = inner.evaluate(m.as_typed(), dict(zip(gate.parameters, operands, strict=True)))
     upstreams, *_ = _backward(inner, list(map(form, values)), m, upstream)
     return upstreams[inner.inputs[name_]]
 
 
-__all__ = ["InLetters", "NotInLetters", "Witnessed", "derive", "in_letters", "with_sizes"]
+__all__ = ["Dims", "InLetters", "NotInLetters", "Witnessed", "derive", "in_letters", "with_sizes"]

@@ -4,6 +4,7 @@ backprop's at random values of two sets of sizes; and that is held against SymPy
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,12 @@ from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
 
 _SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
 _LARGER = 4
+_LEAST_SIZE = 2
+_MANY_LARGER = 13
 _LEAST = (-0.9, 0.2)  # where random values begin
 _ATTEMPTS = 8
+_INDEX = re.compile(r"\[[^][]*\]")
+_NUMBER = re.compile(r"\d{1,4}")
 _CLOSE = 1e-7
 
 
@@ -40,14 +45,22 @@ def witnessed(
 def _at(
     found: InLetters, lengths: Sequence[int], seed: int, check: bool
 ) -> tuple[dict[str, int], dict[str, Any], dict[str, Any]]:
-    """Sizes for the letters, larger ones where these are too small for the formula (x[2:]), values
-    of such sizes and backprop's gradients there."""
-    sizes = dict(zip(_letters(found.shapes), [*lengths] * 9, strict=False))
-    try:
-        return sizes, *_numbers(found, sizes, seed, check)
-    except BacktraceError:
-        larger = {letter: n + _LARGER for letter, n in sizes.items()}
-        return larger, *_numbers(found, larger, seed, check)
+    """Sizes for the letters, larger ones where these are too small for the formula (x[2:]), and in
+    order where one letter is to be below another (a window in an axis); values of such sizes
+    and backprop's gradients there."""
+    letters = _letters(found.shapes)
+    least = max(map(int, _NUMBER.findall("".join(_INDEX.findall(found.formula)))), default=0)
+    sizes = dict(zip(letters, [n + least for n in lengths] * 9, strict=False))
+    larger = {letter: n + _LARGER for letter, n in sizes.items()}
+    rising = {letter: n for n, letter in enumerate(letters, _LEAST_SIZE + seed)}
+    falling = {letter: n for n, letter in enumerate(letters[::-1], _LEAST_SIZE + seed)}
+    many = {letter: n + _MANY_LARGER for letter, n in sizes.items()}
+    for tried in (sizes, larger, falling, rising):
+        try:
+            return tried, *_numbers(found, tried, seed, check)
+        except BacktraceError:
+            continue
+    return many, *_numbers(found, many, seed, check)
 
 
 def _letters(shapes: Mapping[str, Dims]) -> list[str]:

@@ -9,6 +9,7 @@ matrices, `sums` of sums along axes and of parts of arrays; `spelled` and `latex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
@@ -46,6 +47,7 @@ from backtrace.algebra.matrices.functions import (
 from backtrace.algebra.matrices.lookups import Lookups
 from backtrace.algebra.matrices.orders import Orders
 from backtrace.algebra.matrices.products import chain, outer, permuted, shaped
+from backtrace.algebra.matrices.sliding import Sliding
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
 from backtrace.algebra.matrices.sums import lengths_of, picked, placed, summed, with_new_axes
 
@@ -61,7 +63,7 @@ _DERIVED = (
 _COMPARED = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
-class Matrices(Orders, Lookups, Asking):
+class Matrices(Orders, Sliding, Lookups, Asking):
     """The algebra; a value is a Form. `lengths` are the numbers that stand for letters; other large
     ones stay as they are written, so that none is taken for a length. Raises NotInLetters for what
     has no formula here."""
@@ -72,6 +74,13 @@ class Matrices(Orders, Lookups, Asking):
     def __init__(self, lengths: Collection[int] = ()) -> None:
         self.lengths = frozenset(lengths)
         self.not_zero = {}
+        self.windows = {}
+
+    def as_typed(self) -> AsTyped:
+        """For what somebody has written; what is found out on the way is known to both."""
+        typed = AsTyped(self.lengths)
+        typed.windows, typed.not_zero = self.windows, self.not_zero
+        return typed
 
     def number(self, text: str) -> Form:
         if text in ("pi", "e", "tau"):
@@ -139,7 +148,10 @@ class Matrices(Orders, Lookups, Asking):
         return outer(form(x), form(y))
 
     def reshape(self, x: Any, shape: Shape) -> Form:
-        return shaped(form(x), tuple(shape))
+        inner = form(x)
+        known = math.prod(n for n in shape if n != -1)
+        left = math.prod(inner.shape) // known
+        return shaped(inner, tuple(left if n == -1 else n for n in shape))
 
     def sum(self, x: Any, axis: Any = None) -> Form:
         return summed(form(x), axis)
@@ -229,6 +241,9 @@ class Matrices(Orders, Lookups, Asking):
         inner = form(x)
         given = tuple(part for part in index if part is not None)
         left = lengths_of(inner.shape, given)
+        for n, part, count in zip(inner.shape, given, left, strict=False):
+            if isinstance(part, tuple) and count is not None:
+                self._learn_slice(count, n, *part)
         kept = tuple(n for n in left if n is not None)
         found = picked(inner, given, kept) if kept != inner.shape else inner
         return shaped(found, with_new_axes(left, index)) if None in index else found

@@ -68,7 +68,7 @@ class Latex:
                 text = rf"{self._atom(inner)}_{{{at}}}"
                 return Spelled(text, Binding.POWER)
             case "placed":
-                inner, index = a.parts
+                inner, index = a.parts[:2]
                 put = rf"\operatorname{{put}}_{{{self.letters.index(index)}}}"
                 return Spelled(rf"{put}({self._spelled(inner).text})")
         return self._call(a)
@@ -167,8 +167,9 @@ class Latex:
             return Spelled(rf"\lVert {texts[0]} \rVert")
         if word == "pow":
             return Spelled(rf"{self._atom(arguments[0])}^{{{texts[1]}}}", Binding.POWER)
+        after = _words(self.letters.after(a.parts[2]))
         plain = rf"\{word}" if word in _FUNCTIONS else rf"\operatorname{{{_words(word)}}}"
-        return Spelled(rf"{_CALLED.get(word, plain)}({', '.join(texts)}{_words(a.parts[2])})")
+        return Spelled(rf"{_CALLED.get(word, plain)}({', '.join(texts)}{after})")
 
 
 def _above(factors: Any) -> list[tuple[Form, Fraction]]:

@@ -6,8 +6,9 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from backtrace.algebra.matrices.forms import (
@@ -29,23 +30,37 @@ LARGEST = 1000  # a whole number that stands for itself: letters have far larger
 _LONG = re.compile(r"(?<![\d.])\d{4,}(?![\d.])")
 _ONE = Fraction(1)
 _NEAR = 9  # n - 1 and its like
+_NONE: Mapping[int, tuple[int, int, int]] = MappingProxyType({})
 
 
 class Letters:
-    """What lengths are called: `primes` has the prime that stands for each letter."""
+    """What lengths are called: `primes` has the prime that stands for each letter, `windows`
+    what other lengths are: (base + off)//stride."""
 
-    def __init__(self, primes: Mapping[str, int]) -> None:
+    def __init__(
+        self, primes: Mapping[str, int], windows: Mapping[int, tuple[int, int, int]] = _NONE
+    ) -> None:
+        self._windows = windows
         self.primes = tuple(primes.values())
         self._letters = {prime: letter for letter, prime in primes.items()}
         pairs = itertools.combinations_with_replacement(primes, 2)
         products = {primes[a] * primes[b]: f"{a}*{b}" for a, b in pairs}
         self._products = {**self._letters, **products}
 
+    @property
+    def counts(self) -> Iterable[tuple[int, int, int]]:
+        """What other lengths are: (base + off)//stride."""
+        return self._windows.values()
+
     def length(self, n: int) -> str:
         """A length, or a product of such, as text: m, m*n, 2*m, (n - 1). Raises NotInLetters."""
         if n == 0 or not self._letters:
             return str(n)
+        if n in self._windows:
+            return self._count_of(*self._windows[n])
         found, rest = self._factors(n)
+        if any("//" in letter for letter in found) and (near := self._near(n)):
+            return near[0]  # h + 1, and not 2*((h + 1)//2)
         if rest > LARGEST:
             near = self._near(rest) or self._sums(rest)
             if not near:
@@ -55,6 +70,24 @@ class Letters:
             found.insert(0, str(rest))
         return "*".join(found)
 
+    def _count_of(self, base: int, off: int, stride: int) -> str:
+        """(h - 2), (h - k + 1), ((h + 1)//2): so many windows."""
+        text = "*".join(a for p, a in self._letters.items() if base % p == 0) or str(base)
+        if -off > LARGEST:  # less the length of a window
+            prime = min(self.primes, key=lambda prime: abs(prime + off))
+            text += f" - {self._letters[prime]}"
+            off += prime
+        if abs(off) > LARGEST:
+            raise NotInLetters("a length that is no product of the letters")
+        text += f" {'-' if off < 0 else '+'} {abs(off)}" * bool(off)
+        if stride == 1:
+            return f"({text})" if " " in text else text
+        return f"(({text})//{stride})" if " " in text else f"({text}//{stride})"
+
+    def place(self, n: int) -> str:
+        """A place in an axis, from its end with a sign."""
+        return f"-{self.length(-n)}" if n < 0 else self.length(n)
+
     def _factors(self, n: int) -> tuple[list[str], int]:
         """The letters whose product a number is, and what is left of it."""
         found = []
@@ -62,18 +95,27 @@ class Letters:
             while n and n % prime == 0:
                 n //= prime
                 found.append(letter)
+        for count, way in self._windows.items():
+            while 1 < count <= n and n % count == 0:
+                n //= count
+                found.append(self._count_of(*way))
         return found, n
 
     def _near(self, n: int) -> list[str]:
         """n - 1, 2*(n - 1), m*n - 1 and their like."""
         found = []
         for times in range(1, _NEAR):
-            for value, letter in self._products.items():
+            for value, letter in self._named():
                 off = n // times - value
                 if n % times == 0 and 0 < abs(off) <= _NEAR:
                     sign = "-" if off < 0 else "+"
                     found.append(f"{times}*" * (times > 1) + f"({letter} {sign} {abs(off)})")
         return found
+
+    def _named(self) -> Iterator[tuple[int, str]]:
+        yield from self._products.items()
+        for n, way in self._windows.items():
+            yield n, self._count_of(*way)
 
     def _sums(self, n: int) -> list[str]:
         """What joined arrays have: m + n."""
@@ -84,6 +126,10 @@ class Letters:
         """A text that speaks of lengths, with the letters: mxn for 2003x2099. Only what is exactly
         a length, a product or a sum of such is one."""
         return _LONG.sub(self._told, text) if self._letters else text
+
+    def told_of_shapes(self, text: str) -> str:
+        """The same of a text in which every long number is a length: (h - 2) too."""
+        return _LONG.sub(lambda match: (self._near(int(match[0])) or match)[0], self.told(text))
 
     def _told(self, match: re.Match[str]) -> str:
         found, rest = self._factors(int(match[0]))
@@ -135,9 +181,11 @@ class Letters:
             case "looked up":
                 return self._looked_up(a)
             case "placed":
-                inner, index = a.parts
+                inner, index, *fill = a.parts
                 given = self.spelled(inner).text
                 zeros = f"zeros({self.shape(a.shape)})"
+                if fill:
+                    zeros = f"full({self.spelled(fill[0]).text}, {self.shape(a.shape)})"
                 return Spelled(f'put({zeros}, {given}, "{self.index(index)}")')
         assert a.kind == SHAPED
         return self._shaped(a)
@@ -157,8 +205,9 @@ class Letters:
             if isinstance(part, int):
                 texts.append(str(part))
                 continue
-            start, stop, _ = ("" if n is None else self.length(n) for n in part)
-            texts.append(f"{'' if start == '0' else start}:{stop}")
+            start, stop = ("" if n is None else self.place(n) for n in part[:2])
+            step = "" if part[2] in (None, 1) else f":{part[2]}"
+            texts.append(f"{'' if start == '0' else start}:{stop}{step}")
         return ", ".join(texts)
 
     def _factor(self, a: Form) -> str:
@@ -179,7 +228,15 @@ class Letters:
         if word in _SIGNS:
             text = f" {_SIGNS[word]} ".join(s.within(Binding.SUM) for s in spelled)
             return Spelled(text, Binding.COMPARISON)
-        return Spelled(f"{word}({', '.join(s.text for s in spelled)}{after})")
+        if word == "permute" and len(moved := [k for k, a in enumerate(a.parts[3]) if k != a]) == 2:
+            return Spelled(f"swapaxes({spelled[0].text}, {moved[0]}, {moved[1]})")
+        return Spelled(f"{word}({', '.join(s.text for s in spelled)}{self.after(after)})")
+
+    def after(self, text: str) -> str:
+        """What follows a function's arrays, lengths in letters: padding=(k - 1)."""
+        if not self._letters:
+            return text
+        return _LONG.sub(lambda match: self.length(int(match[0])), text)
 
     def _shaped(self, a: Form) -> Spelled:
         inner, shape = a.parts[0], a.shape
@@ -191,10 +248,8 @@ class Letters:
             return Spelled(f"{text}[{places}]")
         lengths = [self.length(n) for n in shape]
         composed = [k for k, length in enumerate(lengths) if "*" in length or "(" in length]
-        if len(composed) > 1:
-            raise NotInLetters("a shape of several products of the letters")
-        for k in composed:  # a shape is written in letters and numbers
-            lengths[k] = "-1"
+        if len(composed) == 1:  # what is left over
+            lengths[composed[0]] = "-1"
         return Spelled(f"reshape({self.spelled(inner).text}, {', '.join(lengths)})")
 
     def quotient(self, value: Fraction) -> tuple[list[str], list[str]]:
@@ -212,9 +267,13 @@ class Letters:
     def _unreduced(self, top: int, bottom: int) -> tuple[int, int]:
         """2/(n - 1), where that was reduced to 1/k: times what makes a length of it again."""
         for times in range(1, _NEAR):
-            if all(n <= LARGEST or self._near(n * times) for n in (top, bottom)):
-                return top * times, bottom * times
+            raised = (top * times, bottom * times)
+            if all(n <= LARGEST or self._is_said(n) for n in raised):
+                return raised
         return top, bottom
+
+    def _is_said(self, n: int) -> bool:
+        return self._factors(n)[1] <= LARGEST or bool(self._near(n))
 
     def _number(self, value: Fraction) -> Spelled:
         above, below = self.quotient(value)
@@ -305,9 +364,10 @@ class Letters:
 
 
 def _raised(*given: Form) -> str:
-    """The sign of a power: of a square matrix ^ has two readings, and ** is entry by entry."""
-    shapes = (a.shape for a in given)
-    return "**" if any(len(s) > 1 and s[-1] == s[-2] > 1 for s in shapes) else "^"
+    """The sign of a power: of a square matrix ^ has two readings, and ** is entry by entry. A
+    letter beside a number may be that number."""
+    ends = [sorted(a.shape[-2:]) for a in given if len(a.shape) > 1]
+    return "**" if any(1 < m <= LARGEST < n or m == n > 1 for m, n in ends) else "^"
 
 
 _PARTIAL = ("log", "log1p", "log2", "log10", "asin", "acos", "pow", "inv", "logdet", "det", "norm")

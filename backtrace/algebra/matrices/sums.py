@@ -22,7 +22,6 @@ from backtrace.algebra.matrices.forms import (
     ZERO,
     Form,
     Index,
-    NotInLetters,
     Shape,
     adds_up_along,
     call,
@@ -72,8 +71,10 @@ def _own_part(joined: Form, index: Index) -> Form | None:
     return None
 
 
-def placed(u: Form, index: Index, shape: Shape) -> Form:
-    """Zeros of a shape with u at some entries."""
+def placed(u: Form, index: Index, shape: Shape, fill: Form | None = None) -> Form:
+    """Zeros of a shape, or as many times `fill`, with u at some entries."""
+    if fill is not None:
+        return Form(PLACED, shape, (u, index, fill))
     before, core = scalars_apart(u) if u.shape else (u, number(1))
     if is_zero(core):
         return zero(shape)
@@ -181,8 +182,4 @@ def _length_of(n: int, part: Any) -> int | None:
     """How many entries a part of an index leaves of an axis; None: the axis is gone."""
     if isinstance(part, int):
         return None
-    start, stop, step = part
-    if min(v if v is not None else 0 for v in (start, stop)) < 0 or step not in (None, 1):
-        raise NotInLetters("an index from the end")
-    first, last = start or 0, n if stop is None else min(stop, n)
-    return max(0, last - first)
+    return len(range(n)[slice(*part)])
