@@ -187,6 +187,23 @@ class Descent(NamedTuple):
     point: Mapping[str, Value]
 
 
+class SlippedPoint(NamedTuple):
+    """The numbers of a point for practice, None for the trace's own; and by wire (v3 the value of
+    node 3, u3 its gradient) what slips make of its number: which sentence, and the number."""
+
+    given: Mapping[str, Value] | None
+    slips: Mapping[str, tuple[tuple[int, Value], ...]]
+
+
+class Practice(NamedTuple):
+    """What a page needs to ask for the numbers of a trace and to name slips: their sentences, the
+    points, and nodes that are not asked for (classes, which have no slope)."""
+
+    says: tuple[str, ...]
+    points: tuple[SlippedPoint, ...]
+    skip: tuple[int, ...] = ()
+
+
 class Asked(NamedTuple):
     """What was asked of a trace and is shown beside its numbers: these in other words, the entries
     of the Hessian (each pair of variables once), Jacobians, steps down the gradient, the cost; of
@@ -200,6 +217,7 @@ class Asked(NamedTuple):
     forward: tuple[ForwardMode, ...] = ()
     hessian: Hessian | None = None
     product: HessianProduct | None = None
+    practice: Practice | None = None
 
     @property
     def verdicts(self) -> list[tuple[str, str, str]]:

@@ -9,12 +9,14 @@ from html import escape
 from typing import Any
 
 from backtrace.algebra.values import Value, shape_of, size_of
-from backtrace.formula.printer import label
+from backtrace.formula.printer import label, short_expressions
 from backtrace.gates.gate import EVERYWHERE
-from backtrace.graph.record import Record
+from backtrace.graph.record import Edge, Record
 from backtrace.numbers import json_text, plain
-from backtrace.render._explain import spoken_names
+from backtrace.render._explain import gate_sentence, slope_formula, spoken_names
 from backtrace.render._program import MOST_ENTRIES
+from backtrace.render._rules import rule_with_shapes
+from backtrace.render._steps import times
 from backtrace.render._view import View
 
 _MOST_FIELDS = 400
@@ -25,7 +27,8 @@ _AROUND = 3.0
 def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
     """What the script says of the numbers that it finds: by gate what is said at its kink, and
     where it is defined."""
-    kinks, domains = {}, {}
+    kinks, domains, rules, ways = {}, {}, {}, {}
+    spoken = spoken_names(record.graph, texts)
     for index, node, gate in record.graph.gates():
         name = view.text(f"#{index} {label(node)}")
         if gate.kink is not None:
@@ -35,9 +38,23 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
             )
         told = f"; it is defined for {gate.domain.says}" if gate.domain is not EVERYWHERE else ""
         domains[index] = view.text(f"{name}{told}")
-    names = [view.text(name) for name in spoken_names(record.graph, texts)]
+        rules[index] = view.text(f"{name}. {gate_sentence(node)}")
+        ways[index] = [view.text(_rule(record, edge, spoken)) for edge in record.edges_of(index)]
+    names = [view.text(name) for name in spoken]
     names[record.graph.output] = view.text(record.graph.output_name)
-    return {"kinks": kinks, "domains": domains, "names": names, "digits": view.digits}
+    computes = [
+        view.text(text.removeprefix(f"{node.name} = "))
+        for node, text in zip(record.graph.nodes, short_expressions(record.graph, 0), strict=True)
+    ]
+    more = {"rules": rules, "ways": ways, "computes": computes}
+    return {"kinks": kinks, "domains": domains, "names": names, "digits": view.digits} | more
+
+
+def _rule(record: Record, edge: Edge, names: list[str]) -> str:
+    """The local gradient as a formula; where no Jacobian is formed, what the gate hands back."""
+    if edge.local is None:
+        return times(rule_with_shapes(record, edge))
+    return slope_formula(record.graph.nodes[edge.gate], edge.gate, edge.operand, names)
 
 
 def fields(record: Record, view: View) -> Iterator[str]:
@@ -79,6 +96,30 @@ def what_if(record: Record, view: View, texts: list[str]) -> str:
         "(A press on a wire chooses it.)</p>\n"
         '<p id="then" role="status"></p>\n</section>'
     )
+
+
+def practice(record: Record) -> str:
+    """The numbers of a pass hidden, and asked for one by one: `practice.js` fills it in."""
+    points = record.asked.practice.points if record.asked.practice else ()
+    options = [
+        f'<option value="{k}">other numbers{f" ({k})" if len(points) > 2 else ""}</option>'
+        for k in range(1, len(points))
+    ]
+    return f"""<section class="change practice" aria-labelledby="practise">
+<h2 id="practise">Practise</h2>
+<p id="choosing"><label>Find <select id="kind"><option value="u">the gradients</option>
+<option value="v">the values</option><option value="vu">both</option></select></label>
+<label>at <select id="numbers"><option value="0">these numbers</option>{"".join(options)}</select>
+</label>
+<button id="begin" type="button">Begin</button></p>
+<div id="task" hidden>
+<p id="question"></p>
+<p class="buttons"><input id="answer" type="text" autocomplete="off" aria-label="your number">
+<button id="judge" type="button">Answer</button> <button id="hint" type="button">Hint</button>
+<button id="skip" type="button">Skip</button> <button id="leave" type="button">End</button></p>
+</div>
+<div id="verdict" role="status"></div>
+</section>"""
 
 
 def _grid(name: str, value: Any, shown: str) -> str:

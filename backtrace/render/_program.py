@@ -194,8 +194,13 @@ def source(made: Program, record: Record) -> str:
     """The program as JavaScript: what `passes.js` takes."""
     seed = record.upstreams[record.graph.output]
     point = {name: record.values[index] for name, index in record.graph.inputs.items()}
+    practice = record.asked.practice
+    sheet: dict[str, Any] = {"says": [], "points": [{"given": 0, "slips": {}}], "skip": []}
+    if practice is not None:
+        points = [{"given": p.given or 0, "slips": dict(p.slips)} for p in practice.points]
+        sheet = {"says": practice.says, "points": points, "skip": practice.skip}
     return (
-        f"const functions=[{','.join(made.functions)}];"
+        f"const sheet={script(sheet)};const functions=[{','.join(made.functions)}];"
         f"const graphs={script(made.graphs)};const seed={script(seed)};const given={script(point)};"
     )
 

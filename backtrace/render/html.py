@@ -9,7 +9,7 @@ from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
 from backtrace.numbers import Formula, json_text
 from backtrace.render._bound import bound
-from backtrace.render._live import fields, live_data, what_if
+from backtrace.render._live import fields, live_data, practice, what_if
 from backtrace.render._page import asset, document, scrolling
 from backtrace.render._page_tables import findings, gate_table
 from backtrace.render._program import StillError, program, source
@@ -58,6 +58,7 @@ def render(record: Record, view: View) -> str:
         f'<p class="note">The numbers stand still: {escape(still)}.</p>' * bool(still),
         *(fields(record, view) if written else ()),
         what_if(record, view, texts) if written else "",
+        practice(record) if written else "",
         f"<h2>Every gate</h2>\n{scrolling(gate_table(record, view), 'every gate')}" * has_steps,
         *findings(record, view),
         f'<script type="application/json" id="data">{kept}</script>' * has_steps,
@@ -81,6 +82,7 @@ def _scripts(written: str) -> Iterator[str]:
     yield asset("page.js")
     if written:
         yield asset("live.js")
+        yield asset("practice.js")
 
 
 def _point(record: Record, view: View) -> str:

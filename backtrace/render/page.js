@@ -2,22 +2,29 @@ const id = (name) => document.getElementById(name);
 const data = JSON.parse(id("data").textContent);
 const { name, steps, gates, nodes } = data;
 const items = [...document.querySelectorAll(".steps li")];
-const slider = id("at"), play = id("play");
+const slider = id("at"),
+  play = id("play");
 const sign = (node) => id(`${name}-${node}`);
 const text = (node, kind) => sign(node).querySelectorAll(`.${name}-${kind}`);
 const right = nodes.map((node) => [...text(node, "r")].map((e) => e.textContent));
-let now = 0, timer = 0;
+let now = 0,
+  timer = 0,
+  covered = false; // while numbers are asked for, nothing shows them
+
 let address = () => `#${now}`;
 const stepIn = (hash) => Number(hash.match(/(?:^#|[#&]step=)([-+.e\d]+)$/)?.[1]) || 0;
 function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
 function show(step, keep) {
+  if (covered) return;
   now = Math.trunc(Math.max(0, Math.min(steps.length - 1, step)));
-  const seen = new Set(), gone = new Set(), sums = new Map();
+  const seen = new Set(),
+    gone = new Set(),
+    sums = new Map();
   steps.slice(0, now + 1).forEach((each) => {
     if (each.pass === "f") seen.add(each.gate);
-    if (each.pass === "b") gone.add(each.gate), each.sums.forEach(([node, sum]) => sums.set(node, sum));
+    if (each.pass === "b") (gone.add(each.gate), each.sums.forEach(([node, sum]) => sums.set(node, sum)));
   });
   const back = steps[now].pass === "b" || now === steps.length - 1;
   nodes.forEach((node, k) => {
@@ -25,7 +32,7 @@ function show(step, keep) {
     text(node, "v").forEach((e) => e.classList.toggle("later", isGate && !seen.has(node)));
     text(node, "r").forEach((e) => {
       e.classList.toggle("later", !(sums.has(node) || (back && node === data.output)));
-      const sum = node === data.output ? right[k][0] : sums.get(node) ?? right[k][0];
+      const sum = node === data.output ? right[k][0] : (sums.get(node) ?? right[k][0]);
       if (e.textContent !== sum) e.textContent = sum;
     });
     sign(node).classList.toggle("on", node === steps[now].gate);
@@ -34,10 +41,12 @@ function show(step, keep) {
   });
   document.querySelectorAll(`[id^="${name}-w"], [id^="${name}-t"]`).forEach((piece) => {
     const gate = parseInt(piece.id.slice(name.length + 2));
-    if (piece.tagName === "path") piece.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
+    if (piece.tagName === "path")
+      piece.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
     else piece.querySelectorAll(`.${name}-r`).forEach((e) => e.classList.toggle("later", !gone.has(gate)));
   });
-  const card = document.querySelector(".card"), frame = card.getBoundingClientRect();
+  const card = document.querySelector(".card"),
+    frame = card.getBoundingClientRect();
   const place = sign(steps[now].gate ?? nodes[0]).getBoundingClientRect();
   card.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
   current(now);
@@ -52,6 +61,7 @@ function stop() {
   play.ariaLabel = "play";
 }
 function start() {
+  if (covered) return;
   if (timer) return stop();
   if (now === steps.length - 1) show(0);
   play.textContent = "⏸";
@@ -60,11 +70,13 @@ function start() {
 }
 const keys = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(event.target.tagName))
+    return;
   const isButton = event.target.closest("button, g[role=button]");
-  if (event.key in keys) stop(), show(now + keys[event.key]);
+  if (event.key in keys) (stop(), show(now + keys[event.key]));
   else if (event.key === " " && !isButton) start();
-  else if ((event.key === " " || event.key === "Enter") && event.target.dataset.node) show(data.back[event.target.dataset.node]);
+  else if ((event.key === " " || event.key === "Enter") && event.target.dataset.node)
+    show(data.back[event.target.dataset.node]);
   else return;
   event.preventDefault();
 });
@@ -78,12 +90,18 @@ for (const gate of gates) {
   shape.onmouseleave = shape.onblur = () => current(now);
   shape.onclick = () => (stop(), show(data.back[gate]));
 }
+/* whether a number that somebody typed is the answer, by the digits they gave: 0.73 is 0.7311 */
+function fits(typed, answer) {
+  const text = typed.trim().replaceAll("−", "-"),
+    fraction = text.match(/^([-+.\de]+)\s*\/\s*([-+.\de]+)$/i);
+  const digits = (text.match(/^-?\d*\.?(\d*)(e-?\d+)?$/i) ?? [])[1];
+  const given = fraction ? Number(fraction[1]) / Number(fraction[2]) : Number(text);
+  const unit = digits === undefined ? 0 : 10 ** -digits.length / 2;
+  return text !== "" && Math.abs(given - answer) <= Math.max(1e-4 * Math.abs(answer), digits ? unit : 0);
+}
 document.querySelectorAll("input[data-answer]").forEach((blank) => {
   blank.oninput = () => {
-    const digits = (blank.value.trim().replace("−", "-").match(/^-?\d*\.?(\d*)(e-?\d+)?$/i) ?? [])[1];
-    const given = Number(blank.value.trim().replace("−", "-")), answer = Number(blank.dataset.answer);
-    const unit = digits === undefined ? 0 : 10 ** -digits.length / 2;
-    const isRight = blank.value.trim() && Math.abs(given - answer) <= Math.max(1e-4 * Math.abs(answer), digits ? unit : 0);
+    const isRight = fits(blank.value, Number(blank.dataset.answer));
     blank.className = blank.value.trim() === "" ? "" : isRight ? "right" : "wrong";
     blank.ariaInvalid = blank.className === "wrong";
   };
