@@ -15,9 +15,10 @@ from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer
-from backtrace.homework.mistakes import HELD, MISTAKES, Mistake, carried, slips_at, turned
-from backtrace.homework.problem import ONE_LOST, Plant, Problem, Spread, own_numbers, within
-from backtrace.homework.replay import Edge, Replayed, shaped
+from backtrace.homework.mistakes import HELD, MISTAKES
+from backtrace.homework.problem import Plant, Problem, Spread, own_numbers, within
+from backtrace.homework.replay import Replayed, shaped
+from backtrace.homework.slip_numbers import backward_slips, forward_slips
 from backtrace.homework.verdicts import SIGN, Verdict, fits
 
 _UNITS = 2.0  # of the last digit
@@ -26,7 +27,6 @@ SHOWN = 3
 SCALED = "scaled"
 _ORDER = {mistake.code: float(rank) for rank, mistake in enumerate(MISTAKES)}
 _ORDER[SCALED] = _ORDER["no-upstream"] + 0.5
-_ONE_KEPT = "gradients add at a branch, and this way back is the only one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,51 +117,21 @@ def _lost_or_held(found: list[Fit]) -> list[Fit]:
 def _value_slips(answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     """Slips in the gate that gives the value, with somebody's own numbers before it."""
     node = answer.node
-    first, *others = [_turned_values(run, node) for run in runs]
+    first, *others = [forward_slips(run, node) for run in runs]
     for key, (mistake, number) in first.items():
         numbers = [number, *(other[key][1] for other in others if key in other)]
         if _fits_one(answer, numbers):
             yield Fit(mistake.code, mistake.says, node, node, number)
 
 
-def _turned_values(run: Replayed, node: int) -> dict[tuple[str, int], tuple[Mistake, Any]]:
-    """By code, and the how manieth of it: with other numbers some may have no value."""
-    found = {}
-    for at in run.places[node][:1]:
-        at = replace(at, output=run.values[node])
-        for mistake in MISTAKES:
-            for count, number in enumerate(turned(mistake, at)):
-                found[mistake.code, count] = (mistake, number)
-    return found
-
-
 def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     """Slips on the edges that lead back to the node, with somebody's own numbers."""
-    edges = record.graph.consumers[answer.node]
-    right = [{edge: _right(record, run, edge) for edge in edges} for run in runs]
-    if len(edges) > 1:
-        yield from _fork_lost(answer, right)
-    for edge in edges:
-        others = [sum(v for other, v in r.items() if other != edge) for r in right]
-        upstreams = [run.used_gradients[edge[0]] for run in runs]
-        found = [list(slips_at(run.places[edge[0]][edge[1]])) for run in runs]
-        for (mistake, slip), *again in zip(*found, strict=True):
-            if mistake.code == HELD and len(edges) > 1:
-                continue  # fork-lost says that
-            slips = [slip, *(other for _, other in again)]
-            numbers = [
-                _shaped(rest, _summed(record, carried(each, u), answer), answer)
-                for rest, each, u in zip(others, slips, upstreams, strict=True)
-            ]
-            if _fits_one(answer, numbers):
-                yield Fit(mistake.code, mistake.says, edge[0], answer.node, numbers[0])
-
-
-def _right(record: Record, run: Replayed, edge: Edge) -> Any:
-    gate, slot = edge
-    back = run.places[gate][slot].right(run.used_gradients[gate])
-    node = record.graph.inputs_of[gate][slot]
-    return shaped(back, shape_of(record.values[node])) if record.has_arrays else back
+    found = [backward_slips(record, run, answer.node) for run in runs]
+    for slips in zip(*found, strict=True):
+        numbers = [_shaped(s.rest, _summed(record, s.back, answer), answer) for s in slips]
+        if _fits_one(answer, numbers):
+            first = slips[0]
+            yield Fit(first.code, first.says, first.gate, answer.node, numbers[0])
 
 
 def _summed(record: Record, back: Any, answer: Answer) -> Any:
@@ -169,18 +139,6 @@ def _summed(record: Record, back: Any, answer: Answer) -> Any:
     if not record.has_arrays or shape_of(back) == shape_of(answer.value):
         return back
     return shaped(back, shape_of(record.values[answer.node]))
-
-
-def _fork_lost(answer: Answer, right: Sequence[dict[Edge, Any]]) -> Iterator[Fit]:
-    """One way back missing; or, of more than two, all but one."""
-    for edge in right[0]:
-        rest = [sum(v for other, v in r.items() if other != edge) for r in right]
-        kept = [r[edge] for r in right]
-        for numbers, says in [(rest, ONE_LOST)] + [(kept, _ONE_KEPT)] * (len(right[0]) > 2):
-            shaped = [_shaped(0.0, number, answer) for number in numbers]
-            if _fits_one(answer, shaped):
-                yield Fit("fork-lost", says, edge[0], answer.node, shaped[0])
-                break
 
 
 def _fits_one(answer: Answer, numbers: Sequence[Any]) -> bool:
