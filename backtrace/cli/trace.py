@@ -424,7 +424,18 @@ def _traced(formula: str, given: Mapping[str, Given], request: Request, showing:
     )
     if showing.arrays_file:
         return _without_arrays(traced, view, showing.arrays_file)
+    if showing.format == "html":
+        traced = _practised(traced)
     return Shown(render.data(traced, showing.format, view), traced, traced.ok)
+
+
+def _practised(traced: Trace) -> Trace:
+    """A page asks for its numbers, and names slips."""
+    from dataclasses import replace
+
+    from backtrace.homework.page_practice import practice_of
+
+    return replace(traced, asked=traced.asked._replace(practice=practice_of(traced)))
 
 
 def _blanked(formula: str, given: Mapping[str, Given], request: Request, showing: Showing) -> Shown:

@@ -187,12 +187,16 @@ class Descent(NamedTuple):
     point: Mapping[str, Value]
 
 
+Slip = tuple[int, int, Value]
+"""What a slip makes of a number: which sentence says it, the gate, the wrong number."""
+
+
 class SlippedPoint(NamedTuple):
     """The numbers of a point for practice, None for the trace's own; and by wire (v3 the value of
-    node 3, u3 its gradient) what slips make of its number: which sentence, and the number."""
+    node 3, u3 its gradient) what slips make of its number."""
 
     given: Mapping[str, Value] | None
-    slips: Mapping[str, tuple[tuple[int, Value], ...]]
+    slips: Mapping[str, tuple[Slip, ...]]
 
 
 class Practice(NamedTuple):

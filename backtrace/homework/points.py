@@ -31,6 +31,8 @@ _DIGITS = 4
 _NEAR = 0.05
 _BELOW = 3
 _LEAST, _MOST = 0.01, 1000.0
+_CLASSES = {"cross_entropy": 1, "pick": 1, "nll": 1, "take": 1, "lookup": 1, "one_hot": 0}
+"""Which operand of a gate is a class or a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,20 @@ def suggest(
     return best[1], own.telling(mistakes) if own else None
 
 
+def telling_points(
+    formula: str, graph: Graph, given: Mapping[str, float], tries: int = 12
+) -> Iterator[dict[str, float]]:
+    """The most telling of some points of numbers first."""
+    near = read_mapping(given)
+    try:
+        tried = list(_tried(formula, graph, {}, 0, tries, near, _BELOW))
+    except UsageError:  # none where every number is finite
+        return
+    mistakes = {key for seen in tried for key in seen.answers}
+    for seen in sorted(tried, key=lambda s: _rank((s, s.telling(mistakes))), reverse=True):
+        yield dict(seen.problem.record.point)
+
+
 def _rank(found: tuple[_Seen, Telling]) -> tuple[int, ...]:
     """No saturated sigmoids and no huge numbers; then what tells most; then what reads best."""
     seen, told = found
@@ -114,7 +130,7 @@ def _tried(
         while left > 0:
             left -= 1
             point = _near(given, chance) if is_near else _candidate(graph, shapes, chance, below)
-            for name in _classes(graph):
+            for name in class_inputs(graph):
                 point[name] = given[name].value if name in given else 0
             try:
                 problem = problem_of(
@@ -145,15 +161,14 @@ def _near(given: Mapping[str, Given], chance: random.Random) -> dict[str, Any]:
     return point
 
 
-def _classes(graph: Graph) -> list[str]:
+def class_inputs(graph: Graph) -> list[str]:
     """Variables that are numbers of classes or places: only whole ones mean something."""
     return [
         name
         for name, index in graph.inputs.items()
         for gate, _ in graph.consumers[index][:1]
         if (kind := graph.nodes[gate].gate) is not None
-        and kind.name in ("cross_entropy", "pick")
-        and graph.nodes[gate].operands.index(index) == 1
+        and graph.nodes[gate].operands.index(index) == _CLASSES.get(kind.name, -1)
     ]
 
 

@@ -20,12 +20,11 @@ KINDS = {"v": "v", "u": "r", "d": "r", "l": "", "t": ""}
 
 def bound(value: Value, view: View, key: str, has_brackets: bool = False) -> str:
     """A number in its colour; on request in brackets where it is negative."""
-    kind = f' class="{KINDS[key[0]]}"' * bool(KINDS[key[0]])
     text = gradient_words(value, view)
     if has_brackets and text.startswith("−"):
         text = f"({text})"
     brackets = " data-brackets" * has_brackets
-    return f'<span{kind} data-n="{key}" data-wire{brackets}>{escape(text)}</span>'
+    return f'<span data-w="{key}"{brackets}>{escape(text)}</span>'
 
 
 def cell_text(value: Value, view: View) -> str:

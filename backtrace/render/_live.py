@@ -28,6 +28,7 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
     """What the script says of the numbers that it finds: by gate what is said at its kink, and
     where it is defined."""
     kinks, domains, rules, ways = {}, {}, {}, {}
+    says: dict[str, int] = {}
     spoken = spoken_names(record.graph, texts)
     for index, node, gate in record.graph.gates():
         name = view.text(f"#{index} {label(node)}")
@@ -38,7 +39,8 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
             )
         told = f"; it is defined for {gate.domain.says}" if gate.domain is not EVERYWHERE else ""
         domains[index] = view.text(f"{name}{told}")
-        rules[index] = view.text(f"{name}. {gate_sentence(node)}")
+        rule = view.text(gate_sentence(node))
+        rules[index] = says.setdefault(rule, len(says))
         ways[index] = [view.text(_rule(record, edge, spoken)) for edge in record.edges_of(index)]
     names = [view.text(name) for name in spoken]
     names[record.graph.output] = view.text(record.graph.output_name)
@@ -46,7 +48,7 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
         view.text(text.removeprefix(f"{node.name} = "))
         for node, text in zip(record.graph.nodes, short_expressions(record.graph, 0), strict=True)
     ]
-    more = {"rules": rules, "ways": ways, "computes": computes}
+    more = {"rules": rules, "says": list(says), "ways": ways, "computes": computes}
     return {"kinks": kinks, "domains": domains, "names": names, "digits": view.digits} | more
 
 

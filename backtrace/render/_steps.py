@@ -35,24 +35,23 @@ class Steps:
         self._names = spoken_names(record.graph, self._texts)
         self._kinks = {note.node for note in record.notes if note.kind == "kink"}
 
-    def data(self) -> dict[str, Any]:
-        """What the script needs: the steps, and how far each sum has come after each."""
-        count = len(self.gates)
-        steps: list[dict[str, Any]] = [{"pass": "s", "where": "the inputs"}]
-        for k, gate in enumerate(self.gates, 1):
-            steps.append({"pass": "f", "gate": gate, "where": f"forward {k} / {count}"})
+    def data(self, is_live: bool) -> dict[str, Any]:
+        """What the script needs: the steps, and where it does not compute them itself, how far each
+        sum has come after each."""
+        steps: list[dict[str, Any]] = [{"pass": "s"}]
+        steps += [{"pass": "f", "gate": gate} for gate in self.gates]
         back = {}
         arrived: dict[int, Value] = {}
-        for k, gate in enumerate(reversed(self.gates), 1):
+        for gate in reversed(self.gates):
             back[gate] = len(steps)
-            sums = list(self._sums(gate, arrived))
-            where = f"backward {k} / {count}"
-            steps.append({"pass": "b", "gate": gate, "where": where, "sums": sums})
+            steps.append({"pass": "b", "gate": gate})
+            if not is_live:
+                steps[-1]["sums"] = list(self._sums(gate, arrived))
         return {
             "name": self.name,
             "steps": steps,
             "gates": self.gates,
-            "nodes": list(range(len(self.record.graph.nodes))),
+            "count": len(self.record.graph.nodes),
             "back": back,
             "output": self.record.graph.output,
         }

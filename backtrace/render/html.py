@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -44,7 +45,7 @@ def render(record: Record, view: View) -> str:
     has_steps = record.has_point and record.graph.gate_count > 0
     texts = expressions(record.graph, 30)
     written, still = _program(record) if has_steps else ("", "")
-    data = steps.data()
+    data = steps.data(bool(written))
     if written:
         data |= live_data(record, view, texts)
     kept = json_text(data).replace("<", "\\u003c")
@@ -78,11 +79,16 @@ def _scripts(written: str) -> Iterator[str]:
     """The page's script; `written` is between what it stands on and what runs it."""
     yield '"use strict";\n'
     if written:
-        yield asset("algebra.js") + written + "\n" + asset("passes.js")
-    yield asset("page.js")
+        yield _packed("algebra.js") + written + "\n" + _packed("passes.js")
+    yield _packed("page.js")
     if written:
-        yield asset("live.js")
-        yield asset("practice.js")
+        yield _packed("live.js") + _packed("practice.js")
+
+
+def _packed(name: str) -> str:
+    """A script without what only its readers need: comments on lines of their own, indentation."""
+    text = re.sub(r"^ *//.*\n|^ */\*.*?\*/ *\n", "", asset(name), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^ +", "", text, flags=re.MULTILINE)
 
 
 def _point(record: Record, view: View) -> str:

@@ -63,7 +63,7 @@ function valueOf(key) {
     place = node.terms[way].filter((_, k) => k <= term).at(-1);
   return functions[place](state.values[gate], ...operandsOf(node, state.values));
 }
-const boundTo = all("[data-n]"),
+const boundTo = all("[data-n],[data-w]"),
   titles = new Map();
 function compute() {
   const values = forward(graph, point);
@@ -84,8 +84,8 @@ function sumsAnew() {
 }
 function draw() {
   boundTo.forEach((element) => {
-    const value = valueOf(element.dataset.n);
-    let shown = "wire" in element.dataset ? wire(value) : cell(value);
+    const value = valueOf(element.dataset.n ?? element.dataset.w);
+    let shown = "w" in element.dataset ? wire(value) : cell(value);
     if ("brackets" in element.dataset && shown.startsWith("−")) shown = `(${shown})`;
     if (element.textContent !== shown) element.textContent = shown;
     if ("gradient" in element.dataset && !m.isArray(value)) element.dataset.value = plain(value);

@@ -1,6 +1,7 @@
 const id = (name) => document.getElementById(name);
 const data = JSON.parse(id("data").textContent);
-const { name, steps, gates, nodes } = data;
+const { name, steps, gates } = data;
+const nodes = Array.from({ length: data.count }, (_, k) => k);
 const items = [...document.querySelectorAll(".steps li")];
 const slider = id("at"),
   play = id("play");
@@ -16,6 +17,12 @@ const stepIn = (hash) => Number(hash.match(/(?:^#|[#&]step=)([-+.e\d]+)$/)?.[1])
 function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
+const words = () =>
+  now === 0
+    ? "the inputs"
+    : now <= gates.length
+      ? `forward ${now} / ${gates.length}`
+      : `backward ${now - gates.length} / ${gates.length}`;
 function show(step, keep) {
   if (covered) return;
   now = Math.trunc(Math.max(0, Math.min(steps.length - 1, step)));
@@ -51,7 +58,7 @@ function show(step, keep) {
   card.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
   current(now);
   slider.value = now;
-  id("where").textContent = slider.ariaValueText = steps[now].where;
+  id("where").textContent = slider.ariaValueText = words();
   if (!keep && location.protocol !== "about:") history.replaceState(null, "", address());
 }
 function stop() {

@@ -26,9 +26,7 @@ function asksOf(kind) {
       graph.nodes[gate].x.forEach((source, k) => {
         if (!graph.nodes[gate].from[k] || --waiting[source] || source === graph.output) return;
         const isAsked =
-          !graph.nodes[source].compares &&
-          !sheet.skip.includes(source) &&
-          !("value" in graph.nodes[source]);
+          !graph.nodes[source].compares && !sheet.skip.includes(source) && !("value" in graph.nodes[source]);
         if (isAsked) asks.push(["u", source]);
       }),
     );
@@ -65,8 +63,8 @@ const canBeRead = (text, value) =>
 const slipsAt = ([pass, node]) => sheet.points[quiz.point]?.slips[`${pass}${node}`] ?? [];
 const slipOf = (ask, text) =>
   slipsAt(ask)
-    .filter(([, slipped]) => isRight(text, slipped))
-    .map(([which]) => sheet.says[which]);
+    .filter(([, , slipped]) => isRight(text, slipped))
+    .map(([which, gate]) => `${sheet.says[which]} (at ${data.names[gate]})`);
 /* how a number comes about: in words, in names, in numbers */
 function hintOf([pass, node], degree) {
   if (pass === "v") {
@@ -80,7 +78,7 @@ function hintOf([pass, node], degree) {
       ways.length > 1
         ? `It is used ${ways.length === 2 ? "twice" : `${ways.length} times`}, and gradients add. `
         : "";
-  if (degree === 1) return many + [...new Set(ways.map(([gate]) => data.rules[gate]))].join(" ");
+  if (degree === 1) return many + [...new Set(ways.map(([gate]) => ruleIn(gate)))].join(" ");
   return (
     many +
     ways
@@ -88,6 +86,7 @@ function hintOf([pass, node], degree) {
       .join(degree === 2 ? "; " : " + ")
   );
 }
+const ruleIn = (gate) => `${data.domains[gate].split(";")[0]}: ${data.says[data.rules[gate]]}`;
 function ruleOf(gate, way) {
   const rule = data.ways[gate][way];
   if (state.locals[gate][way] === undefined) return `from #${gate}: ${rule}`;
@@ -103,7 +102,7 @@ function product(gate, way) {
 /* what the forward step of a gate says, before its result */
 function forwardNumbers(node) {
   const step = items[gates.indexOf(node) + 1]?.querySelector("p"),
-    number = step?.querySelector(`[data-n="v${node}"]`);
+    number = step?.querySelector(`[data-w="v${node}"]`);
   const text = step?.textContent.replace(/^\S+\s/, "");
   return number && text.includes(" = ") ? text.slice(0, text.lastIndexOf(" = ")) : undefined;
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 import backtrace
+from backtrace.homework.page_practice import practice_of
 from backtrace.render import View, draw
 from backtrace.tracing.worksheet import blanked
 
@@ -36,10 +38,17 @@ def opened(browser: object, tmp_path: pathlib.Path) -> Iterator[Open]:
     contexts = []
 
     def open_page(
-        case: tuple, at: str = "", blanks: str = "", clock: bool = False, **context: object
+        case: tuple,
+        at: str = "",
+        blanks: str = "",
+        clock: bool = False,
+        with_practice: bool = False,
+        **context: object,
     ) -> object:
         trace = backtrace.trace(*case, check=False)
         shown = blanked(trace, blanks) if blanks else trace
+        if with_practice:
+            shown = replace(trace, asked=trace.asked._replace(practice=practice_of(trace)))
         (tmp_path / "page.html").write_text(draw(shown, "html", View()), "utf-8")
         contexts.append(browser.new_context(**context))
         page = contexts[-1].new_page()
