@@ -31,7 +31,7 @@ function show(step, keep) {
     sums = new Map();
   steps.slice(0, now + 1).forEach((each) => {
     if (each.pass === "f") seen.add(each.gate);
-    if (each.pass === "b") (gone.add(each.gate), each.sums.forEach(([node, sum]) => sums.set(node, sum)));
+    if (each.pass === "b") (gone.add(each.gate), each.sums?.forEach(([node, sum]) => sums.set(node, sum)));
   });
   const back = steps[now].pass === "b" || now === steps.length - 1;
   nodes.forEach((node, k) => {
