@@ -8,7 +8,8 @@ SECTIONS = {
     "What to trace": ("file", "python", "of", "gates", "fuse", "expand", "compare", "blank"),
     "The point": ("wrt", "kink", "seed", "no_check"),
     "How to show it": (
-        *("format", "as_json", "output", "open_page", "full", "digits", "width", "color", "ascii"),
+        *("format", "as_json", "output", "open_page", "fold", "full", "digits", "width", "color"),
+        "ascii",
         "json_schema",
     ),
     "What else to ask": (

@@ -43,12 +43,13 @@ class CostAsked(NamedTuple):
 
 
 class Lettered(NamedTuple):
-    """How a derivation is to be shown: whether it is checked, and told in words too; the inputs
-    whose routes are asked for."""
+    """How a derivation is to be shown: whether it is checked, and told in words too; how its
+    picture starts; the inputs whose routes are asked for."""
 
     check: bool
     explain: bool
     look: Look
+    fold: str
     paths: str | None = None
     cost: CostAsked | None = None
 
@@ -65,7 +66,7 @@ def derive(
 
     format = destination.chosen()
     _refuse_unseen(format, asked)
-    view = asked.look.view(to_file=destination.output is not None)
+    view = asked.look.view(to_file=destination.output is not None)._replace(fold=asked.fold)
     cost = asked.cost
     shown: str | bytes = ""
     is_right = True

@@ -17,6 +17,7 @@ from backtrace.errors import UsageError
 
 if TYPE_CHECKING:
     from backtrace.graph.record import Granularity
+    from backtrace.render import View
 
 _CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
 
@@ -122,6 +123,11 @@ class Beside(NamedTuple):
     cost: bool
     every: int | None
     full: bool
+    fold: str
+
+    def shown(self, look: Look, to_file: bool) -> View:
+        """The view that these and the look ask for."""
+        return look.view(to_file)._replace(full=self.full, fold=self.fold)
 
 
 class ArraysAsked(NamedTuple):
@@ -190,6 +196,14 @@ def _gathered(name: str, kind: type, *options: Decorator) -> Decorator:
 
     return decorate
 
+
+fold_option = click.option(
+    "--fold",
+    type=click.Choice(["auto", "all", "none"]),  # backtrace.render.FOLDS
+    default="auto",
+    help="Stages, functions and groups as boxes in pictures: auto is above 40 gates.",
+)
+"""How a picture starts."""
 
 look_options = _gathered(
     "look",
@@ -322,9 +336,10 @@ beside_options = _gathered(
         help="With --cost: checkpoints every K gates (the square root of their number).",
     ),
     click.option("--full", is_flag=True, help="Write long arrays out."),
+    fold_option,
 )
 """--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --along, --cost,
---every and --full, as one `beside`."""
+--every, --full and --fold, as one `beside`."""
 
 arrays_options = _gathered(
     "arrays",

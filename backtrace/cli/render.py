@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backtrace.cli.options import Destination, destination_options, look_options
+from backtrace.cli.options import Destination, destination_options, fold_option, look_options
 from backtrace.cli.output import Look
 from backtrace.cli.source import read_file
 
@@ -28,15 +28,16 @@ EXAMPLES = """\b
 )
 @click.argument("file", metavar="FILE")
 @destination_options
+@fold_option
 @look_options
-def render(file: str, destination: Destination, look: Look) -> int:
+def render(file: str, destination: Destination, fold: str, look: Look) -> int:
     from backtrace.render import data
     from backtrace.tracing.trace import Trace
 
     format = destination.chosen()
     with contextlib.closing(_arrays_beside(file)) as arrays:
         trace = Trace.from_json(read_file(file), arrays)
-    view = look.view(to_file=destination.output is not None)
+    view = look.view(to_file=destination.output is not None)._replace(fold=fold)
     destination.write(data(trace, format, view), format)
     return 0 if trace.ok else 1
 

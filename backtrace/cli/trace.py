@@ -90,7 +90,8 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
             formula, _, _ = result_named(asked.task.of, formula, (), made_of.gates)
         check = not asked.task.no_check
         cost = CostAsked(asked.beside.every) if asked.beside.cost else None
-        how = Lettered(check, asked.beside.explain, asked.look, asked.beside.paths, cost)
+        beside = asked.beside
+        how = Lettered(check, beside.explain, asked.look, beside.fold, beside.paths, cost)
         return derive(formula, shapes, asked.wrt, asked.destination, how)
     if asked.task.of is not None:
         formula, values, note = result_named(asked.task.of, formula, values, made_of.gates)
@@ -284,7 +285,7 @@ def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Gran
     destination = _paged(asked.destination) if asked.task.open_page else asked.destination
     format = destination.chosen()
     request = asked.request(made_of)
-    view = asked.look.view(to_file=destination.output is not None)._replace(full=asked.beside.full)
+    view = asked.beside.shown(asked.look, destination.output is not None)
     arrays_file = asked.arrays.beside(destination.output, format)
     _refuse_unseen(format, asked)
     if sympy_process.is_running():

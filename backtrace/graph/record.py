@@ -118,6 +118,14 @@ class Group(NamedTuple):
     spelling: str
 
 
+class Call(NamedTuple):
+    """A function of the code, called: its name, and the gates that its lines made, in evaluation
+    order; those of functions that it calls are among them."""
+
+    name: str
+    members: tuple[int, ...]
+
+
 class Granularity(NamedTuple):
     """What was done to the graph before it was traced: gates opened, groups fused (all where
     `fuse` is None and `is_fused`), by the definitions in `gates` too; and the convention at kinks.
@@ -276,6 +284,7 @@ class Record:
     granularity, groups how the graph was reshaped; the groups that were fused, or that could be
     lines               of a formula that was read from code: per node the line it comes from, None
                         for inputs; else ()
+    calls               the calls of the code's own functions that have made gates, in their order
     """
 
     formula: str
@@ -294,6 +303,7 @@ class Record:
     groups: tuple[Group, ...] = ()
     asked: Asked = NOTHING_ASKED
     lines: tuple[SourceLine | None, ...] = ()
+    calls: tuple[Call, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):

@@ -12,11 +12,12 @@ from itertools import pairwise
 
 from backtrace.algebra.values import shape_of
 from backtrace.errors import UsageError
-from backtrace.formula.printer import expressions, label
+from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.record import Record
 from backtrace.layout import Layout, arrange
 from backtrace.layout.layers import Wire
+from backtrace.render._folding import Drawing, drawing
 from backtrace.render._view import View
 from backtrace.render._words import (
     line_label,
@@ -31,6 +32,7 @@ from backtrace.render._words import (
 MOST_NODES = 4000
 MANY_GATES = 60
 RADIUS, PORT = 22.0, 16.0
+_BOX, CORNER = 52.0, 8.0  # the least width of a box, and how round its corners are
 _HEIGHT = 46.0  # of a gate, with the numbers on its wire
 _MARGIN = 24.0
 _ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
@@ -48,7 +50,7 @@ _WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t
 class Sign:
     """A node: the middle of its shape, and the stub of wire to its right with the numbers on it.
 
-    kind       gate, input or constant
+    kind       gate, box, input or constant
     label      in the shape (a gate), or in its place (an input's name)
     width      of the shape, and its height; a circle where both are twice RADIUS
     wire       where the stub begins and ends; numbers where these begin
@@ -75,8 +77,13 @@ class Sign:
     title: str
 
     @property
+    def is_gate(self) -> bool:
+        """Whether it has a shape: a gate, or a box of them."""
+        return self.kind in ("gate", "box")
+
+    @property
     def is_circle(self) -> bool:
-        return self.width == self.height == 2 * RADIUS
+        return self.kind == "gate" and self.width == self.height == 2 * RADIUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +124,13 @@ class Scene:
 
 
 def scene(record: Record, view: View, has_title: bool = True) -> Scene:
-    """The drawing of a record, under its formula. Raises UsageError for a graph that no picture can
-    show."""
+    """The drawing of a record, under its formula, with boxes folded as the view has it. Raises
+    UsageError for a graph that no picture can show."""
+    return placed(drawing(record, view), view, has_title)
+
+
+def placed(record: Drawing, view: View, has_title: bool = True) -> Scene:
+    """The same of a record some of whose boxes are folded."""
     graph = record.graph
     if len(graph.nodes) > MOST_NODES:
         what = f"a picture of {len(graph.nodes):,} nodes shows nothing"
@@ -152,13 +164,12 @@ def text_width(text: str, size: float) -> float:
 
 class _Drawing:
     def __init__(
-        self, record: Record, view: View, layout: Layout, sizes: list[float], has_title: bool
+        self, record: Drawing, view: View, layout: Layout, sizes: list[float], has_title: bool
     ) -> None:
         self.record = record
         self._sizes = sizes
         self.view = view
         self.layout = layout
-        self._texts = expressions(record.graph)
         self._closing = {max(group.members) for group in record.open_groups}
         self._shown = [self._numbers(index) for index in range(len(record.graph.nodes))]
         self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
@@ -208,11 +219,14 @@ class _Drawing:
     def _label(self, index: int) -> tuple[str, float]:
         """What is in the shape, and how wide that is."""
         node = self.record.graph.nodes[index]
+        if index in self.record.folded:
+            text = self.view.text(self.record.folded[index].name)
+            return text, max(_BOX, text_width(text, LABEL_SIZE) + 22.0)
         if node.gate is not None:
             text = self.view.text(symbol(label(node)))
             width = text_width(text, LABEL_SIZE)
             return text, 2 * RADIUS if width <= 36.0 else width + 22.0
-        text = self.view.text(node.name or self._texts[index])
+        text = self.view.text(node.name or self.record.texts[index])
         return text, text_width(text, NAME_SIZE) + 4.0
 
     def _columns(self) -> tuple[list[float], list[float], list[float]]:
@@ -277,12 +291,13 @@ class _Drawing:
         column = self.layout.column[index]
         text, width = self._labels[index]
         kind = "gate" if node.gate is not None else "input" if node.is_input else "constant"
+        kind = "box" if index in self.record.folded else kind
         x = self._middle[column]
-        if kind != "gate":  # names end where their wires begin
+        if kind not in ("gate", "box"):  # names end where their wires begin
             x += self._half[column] - width / 2
         value, gradient = self._shown[index]
         return Sign(
-            index,
+            self.record.nodes_of[index],
             kind,
             text,
             x,
@@ -295,15 +310,28 @@ class _Drawing:
             gradient,
             self._name(index),
             self._shape(index),
-            line_label(self.record, index),
+            self._under(index),
             self._sentence(index),
         )
+
+    def _under(self, index: int) -> str:
+        """How many gates a box holds; the line of a stage's gate."""
+        if index in self.record.folded:
+            return f"{len(self.record.folded[index].members)} gates"
+        return line_label(self.record, index)
 
     def _sentence(self, index: int) -> str:
         """`#3 add: x + y = 3, gradient -4`: what is read out."""
         node, view, record = self.record.graph.nodes[index], self.view, self.record
-        what = view.formula(self._texts[index])
-        head = f"#{index} {label(node)}: {what}" if node.gate is not None else what
+        what = view.formula(self.record.texts[index])
+        head = (
+            f"#{self.record.nodes_of[index]} {label(node)}: {what}"
+            if node.gate is not None
+            else what
+        )
+        if index in self.record.folded:
+            box = self.record.folded[index]
+            head = f"{box.name}, {len(box.members)} gates: {what}"
         line = f", {words}" if (words := line_words(record, index)) else ""
         if not record.has_point:
             return view.text(f"{head}{line}")
@@ -321,7 +349,8 @@ class _Drawing:
                 column = self.layout.column[gate]
                 left = self._middle[column] - self._half[column] - self._lead[column]
                 at = (left + 2, points[-1][1])
-                yield Line(source, gate, operand, points, is_branch, text, at)
+                ends = self.record.nodes_of[source], self.record.nodes_of[gate]
+                yield Line(*ends, operand, points, is_branch, text, at)
                 number += 1
 
     def _branch(self, gate: int, operand: int) -> str | None:
@@ -346,9 +375,11 @@ class _Drawing:
         edge = self._middle[at] - self._half[at]
         _, width = self._labels[gate]
         end = self._middle[at] - width / 2
-        if width == _tall(len(self.record.graph.inputs_of[gate])) == 2 * RADIUS:
+        is_box = gate in self.record.folded
+        if not is_box and width == _tall(len(self.record.graph.inputs_of[gate])) == 2 * RADIUS:
             end = self._middle[at] - math.sqrt(RADIUS**2 - port**2)
-        points.append((edge - (self._lead[at] if is_branch else 0.0), height))
+        is_straight = is_branch or gate in self.record.folded  # past the numbers of branches
+        points.append((edge - (self._lead[at] if is_straight else 0.0), height))
         points.append((end, height))
         return tuple(points)
 
@@ -373,7 +404,7 @@ class _Drawing:
             top = min(signs[m].y - signs[m].height / 2 for m in inside) - _ABOVE
             low = max(signs[m].y + signs[m].height / 2 for m in inside) + _ABOVE
             frame = Frame(self.view.text(group.gate), left, top, right - left, low - top)
-            if not any(_meets(frame, sign) for sign in signs if sign.index not in inside):
+            if not any(_meets(frame, sign) for k, sign in enumerate(signs) if k not in inside):
                 yield frame
 
 

@@ -20,11 +20,15 @@ _FORMULA |= str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", **SUBSCRIPT_DI
 _POWERS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 
 
+FOLDS = ("auto", "all", "none")
+
+
 class View(NamedTuple):
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
     `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
     words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
-    long arrays out.
+    long arrays out. `fold` says when pictures show boxes in place of what they hold: of large
+    graphs ("auto"), always ("all"), never ("none").
     """
 
     width: int = 80
@@ -35,6 +39,7 @@ class View(NamedTuple):
     paths: tuple[str, ...] = ()
     forward: tuple[str, ...] = ()
     full: bool = False
+    fold: str = FOLDS[0]
 
     def number(self, value: float) -> str:
         return number(value, self.digits)

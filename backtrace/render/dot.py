@@ -7,6 +7,8 @@ from html import escape
 
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.render._boxes import Box
+from backtrace.render._folding import Drawing, drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
@@ -28,7 +30,8 @@ _MOST_IN_A_RANK = 10
 _TABLE = 'border="0" cellborder="0" cellspacing="0" cellpadding="2"'
 
 
-def render(record: Record, view: View) -> str:
+def render(trace: Record, view: View) -> str:
+    record = drawing(trace, view)
     lines = [
         "digraph backtrace {",
         "  graph [rankdir=LR, nodesep=0.12, ranksep=0.28, ordering=in, splines=true, labelloc=t, "
@@ -50,7 +53,7 @@ def _title(record: Record, view: View) -> str:
     return '<br align="left"/>'.join(escape(line, quote=False) for line in [*lines, ""])
 
 
-def _nodes(record: Record, view: View) -> Iterator[str]:
+def _nodes(record: Drawing, view: View) -> Iterator[str]:
     """Gates and wires; those of a group that could be fused in a dashed box."""
     graph = record.graph
     groups = record.open_groups
@@ -79,12 +82,14 @@ def _nodes(record: Record, view: View) -> Iterator[str]:
         yield f"  {' -> '.join(f'n{i}' for i in leaves)} [style=invis];"
 
 
-def _gate(record: Record, view: View, index: int) -> str:
+def _gate(record: Drawing, view: View, index: int) -> str:
     node = record.graph.nodes[index]
     if node.gate is None:
         base, below = subscript(view.text(wire_name(record, index)))
         name = f"<i>{escape(base)}</i>{f'<sub>{escape(below)}</sub>' * bool(below)}"
         return f"n{index} [shape=plain, label=<<table {_TABLE}><tr><td>{name}</td></tr></table>>];"
+    if index in record.folded:
+        return _box(record.folded[index], view, index)
     text = escape(view.text(symbol(label(node))))
     is_short = len(text) <= 4
     shape = "circle, fixedsize=true, width=0.56" if is_short else 'box, style="rounded"'
@@ -94,7 +99,16 @@ def _gate(record: Record, view: View, index: int) -> str:
     return f"n{index} [shape={shape}, label=<{text}>{about}];"
 
 
-def _wire(record: Record, view: View, index: int) -> str:
+def _box(box: Box, view: View, index: int) -> str:
+    """A box in place of its gates."""
+    below = f'<br/><font point-size="8" color="{LIGHT.quiet}">{len(box.members)} gates</font>'
+    look = f'shape=box, style="rounded,filled", fillcolor="{LIGHT.frame_ground}"'
+    return (
+        f'n{index} [{look}, color="{LIGHT.frame}", label=<{escape(view.text(box.name))}{below}>];'
+    )
+
+
+def _wire(record: Drawing, view: View, index: int) -> str:
     def cell(text: str, colour: str) -> str:
         return f'<tr><td><font color="{colour}">{escape(text)}</font></td></tr>'
 
@@ -107,7 +121,7 @@ def _wire(record: Record, view: View, index: int) -> str:
     return f'w{index} [{look}, label=<<table {_TABLE} color="{LIGHT.wire}">{rows}</table>>];'
 
 
-def _edges(record: Record, view: View) -> Iterator[str]:
+def _edges(record: Drawing, view: View) -> Iterator[str]:
     graph = record.graph
     for index in range(len(graph.nodes)):
         yield f"  n{index} -> w{index} [weight=8, tailport=e, headport=w];"

@@ -10,11 +10,12 @@ from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
 from backtrace.numbers import Formula, json_text
 from backtrace.render._bound import bound
+from backtrace.render._folding import folded
 from backtrace.render._live import fields, live_data, practice, what_if
 from backtrace.render._page import asset, document, scrolling
 from backtrace.render._page_tables import findings, gate_table
 from backtrace.render._program import StillError, program, source
-from backtrace.render._scene import scene
+from backtrace.render._scene import placed
 from backtrace.render._steps import Steps
 from backtrace.render._view import View
 from backtrace.render._words import title_of
@@ -37,7 +38,7 @@ _CONTROLS = """<div class="controls">
 
 
 def render(record: Record, view: View) -> str:
-    drawn = scene(record, view, has_title=False)
+    drawn = placed(folded(record, []), view, has_title=False)
     name = name_of(drawn)
     picture = draw(drawn, name, description(drawn, view), is_page=True)
     steps = Steps(record, view, name)

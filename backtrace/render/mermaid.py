@@ -9,6 +9,7 @@ from backtrace.algebra.values import Value
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
 from backtrace.numbers import json_text
+from backtrace.render._folding import Drawing, drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
@@ -27,7 +28,8 @@ SUFFIX = ".mmd"
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def render(record: Record, view: View) -> str:
+def render(trace: Record, view: View) -> str:
+    record = drawing(trace, view)
     lines = [
         "---",
         f"title: {json_text(_title(record, view))}",
@@ -41,13 +43,17 @@ def render(record: Record, view: View) -> str:
         "  classDef in stroke:none,font-style:italic",
         "  classDef out fill:none,stroke:none",
     ]
+    if record.folded:
+        lines.append(
+            f"  classDef box fill:{LIGHT.frame_ground},stroke:{LIGHT.frame},stroke-width:2px"
+        )
     groups = record.open_groups
     look = f"fill:none,stroke:{LIGHT.frame},stroke-dasharray:6 4,color:{LIGHT.frame}"
     lines += [f"  style g{k} {look}" for k in range(len(groups))]
     return "\n".join(lines) + "\n"
 
 
-def _nodes(record: Record, view: View) -> Iterator[str]:
+def _nodes(record: Drawing, view: View) -> Iterator[str]:
     groups = record.open_groups
     home = {member: k for k, group in enumerate(groups) for member in group.members}
     for index in range(len(record.graph.nodes)):
@@ -61,18 +67,22 @@ def _nodes(record: Record, view: View) -> Iterator[str]:
     yield '  out[" "]:::out'
 
 
-def _node(record: Record, view: View, index: int) -> str:
+def _node(record: Drawing, view: View, index: int) -> str:
     node = record.graph.nodes[index]
     if node.gate is None:
         base, below = subscript(view.text(wire_name(record, index)))
         return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
+    if index in record.folded:
+        box = record.folded[index]
+        words = f"<span style='color:{LIGHT.quiet};font-size:11px'>{len(box.members)} gates</span>"
+        return f'n{index}["{_safe(view.text(box.name))}<br/>{words}"]:::box'
     text = _safe(view.text(symbol(label(node))))
     if line := line_label(record, index):
         text += f"<br/><span style='color:{LIGHT.quiet};font-size:11px'>{line}</span>"
     return f'n{index}(("{text}"))'
 
 
-def _edges(record: Record, view: View) -> Iterator[str]:
+def _edges(record: Drawing, view: View) -> Iterator[str]:
     for edge in record.edges:
         chip = _chip(record, view, edge.input, edge.downstream)
         yield f"  n{edge.input} ---{chip} n{edge.gate}"
@@ -81,7 +91,7 @@ def _edges(record: Record, view: View) -> Iterator[str]:
     yield f"  n{output} ---{chip} out"
 
 
-def _chip(record: Record, view: View, source: int, carried: Value) -> str:
+def _chip(record: Drawing, view: View, source: int, carried: Value) -> str:
     """What is on a wire: the value, and what this wire carries back."""
     if not record.has_point:
         return ""

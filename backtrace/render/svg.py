@@ -11,6 +11,7 @@ from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._scene import (
     BLANK,
     BRANCH_SIZE,
+    CORNER,
     LABEL_SIZE,
     NAME_SIZE,
     NUMBER_SIZE,
@@ -53,12 +54,13 @@ def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
     pointed at, they are buttons."""
     width, height = number(drawn.width), number(drawn.height)
     role = "group" if is_page else "img"
+    has_boxes = any(sign.kind == "box" for sign in drawn.signs)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{name}-t {name}-d">',
         f'<title id="{name}-t">{escape(" ".join(drawn.title) or "the graph")}</title>',
         f'<desc id="{name}-d">{escape(told)}</desc>',
-        f"<style>{_style(name)}</style>",
+        f"<style>{_style(name)}{_box_style(name) * has_boxes}</style>",
         f'<rect class="{name}-g" width="100%" height="100%"/>',
         *_title(drawn, name),
         *(_box(frame, name) for frame in drawn.frames),
@@ -105,6 +107,15 @@ def _style(name: str) -> str:
         f"@media (prefers-color-scheme:dark){{{_colours(name, DARK)}}}",
     ]
     return "".join(rules)
+
+
+def _box_style(name: str) -> str:
+    """Of folded boxes: as the frames of open ones, with a line that is whole."""
+
+    def colours(ink: Ink) -> str:
+        return f".{name}-p{{stroke:{ink.frame};fill:{ink.frame_ground};stroke-width:2}}"
+
+    return f"{colours(LIGHT)}@media (prefers-color-scheme:dark){{{colours(DARK)}}}"
 
 
 def _colours(name: str, ink: Ink) -> str:
@@ -196,10 +207,10 @@ def _sign(sign: Sign, name: str, is_page: bool) -> str:
         f'<g id="{name}-{sign.index}"{button}><title>{escape(sign.title)}</title>',
         f'<path class="{name}-w" d="M{number(begin)} {number(sign.y)}H{number(end)}"/>',
     ]
-    if sign.kind == "gate":
+    if sign.is_gate:
         pieces.append(_shape(sign, name))
         pieces.append(_text(f"{name}-l", sign.x, sign.y + 5, escape(sign.label)))
-        under = f"#{sign.index}" if is_page else sign.line
+        under = f"#{sign.index}" if is_page and sign.kind == "gate" else sign.line
         if under:
             below = sign.y + sign.height / 2 + 11
             pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, under))
@@ -240,8 +251,10 @@ def _shape(sign: Sign, name: str) -> str:
         place = f'cx="{number(sign.x)}" cy="{number(sign.y)}" r="{number(RADIUS)}"'
         return f'<circle class="{name}-o" {place}/>'
     left, top = number(sign.x - sign.width / 2), number(sign.y - sign.height / 2)
-    size = f'width="{number(sign.width)}" height="{number(sign.height)}" rx="{number(RADIUS)}"'
-    return f'<rect class="{name}-o" x="{left}" y="{top}" {size}/>'
+    is_box = sign.kind == "box"
+    size = f'width="{number(sign.width)}" height="{number(sign.height)}"'
+    look = f'class="{name}-{"p" if is_box else "o"}" x="{left}" y="{top}" {size}'
+    return f'<rect {look} rx="{number(CORNER if is_box else RADIUS)}"/>'
 
 
 def _subscripted(text: str) -> str:

@@ -106,7 +106,7 @@ def _number(place: str, anchor: str, text: str | None, colour: str, size: str = 
 def _sign(sign: Sign) -> Iterator[str]:
     begin, end = sign.wire
     yield f"  \\draw[btwire] ({_at(begin, sign.y)}) -- ({_at(end, sign.y)});"
-    if sign.kind == "gate":
+    if sign.is_gate:
         yield _shape(sign)
         if sign.line:
             below = _at(sign.x, sign.y + sign.height / 2)
@@ -137,4 +137,7 @@ def _shape(sign: Sign) -> str:
     round_ = "circle" if sign.is_circle else f"rounded corners={RADIUS * _SCALE:.2f}cm"
     label = math_text(sign.label)
     look = f"draw, fill=white, inner sep=0, {round_}, {size}"
+    if sign.kind == "box":
+        label = math_name(sign.label)
+        look = f"draw=btframe, fill=btframe!5, inner sep=0, rounded corners=4pt, {size}"
     return f"  \\node[{look}] at ({_at(sign.x, sign.y)}) {{{label}}};"
