@@ -23,18 +23,6 @@ UNKNOWN = "unknown"
 _BARS = 12  # of the histogram, at most
 _MOST_SLIPS = 12
 _MOST_LINES = 6  # of code, of one slip
-_STYLE = """<style>
-.bars{width:100%;max-width:44rem}
-.bars td{padding:.1rem .7rem .1rem 0;white-space:nowrap}
-.bars td:last-child{width:100%;padding-right:0}
-.bar{display:block;width:100%;height:1.1rem;fill:var(--mark)}
-.slip{border:1px solid var(--edge);border-radius:10px;padding:.2rem .9rem .7rem;margin:.8rem 0}
-.slip h3{font-size:1rem;margin:.6rem 0 .3rem;overflow-wrap:anywhere}
-.slip pre{margin:.5rem 0 0;font:.9rem/1.5 DejaVu Sans Mono,Menlo,monospace}
-.slip svg{display:block}
-.times{color:var(--quiet)}
-td.says{overflow-wrap:anywhere;min-width:14rem}
-</style>"""
 
 
 @dataclass(slots=True)
@@ -53,7 +41,6 @@ def class_page(assignment: Assignment, rows: Iterable[Row], view: View) -> Itera
     seen = list(rows)
     title = view.text(assignment.title or "Grades")
     body = [
-        _STYLE,
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(_in_words(assignment, seen))}</p>",
         "<h2>Points</h2>",
