@@ -33,6 +33,7 @@ _COMMANDS = {
     "exercise": "an exercise, and its key",
     "gates": "the catalogue of gates",
     "grade": "many answers, many people",
+    "quiz": "practice: a trace asked for number by number",
     "render": "a saved trace, in any format",
 }
 """The other commands: each has a module of its name, which is loaded when it is asked for."""
@@ -70,6 +71,7 @@ class _Commands(click.Group):
                     ("backtrace check FORMULA ...", _COMMANDS["check"]),
                     ("backtrace grade ASSIGNMENT ...", _COMMANDS["grade"]),
                     ("backtrace exercise", _COMMANDS["exercise"]),
+                    ("backtrace quiz [FORMULA ...]", _COMMANDS["quiz"]),
                     ("backtrace render FILE", _COMMANDS["render"]),
                     ("backtrace gates [NAME]", _COMMANDS["gates"]),
                     ("backtrace --version", "the version"),

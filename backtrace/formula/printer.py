@@ -140,6 +140,15 @@ def in_operands(node: Node, texts: Sequence[str]) -> str:
     return operands[0].text if node.gate is None else _spell_gate(node.gate, operands).text
 
 
+def filled_in(graph: Graph, numbers: Mapping[str, str]) -> str:
+    """The whole formula with numbers for its inputs, in one text: 1/(1 + exp(-(-2)))."""
+    shown: list[Spelled] = []
+    for node in graph.nodes:
+        is_input = node.is_input
+        shown.append(literal(numbers[node.name]) if is_input else _spell_node(node, shown))
+    return shown[graph.output].text
+
+
 def spell_constant(constant: Constant) -> Spelled:
     if not constant.nodes:
         return literal(constant.text) if constant.fixed is None else Spelled(constant.text)

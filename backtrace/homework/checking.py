@@ -105,10 +105,19 @@ def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERAN
         return _held(problem, answers, tolerance)
 
 
+def verdicts_on(
+    problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERANCE
+) -> tuple[Verdict, ...]:
+    """The verdict on each answer, and no more. Raises UsageError where a formula has no value."""
+    record = problem.record
+    with quiet():
+        found = judge(problem, [settled(record, a) for a in answers], tolerance)
+        return tuple(_as_function(record, verdict) for verdict in found)
+
+
 def _held(problem: Problem, answers: Sequence[Answer], tolerance: float) -> Report:
     record = problem.record
-    found = tuple(judge(problem, [settled(record, a) for a in answers], tolerance))
-    found = tuple(_as_function(record, verdict) for verdict in found)
+    found = verdicts_on(problem, answers, tolerance)
     fault = first_wrong(found)
     turned = next((v for v in found if v.verdict == SIGN), None)
     suspect = fault or turned

@@ -74,9 +74,9 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
     """An exercise of the gates named (twice for two), in which `forks` variables are used twice.
     Raises UsageError where that cannot be."""
     gates = known_gates(names)
-    free = 1 + sum(_inputs(gate) - 1 for gate in gates)
-    if not 0 <= 2 * forks <= free:
-        most = f"{free // 2} at most: {free} inputs are open"
+    room = room_for_forks(gates)
+    if not 0 <= forks <= room:
+        most = f"{room} at most: {_open(gates)} inputs are open"
         raise UsageError(f"these gates have no room for {forks} forks ({most})")
     digest = hashlib.sha256(f"{','.join(names)} {forks} {seed}".encode("utf-8", "replace")).digest()
     chance = random.Random(digest)
@@ -104,6 +104,15 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
             "no point tells anything of these gates", hint="another --seed, fewer --forks"
         )
     return Exercise(seed, key)
+
+
+def room_for_forks(gates: Sequence[Gate]) -> int:
+    """How many variables may be used twice."""
+    return _open(gates) // 2
+
+
+def _open(gates: Sequence[Gate]) -> int:
+    return 1 + sum(_inputs(gate) - 1 for gate in gates)
 
 
 def _is_plain(size: float) -> bool:

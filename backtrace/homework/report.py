@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
@@ -14,9 +15,9 @@ from rich.tree import Tree
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.gates.shapes import say as say_shape
-from backtrace.graph.record import Edge
+from backtrace.graph.record import Edge, Record
 from backtrace.homework.checking import Report
-from backtrace.homework.diagnosis import SHOWN, sentence
+from backtrace.homework.diagnosis import SHOWN, Fit, sentence
 from backtrace.homework.verdicts import OK, ROUNDED, SIGN, WRONG, Verdict
 from backtrace.numbers import json_text, plain, plain_list
 from backtrace.render import View
@@ -101,21 +102,28 @@ def remarks(report: Report, view: View, level: int) -> list[str]:
         return ["not all right"]
     fault = report.fault
     lines = [f"it first goes wrong at {report.together}"]
+    slips = what_fits(report.record, fault, report.fits if level >= MISTAKE else None)
+    if level >= MISTAKE and len(report.fits) > SHOWN:
+        more = len(report.fits) - SHOWN
+        slips.append(f"and {more} more: answers at the gates between would tell them apart")
+    lines += slips
+    if level >= ARITHMETIC:
+        lines += _arithmetic(report, view, fault)
+    return lines
+
+
+def what_fits(record: Record, fault: Verdict, fits: Sequence[Fit] | None) -> list[str]:
+    """What is to be said of a wrong answer: its shape, and the slips that fit it (None: nothing of
+    these)."""
+    lines = []
     shapes = shape_of(fault.answer.value), shape_of(fault.exact)
     if fault.answer.value is not None and shapes[0] != shapes[1]:
         words = [say_shape(shape) if shape else "one number" for shape in shapes]
         lines.append(f"its shape is {words[0]}, and {words[1]} is due")
-    if level >= MISTAKE:
-        for fit in report.fits[:SHOWN]:
-            lines.append(f"fits {sentence(report.record, fit)}")
-        if len(report.fits) > SHOWN:
-            more = len(report.fits) - SHOWN
-            lines.append(f"and {more} more: answers at the gates between would tell them apart")
-        if not report.fits:
-            lines.append("no single slip of the catalogue leads to this number")
-    if level >= ARITHMETIC:
-        lines += _arithmetic(report, view, fault)
-    return lines
+    if fits is None:
+        return lines
+    lines += [f"fits {sentence(record, fit)}" for fit in fits[:SHOWN]]
+    return lines if fits else [*lines, "no single slip of the catalogue leads to this number"]
 
 
 def _arithmetic(report: Report, view: View, fault: Verdict) -> list[str]:

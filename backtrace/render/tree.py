@@ -52,6 +52,11 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
+def body(record: Record, view: View) -> Tree:
+    """The tree alone."""
+    return _Drawing(record, view).tree()
+
+
 def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], Text]) -> Tree:
     """The graph from the output down; `line` has the words for a node, the edge it is reached by
     (None: the output), and whether it is drawn already."""

@@ -34,6 +34,7 @@ from backtrace.render._words import line_words, symbol
 SUFFIX = ".wires"
 
 _MOST_NODES = 200
+_MOST_OF_A_TREE = 40  # gates
 _ROWS = 3.0  # value, wire, gradient
 
 
@@ -58,6 +59,17 @@ def render(record: Record, view: View) -> str:
     if closing:
         parts += [Text(), *closing]
     return paint(view, *parts)
+
+
+def picture(record: Record, view: View) -> str:
+    """The drawing alone; a tree of not many gates where it has no room; else ""."""
+    if not _too_much(record):
+        drawing = Drawing(record, view)
+        if not drawing.reason:
+            return paint(view, *drawing.grid.lines())
+    if record.graph.gate_count > _MOST_OF_A_TREE:
+        return ""
+    return paint(view, tree.body(record, view))
 
 
 def _code_lines(record: Record, view: View) -> list[Text]:
