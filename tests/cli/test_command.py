@@ -129,7 +129,7 @@ def test_help_and_version(backtrace_command: Command) -> None:
 def test_every_option_has_one_heading_and_help_fits(backtrace_command: Command) -> None:
     options = [p.name for p in trace_command.params if isinstance(p, click.Option)]
     assert sorted(options) == sorted(name for names in SECTIONS.values() for name in names)
-    for command in ("trace", "check", "grade", "exercise", "render", "gates"):
+    for command in ("trace", "check", "grade", "exercise", "quiz", "render", "gates"):
         shown = backtrace_command(command, "--help").out
         assert max(map(len, shown.splitlines())) <= 80
         examples = shown[shown.index("Examples:") :]
