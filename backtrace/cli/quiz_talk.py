@@ -261,8 +261,9 @@ class _Round:
 
     def _begin(self, ask: Ask, before: Ask | None) -> None:
         """The heading of a pass, after the picture of the one before it."""
-        if before is not None and not self._is_drawn_anew:
-            self.talk.write("\n")
+        if (before is not None or ask.is_gradient) and not self._is_drawn_anew:
+            if before is not None:
+                self.talk.write("\n")
             self._picture()
             self.talk.write("\n")
         if not self._is_drawn_anew:

@@ -52,9 +52,17 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
-def body(record: Record, view: View) -> Tree:
-    """The tree alone."""
-    return _Drawing(record, view).tree()
+def of_numbers(record: Record, view: View) -> Tree:
+    """Every node with its value and its gradient, and no word of how they come about."""
+
+    def line(index: int, _: Edge | None, again: bool) -> Text:
+        text = node_words(record, view, index)
+        text.append(" = ").append(view.value(record.values[index]), style="value")
+        text.append("   gradient ", style="quiet")
+        text.append(view.value(record.upstreams[index]), style="gradient")
+        return text.append("   (drawn above)", style="quiet") if again else text
+
+    return drawn(record, view, line)
 
 
 def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], Text]) -> Tree:

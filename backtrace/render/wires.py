@@ -62,14 +62,14 @@ def render(record: Record, view: View) -> str:
 
 
 def picture(record: Record, view: View) -> str:
-    """The drawing alone; a tree of not many gates where it has no room; else ""."""
+    """The drawing alone; of not many gates a tree of the numbers, where it has no room; else ""."""
     if not _too_much(record):
         drawing = Drawing(record, view)
         if not drawing.reason:
             return paint(view, *drawing.grid.lines())
     if record.graph.gate_count > _MOST_OF_A_TREE:
         return ""
-    return paint(view, tree.body(record, view))
+    return paint(view, tree.of_numbers(record, view))
 
 
 def _code_lines(record: Record, view: View) -> list[Text]:

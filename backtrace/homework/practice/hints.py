@@ -153,10 +153,20 @@ def _rule_with_numbers(record: Record, view: View, edge: Edge) -> str:
         return f"{upstream}; {rule}{', '.join(_worth(record, view, node.inputs))}"
     used = set(re.findall(r"#?\w+", formula))
     known = [k for k in (*node.inputs, edge.gate) if names[k] in used]
-    said = [f"{upstream}, local = {formula}", *_worth(record, view, known)]
+    said = [f"{upstream}, local = {_bare(formula)}", *_worth(record, view, known)]
     if over := repeated(record, edge):
         said.append(over)
     return ", ".join(said)
+
+
+def _bare(formula: str) -> str:
+    """Without brackets around the whole."""
+    depth = 0
+    for place, character in enumerate(formula):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and place < len(formula) - 1:
+            return formula
+    return formula[1:-1] if formula.startswith("(") else formula
 
 
 def _worth(record: Record, view: View, nodes: Sequence[int]) -> list[str]:

@@ -53,10 +53,14 @@ def rest_of_tie(record: Record, node: int, answers: Mapping[int, Any]) -> Any:
     return record.upstreams[gate] - sum(answers[source] for source in others)
 
 
-def filled(record: Record, numbers: Mapping[Wire, Any], known: int) -> Record:
-    """The record with blanks at the wires after the first so many; what is not asked for stays.
-    Edges are shown with the gradient that they lead to."""
+def filled(record: Record, numbers: Mapping[Wire, Any], known: int, with_gradients: bool) -> Record:
+    """The record with blanks at the wires after the first so many; what is not asked for stays, but
+    for the gradients where there are to be none. Edges are shown with the gradient that they lead
+    to."""
     blanks = set(list(numbers)[known:])
+    if not with_gradients:
+        nodes = range(len(record.graph.nodes))
+        blanks |= {(node, True) for node in nodes if node != record.graph.output}
 
     def at(index: int, right: Any, is_gradient: bool) -> Any:
         wire = index, is_gradient

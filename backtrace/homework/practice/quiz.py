@@ -78,7 +78,7 @@ class Turn:
     def outcome(self) -> str:
         if self.is_skipped:
             return SKIPPED
-        if not self.is_over:
+        if not self.tries:
             return OPEN
         if not self.tries[-1].passes:
             return MISSED
@@ -104,6 +104,7 @@ class Quiz:
         if not asks:
             raise UsageError(*_nothing(self.given))
         self.turns = [Turn(ask) for ask in asks]
+        self._asks_gradients = kind != "values"
         self._place = 0
         self._beside = self._not_asked(asks)
 
@@ -177,8 +178,10 @@ class Quiz:
         return followed(self.problem, own) if own else self.problem.record
 
     def picture(self) -> Record:
-        """The trace with blanks for what has not been found yet."""
-        return filled(self.record, {_wire(t.ask): t.number for t in self.turns}, self._place)
+        """The trace with blanks for what has not been found yet; and for the gradients, where only
+        the values are asked for."""
+        numbers = {_wire(t.ask): t.number for t in self.turns}
+        return filled(self.record, numbers, self._place, self._asks_gradients)
 
     def slips(self) -> Mapping[tuple[int, bool], tuple[WrongNumber, ...]]:
         """The wrong numbers of every slip at every wire, by (node, whether its gradient)."""

@@ -10,7 +10,7 @@ from typing import Any
 from backtrace.algebra.values import shape_of
 from backtrace.homework.diagnosis import SHOWN
 from backtrace.homework.practice.asks import gate_words
-from backtrace.homework.practice.quiz import AT_ONCE, OPEN, OUTCOMES, Judged, Quiz, Turn
+from backtrace.homework.practice.quiz import AT_ONCE, OUTCOMES, Judged, Quiz, Turn
 from backtrace.homework.practice.upcoming import next_words
 from backtrace.numbers import plain, plain_list
 
@@ -131,7 +131,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "about": "gradient" if turn.ask.is_gradient else "value",
         "outcome": turn.outcome,
         "hints": turn.hints,
-        "exact": None if turn.outcome == OPEN else _plain(turn.number),
+        "exact": None if turn.number is None else _plain(turn.number),
         "answers": [_answer(judged) for judged in turn.tries],
     }
 

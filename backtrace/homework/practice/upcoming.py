@@ -28,6 +28,8 @@ def next_words(quizzes: Sequence[Quiz], again: Sequence[str], seed: int) -> list
     weak = [name for quiz, turn in turns for name in _weak(quiz, turn)]
     if weak:
         return _of_gates(weak, seed) or list(again)
+    if len(turns) < sum(len(quiz.turns) for quiz in quizzes):
+        return list(again)
     names = [name for quiz, turn in turns for name in _names(quiz, _gates_of(quiz, turn))]
     return _larger(list(dict.fromkeys(names)), seed) or list(again)
 
