@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], Granularity]] = {
     "one gate": ("sigmoid(x)", {"x": 0.4}, PLAIN),
     "own gates": ("sw(a) = a*sigmoid(a); sw(x*y) + sw(x)", {"x": 1.2, "y": -0.7}, PLAIN),
     "fused": ("1/(1+exp(-(w*x+b)))", {"w": 2, "x": -1, "b": -3}, FUSED),
+    "constants": ("x^(1/3)/(2/7) - leaky_relu(x - 9, 1/100)", {"x": 2.3}, PLAIN),
     "condition": ("where(x > y, x*y, y^3)", {"x": 1.4, "y": 0.6}, PLAIN),
     "kink": ("3*relu(x*y) + max(u, v)", {"x": 0, "y": 2, "u": 1.5, "v": 1.5}, PLAIN),
     "vector": ("sum(x*y)", {"x": [0.2, -1.3, 0.7], "y": [1.1, 0.4, -2]}, PLAIN),
@@ -216,7 +217,7 @@ def test_hints_have_three_degrees_and_do_not_tell(kind: str) -> None:
 
 def test_a_scalar_hint_of_degree_3_computes_the_number() -> None:
     """The arithmetic is arithmetic: typed in, it is right (of gates of numbers)."""
-    for kind in ("number", "fork", "stages", "one gate", "fused"):
+    for kind in ("number", "fork", "stages", "one gate", "fused", "constants"):
         for place in places(kind):
             quiz = at(kind, place)
             [line] = quiz.hint(3, View(digits=17))

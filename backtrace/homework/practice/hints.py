@@ -9,7 +9,7 @@ from typing import Any
 
 from backtrace.algebra.values import shape_of
 from backtrace.formula.parser import parse
-from backtrace.formula.printer import application, filled_in, spell_constant
+from backtrace.formula.printer import filled_in, in_operands, spell_constant
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Node
 from backtrace.graph.record import Edge, Record
@@ -45,7 +45,8 @@ def arithmetic(record: Record, view: View, ask: Ask, number: Any) -> list[str]:
         return [f"{ask.name} = {how} = {shown}" if how else f"{ask.name} = {shown}"]
     ways = list(_ways(record, view, ask.node))
     if len(ways) == 1:
-        return [f"{ask.name} = {ways[0][1]} = {shown}"]
+        between = ":" if record.edge(*record.graph.consumers[ask.node][0]).local is None else " ="
+        return [f"{ask.name} = {ways[0][1]}{between} {shown}"]
     lines = [f"from {name}: {how} = {view.value(back)}" for name, how, back in ways]
     total = " + ".join(view.value(back) for _, _, back in ways[:12])
     more = f" + {len(ways) - 12} more" * (len(ways) > 12)
@@ -101,17 +102,23 @@ def _worked(record: Record, view: View, index: int) -> str:
     node = record.graph.nodes[index]
     gate = node.gate
     assert gate is not None
-    texts = [
-        spell_constant(o).text if isinstance(o, Constant) else view.value(record.values[o])
-        for o in node.operands
-    ]
-    is_array = any(shape_of(record.values[source]) for source in node.inputs)
+    values = record.values
+    is_array = any(shape_of(values[source]) for source in node.inputs)
     if not is_array and (gate.is_own or gate.is_composite) and not gate.fixed and not gate.variadic:
         inner = gate.inner if gate.is_own else parse(gate.formula)
+        texts = [_number(o, view, values) for o in node.operands]
         numbers = dict(zip(gate.parameters, texts, strict=False))
         if set(inner.inputs) <= numbers.keys():
             return filled_in(inner, numbers)
-    return application(gate, texts)
+    return in_operands(node, [view.value(values[source]) for source in node.inputs])
+
+
+def _number(operand: int | Constant, view: View, values: Sequence[Any]) -> str:
+    """An operand as a number; a constant that is computed in brackets."""
+    if isinstance(operand, int):
+        return view.value(values[operand])
+    text = spell_constant(operand).text
+    return f"({text})" if operand.nodes else text
 
 
 def _of_gradient(record: Record, view: View, index: int, degree: int) -> Iterator[str]:
