@@ -96,7 +96,7 @@ function draw() {
     right[node] = [wire(state.upstreams[node])];
     text(node, "v").forEach((element) => (element.textContent = wire(state.values[node])));
     const [title, before, after] = titles.get(node);
-    title.textContent = `${before} = ${cell(state.values[node])}, gradient ${cell(state.upstreams[node])}${after}`;
+    title.textContent = titled(before, cell(state.values[node]), cell(state.upstreams[node]), after);
     (state.downstreams[node] ?? []).forEach((value, way) => {
       const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
       if (branch) branch.textContent = wire(value);
@@ -111,6 +111,9 @@ function draw() {
   whatIf();
   show(now);
 }
+const ascii = (x) => cell(x).replaceAll("−", "-");
+const titled = (what, value, gradient, after) =>
+  say("{what} = {value}, gradient {gradient}", { what, value, gradient }) + after;
 const plain = (x) => (Number.isNaN(x) ? "nan" : Number.isFinite(x) ? String(x) : x > 0 ? "inf" : "-inf");
 const same = (a, b) => m.entries(a).every((value, k) => Object.is(value, m.entries(b)[k]));
 function remark() {
@@ -121,17 +124,21 @@ function remark() {
   all("[data-smooth]").forEach((e) => (e.hidden = atKink.has(Number(e.dataset.smooth))));
   state.kinks.forEach((gate) => gate in data.kinks && lines.push(data.kinks[gate]));
   const bad = gates.find((gate) => !m.isFinite(state.values[gate]));
-  if (bad !== undefined)
-    lines.push(`The first value that is not finite: ${cell(state.values[bad])}, of ${data.domains[bad]}.`);
-  else {
-    const lost = [...gates]
-      .reverse()
-      .find((gate) => state.downstreams[gate].some((value) => !m.isFinite(value)));
-    if (lost !== undefined) lines.push(`The first gradient that is not finite: of ${data.domains[lost]}.`);
+  const isLost = (gate) => state.downstreams[gate].some((value) => !m.isFinite(value));
+  const lost = bad === undefined ? [...gates].reverse().find(isLost) : undefined;
+  if (bad !== undefined) {
+    const value = cell(state.values[bad]);
+    lines.push(
+      say("The first value that is not finite: {value}, of {gate}.", { value, gate: data.domains[bad] }),
+    );
   }
+  if (lost !== undefined)
+    lines.push(say("The first gradient that is not finite: of {gate}.", { gate: data.domains[lost] }));
   if (isMoved)
     lines.push(
-      "What SymPy and the measured slope said is of the numbers that this page was made with; Reset shows it.",
+      say(
+        "What SymPy and the measured slope said is of the numbers that this page was made with; Reset shows it.",
+      ),
     );
   document.body.classList.toggle("moved", isMoved);
   id("reset").disabled = !isMoved;
@@ -144,17 +151,28 @@ function whatIf() {
   const node = Number(id("which").value),
     by = id("by").valueAsNumber,
     then = id("then");
-  if (!Number.isFinite(by)) return (then.textContent = "By how much? A number, please.");
+  if (!Number.isFinite(by)) return (then.textContent = say("By how much? A number, please."));
   const total = (x) => m.sum(m.multiply(seed, x), null),
     before = total(state.values[graph.output]);
   const after = total(forward(graph, point, { [node]: m.add(state.values[node], by) })[graph.output]);
   const gradient = m.sum(state.upstreams[node], null),
     isArray = m.isArray(state.values[node]);
-  const what = m.isArray(state.values[graph.output]) ? "the sum of the output" : data.names[graph.output];
-  then.textContent =
-    `To first order ${what} grows by gradient × change = ${cell(gradient)} × ${cell(by)} = ${cell(gradient * by)}; ` +
-    `truly by ${cell(after - before)}, from ${cell(before)} to ${cell(after)}.` +
-    (isArray ? " (Every entry grows; the gradients of all are added.)" : "");
+  const what = m.isArray(state.values[graph.output])
+    ? say("the sum of the output")
+    : data.names[graph.output];
+  then.textContent = say(
+    "To first order {what} grows by gradient × change = {gradient} × {change} = {product}; truly by {truly}, from {before} to {after}.",
+    {
+      what,
+      gradient: cell(gradient),
+      change: cell(by),
+      product: cell(gradient * by),
+      truly: cell(after - before),
+      before: cell(before),
+      after: cell(after),
+    },
+  );
+  if (isArray) then.textContent += ` ${say("(Every entry grows; the gradients of all are added.)")}`;
 }
 /* fields and sliders */
 const fieldsOf = (key) => all("[data-input]").filter((field) => field.dataset.input === key);
@@ -202,7 +220,7 @@ all("[data-input]").forEach((field) => {
     const slider = sliderOf(field.dataset.input);
     if (!slider || entryOf(field) === null) return;
     slider.dataset.entry = field.dataset.entry;
-    slider.ariaLabel = `slider of ${field.labels[0].textContent.trim()}`;
+    slider.ariaLabel = say("slider of {name}", { name: field.labels[0].textContent.trim() });
     slide(slider);
   };
 });
@@ -288,12 +306,11 @@ function fromAddress() {
 compute();
 nodes.forEach((node) => {
   const title = sign(node).querySelector("title"),
-    whole = title.textContent;
-  const end = whole.lastIndexOf(", line "),
-    tail = end < 0 ? "" : whole.slice(end);
-  const cut = whole.lastIndexOf(", gradient "),
-    equals = whole.lastIndexOf(" = ", cut);
-  titles.set(node, [title, whole.slice(0, equals), tail]);
+    whole = title.textContent,
+    equals = whole.lastIndexOf(" = ");
+  const rest = whole.slice(equals + 3 + ascii(state.values[node]).length),
+    gradient = ascii(state.upstreams[node]);
+  titles.set(node, [title, whole.slice(0, equals), rest.slice(rest.indexOf(gradient) + gradient.length)]);
 });
 addEventListener("hashchange", fromAddress);
 fromAddress();

@@ -2,6 +2,9 @@ const id = (name) => document.getElementById(name);
 const data = JSON.parse(id("data").textContent);
 const { name, steps, gates } = data;
 const nodes = Array.from({ length: data.count }, (_, k) => k);
+/* a sentence in the page's language, with the values put in */
+const say = (text, values = {}) =>
+  (data.sentences?.[text] ?? text).replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const items = [...document.querySelectorAll(".steps li")];
 const slider = id("at"),
   play = id("play");
@@ -17,12 +20,11 @@ const stepIn = (hash) => Number(hash.match(/(?:^#|[#&]step=)([-+.e\d]+)$/)?.[1])
 function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
-const words = () =>
-  now === 0
-    ? "the inputs"
-    : now <= gates.length
-      ? `forward ${now} / ${gates.length}`
-      : `backward ${now - gates.length} / ${gates.length}`;
+const words = () => {
+  const n = gates.length;
+  if (now === 0) return say("the inputs");
+  return now <= n ? say("forward {k} / {n}", { k: now, n }) : say("backward {k} / {n}", { k: now - n, n });
+};
 function show(step, keep) {
   if (covered) return;
   now = Math.trunc(Math.max(0, Math.min(steps.length - 1, step)));
@@ -65,14 +67,14 @@ function stop() {
   clearInterval(timer);
   timer = 0;
   play.textContent = "▶";
-  play.ariaLabel = "play";
+  play.ariaLabel = say("play");
 }
 function start() {
   if (covered) return;
   if (timer) return stop();
   if (now === steps.length - 1) show(0);
   play.textContent = "⏸";
-  play.ariaLabel = "pause";
+  play.ariaLabel = say("pause");
   timer = setInterval(() => (now < steps.length - 1 ? show(now + 1) : stop()), 1100);
 }
 const keys = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };

@@ -1,6 +1,12 @@
 /* Practice: the numbers of a pass are hidden and asked for, and each answer is judged at once. */
 const MOST_ENTRIES = 12,
   TRIES = 2;
+const OUTCOMES = {
+  "right at the second try": "{n} right at the second try.",
+  "right after a hint": "{n} right after a hint.",
+  "not found": "{n} not found.",
+  skipped: "{n} skipped.",
+};
 let quiz = null;
 const consumersOf = (node) =>
   gates.flatMap((gate) =>
@@ -34,13 +40,18 @@ function asksOf(kind) {
   return asks.filter(([pass, node]) => m.entries(valueOf(`${pass}${node}`)).length <= MOST_ENTRIES);
 }
 const nameOf = ([pass, node]) =>
-  pass === "v" ? `the value of ${data.names[node]}` : `the gradient of ${data.names[node]}`;
+  pass === "v"
+    ? say("the value of {name}", { name: data.names[node] })
+    : say("the gradient of {name}", { name: data.names[node] });
+const computed = (node) => `${data.names[node]} = ${data.computes[node]}`;
 const says = ([pass, node]) =>
   pass === "v"
-    ? `${data.names[node]} = ${data.computes[node]}`
-    : `it goes into ${consumersOf(node)
-        .map(([gate]) => `${data.names[gate]} = ${data.computes[gate]}`)
-        .join(" and ")}`;
+    ? computed(node)
+    : say("it goes into {what}", {
+        what: consumersOf(node)
+          .map(([gate]) => computed(gate))
+          .join(say(" and ")),
+      });
 const typedNumbers = (text) =>
   text
     .replace(/[[\]]/g, " ")
@@ -64,20 +75,22 @@ const slipsAt = ([pass, node]) => sheet.points[quiz.point]?.slips[`${pass}${node
 const slipOf = (ask, text) =>
   slipsAt(ask)
     .filter(([, , slipped]) => isRight(text, slipped))
-    .map(([which, gate]) => `${sheet.says[which]} (at ${data.names[gate]})`);
+    .map(([which, gate]) => say("{slip} (at {name})", { slip: sheet.says[which], name: data.names[gate] }));
 /* how a number comes about: in words, in names, in numbers */
 function hintOf([pass, node], degree) {
   if (pass === "v") {
-    const names = `${data.names[node]} = ${data.computes[node]}`;
+    const names = computed(node);
     if (degree === 1) return names;
-    const operands = operandsOf(graph.nodes[node], state.values).map(cell).join(" and ");
-    return degree === 2 ? `${names}, of ${operands}` : (forwardNumbers(node) ?? `${names}, of ${operands}`);
+    const operands = operandsOf(graph.nodes[node], state.values).map(cell).join(say(" and "));
+    const known = say("{formula}, of {numbers}", { formula: names, numbers: operands });
+    return degree === 2 ? known : (forwardNumbers(node) ?? known);
   }
-  const ways = consumersOf(node),
-    many =
-      ways.length > 1
-        ? `It is used ${ways.length === 2 ? "twice" : `${ways.length} times`}, and gradients add. `
-        : "";
+  const ways = consumersOf(node);
+  const times =
+    ways.length === 2
+      ? say("It is used twice, and gradients add.")
+      : say("It is used {n} times, and gradients add.", { n: ways.length });
+  const many = ways.length > 1 ? `${times} ` : "";
   if (degree === 1) return many + [...new Set(ways.map(([gate]) => ruleIn(gate)))].join(" ");
   return (
     many +
@@ -89,14 +102,20 @@ function hintOf([pass, node], degree) {
 const ruleIn = (gate) => `${data.domains[gate].split(";")[0]}: ${data.says[data.rules[gate]]}`;
 function ruleOf(gate, way) {
   const rule = data.ways[gate][way];
-  if (state.locals[gate][way] === undefined) return `from #${gate}: ${rule}`;
-  return `from #${gate}: upstream × local, the upstream is ${cell(state.upstreams[gate])}${rule ? `, the local gradient ${rule}` : ""}`;
+  if (state.locals[gate][way] === undefined) return say("from #{gate}: {rule}", { gate, rule });
+  const upstream = cell(state.upstreams[gate]);
+  if (!rule) return say("from #{gate}: upstream × local, the upstream is {upstream}", { gate, upstream });
+  return say("from #{gate}: upstream × local, the upstream is {upstream}, the local gradient {rule}", {
+    gate,
+    upstream,
+    rule,
+  });
 }
 function product(gate, way) {
   const local = state.locals[gate][way],
     upstream = cell(state.upstreams[gate]);
   return local === undefined
-    ? `(${data.ways[gate][way]}, with upstream = ${upstream})`
+    ? say("({rule}, with upstream = {upstream})", { rule: data.ways[gate][way], upstream })
     : `${upstream} × ${cell(local)}`;
 }
 /* what the forward step of a gate says, before its result */
@@ -123,7 +142,7 @@ function cover() {
         ? "?"
         : cell(valueOf(`${pass}${node}`)),
     );
-    title.textContent = `${before} = ${value}, gradient ${gradient}${after}`;
+    title.textContent = titled(before, value, gradient, after);
     (state.downstreams[node] ?? []).forEach((value, way) => {
       const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
       const source = graph.nodes[node].x.filter((_, k) => graph.nodes[node].from[k])[way];
@@ -146,8 +165,12 @@ function ask(place) {
   quiz.tries = 0;
   quiz.hints = 0;
   const left = quiz.asks.filter((each) => quiz.open.has(each.join(""))).length;
-  id("question").textContent =
-    `${quiz.asks.length - left + 1} of ${quiz.asks.length}: what is ${nameOf(quiz.asks[place])}? (${says(quiz.asks[place])})`;
+  id("question").textContent = say("{k} of {n}: what is {what}? ({says})", {
+    k: quiz.asks.length - left + 1,
+    n: quiz.asks.length,
+    what: nameOf(quiz.asks[place]),
+    says: says(quiz.asks[place]),
+  });
   id("answer").value = "";
   cover();
   id("answer").focus();
@@ -170,7 +193,8 @@ function begin() {
   draw();
   const kind = id("kind").value,
     asks = asksOf(kind);
-  if (!asks.length) return tell("There is nothing to ask here: no gate, or arrays of more than 12 entries.");
+  if (!asks.length)
+    return tell(say("There is nothing to ask here: no gate, or arrays of more than 12 entries."));
   quiz = {
     kind,
     asks,
@@ -201,29 +225,39 @@ function judge() {
     typed = id("answer").value;
   if (typed.trim() === "?") return hint();
   if (!typed.trim()) return skip();
-  if (!canBeRead(typed, value)) return tell(`${typed.trim()} is no number: 0.25, −3, 1/3 or 1e-4 are.`);
-  const shown = `${nameOf(each)} is ${cell(value)}`;
+  if (!canBeRead(typed, value))
+    return tell(say("{typed} is no number: 0.25, −3, 1/3 or 1e-4 are.", { typed: typed.trim() }));
+  const shown = say("{what} is {value}", { what: nameOf(each), value: cell(value) });
   if (isRight(typed, value)) {
-    tell(`Right: ${shown}.`);
+    tell(say("Right: {shown}.", { shown }));
     return done(quiz.tries ? "right at the second try" : quiz.hints ? "right after a hint" : "right at once");
   }
   const slips = slipOf(each, typed);
   if (slips.length) quiz.slips.push(slips[0]);
-  const named = slips.length ? `That is what comes of a slip: ${slips.slice(0, 2).join("; or: ")}.` : "";
+  const named = slips.length
+    ? say("That is what comes of a slip: {slips}.", { slips: slips.slice(0, 2).join(say("; or: ")) })
+    : "";
   if (++quiz.tries < TRIES)
-    return tell(`${typed.trim()} is not ${nameOf(each)}. ${named}`, "Once more, or a hint?");
-  tell(`Not ${typed.trim()}. ${named}`, `${shown}: ${hintOf(each, 3)} = ${cell(value)}.`);
+    return tell(
+      `${say("{typed} is not {what}.", { typed: typed.trim(), what: nameOf(each) })} ${named}`,
+      say("Once more, or a hint?"),
+    );
+  tell(
+    `${say("Not {typed}.", { typed: typed.trim() })} ${named}`,
+    `${shown}: ${hintOf(each, 3)} = ${cell(value)}.`,
+  );
   done("not found");
 }
 function hint() {
   quiz.hints = Math.min(quiz.hints + 1, 3);
-  tell(`Hint ${quiz.hints} of 3: ${hintOf(quiz.asks[quiz.current], quiz.hints)}`);
+  tell(say("Hint {k} of 3: {hint}", { k: quiz.hints, hint: hintOf(quiz.asks[quiz.current], quiz.hints) }));
   id("answer").value = "";
   id("answer").focus();
 }
 function skip() {
   const each = quiz.asks[quiz.current];
-  tell(`${nameOf(each)} is ${cell(valueOf(each.join("")))}: ${hintOf(each, 3)}.`);
+  const value = cell(valueOf(each.join("")));
+  tell(`${say("{what} is {value}", { what: nameOf(each), value })}: ${hintOf(each, 3)}.`);
   done("skipped");
 }
 function end() {
@@ -233,12 +267,15 @@ function end() {
   const missed = quiz.asks.filter(
     (each) => !["right at once", undefined].includes(quiz.results.get(each.join(""))),
   );
-  const lines = [`${counts.get("right at once") ?? 0} of ${quiz.asks.length} right at once.`];
+  const lines = [
+    say("{k} of {n} right at once.", { k: counts.get("right at once") ?? 0, n: quiz.asks.length }),
+  ];
   [...counts]
     .filter(([result]) => result !== "right at once")
-    .forEach(([result, count]) => lines.push(`${count} ${result}.`));
-  if (quiz.slips.length) lines.push(`Slips: ${[...new Set(quiz.slips)].join("; ")}.`);
-  if (missed.length) lines.push(`Look again at ${missed.slice(0, 4).map(nameOf).join(", ")}.`);
+    .forEach(([result, count]) => lines.push(say(OUTCOMES[result], { n: count })));
+  if (quiz.slips.length) lines.push(say("Slips: {slips}.", { slips: [...new Set(quiz.slips)].join("; ") }));
+  if (missed.length)
+    lines.push(say("Look again at {what}.", { what: missed.slice(0, 4).map(nameOf).join(", ") }));
   const before = [...id("verdict").children].map((line) => line.textContent);
   quiz = null;
   covered = false;
