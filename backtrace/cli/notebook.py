@@ -12,7 +12,7 @@ import click
 from backtrace.cli import arranged, as_ours
 from backtrace.cli.code import read_with_values
 from backtrace.cli.output import complain
-from backtrace.cli.trace import Asked, of_program, trace, trace_options
+from backtrace.cli.trace import Asked, of_program, practised, trace, trace_options
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.tracing.trace import Trace
 
@@ -104,7 +104,8 @@ def _traced(formula: str, values: Sequence[str], asked: Asked) -> Trace:
     from backtrace.tracing.tracer import trace_given
 
     request = asked.request(asked.granularity.granularity())
-    return asked.answered(trace_given(formula, asked.given(values), request), lambda: None)
+    answered = asked.answered(trace_given(formula, asked.given(values), request), lambda: None)
+    return practised(answered)
 
 
 def register(ipython: Any) -> None:

@@ -426,11 +426,11 @@ def _traced(formula: str, given: Mapping[str, Given], request: Request, showing:
     if showing.arrays_file:
         return _without_arrays(traced, view, showing.arrays_file)
     if showing.format == "html":
-        traced = _practised(traced)
+        traced = practised(traced)
     return Shown(render.data(traced, showing.format, view), traced, traced.ok)
 
 
-def _practised(traced: Trace) -> Trace:
+def practised(traced: Trace) -> Trace:
     """A page asks for its numbers, and names slips."""
     from dataclasses import replace
 

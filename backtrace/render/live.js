@@ -205,7 +205,11 @@ function slide(slider) {
 let waiting = 0;
 function later() {
   cancelAnimationFrame(waiting);
-  waiting = requestAnimationFrame(() => (compute(), draw()));
+  waiting = requestAnimationFrame(() => {
+    if (now === 0) now = steps.length - 1; // who changes a number wants to see what it does
+    compute();
+    draw();
+  });
 }
 all("[data-input]").forEach((field) => {
   field.oninput = () => {
