@@ -64,6 +64,7 @@ def fields(record: Record, view: View) -> Iterator[str]:
     have one for each, and the slider goes with the one that is being changed."""
     yield '<section class="change" aria-labelledby="change">\n<h2 id="change">Change a number</h2>'
     count = 0
+    classes = record.asked.practice.skip if record.asked.practice else ()
     for name, index in record.graph.inputs.items():
         value = record.values[index]
         count += max(1, size_of(value))
@@ -72,7 +73,7 @@ def fields(record: Record, view: View) -> Iterator[str]:
             words = f"{shown} has {size_of(value):,} entries" if shape_of(value) else shown
             yield f'<p class="note">{words}: too many to be changed here</p>'
         elif shape_of(value):
-            yield _grid(name, value, shown)
+            yield _grid(name, value, shown, index in classes)
         else:
             both = _field(name, value, shown) + _slider(value, shown, name)
             yield f'<div class="field">{both}</div>'
@@ -124,7 +125,7 @@ def practice(record: Record) -> str:
 </section>"""
 
 
-def _grid(name: str, value: Any, shown: str) -> str:
+def _grid(name: str, value: Any, shown: str, is_whole: bool) -> str:
     """The entries of an array, in its rows."""
     rows = value.reshape(-1, value.shape[-1])
     cells = []
@@ -136,6 +137,8 @@ def _grid(name: str, value: Any, shown: str) -> str:
         ]
         cells.append(f'<div class="row">{"".join(entries)}</div>')
     slider = _slider(float(value.flat[0]), shown, name)
+    if is_whole:  # classes: what is between two means nothing
+        slider = slider.replace('step="any"', 'step="1"')
     return (
         f'<div class="field" role="group" aria-label="{shown}"><span>{shown}</span>'
         f'<div class="entries">{"".join(cells)}</div>{slider}</div>'

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from backtrace.algebra.values import Value, shape_of
+from backtrace.algebra.values import Value, shape_of, size_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Edge, Record
-from backtrace.numbers import Blank, Formula, json_text, plain
+from backtrace.numbers import Blank, Formula, json_text, plain, plain_list
 from backtrace.render._bound import KINDS, bound, cell_text
 from backtrace.render._page import scrolling, table
 from backtrace.render._rules import rule_with_shapes
@@ -18,6 +18,7 @@ from backtrace.render._view import View
 from backtrace.render._words import EMPTY, line_words
 
 _MOST_GRADIENTS = 200
+_MOST_WHOLE = 1000  # entries
 
 
 def findings(record: Record, view: View) -> Iterator[str]:
@@ -27,7 +28,8 @@ def findings(record: Record, view: View) -> Iterator[str]:
     output = escape(view.text(record.graph.output_name))
     value = bound(record.value, view, f"v{record.graph.output}")
     whole = _whole(record.value)
-    yield f"<h2>Gradients</h2>\n<p data-output{whole}>{output} = {value}</p>"
+    named = f' data-output="{escape(output, quote=True)}"{whole}'
+    yield f"<h2>Gradients</h2>\n<p{named}>{output} = {value}</p>"
     heads = ["gradient", "backprop", *(["SymPy", "slope", "verdict"] if record.checks else [])]
     rows = []
     for name in record.wrt[:_MOST_GRADIENTS]:
@@ -55,10 +57,11 @@ def _gradient(record: Record, view: View, name: str) -> str:
 
 
 def _whole(value: Value) -> str:
-    """A number as JSON has it, for scripts and tests that read the page."""
-    if shape_of(value) or isinstance(value, Blank | Formula):
+    """A number, or the entries of an array, with all digits: for scripts that read the page."""
+    if isinstance(value, Blank | Formula) or size_of(value) > _MOST_WHOLE:
         return ""
-    return f' data-value="{escape(json_text(plain(float(value))).strip(chr(34)))}"'
+    whole = plain_list(value) if shape_of(value) else plain(float(value))
+    return f' data-value="{escape(json_text(whole).replace(chr(34), ""))}"'
 
 
 def gate_table(record: Record, view: View) -> str:

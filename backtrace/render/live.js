@@ -88,10 +88,10 @@ function draw() {
     let shown = "w" in element.dataset ? wire(value) : cell(value);
     if ("brackets" in element.dataset && shown.startsWith("−")) shown = `(${shown})`;
     if (element.textContent !== shown) element.textContent = shown;
-    if ("gradient" in element.dataset && !m.isArray(value)) element.dataset.value = plain(value);
+    if ("gradient" in element.dataset) element.dataset.value = whole(value);
   });
   const output = document.querySelector("[data-output]");
-  if (!m.isArray(state.values[graph.output])) output.dataset.value = plain(state.values[graph.output]);
+  output.dataset.value = whole(state.values[graph.output]);
   nodes.forEach((node) => {
     right[node] = [wire(state.upstreams[node])];
     text(node, "v").forEach((element) => (element.textContent = wire(state.values[node])));
@@ -115,6 +115,7 @@ const ascii = (x) => cell(x).replaceAll("−", "-");
 const titled = (what, value, gradient, after) =>
   say("{what} = {value}, gradient {gradient}", { what, value, gradient }) + after;
 const plain = (x) => (Number.isNaN(x) ? "nan" : Number.isFinite(x) ? String(x) : x > 0 ? "inf" : "-inf");
+const whole = (x) => (m.isArray(x) ? nested(x.s, x.d, plain) : plain(x));
 const same = (a, b) => m.entries(a).every((value, k) => Object.is(value, m.entries(b)[k]));
 function remark() {
   const isMoved = inputs.some((key) => !same(point[key], given[key])),
