@@ -96,7 +96,7 @@ function draw() {
     right[node] = [wire(state.upstreams[node])];
     text(node, "v").forEach((element) => (element.textContent = wire(state.values[node])));
     const [title, before, after] = titles.get(node);
-    title.textContent = titled(before, cell(state.values[node]), cell(state.upstreams[node]), after);
+    title.textContent = titled(before, ascii(state.values[node]), ascii(state.upstreams[node]), after);
     (state.downstreams[node] ?? []).forEach((value, way) => {
       const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
       if (branch) branch.textContent = wire(value);

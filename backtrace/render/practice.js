@@ -140,7 +140,7 @@ function cover() {
     const [value, gradient] = ["v", "u"].map((pass) =>
       quiz.open.has(`${pass}${node}`) || (pass === "u" && quiz.kind === "v")
         ? "?"
-        : cell(valueOf(`${pass}${node}`)),
+        : ascii(valueOf(`${pass}${node}`)),
     );
     title.textContent = titled(before, value, gradient, after);
     (state.downstreams[node] ?? []).forEach((value, way) => {

@@ -43,9 +43,10 @@ def opened(browser: object, tmp_path: pathlib.Path) -> Iterator[Open]:
         blanks: str = "",
         clock: bool = False,
         with_practice: bool = False,
+        options: dict[str, object] | None = None,
         **context: object,
     ) -> object:
-        trace = backtrace.trace(*case, check=False)
+        trace = backtrace.trace(*case, check=False, **(options or {}))
         shown = blanked(trace, blanks) if blanks else trace
         if with_practice:
             shown = replace(trace, asked=trace.asked._replace(practice=practice_of(trace)))

@@ -320,3 +320,32 @@ def test_five_hundred_gates_are_computed_within_a_frame(opened: Open) -> None:
         " k = 0; k < 170000; k++) s = Math.tanh(s * 0.1) + s; return performance.now() - t; })"
     )
     assert sorted(times)[15] < 20 * sorted(peer)[15]
+
+
+AS_DRAWN = [
+    (("(x+y)*z", {"x": -2, "y": 5, "z": -4}), {}),
+    (("max(x, y) + abs(x - y)", {"x": 1, "y": 1}), {"kink": "torch"}),
+    (("max(x, y) + relu(x - y)", {"x": 1, "y": 1}), {"kink": "split"}),
+    (("1/(1 + exp(-(w*x + b)))", {"w": 2, "x": -1, "b": 0.5}), {"fuse": True}),
+    (("g(a) = a*tanh(a); q = g(x)/g(y); log(q)", {"x": 0.3, "y": -2}), {}),
+    (("log(x)*y", {"x": 0, "y": 2}), {}),
+    (("x^y + 1e-7*y^(1/3)", {"x": 2, "y": 0.5}), {"wrt": ["y"]}),
+    (("sum((W@x - y)^2)", {"W": [[1, 2], [3, 4]], "x": [1, -1], "y": [0, 1]}), {}),
+    (("W@x + norm(x)", {"W": [[1, 2], [3, 4]], "x": [0, 0]}), {}),
+    (("cross_entropy(relu(X@W), k)", {"X": np.eye(8), "W": np.ones((8, 4)), "k": [1] * 8}), {}),
+    (("sum(softmax(x, axis=0)*y[None, :])", {"x": [[1.0], [2]], "y": [1, 2, 3.5]}), {}),
+    (("einsum('ij,jk->', A, B)", {"A": [[1, 2.5]], "B": [[1e9], [-1e-9]]}), {}),
+]
+TEXTS = """() => [...document.querySelectorAll('[data-n], [data-w], svg text, svg title, svg desc')]
+  .map(e => e.textContent)"""
+
+
+@browser_only
+@pytest.mark.parametrize(("case", "options"), AS_DRAWN)
+def test_what_the_script_draws_is_what_python_drew(
+    opened: Open, case: tuple[str, dict[str, Any]], options: dict[str, Any]
+) -> None:
+    still = opened(case, java_script_enabled=False, options=options).evaluate(TEXTS)
+    page = opened(case, "#999", options=options)
+    assert page.locator("#where").inner_text().startswith("backward")
+    assert page.evaluate(TEXTS) == still
