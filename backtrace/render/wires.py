@@ -61,14 +61,19 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
-def picture(record: Record, view: View) -> str:
-    """The drawing alone; of not many gates a tree of the numbers, where it has no room; else ""."""
-    if not _too_much(record):
-        drawing = Drawing(record, view)
-        if not drawing.reason:
-            return paint(view, *drawing.grid.lines())
-    if record.graph.gate_count > _MOST_OF_A_TREE:
+def drawing(record: Record, view: View) -> str:
+    """The drawing alone; "" where it has no room."""
+    if _too_much(record):
         return ""
+    drawn = Drawing(record, view)
+    return "" if drawn.reason else paint(view, *drawn.grid.lines())
+
+
+def picture(record: Record, view: View) -> str:
+    """The same; of not many gates a tree of the numbers, where it has no room."""
+    found = drawing(record, view)
+    if found or record.graph.gate_count > _MOST_OF_A_TREE:
+        return found
     return paint(view, tree.of_numbers(record, view))
 
 

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backtrace import trace
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula.point import read_mapping
+from backtrace.gates import Gate
 from backtrace.graph.record import Granularity
 from backtrace.homework.answers import from_mapping
 from backtrace.homework.checking import hold
@@ -23,7 +25,8 @@ from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.slip_numbers import wrong_numbers
 from backtrace.numbers import Blank, nested
 from backtrace.render import View
-from tests.conftest import SCHEMAS
+from tests.conftest import ROWS, SCHEMAS, points, usage
+from tests.homework.test_odd_answers import LARGER
 
 PLAIN, FUSED = Granularity(), Granularity(is_fused=True)
 CHAIN = "; ".join(f"a{k + 1} = tanh(a{k}*y + x)" for k in range(60))
@@ -223,6 +226,32 @@ def test_a_scalar_hint_of_degree_3_computes_the_number() -> None:
             [line] = quiz.hint(3, View(digits=17))
             judged = quiz.judge(line.replace("×", "*").replace("* -", "*-1*"))
             assert judged.passes, (kind, line)
+
+
+@pytest.mark.parametrize("gate", ROWS)
+def test_every_gate_of_numbers_can_be_practised(gate: Gate) -> None:
+    """Its hints say something, its value's arithmetic is arithmetic, and what is due is right."""
+    found = problem_of(usage(gate), read_mapping(points(gate, 1)[0]), PLAIN)
+    quiz = Quiz(found)
+    while (ask := quiz.current) is not None:
+        assert all(quiz.hint(degree) for degree in (1, 2, 3))
+        [line, *_] = quiz.hint(3, View(digits=17))
+        if not ask.is_gradient and "where" not in usage(gate):  # whose condition is no number
+            worked = trace(line, {}, check=False).value
+            assert worked == pytest.approx(due(quiz, ask), rel=1e-9, abs=1e-12)
+        assert quiz.judge(text(due(quiz, ask))).passes
+        assert (
+            View(full=True).value(due(quiz, ask)) in quiz.arithmetic(quiz.turns[quiz.place - 1])[-1]
+        )
+
+
+@pytest.mark.parametrize(("formula", "point"), LARGER, ids=lambda part: str(part)[:20])
+def test_nets_and_attention_can_be_practised(formula: str, point: dict[str, Any]) -> None:
+    quiz = Quiz(problem_of(formula, read_mapping(point), PLAIN))
+    while (ask := quiz.current) is not None:
+        assert all(quiz.hint(degree) for degree in (1, 2, 3))
+        assert quiz.known_numbers()
+        assert quiz.judge(text(due(quiz, ask), 4)).passes, ask
 
 
 def test_what_was_worked_out_from_a_wrong_number_is_told_so() -> None:
