@@ -15,6 +15,8 @@ from __future__ import annotations
 import os
 import unicodedata
 
+from backtrace.language import cells, tell
+
 Span = tuple[int, int]
 
 _LONGEST_REPORT = 200  # characters of what went wrong inside
@@ -42,7 +44,7 @@ class BacktraceError(Exception):
         if self.span is not None and self.text:
             lines += quote(self.text, self.span)
         if self.hint:
-            lines.append(f"hint: {self.hint}")
+            lines.append(tell("hint: {hint}", hint=self.hint))
         return "\n".join(lines)
 
 
@@ -65,7 +67,7 @@ def our_error(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     what = visible(f"{type(error).__name__}{place}: {error}"[:_LONGEST_REPORT])
-    return f"an error in backtrace ({what}); please report this line and the input"
+    return tell("an error in backtrace ({what}); please report this line and the input", what=what)
 
 
 def visible(text: str) -> str:
@@ -107,15 +109,11 @@ def quote(text: str, span: Span) -> list[str]:
 
     before, marked = visible(before), visible(marked)
     lines = [f"  {before}{marked}{visible(after)}".rstrip()]
-    lines.append(" " * (2 + _cells(before)) + "^" * max(_cells(marked), 1))
+    lines.append(" " * (2 + cells(before)) + "^" * max(cells(marked), 1))
     if "\n" in text.rstrip("\n"):
-        lines.insert(0, f"  line {text.count(chr(10), 0, first) + 1}:")
+        number = text.count("\n", 0, first) + 1
+        lines.insert(0, tell("  line {number}:", number=number))
     return lines
-
-
-def _cells(text: str) -> int:
-    """How many terminal cells `text` takes: wide characters take two."""
-    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
 def near_misses(name: str, known: list[str]) -> list[str]:

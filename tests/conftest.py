@@ -50,6 +50,9 @@ class Ended(NamedTuple):
     err: str
 
 
+os.environ["LANGUAGE"] = "en"  # the language of the transcripts, whoever runs them
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regen", action="store_true", help="rewrite the transcripts' outputs")
 

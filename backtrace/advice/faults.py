@@ -21,6 +21,7 @@ from backtrace.gates import Gate
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
 from backtrace.graph.record import Fault
+from backtrace.language import tell
 from backtrace.numbers import DIGITS, number
 
 _ALL_DIGITS = 17  # what tells every float from its neighbours
@@ -39,7 +40,7 @@ def forward_fault(graph: Graph, values: Sequence[Any], m: Algebra) -> Fault | No
     chain = [origin]
     while chain[-1] != graph.output:
         chain.append(next(g for g, _ in graph.consumers[chain[-1]] if g in tainted))
-    return Fault("forward", origin, 0, what, tuple(chain), advice=node.gate.cure)
+    return Fault("forward", origin, 0, what, tuple(chain), advice=tell(node.gate.cure))
 
 
 def _origin(graph: Graph, values: Sequence[Any]) -> tuple[int, set[int]]:
@@ -83,12 +84,15 @@ def backward_fault(
     chain = _to_a_variable(graph, flow, tainted, origin, operand)
     if operand < 0:
         name = graph.nodes[origin].name or label(graph.nodes[origin])
-        what = f"the gradients that add up at {name} are finite, their sum is not: it overflows"
+        what = tell(
+            "the gradients that add up at {name} are finite, their sum is not: it overflows",
+            name=name,
+        )
         return Fault("backward", origin, 0, what, chain)
     gate_row = graph.nodes[origin].gate
     assert gate_row is not None
     what = _backward_words(graph, values, flow, origin, operand, m)
-    return Fault("backward", origin, operand, what, chain, advice=gate_row.cure)
+    return Fault("backward", origin, operand, what, chain, advice=tell(gate_row.cure))
 
 
 def _to_a_variable(
@@ -107,22 +111,47 @@ def _to_a_variable(
 def _forward_words(gate: Gate, value: Any, operands: list[Any], m: Algebra) -> str:
     place = first_bad(value) or ()
     if gate.is_own:
-        whole = f"{gate.word} gives"
+        whole = tell("{word} gives", word=gate.word)
         if gate.pullback is None:
-            whole = f"{application(gate, [number(v) for v in all_at(operands, place)])} is"
+            whole = tell(
+                "{application} is",
+                application=application(gate, [number(v) for v in all_at(operands, place)]),
+            )
         inside = _inside(gate, operands, m)
-        return f"{whole} {number(at(value, place))}{place_text(place)}: inside, {inside}"
+        return tell(
+            "{whole} {number}{place_text}: inside, {inside}",
+            whole=whole,
+            number=number(at(value, place)),
+            place_text=place_text(place),
+            inside=inside,
+        )
     if gate.pullback is not None:
-        found = f"{gate.word} gives {number(at(value, place))}{place_text(place)}"
+        found = tell(
+            "{word} gives {number}{place_text}",
+            word=gate.word,
+            number=number(at(value, place)),
+            place_text=place_text(place),
+        )
         if not gate.domain.holds(*operands):
-            return f"{found}: it needs {gate.domain.says}"
-        return f"{found}: it overflows a 64-bit float"
+            return tell("{found}: it needs {says}", found=found, says=tell(gate.domain.says))
+        return tell("{found}: it overflows a 64-bit float", found=found)
     inputs, entry = all_at(operands, place), at(value, place)
     applied = application(gate, _telling(gate, inputs))
-    found = f"{applied} is {number(entry)}{place_text(place)}"
+    found = tell(
+        "{applied} is {number}{place_text}",
+        applied=applied,
+        number=number(entry),
+        place_text=place_text(place),
+    )
     if not gate.domain.holds(*inputs):
-        return f"{found}: {gate.name} needs {gate.domain.says}"
-    reason = "it overflows a 64-bit float" if math.isinf(entry) else "it is not a real number"
+        return tell(
+            "{found}: {name} needs {says}", found=found, name=gate.name, says=tell(gate.domain.says)
+        )
+    reason = (
+        tell("it overflows a 64-bit float")
+        if math.isinf(entry)
+        else tell("it is not a real number")
+    )
     return f"{found}: {reason}"
 
 
@@ -165,26 +194,51 @@ def _backward_words(
     local, carried = flow.locals[index][operand], flow.downstreams[index][operand]
     if local is None:
         place = first_bad(carried) or ()
-        return f"the pullback of {node.gate.word} gives {number(at(carried, place))}" + place_text(
-            place
-        )
+        return tell(
+            "the pullback of {word} gives {number}",
+            word=node.gate.word,
+            number=number(at(carried, place)),
+        ) + place_text(place)
     found = _bad_product(flow.upstreams[index], local)
     if found is None:
         bad = first_bad(carried) or ()
-        words = f"{node.gate.word} was handed an operand that it repeats, and the sum over that"
-        return f"{words} overflows: {number(at(carried, bad))}{place_text(bad)}"
+        words = tell(
+            "{word} was handed an operand that it repeats, and the sum over that",
+            word=node.gate.word,
+        )
+        return tell(
+            "{words} overflows: {number}{place_text}",
+            words=words,
+            number=number(at(carried, bad)),
+            place_text=place_text(bad),
+        )
     place = found
     slope, upstream = all_at([local, flow.upstreams[index]], place)
     product = f"{number(upstream)} x {number(slope)} = {number(upstream * slope)}"
     inputs = all_at(node.operand_values(values, m), place)
     applied = application(node.gate, _telling(node.gate, inputs))
-    which = f" by its input {operand + 1}" if len(node.inputs) > 1 else ""
-    words = f"the local gradient of {applied}{which} is {number(slope)}{place_text(place)}"
+    which = tell(" by its input {operand}", operand=operand + 1) if len(node.inputs) > 1 else ""
+    words = tell(
+        "the local gradient of {applied}{which} is {number}{place_text}",
+        applied=applied,
+        which=which,
+        number=number(slope),
+        place_text=place_text(place),
+    )
     before = at(values[graph.inputs_of[index][operand]], place)
     if math.isfinite(slope):
-        words = f"upstream x local overflows at {label(node)}{place_text(place)}"
+        words = tell(
+            "upstream x local overflows at {label}{place_text}",
+            label=label(node),
+            place_text=place_text(place),
+        )
     if math.isfinite(before) and not math.isfinite(at(values[index], place)):
-        words = f"{applied} overflowed{place_text(place)}, so its local gradient is {number(slope)}"
+        words = tell(
+            "{applied} overflowed{place_text}, so its local gradient is {number}",
+            applied=applied,
+            place_text=place_text(place),
+            number=number(slope),
+        )
     return f"{words}: {product}"
 
 

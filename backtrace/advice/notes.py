@@ -14,6 +14,7 @@ from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
 from backtrace.graph.record import Note
+from backtrace.language import tell
 from backtrace.numbers import array, number
 
 
@@ -28,20 +29,37 @@ def kink_notes(
         operands = node.operand_values(values, m)
         stands = _stands(node.gate.kink, values[index], operands, m)
         where, place = _where(stands, values[index])
-        at_kink = f"{node.gate.word} of shape {say(shape_of(operands[0]))}{where}"
+        at_kink = tell(
+            "{word} of shape {shape_of}{where}",
+            word=node.gate.word,
+            shape_of=say(shape_of(operands[0])),
+            where=where,
+        )
         if node.gate.pullback is None:
             at_kink = application(node.gate, [number(v) for v in all_at(operands, place)]) + where
-        words = f"{at_kink} is at a kink: {node.gate.kink.says}"
+        words = tell(
+            "{at_kink} is at a kink: {says}", at_kink=at_kink, says=tell(node.gate.kink.says)
+        )
         if convention in node.gate.kink.others and node.gate.pullback is None:
             slopes = ", ".join(number(at(local, place)) for local in flow.locals[index])
-            words = f"{at_kink} is at a kink: its local gradients are {slopes}"
-            words += f" ({convention} convention, gate by gate)"
+            words = tell(
+                "{at_kink} is at a kink: its local gradients are {slopes}",
+                at_kink=at_kink,
+                slopes=slopes,
+            )
+            words += tell(" ({convention} convention, gate by gate)", convention=convention)
         elif convention in node.gate.pullbacks and convention != CONVENTIONS[0]:
             carried = ", ".join(map(array, flow.downstreams[index]))
-            words = f"{at_kink} is at a kink: of {array(flow.upstreams[index])} it hands on "
-            words += f"{carried} ({convention} convention)"
+            words = tell(
+                "{at_kink} is at a kink: of {array} it hands on ",
+                at_kink=at_kink,
+                array=array(flow.upstreams[index]),
+            )
+            words += tell(
+                "{carried} ({convention} convention)", carried=carried, convention=convention
+            )
         elif not node.gate.is_comparison:
-            words += f" ({convention} convention)"
+            words += tell(" ({convention} convention)", convention=convention)
         yield Note("kink", words, index)
 
 
@@ -64,7 +82,12 @@ def _where(mask: Any, value: Any) -> tuple[str, tuple[int, ...]]:
     mask = np.broadcast_to(mask, shape_of(value))
     count, place = int(np.count_nonzero(mask)), tuple(map(int, np.argwhere(mask)[0]))
     first = place_text(place).removeprefix(" at ")
-    many = f" ({count:,} of {size_of(mask):,} entries, the first at {first})"
+    many = tell(
+        " ({count:,} of {size_of:,} entries, the first at {first})",
+        count=count,
+        size_of=size_of(mask),
+        first=first,
+    )
     return many, place
 
 
@@ -78,9 +101,19 @@ def healed_notes(graph: Graph, values: Sequence[Any], m: Algebra) -> Iterator[No
         if not all(is_finite(values[source]) for source in node.inputs):
             continue
         found = number(at(values[index], place))
-        of = "" if gate.pullback else f" of {', '.join(map(number, all_at(operands, place)))}"
+        of = (
+            ""
+            if gate.pullback
+            else tell(" of {all_at}", all_at=", ".join(map(number, all_at(operands, place))))
+        )
         advice = _advice(gate, () if gate.pullback else all_at(operands, place))
-        words = f"{label(node)}{of} is {found}{place_text(place)}; it does not reach the result"
+        words = tell(
+            "{label}{of} is {found}{place_text}; it does not reach the result",
+            label=label(node),
+            of=of,
+            found=found,
+            place_text=place_text(place),
+        )
         yield Note("overflow", words + advice, index)
 
 
@@ -88,13 +121,16 @@ def _advice(gate: Gate, inputs: Sequence[float]) -> str:
     """What is said in general, but of a domain only where it is left."""
     is_of_domain = gate.domain is not EVERYWHERE
     left = gate.pullback is None and not gate.domain.holds(*inputs)
-    return f" ({gate.cure})" if gate.cure and (left or not is_of_domain) else ""
+    return f" ({tell(gate.cure)})" if gate.cure and (left or not is_of_domain) else ""
 
 
 def seed_note(graph: Graph, values: Sequence[Any]) -> Iterator[Note]:
     """An output that is an array has no gradient; its sum has."""
     shape = shape_of(values[graph.output])
     if shape:
-        text = f"the output has shape {say(shape)}: with an upstream of 1 for every entry the "
-        text += "gradients are those of its sum (--upstream gives another)"
+        text = tell(
+            "the output has shape {shape}: with an upstream of 1 for every entry the ",
+            shape=say(shape),
+        )
+        text += tell("gradients are those of its sum (--upstream gives another)")
         yield Note("upstream", text, graph.output)

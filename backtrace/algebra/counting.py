@@ -18,6 +18,7 @@ from backtrace.algebra import Derived, Value
 from backtrace.algebra.countedarrays import CountedArrays
 from backtrace.algebra.countedproducts import CountedProducts
 from backtrace.algebra.floats import FLOATS
+from backtrace.language import tell
 
 Shape = tuple[int, ...]
 Source = Any
@@ -207,7 +208,7 @@ class Counting(CountedArrays, CountedProducts, Derived):
             return lambda x: self._chosen(getattr(FLOATS, name), x)
         if name in _TESTS:
             return lambda a, b: self._test(name, a, b)
-        raise AttributeError(f"{name} is not counted")
+        raise AttributeError(tell("{name} is not counted", name=name))
 
     def _test(self, name: str, a: Value, b: Value) -> Value:
         if not (isinstance(a, Counted) or isinstance(b, Counted)):

@@ -18,6 +18,7 @@ import numpy as np
 
 from backtrace.errors import UsageError
 from backtrace.files.numpyfiles import Archive
+from backtrace.language import tell
 
 _PIECE = 1 << 22  # bytes that are read at once
 _LONGEST_LINE = 1 << 24
@@ -51,9 +52,16 @@ def opened(
     head = file.readline(_LONGEST_LINE)
     count(len(head))
     if len(head) == _LONGEST_LINE:
-        raise UsageError(f"line 1 of the points is longer than {_LONGEST_LINE >> 20} MB")
+        raise UsageError(
+            tell(
+                "line 1 of the points is longer than {longest_line} MB",
+                longest_line=_LONGEST_LINE >> 20,
+            )
+        )
     if not head.strip():
-        raise UsageError("the points are empty", hint="the first line of a CSV names the variables")
+        raise UsageError(
+            tell("the points are empty"), hint=tell("the first line of a CSV names the variables")
+        )
     if suffix in (".jsonl", ".ndjson") or (suffix == "" and head.lstrip()[:1] == b"{"):
         return Source(_chunks(file, head, 1, count), lambda chunk: _piece(chunk, names, _objects))
     places = _places(_text(head), names)
@@ -65,7 +73,7 @@ def _text(line: bytes) -> str:
     try:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError("the points are not UTF-8 text") from None
+        raise UsageError(tell("the points are not UTF-8 text")) from None
 
 
 def _places(head: str, names: Sequence[str]) -> list[int]:
@@ -73,13 +81,20 @@ def _places(head: str, names: Sequence[str]) -> list[int]:
     try:
         found = [cell.strip() for cell in next(csv.reader([head]), [])]
     except csv.Error as error:
-        raise UsageError(f"the first line of the points is no CSV: {error}") from None
+        raise UsageError(
+            tell("the first line of the points is no CSV: {error}", error=error)
+        ) from None
     for name in names:
         if found.count(name) != 1:
-            what = f"the points have no column '{name}'"
+            what = tell("the points have no column '{name}'", name=name)
             if found.count(name) > 1:
-                what = f"the points have {found.count(name)} columns '{name}'"
-            hint = f"the first line names {', '.join(filter(None, found[:20])) or 'nothing'}"
+                what = tell(
+                    "the points have {count} columns '{name}'", count=found.count(name), name=name
+                )
+            hint = tell(
+                "the first line names {names}",
+                names=", ".join(filter(None, found[:20])) or tell("nothing"),
+            )
             raise UsageError(what, hint=hint)
     return [found.index(name) for name in names]
 
@@ -121,7 +136,11 @@ def _chunks(
             if len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
                 at = line + data.count(b"\n")
                 raise UsageError(
-                    f"line {at:,} of the points is longer than {_LONGEST_LINE >> 20} MB"
+                    tell(
+                        "line {at:,} of the points is longer than {longest_line} MB",
+                        at=at,
+                        longest_line=_LONGEST_LINE >> 20,
+                    )
                 )
             data += rest
         count(len(data))
@@ -163,15 +182,17 @@ def _cells(
 def _number(given: Any, name: str) -> float:
     """A finite number. Raises ValueError, in words."""
     if given in ("", None):
-        raise ValueError(f"{name} is missing")
+        raise ValueError(tell("{name} is missing", name=name))
     try:
         if isinstance(given, bool):
             raise ValueError
         value = float(given)
     except (ValueError, TypeError, OverflowError):
-        raise ValueError(f"{name} is {str(given)[:40]!r}, which is no number") from None
+        raise ValueError(
+            tell("{name} is {given!r}, which is no number", name=name, given=str(given)[:40])
+        ) from None
     if not math.isfinite(value):
-        raise ValueError(f"{name} is {given}, which is not finite")
+        raise ValueError(tell("{name} is {given}, which is not finite", name=name, given=given))
     return value
 
 
@@ -185,10 +206,10 @@ def _objects(
         try:
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError("this is no JSON object")
+                raise ValueError(tell("this is no JSON object"))
             table[k] = [_number(row.get(name), name) for name in names]
         except json.JSONDecodeError as error:
-            bad.append((k, f"this is no JSON: {error.msg}"))
+            bad.append((k, tell("this is no JSON: {msg}", msg=error.msg)))
         except (ValueError, RecursionError) as error:
             table[k] = math.nan
             bad.append((k, str(error)))
@@ -197,19 +218,21 @@ def _objects(
 
 def _columns_of_npz(file: BinaryIO, names: Sequence[str]) -> dict[str, Any]:
     """Raises UsageError."""
-    arrays = Archive(lambda: file, "the file of the points")
+    arrays = Archive(lambda: file, tell("the file of the points"))
     missing = next((name for name in names if name not in arrays), None)
     if missing is not None:
-        hint = f"it has {', '.join(list(arrays)[:20]) or 'nothing'}"
-        raise UsageError(f"the points have no column '{missing}'", hint=hint)
+        hint = tell("it has {names}", names=", ".join(list(arrays)[:20]) or tell("nothing"))
+        raise UsageError(tell("the points have no column '{missing}'", missing=missing), hint=hint)
     columns = {}
     for name in names:
         found = arrays[name]
         if found.dtype.kind not in "fiub":
-            raise UsageError(f"the column '{name}' of the points holds no real numbers")
+            raise UsageError(
+                tell("the column '{name}' of the points holds no real numbers", name=name)
+            )
         columns[name] = found.astype(float).reshape(-1)
     if len({len(column) for column in columns.values()}) > 1:
-        raise UsageError("the columns of the points differ in length")
+        raise UsageError(tell("the columns of the points differ in length"))
     return columns
 
 
@@ -219,7 +242,7 @@ def _pieces(columns: dict[str, Any]) -> Iterator[Piece]:
         part = {name: column[start : start + _ROWS] for name, column in columns.items()}
         numbers = np.arange(start + 1, start + 1 + len(next(iter(part.values()))))
         whole = np.all([np.isfinite(column) for column in part.values()], axis=0)
-        bad = [(int(numbers[k]), "a value is not finite") for k in np.flatnonzero(~whole)]
+        bad = [(int(numbers[k]), tell("a value is not finite")) for k in np.flatnonzero(~whole)]
         if bad:
             part = {name: np.where(whole, column, math.nan) for name, column in part.items()}
         yield Piece(part, numbers, bad)

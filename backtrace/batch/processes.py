@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
+from backtrace.language import choose, current
+
 _inherited: list[Callable[[Any], Any]] = []
 
 
@@ -18,7 +20,7 @@ def in_order(work: Callable[[Any], Any], chunks: Iterable[Any], jobs: int) -> It
         yield from map(work, chunks)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, context, _begin, (work,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _begin, (work, current())) as pool:
         under_way: deque[Future[Any]] = deque()
         for chunk in chunks:
             under_way.append(pool.submit(_call, chunk))
@@ -28,9 +30,10 @@ def in_order(work: Callable[[Any], Any], chunks: Iterable[Any], jobs: int) -> It
             yield under_way.popleft().result()
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
+def _begin(work: Callable[[Any], Any], language: str) -> None:
     """In a new process, which inherits the work: nothing of it is pickled."""
     _inherited[:] = [work]
+    choose(language)
 
 
 def _call(chunk: Any) -> Any:

@@ -18,6 +18,7 @@ from backtrace.algebra.recorder import Column, Recorder, Step, choose
 from backtrace.errors import UsageError
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
+from backtrace.language import tell
 from backtrace.numbers import one_line
 
 BLOCK = 16_384  # rows: the columns between stay in the second cache
@@ -40,7 +41,7 @@ class Program:
 
     def __init__(self, graph: Graph, wrt: Sequence[str], convention: str = CONVENTIONS[0]) -> None:
         if graph.uses_arrays:
-            raise UsageError("many points are for formulas of numbers, and here are arrays")
+            raise UsageError(tell("many points are for formulas of numbers, and here are arrays"))
         self.names = tuple(graph.inputs)
         output = graph.output_name
         self.results = (output, *(f"d{output}/d{name}" for name in wrt))
@@ -67,7 +68,7 @@ class Program:
         given = self._inputs(columns)
         count = max((len(column) for column in given if column.ndim), default=length or 1)
         if any(column.ndim and len(column) != count for column in given):
-            raise UsageError("the columns differ in length")
+            raise UsageError(tell("the columns differ in length"))
         given = [np.broadcast_to(column, (count,)) for column in given]
         found = out or {name: np.empty(count) for name in self.results}
         results = [found[name] for name in self.results]
@@ -88,7 +89,10 @@ class Program:
         given = []
         for name in self.names:
             if name not in columns:
-                raise UsageError(f"'{name}' has no column", hint=f"there are {', '.join(columns)}")
+                raise UsageError(
+                    tell("'{name}' has no column", name=name),
+                    hint=tell("there are {columns}", columns=", ".join(columns)),
+                )
             column = np.asarray(columns[name], dtype=float)
             given.append(column if column.ndim == 0 else np.ascontiguousarray(column).reshape(-1))
         return given

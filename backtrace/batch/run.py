@@ -16,6 +16,7 @@ from backtrace.errors import UsageError
 from backtrace.formula.point import known_variables
 from backtrace.gates import CONVENTIONS
 from backtrace.graph.record import AS_WRITTEN, Granularity
+from backtrace.language import tell
 from backtrace.rewrite import graph_of
 
 _SHOWN = 10  # rows that could not be read
@@ -73,7 +74,7 @@ class Run:
     def __init__(self, made: Program, fixed: Mapping[str, float], format: str) -> None:
         for name in fixed:
             if name not in made.names:
-                raise UsageError(f"'{name}' does not occur in the formula")
+                raise UsageError(tell("'{name}' does not occur in the formula", name=name))
         self.made = made
         self.fixed = fixed
         self.format = format

@@ -11,6 +11,7 @@ from backtrace.checks.precise import Precise
 from backtrace.checks.traced import Subject
 from backtrace.formula.printer import application, label
 from backtrace.gates import Role
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _DOUBLE = 16.0
@@ -40,13 +41,22 @@ class Losses:
         node = self.subject.graph.nodes[index]
         gate = node.gate
         if gate is None or not digits:
-            return "on the way to it a number underflows"
+            return tell("on the way to it a number underflows")
         operands = node.operand_values(self.subject.values, self.subject.m)
-        said = f"{label(node)} #{index} loses {digits:.0f} of 16 digits"
+        said = tell(
+            "{label} #{index} loses {digits:.0f} of 16 digits",
+            label=label(node),
+            index=index,
+            digits=digits,
+        )
         if any(map(shape_of, operands)) or gate.is_of_arrays:
             return said
         applied = application(gate, [number(float(v), 17) for v in operands])
-        how = "cancels" if gate.role is Role.DISTRIBUTOR else "magnifies what its input has lost"
+        how = (
+            tell("cancels")
+            if gate.role is Role.DISTRIBUTOR
+            else tell("magnifies what its input has lost")
+        )
         return f"{said}: {applied} {how}"
 
     def of_gradient(self, node: int) -> tuple[int, str]:
@@ -61,7 +71,7 @@ class Losses:
             digits, gate, slot = max(losses, default=(0.0, node, 0))
             if digits < max(here / 2, 1.0):
                 name = graph.nodes[node].name or f"#{node}"
-                return node, f"the gradients that add up at {name} cancel"
+                return node, tell("the gradients that add up at {name} cancel", name=name)
             if _lost(flow.upstreams[gate], right.upstreams[gate]) < digits / 2:
                 return self._of_local(gate, slot, digits)
             node = gate
@@ -79,9 +89,13 @@ class Losses:
         assert row is not None
         name = f"{label(node)} #{gate}"
         if row.is_own:
-            return gate, f"inside {name} digits cancel"
+            return gate, tell("inside {name} digits cancel", name=name)
         operand = [k for k, o in enumerate(node.operands) if type(o) is int][slot]
-        return gate, f"the rule of {name}, {row.local_rule(operand)}, loses them"
+        return gate, tell(
+            "the rule of {name}, {local_rule}, loses them",
+            name=name,
+            local_rule=row.local_rule(operand),
+        )
 
 
 def _lost(value: Any, true: Any) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from backtrace.language import tell
+
 NATIVE = ("tanh",)
 """Gates that are made of others here, and functions of SymPy's own."""
 
@@ -19,4 +21,6 @@ class Answer(NamedTuple):
 
 def unanswered(names: Sequence[str], seconds: float) -> dict[str, Answer]:
     """What SymPy has said when it did not come to an end."""
-    return dict.fromkeys(("", *names), Answer(reason=f"SymPy needs more than {seconds:g} s"))
+    return dict.fromkeys(
+        ("", *names), Answer(reason=tell("SymPy needs more than {seconds:g} s", seconds=seconds))
+    )

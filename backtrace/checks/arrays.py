@@ -34,6 +34,7 @@ from backtrace.checks.small_copy import describe, stand_in
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK, Check, Note
+from backtrace.language import tell
 from backtrace.numbers import SHORT, array, number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
@@ -73,7 +74,7 @@ def cross_check_arrays(
                 checks[name] = judge.verdict(name, answers[name], prober.measure(name))
         output = judge.verdict("", answers[""], Measured())
         if kinks and output.verdict != AGREE:  # with more digits it may be on one side of a jump
-            output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
+            output = Check(subject.value, verdict=KINK, reason=tell("a gate is at a kink"))
         output = judged(judge.gates_alone(output), contradicted, audit(subject))
         return checks, output, notes[:_MOST_NOTES]
 
@@ -116,14 +117,16 @@ def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -
     """Why SymPy is not asked; "" when it can be."""
     inputs = sum(int(np.size(value)) for value in subject.point.values())
     if inputs > budget.symbolic_entries:
-        return f"{inputs:,} entries are too many for SymPy"
+        return tell("{inputs:,} entries are too many for SymPy", inputs=inputs)
     if subject.graph.gate_count > budget.symbolic_gates:
-        return f"{subject.graph.gate_count:,} gates are too many for SymPy"
+        return tell(
+            "{gate_count:,} gates are too many for SymPy", gate_count=subject.graph.gate_count
+        )
     if largest := large_exponent(subject):
-        return f"the exponent {number(largest)} is too large for SymPy"
+        return tell("the exponent {number} is too large for SymPy", number=number(largest))
     by = sum(int(np.size(subject.point[name])) for name in free)
     if by * _operations_by_entry(subject) > budget.symbolic_work:
-        return "written out entry by entry, it is too long for SymPy"
+        return tell("written out entry by entry, it is too long for SymPy")
     return ""
 
 
@@ -164,8 +167,15 @@ class _Judge:
         for directions, by_backprop, slope, reach in measured.directions:
             gap = abs(by_backprop - slope)
             if gap > reach and gap > reach + self._reach_along(directions):
-                words = f"along a random direction the slope is {number(slope, 10)}, "
-                return self._disagreement(check, f"{words}by backprop {number(by_backprop, 10)}")
+                words = tell(
+                    "along a random direction the slope is {number}, ", number=number(slope, 10)
+                )
+                return self._disagreement(
+                    check,
+                    tell(
+                        "{words}by backprop {number}", words=words, number=number(by_backprop, 10)
+                    ),
+                )
         witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
         if not witnesses:
             heard = measured.directions or name in self.small
@@ -176,10 +186,13 @@ class _Judge:
         if self._rules_are_right(name, witnesses):
             return self._rounded(name, check, check.reason)
         reach = self._uncertainty[name]
-        for witness, who in ((check.symbolic, "SymPy"), (check.numeric, "the measured slope")):
+        for witness, who in (
+            (check.symbolic, "SymPy"),
+            (check.numeric, tell("the measured slope")),
+        ):
             if witness is not None and not np.all(_near(backprop, witness, reach)):
                 return self._disagreement(check, _worst(backprop, witness, reach, who))
-        return self._rounded(name, check, "to within the rounding of 64-bit floats")
+        return self._rounded(name, check, tell("to within the rounding of 64-bit floats"))
 
     def at_kink(
         self,
@@ -197,9 +210,9 @@ class _Judge:
         if rest.verdict in (DISAGREE, LOST):
             return rest, []
         if not reached:
-            words = f"{place}, and no entry moves what stands there"
+            words = tell("{place}, and no entry moves what stands there", place=place)
             return rest._replace(reason="; ".join(filter(None, (words, rest.reason)))), []
-        no_derivative = f"{place}: no derivative to compare"
+        no_derivative = tell("{place}: no derivative to compare", place=place)
         if sides is None:
             return rest._replace(verdict=KINK, reason=no_derivative), []
         slopes = {where: derivative(*both) for where, both in sides.items()}
@@ -209,13 +222,16 @@ class _Judge:
             return self._wrong_at_kink(name, check, gate, wrong), []
         none = [where for where, slope in slopes.items() if slope is None]
         if not none and len(sides) == reached and None not in missed.values():
-            words = f"{place}, and yet both sides have this slope"
+            words = tell("{place}, and yet both sides have this slope", place=place)
             return check._replace(verdict=AGREE, reason=words), []
         notes = []
         if none:
             notes.append(self._side_note(name, self._both_sides(check, sides, none)))
         if len(sides) < reached:
-            words = f": a kink reaches {reached:,} entries, too many to measure both sides of all"
+            words = tell(
+                ": a kink reaches {reached:,} entries, too many to measure both sides of all",
+                reached=reached,
+            )
             notes.append(self._side_note(name, words))
         return check._replace(verdict=KINK, reason=no_derivative), notes
 
@@ -230,10 +246,19 @@ class _Judge:
                 whole[place] = slope
         if 1 < wholes[0].size <= SHORT and np.isfinite(wholes).all():
             left, right = map(array, wholes)
-            return f": measured from the left {left}, from the right {right}"
+            return tell(
+                ": measured from the left {left}, from the right {right}", left=left, right=right
+            )
         left, right = map(side_text, sides[none[0]])
-        words = f"{place_text(none[0])}: measured from the left {left}, from the right {right}"
-        return words + (f" ({len(none):,} entries have two slopes)" if len(none) > 1 else "")
+        words = tell(
+            "{place_text}: measured from the left {left}, from the right {right}",
+            place_text=place_text(none[0]),
+            left=left,
+            right=right,
+        )
+        return words + (
+            tell(" ({count:,} entries have two slopes)", count=len(none)) if len(none) > 1 else ""
+        )
 
     def _side_note(self, name: str, words: str) -> Note:
         graph = self.subject.graph
@@ -264,10 +289,18 @@ class _Judge:
             right[where] = at(check.numeric, where)
         first = wrong[0]
         pair = [number(at(v, first), self.subject.digits) for v in (right, gradient)]
-        words = f"the derivative is {pair[0]}{place_text(first)}, measured on both sides of the "
-        words += f"kink at {label(self.subject.graph.nodes[gate])} (#{gate}); gate by gate "
-        words += f"backprop gives {pair[1]}"
-        words += f" ({len(wrong):,} entries)" if len(wrong) > 1 else ""
+        words = tell(
+            "the derivative is {pair}{place_text}, measured on both sides of the ",
+            pair=pair[0],
+            place_text=place_text(first),
+        )
+        words += tell(
+            "kink at {label} (#{gate}); gate by gate ",
+            label=label(self.subject.graph.nodes[gate]),
+            gate=gate,
+        )
+        words += tell("backprop gives {pair}", pair=pair[1])
+        words += tell(" ({count:,} entries)", count=len(wrong)) if len(wrong) > 1 else ""
         return check._replace(
             verdict=WRONG_AT_KINK,
             reason=words,
@@ -294,7 +327,9 @@ class _Judge:
         )
         if found == DIGITS_LOST:
             return self._lost(name, check, right, place)
-        return check._replace(verdict=AGREE, reason="0 to rounding" if found == ZERO else words)
+        return check._replace(
+            verdict=AGREE, reason=tell("0 to rounding") if found == ZERO else words
+        )
 
     def _unwitnessed(self, name: str, check: Check) -> Check:
         """The check of a value that nobody has looked at: held against many digits."""
@@ -307,7 +342,12 @@ class _Judge:
         floats, exact = at(check.backprop, place), at(right, place)
         where = place_text(place)
         both = [number(value, self.subject.digits) for value in (floats, exact)]
-        words = f"{both[0]}{where} in 64-bit floats, {both[1]} is right"
+        words = tell(
+            "{both}{where} in 64-bit floats, {both_both} is right",
+            both=both[0],
+            where=where,
+            both_both=both[1],
+        )
         gate = None
         if self.precise is not None:
             losses, node = Losses(self.subject, self.precise), self._node(name)
@@ -359,17 +399,23 @@ class _Judge:
             if witness is None:
                 continue
             if np.all(_near(backprop, witness, uncertainty(small)[name])):
-                self.small[name] = f"SymPy agrees on the first entries ({describe(small)})"
+                self.small[name] = tell(
+                    "SymPy agrees on the first entries ({describe})", describe=describe(small)
+                )
             else:
                 words = _worst(backprop, witness, 0.0, "SymPy")
-                self.wrong[name] = f"on the first entries ({describe(small)}) {words}"
+                self.wrong[name] = tell(
+                    "on the first entries ({describe}) {words}",
+                    describe=describe(small),
+                    words=words,
+                )
         return contradicted
 
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own gradient was measured."""
         if check.verdict == DISAGREE or self._wrong_gate is None:
             return check
-        return self._disagreement(check, "a gradient is not the slope of its gate")
+        return self._disagreement(check, tell("a gradient is not the slope of its gate"))
 
     def _reach_along(self, directions: dict[str, Any]) -> float:
         """How far rounding alone can move a slope along a direction."""
@@ -386,10 +432,10 @@ class _Judge:
 
     def _disagreement(self, check: Check, words: str) -> Check:
         gate = self._wrong_gate
-        place = "every gate is right on its own: the formula is read or summed in two ways"
+        place = tell("every gate is right on its own: the formula is read or summed in two ways")
         if gate is not None:
             name = label(self.subject.graph.nodes[gate])
-            place = f"the gate {name} (#{gate}) is wrong on its own"
+            place = tell("the gate {name} (#{gate}) is wrong on its own", name=name, gate=gate)
         return check._replace(verdict=DISAGREE, reason=f"{words}; {place}", gate=gate)
 
 
@@ -409,6 +455,13 @@ def _error(a: Any, b: Any) -> float:
 def _worst(backprop: Any, witness: Any, reach: Any, who: str) -> str:
     bad = np.argwhere(~np.asarray(_near(backprop, witness, reach)))
     place = tuple(map(int, bad[0]))
-    where = f" at [{', '.join(map(str, place))}]" if place else ""
+    where = tell(" at [{place}]", place=", ".join(map(str, place))) if place else ""
     a, b = float(np.asarray(backprop)[place]), float(np.asarray(witness)[place])
-    return f"{len(bad):,} entries differ: backprop {number(a, 10)}{where}, {who} {number(b, 10)}"
+    return tell(
+        "{count:,} entries differ: backprop {number}{where}, {who} {b_number}",
+        count=len(bad),
+        number=number(a, 10),
+        where=where,
+        who=who,
+        b_number=number(b, 10),
+    )

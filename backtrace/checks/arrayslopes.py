@@ -24,6 +24,7 @@ from backtrace.checks.held import evaluator
 from backtrace.checks.traced import MARGIN, TOLERANCE, ULP, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
+from backtrace.language import tell
 
 _DIRECTIONS = 2
 _MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
@@ -64,18 +65,33 @@ class Prober:
         if count > _FEW_VARIABLES and count * self.work > _MOST_APART:
             return self._together
         if time.monotonic() > self.end:
-            return Measured(reason=f"no slope measured: {self.budget.slope_seconds:g} s are spent")
+            return Measured(
+                reason=tell(
+                    "no slope measured: {slope_seconds:g} s are spent",
+                    slope_seconds=self.budget.slope_seconds,
+                )
+            )
         value = np.asarray(self.subject.point[name], dtype=float)
         if value.size * self.work <= self.budget.entry_work:
             return Measured(self._entries(name, value))
         if self.work > _MOST_WORK:
-            return Measured(reason=f"no slope measured: a pass takes {self.work:,} multiplications")
-        reason = f"slopes along {_DIRECTIONS} random directions speak for every entry"
+            return Measured(
+                reason=tell(
+                    "no slope measured: a pass takes {work:,} multiplications", work=self.work
+                )
+            )
+        reason = tell(
+            "slopes along {directions} random directions speak for every entry",
+            directions=_DIRECTIONS,
+        )
         return self._directions([name], reason)
 
     @cached_property
     def _together(self) -> Measured:
-        reason = f"slopes along {_DIRECTIONS} random directions speak for all variables at once"
+        reason = tell(
+            "slopes along {directions} random directions speak for all variables at once",
+            directions=_DIRECTIONS,
+        )
         return self._directions(list(self.subject.wrt), reason)
 
     def _directions(self, names: list[str], reason: str) -> Measured:
@@ -98,7 +114,7 @@ class Prober:
                 total = sum(float(np.sum(t)) for t in terms.values())
                 found.append((directions, total, slope, reach))
         if not found:
-            return Measured(reason="no slope can be measured: the numbers are too large")
+            return Measured(reason=tell("no slope can be measured: the numbers are too large"))
         return Measured(directions=tuple(found), reason=reason)
 
     def _entries(self, name: str, value: Any) -> Any:

@@ -22,6 +22,7 @@ from backtrace.checks.traced import Budget, Subject
 from backtrace.gates import Gate
 from backtrace.graph import Graph
 from backtrace.graph.record import AGREE, KINK, SKIPPED, Check, Note
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _LARGEST_FOR_ERF = 1000.0
@@ -46,7 +47,7 @@ def skip_all(subject: Subject, reason: str) -> Findings:
 def cross_check(subject: Subject, budget: Budget) -> Findings:
     """Every variable's verdict. What a number that is not finite concerns is skipped, and no more:
     all, if that is the output."""
-    skipped = skip_all(subject, "not checked: a value is not finite")
+    skipped = skip_all(subject, tell("not checked: a value is not finite"))
     sound = sound_part(subject)
     if not is_finite(subject.value) or (subject.wrt and not sound.wrt):
         return skipped
@@ -97,7 +98,7 @@ def _cross_check(subject: Subject, budget: Budget) -> Findings:
     notes = _side_notes(subject, sides)
     output = judge.verdict("", answers[""]._replace(backprop=subject.value))
     if at_kink and output.verdict != AGREE:  # with more digits it may be on one side of a jump
-        output = Check(subject.value, verdict=KINK, reason="a gate is at a kink")
+        output = Check(subject.value, verdict=KINK, reason=tell("a gate is at a kink"))
     if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
         output = judge.gates_alone(output)
     output = judged(output, contradicted, audit(subject))
@@ -143,7 +144,7 @@ def _side_notes(subject: Subject, sides: Mapping[str, tuple[float, float]]) -> l
     notes: list[Note] = []
     for name, both in list(sides.items())[:_MOST_SIDES]:
         left, right = map(side_text, both)
-        said = f"measured from the left {left}, from the right {right}"
+        said = tell("measured from the left {left}, from the right {right}", left=left, right=right)
         notes.append(Note("sides", f"∂{output}/∂{name}: {said}", subject.graph.inputs[name]))
     return notes
 
@@ -159,7 +160,7 @@ def _symbolic_parts(
             0.0,
             symbolic=answer.value,
             derivative=answer.formula,
-            reason=answer.reason and f"symbolic check skipped: {answer.reason}",
+            reason=answer.reason and tell("symbolic check skipped: {reason}", reason=answer.reason),
         )
         for name, answer in answers.items()
     }
@@ -169,20 +170,24 @@ def _too_much_for_sympy(subject: Subject, budget: Budget) -> str:
     """Why SymPy, which has no limits of its own, is not asked; "" when it can be."""
     graph = subject.graph
     if graph.gate_count > budget.symbolic_gates:
-        return f"{graph.gate_count:,} gates"
+        return tell("{gate_count:,} gates", gate_count=graph.gate_count)
     if graph.edge_count > budget.symbolic_edges:
-        return f"{graph.edge_count:,} edges"
+        return tell("{edge_count:,} edges", edge_count=graph.edge_count)
     for _, node, gate in graph.gates():
         if "erf" in gate.formula:
             largest = max(map(abs, node.operand_values(subject.values, FLOATS)))
             if largest > _LARGEST_FOR_ERF:
-                return f"SymPy needs too long for {gate.name} of {number(largest)}"
+                return tell(
+                    "SymPy needs too long for {name} of {number}",
+                    name=gate.name,
+                    number=number(largest),
+                )
     length = _operations_written_out(graph)
     if length > budget.symbolic_length:
         shown = f"{length:,.0f}" if length < 1e9 else number(length)
-        return f"written out it is {shown} operations long"
+        return tell("written out it is {shown} operations long", shown=shown)
     largest = large_exponent(subject)
-    return f"the exponent {number(largest)} is too large" if largest else ""
+    return tell("the exponent {number} is too large", number=number(largest)) if largest else ""
 
 
 def _operations_written_out(graph: Graph) -> float:

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def within(seconds: float, function: Callable[[], T]) -> T:
             except BaseException as error:
                 outcome["error"] = error
 
-    worker = threading.Thread(target=target, daemon=True)
+    worker = threading.Thread(target=copy_context().run, args=(target,), daemon=True)
     with _without_collection():
         worker.start()
         worker.join(seconds)

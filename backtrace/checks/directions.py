@@ -21,16 +21,19 @@ from backtrace.graph.directions import ForwardMode, HessianProduct
 from backtrace.graph.forward_arrays import tangents
 from backtrace.graph.forward_over_reverse import hessian_product
 from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK
+from backtrace.language import marked, tell
 from backtrace.numbers import number
 
 _SEEN = 0.5e-4  # relative: what shows in four digits
 _FLOATS_MEASURE = 1e-5  # relative to the largest entry: how well differences of floats do
 _DIRECTIONS = 2
-_NOT_FINITE = "a number on the way is not finite"
-_EDGE = "the gradient has no slope here: it is at the edge of a domain, or grows without bound"
-_TURNS = "the gradient turns here: on either side its slope is another"
-_NO_SIDE = "no slope is measured: on a side there is no value, or another slope"
-_TOO_LARGE = "no slope is measured: the arrays are too large, or near a kink"
+_NOT_FINITE = marked("a number on the way is not finite")
+_EDGE = marked(
+    "the gradient has no slope here: it is at the edge of a domain, or grows without bound"
+)
+_TURNS = marked("the gradient turns here: on either side its slope is another")
+_NO_SIDE = marked("no slope is measured: on a side there is no value, or another slope")
+_TOO_LARGE = marked("no slope is measured: the arrays are too large, or near a kink")
 
 
 class Verdict(NamedTuple):
@@ -59,7 +62,7 @@ def forward_mode(
         numbers = (by_tangents, by_gradients, measured)
         verdict = _on_tangents(probe, {name: along}, *numbers, rounding)
     else:
-        verdict = Verdict(SKIPPED, _NOT_FINITE)
+        verdict = Verdict(SKIPPED, tell(_NOT_FINITE))
     kept_tangents = tuple(map(kept, found))
     told = (name, kept(along), is_chosen, kept_tangents, by_tangents, by_gradients, measured)
     return ForwardMode(*told, *verdict)
@@ -84,16 +87,28 @@ def _on_tangents(
         return gap > 2 * sum(float(np.sum(nudges[n] * np.abs(v))) for n, v in along.items())
 
     if are_apart(by_tangents, by_gradients):
-        words = f"by tangents {number(by_tangents, 10)}, by gradients {number(by_gradients, 10)}"
+        words = tell(
+            "by tangents {number}, by gradients {by_gradients_number}",
+            number=number(by_tangents, 10),
+            by_gradients_number=number(by_gradients, 10),
+        )
         return Verdict(DISAGREE, words)
     if measured is None:
         if probe.is_small and not subject.kinks:
-            return Verdict(SKIPPED, _NO_SIDE)
+            return Verdict(SKIPPED, tell(_NO_SIDE))
         if subject.kinks:
-            sides = "on either side the slope is another" if probe.is_small else "none is measured"
+            sides = (
+                tell("on either side the slope is another")
+                if probe.is_small
+                else tell("none is measured")
+            )
             return Verdict(KINK, f"{_kink_words(subject)}: {sides}")
-        return Verdict(SKIPPED, _TOO_LARGE)
-    words = f"by tangents {number(by_tangents, 10)}, measured {number(measured, 10)}"
+        return Verdict(SKIPPED, tell(_TOO_LARGE))
+    words = tell(
+        "by tangents {number}, measured {measured_number}",
+        number=number(by_tangents, 10),
+        measured_number=number(measured, 10),
+    )
     if are_apart(by_tangents, measured):
         return Verdict(WRONG_AT_KINK if subject.kinks else DISAGREE, words)
     is_lost = probe.is_small and abs(by_tangents - measured) > _SEEN * abs(measured) > 0
@@ -115,8 +130,8 @@ def product(
         measured, bend = probe.gradient(along), probe.bend(along)
         verdict = on_product(probe, along, found, measured, bend, convention)
     else:
-        verdict = Verdict(SKIPPED, _NOT_FINITE)
-    if verdict.reason == _EDGE and measured is not None:
+        verdict = Verdict(SKIPPED, tell(_NOT_FINITE))
+    if verdict.reason == tell(_EDGE) and measured is not None:
         found = {
             n: np.where(np.isnan(measured[n]), np.nan, entries) for n, entries in found.items()
         }
@@ -150,24 +165,30 @@ def on_product(
     curvature."""
     subject = probe.subject
     if measured is None:
-        return Verdict(SKIPPED, _at_kink(subject) if subject.kinks else _TOO_LARGE)
+        return Verdict(SKIPPED, _at_kink(subject) if subject.kinks else tell(_TOO_LARGE))
     wrong = {n: _gaps(found[n], measured[n], _least(found, probe)) for n in found}
     if any(map(np.any, wrong.values())):
         measured = probe.gradient(along, sides=True) or measured
         if not subject.kinks and any(np.isnan(slope).any() for slope in measured.values()):
-            return Verdict(KINK, _TURNS)
+            return Verdict(KINK, tell(_TURNS))
         reach = _reach(subject, along, found, convention)
         verdict = _on_gaps(probe, found, measured, wrong, reach)
         if verdict.verdict != AGREE:
             return verdict
     if any(np.isnan(slope).any() for slope in measured.values()):
-        return Verdict(KINK, _at_kink(subject)) if subject.kinks else Verdict(SKIPPED, _EDGE)
+        return Verdict(KINK, _at_kink(subject)) if subject.kinks else Verdict(SKIPPED, tell(_EDGE))
     if bend is not None:
         terms = [move * measured[name] for name, move in along.items()]
         slope, size = float(sum(map(np.sum, terms))), _total(terms)
         if abs(slope - bend) > TOLERANCE * size + UNDERFLOW:
-            words = f"the gradient's slope is {number(slope, 10)} along it, and the output's own"
-            return Verdict(DISAGREE, f"{words} second derivative {number(bend, 10)}")
+            words = tell(
+                "the gradient's slope is {number} along it, and the output's own",
+                number=number(slope, 10),
+            )
+            return Verdict(
+                DISAGREE,
+                tell("{words} second derivative {number}", words=words, number=number(bend, 10)),
+            )
     return Verdict(AGREE)
 
 
@@ -210,7 +231,7 @@ def on_hessian(subject: Subject, entries: Any, convention: str, budget: Budget) 
     """Column by column, or along random directions."""
     zeros, holes = entries == 0, np.isnan(entries)
     if not np.isfinite(entries).all():
-        return Held("", Verdict(SKIPPED, _NOT_FINITE), zeros, holes)
+        return Held("", Verdict(SKIPPED, tell(_NOT_FINITE)), zeros, holes)
     probe, count = Probe(subject, budget), len(entries)
     by_columns = count * probe.work <= budget.entry_work
     chance = np.random.default_rng(0)
@@ -223,18 +244,22 @@ def on_hessian(subject: Subject, entries: Any, convention: str, budget: Budget) 
         if by_columns and measured is not None:
             slopes = np.concatenate([np.ravel(slope) for slope in measured.values()])
             zeros[:, column] |= slopes == 0
-            holes[:, column] = verdicts[-1].reason == _EDGE and np.isnan(slopes)
+            holes[:, column] = verdicts[-1].reason == tell(_EDGE) and np.isnan(slopes)
         if time.monotonic() > end:
             break
     worst = min(verdicts, key=lambda v: _WORST_FIRST.index(v.verdict), default=Verdict(AGREE))
-    how = f"along {_DIRECTIONS} random directions"
+    how = tell("along {directions} random directions", directions=_DIRECTIONS)
     if by_columns:
         is_whole = len(verdicts) == count
-        how = "every column" if is_whole else f"the first {len(verdicts)} columns"
+        how = (
+            tell("every column")
+            if is_whole
+            else tell("the first {count} columns", count=len(verdicts))
+        )
     if worst.verdict in (AGREE, SKIPPED) and not subject.kinks:
         gap, size = _largest(entries - entries.T), _largest(entries)
         if gap > TOLERANCE * size and gap > _noise(subject, convention):
-            worst = Verdict(DISAGREE, f"it is not symmetric: by {number(gap)}")
+            worst = Verdict(DISAGREE, tell("it is not symmetric: by {number}", number=number(gap)))
     how = "" if worst.verdict == SKIPPED else how
     return Held(how, worst, zeros, holes | holes.T)
 
@@ -256,12 +281,15 @@ def split(subject: Subject, entries: Any) -> dict[str, Any]:
 def _kink_words(subject: Subject) -> str:
     """`relu #2 is at a kink`"""
     first = subject.kinks[0]
-    return f"{label(subject.graph.nodes[first])} #{first} is at a kink"
+    return tell(
+        "{label} #{first} is at a kink", label=label(subject.graph.nodes[first]), first=first
+    )
 
 
 def _at_kink(subject: Subject) -> str:
-    return (
-        f"{_kink_words(subject)}, where the gradient jumps or turns: there is no second derivative"
+    return tell(
+        "{kink_words}, where the gradient jumps or turns: there is no second derivative",
+        kink_words=_kink_words(subject),
     )
 
 
@@ -313,7 +341,12 @@ def _differ(name: str, wrong: Any, found: Any, measured: Any) -> str:
     place = tuple(map(int, np.argwhere(wrong)[0])) if np.ndim(wrong) else ()
     where = f"{name}[{', '.join(map(str, place))}]" if place else name
     a, b = float(np.asarray(found)[place]), float(np.asarray(measured)[place])
-    return f"at {where} it is {number(a, 10)}, the measured slope {number(b, 10)}"
+    return tell(
+        "at {where} it is {number}, the measured slope {b_number}",
+        where=where,
+        number=number(a, 10),
+        b_number=number(b, 10),
+    )
 
 
 def _largest(value: Any) -> float:

@@ -18,6 +18,7 @@ from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _AUDIBLE = 1e-6  # of the output: a gate that adds so little could be wrong by a thousandth unheard
@@ -98,8 +99,12 @@ def contradicted(silence: Silence, expected: Sequence[float | None]) -> Contradi
         found = at(subject.values[node], place)
         if value is not None and differs(found, value, _reach(subject, node, place)):
             where = f"{label(subject.graph.nodes[node])} (#{node}){place_text(place)}"
-            words = f"is {number(found, 10)}, and by its formula {number(value, 10)}"
-            return Contradicted(node, f"the gate {where} {words}")
+            words = tell(
+                "is {number}, and by its formula {value_number}",
+                number=number(found, 10),
+                value_number=number(value, 10),
+            )
+            return Contradicted(node, tell("the gate {where} {words}", where=where, words=words))
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from backtrace.algebra import Algebra, Value
 from backtrace.graph import Graph, Node
+from backtrace.language import tell
 
 Evaluate = Callable[[Mapping[str, Value]], list[Value]]
 
@@ -14,7 +15,11 @@ Evaluate = Callable[[Mapping[str, Value]], list[Value]]
 def evaluator(graph: Graph, m: Algebra, point: Mapping[str, Value]) -> Evaluate:
     """`graph.evaluate` in `m` for points near `point`: every detach(x) keeps the value it has
     there, as an input of its own."""
-    names = {index: f"held {index}" for index, _, gate in graph.gates() if gate.name == "detach"}
+    names = {
+        index: tell("held {index}", index=index)
+        for index, _, gate in graph.gates()
+        if gate.name == "detach"
+    }
     if not names:
         return lambda moved: graph.evaluate(m, moved)
     values = graph.evaluate(m, point)

@@ -17,10 +17,13 @@ from backtrace.checks.rounding import uncertainty
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Budget, Subject
 from backtrace.formula.printer import label
 from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_AT_KINK, Check
+from backtrace.language import marked, tell
 from backtrace.numbers import number
 
 _MOST_COMPARED = 2000  # gates
-_SEEN = "both sides have the slope {}, and what rounding does to backprop's is not known"
+_SEEN = marked(
+    "both sides have the slope {slope}, and what rounding does to backprop's is not known"
+)
 
 
 class Judge:
@@ -50,7 +53,9 @@ class Judge:
             check.symbolic is not None
             and _relative_error(check.backprop, check.symbolic) <= TOLERANCE
         ):
-            doubt = f"the slope is hard to measure here ({number(witnesses[-1])})"
+            doubt = tell(
+                "the slope is hard to measure here ({number})", number=number(witnesses[-1])
+            )
             return check._replace(verdict=AGREE, reason="; ".join(filter(None, (reason, doubt))))
         difference = max(abs(check.backprop - w) for w in witnesses)
         if difference <= self._uncertainty[name] or self._rules_are_right(name, witnesses):
@@ -58,7 +63,10 @@ class Judge:
         if self._is_decided_by_rounding(name, witnesses):
             return self._lost(name, check, self._right(name))
         words = ", ".join(f"{who} {number(w, 10)}" for who, w in _heard(check))
-        return self._disagreement(check, f"backprop {number(check.backprop, 10)}, {words}")
+        return self._disagreement(
+            check,
+            tell("backprop {number}, {words}", number=number(check.backprop, 10), words=words),
+        )
 
     def at_kink(self, name: str, gate: int, sides: tuple[float, float] | None) -> Check:
         """The check of a variable whose way passes a gate at a kink, with the slopes on its two
@@ -66,24 +74,35 @@ class Judge:
         gradient, place = self.subject.gradients[name], stands(self.subject, gate)
         slope = None if sides is None else derivative(*sides)
         if slope is None:
-            return Check(gradient, verdict=KINK, reason=f"{place}: no derivative to compare")
+            return Check(
+                gradient,
+                verdict=KINK,
+                reason=tell("{place}: no derivative to compare", place=place),
+            )
         check = Check(
             gradient,
             numeric=slope,
             relative_error=_relative_error(gradient, slope),
             verdict=AGREE,
-            reason=f"{place}, and yet both sides have this slope",
+            reason=tell("{place}, and yet both sides have this slope", place=place),
         )
         if _are_close([gradient, slope]):
             return check
         if self.precise is None or math.isnan(right := self._right(name)):
-            return check._replace(verdict=KINK, reason=f"{place}: {_SEEN.format(number(slope))}")
+            return check._replace(
+                verdict=KINK, reason=f"{place}: {tell(_SEEN, slope=number(slope))}"
+            )
         if _are_close([right, slope]):
             return self._rounded(name, check, [slope])
         digits = self.subject.digits
-        words = f"the derivative is {number(slope, digits)}, measured on both sides of the kink"
-        words += f" at {label(self.subject.graph.nodes[gate])} (#{gate}); "
-        words += f"gate by gate backprop gives {number(gradient, digits)}"
+        words = tell(
+            "the derivative is {number}, measured on both sides of the kink",
+            number=number(slope, digits),
+        )
+        words += tell(
+            " at {label} (#{gate}); ", label=label(self.subject.graph.nodes[gate]), gate=gate
+        )
+        words += tell("gate by gate backprop gives {number}", number=number(gradient, digits))
         return check._replace(verdict=WRONG_AT_KINK, reason=words, gate=gate, right=slope)
 
     def gates_alone(self, check: Check) -> Check:
@@ -95,7 +114,7 @@ class Judge:
             is_right = True
         if check.verdict == DISAGREE or is_right:
             return check
-        return self._disagreement(check, "a local gradient is not the slope of its gate")
+        return self._disagreement(check, tell("a local gradient is not the slope of its gate"))
 
     @cached_property
     def _uncertainty(self) -> dict[str, float]:
@@ -113,12 +132,14 @@ class Judge:
             if gate is None:
                 gate = culprit.wrong_value(self.subject, self.budget.culprit_seconds)
         except culprit.NotFound:
-            return None, "which gate is wrong was not found in time"
+            return None, tell("which gate is wrong was not found in time")
         if gate is None:
-            words = "every gate is right on its own: the formula is read or summed in two ways"
+            words = tell(
+                "every gate is right on its own: the formula is read or summed in two ways"
+            )
             return None, words
         name = label(self.subject.graph.nodes[gate])
-        return gate, f"the gate {name} (#{gate}) is wrong on its own"
+        return gate, tell("the gate {name} (#{gate}) is wrong on its own", name=name, gate=gate)
 
     def _disagreement(self, check: Check, words: str) -> Check:
         gate, place = self._culprit
@@ -131,7 +152,7 @@ class Judge:
         right = math.nan if precise is None else self._right(name)
         if math.isnan(right) and _are_close(witnesses):
             right = witnesses[0]
-        words = "to within the rounding of 64-bit floats"
+        words = tell("to within the rounding of 64-bit floats")
 
         def noise() -> float:
             return 0.0 if precise is None else float(precise.noise(node, bool(name)))
@@ -139,7 +160,9 @@ class Judge:
         found = compared(check.backprop, right, noise, self._scale, self.subject.digits)
         if found == DIGITS_LOST:
             return self._lost(name, check, right)
-        return check._replace(verdict=AGREE, reason="0 to rounding" if found == ZERO else words)
+        return check._replace(
+            verdict=AGREE, reason=tell("0 to rounding") if found == ZERO else words
+        )
 
     def _unwitnessed(self, name: str, check: Check) -> Check:
         """The check of a number that nobody has looked at: held against many digits."""
@@ -153,7 +176,9 @@ class Judge:
 
     def _lost(self, name: str, check: Check, right: float) -> Check:
         both = [number(value, self.subject.digits) for value in (check.backprop, right)]
-        words = f"{both[0]} in 64-bit floats, {both[1]} is right"
+        words = tell(
+            "{both} in 64-bit floats, {both_both} is right", both=both[0], both_both=both[1]
+        )
         gate = None
         if self.precise is not None:
             losses, node = Losses(self.subject, self.precise), self._node(name)
@@ -211,7 +236,7 @@ class Judge:
 
 
 def _heard(check: Check) -> list[tuple[str, float]]:
-    both = (("SymPy", check.symbolic), ("measured slope", check.numeric))
+    both = (("SymPy", check.symbolic), (tell("measured slope"), check.numeric))
     return [(who, value) for who, value in both if value is not None]
 
 

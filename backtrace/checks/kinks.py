@@ -10,6 +10,7 @@ from backtrace.algebra.values import is_finite
 from backtrace.checks.traced import TOLERANCE, Subject
 from backtrace.formula.printer import label
 from backtrace.graph import Constant
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _FINEST = 2.0**20
@@ -53,7 +54,11 @@ def not_finite(subject: Subject) -> dict[str, str]:
     needed = graph.ancestors(graph.output)
     bad = {index for index in needed if not is_finite(subject.values[index])}
     return {
-        name: f"not checked: {label(graph.nodes[gate])} (#{gate}) is not finite"
+        name: tell(
+            "not checked: {label} (#{gate}) is not finite",
+            label=label(graph.nodes[gate]),
+            gate=gate,
+        )
         for name, gate in _reached(subject, needed, bad).items()
     }
 
@@ -76,7 +81,7 @@ def _reached(subject: Subject, needed: set[int], gates: set[int]) -> dict[str, i
 
 def stands(subject: Subject, gate: int) -> str:
     """Which gate stands at a kink."""
-    return f"{label(subject.graph.nodes[gate])} (#{gate}) is at a kink"
+    return tell("{label} (#{gate}) is at a kink", label=label(subject.graph.nodes[gate]), gate=gate)
 
 
 def derivative(left: float, right: float) -> float | None:
@@ -90,5 +95,5 @@ def derivative(left: float, right: float) -> float | None:
 def side_text(slope: float) -> str:
     """The slope on one side, as `numeric.one_sided` has it."""
     if math.isinf(slope):
-        return "it jumps"
-    return "it has none" if math.isnan(slope) else number(slope)
+        return tell("it jumps")
+    return tell("it has none") if math.isnan(slope) else number(slope)

@@ -12,6 +12,7 @@ from backtrace.checks.contradiction import Contradicted
 from backtrace.checks.traced import TOLERANCE, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
+from backtrace.language import tell
 from backtrace.numbers import number
 
 
@@ -29,13 +30,13 @@ def audit(subject: Subject) -> Contradicted | None:
             graph.inputs_of[index], downstreams, products, strict=True
         ):
             if _differ(found, product, TOLERANCE * abs(product)):
-                what = "a downstream of {} is not its upstream times its local gradient"
+                what = tell("a downstream of {} is not its upstream times its local gradient")
                 return _contradicted(subject, index, what, found, product)
             sums[source] = sums[source] + found
             sizes[source] = sizes[source] + abs(found)
     for index, (found, total) in enumerate(zip(flow.upstreams, sums, strict=True)):
         if index != graph.output and _differ(found, total, TOLERANCE * sizes[index]):
-            what = "the upstream of {} is not the sum of what comes down to it"
+            what = tell("the upstream of {} is not the sum of what comes down to it")
             return _contradicted(subject, index, what, found, total)
     return None
 
@@ -45,7 +46,11 @@ def _contradicted(
 ) -> Contradicted:
     words = what.format(f"{label(subject.graph.nodes[index])} (#{index})")
     if not shape_of(found):
-        words += f": {number(found, 10)}, and {number(expected, 10)}"
+        words += tell(
+            ": {number}, and {expected_number}",
+            number=number(found, 10),
+            expected_number=number(expected, 10),
+        )
     return Contradicted(index, words)
 
 

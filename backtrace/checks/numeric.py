@@ -22,6 +22,7 @@ from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.held import evaluator
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _STEP = -30  # the step is 1e-30 of what is moved
@@ -53,14 +54,22 @@ def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     try:
         return within(budget.slope_seconds, lambda: _measure(subject, free, budget))
     except OutOfTime:
-        return Measured({}, f"no slope measured: it takes more than {budget.slope_seconds:g} s")
+        return Measured(
+            {},
+            tell(
+                "no slope measured: it takes more than {slope_seconds:g} s",
+                slope_seconds=budget.slope_seconds,
+            ),
+        )
 
 
 def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     graph, point = subject.graph, subject.point
     cost = 2 * (len(graph.nodes) + graph.edge_count)
     if cost > budget.direction_cost:
-        return Measured({}, f"no slope measured: {graph.gate_count:,} gates")
+        return Measured(
+            {}, tell("no slope measured: {gate_count:,} gates", gate_count=graph.gate_count)
+        )
     probe = _Probe(subject)
     if cost * len(free) <= budget.slope_cost or len(free) <= 1:
         return Measured({name: probe.slope({name: 1.0}) for name in free})
@@ -70,13 +79,15 @@ def _measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
         terms = [subject.gradients[name] * direction[name] for name in free]
         expected, measured = _total(terms), probe.slope(direction)
         if measured is None:
-            return Measured({}, "no slope can be measured at the edge of a domain")
+            return Measured({}, tell("no slope can be measured at the edge of a domain"))
         if abs(expected - measured) > TOLERANCE * _total(map(abs, terms)):
-            words = (
-                f"a random direction has slope {number(measured)}, by backprop {number(expected)}"
+            words = tell(
+                "a random direction has slope {number}, by backprop {expected_number}",
+                number=number(measured),
+                expected_number=number(expected),
             )
-            return Measured({}, "along a random direction", contradiction=words)
-    words = f"slopes measured along {_DIRECTIONS} random directions"
+            return Measured({}, tell("along a random direction"), contradiction=words)
+    words = tell("slopes measured along {directions} random directions", directions=_DIRECTIONS)
     return Measured({}, words, covers_all=True)
 
 

@@ -24,6 +24,7 @@ from backtrace.checks.between import Between
 from backtrace.checks.respell import Respelled, respell
 from backtrace.checks.specialsymbols import LGamma, Sinc
 from backtrace.gates import GATES, Gate
+from backtrace.language import tell
 
 _VALUE_DIGITS = (20, 60, 400)
 _SAME = 1e-13
@@ -103,7 +104,7 @@ class Reading:
         have at their kinks."""
         found = self.expression
         if found is sympy.nan:  # atan2(0, 0), say
-            raise Unanswered("SymPy finds no real number here")
+            raise Unanswered(tell("SymPy finds no real number here"))
         for variable in variables:
             if variable not in self._symbols:
                 return sympy.Integer(0)
@@ -178,7 +179,7 @@ def exact(value: float) -> Any:
 def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
     result = expression.evalf(digits, subs=given)
     if not (result.is_Float or result.is_Rational) or not result.is_finite:
-        raise Unanswered("SymPy finds no real number here")
+        raise Unanswered(tell("SymPy finds no real number here"))
     # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
     return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
 

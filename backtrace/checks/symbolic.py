@@ -12,6 +12,7 @@ import sympy
 from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
 from backtrace.checks.reading import Reading, Unanswered
+from backtrace.language import tell
 
 
 def ask(
@@ -37,7 +38,7 @@ def ask(
     try:
         within(seconds, work)
     except OutOfTime:
-        reason = f"SymPy needs more than {seconds:g} s"
+        reason = tell("SymPy needs more than {seconds:g} s", seconds=seconds)
     except Exception as error:  # whatever SymPy raises, it is no witness then
         reason = words(error)
     found = dict(answers)  # a worker that was left behind may still write
@@ -90,7 +91,7 @@ def simplify(
         within(seconds, work)
         reason = ""
     except OutOfTime:
-        reason = f"(SymPy stopped simplifying after {seconds:g} s)"
+        reason = tell("(SymPy stopped simplifying after {seconds:g} s)", seconds=seconds)
     except Exception as error:  # whatever SymPy raises, it has no answer
         reason = f"({words(error)})"
     answers = dict(found)
@@ -111,8 +112,8 @@ def words(error: Exception) -> str:
     if isinstance(error, Unanswered):
         return str(error)
     if isinstance(error, RecursionError):
-        return "the formula is nested too deeply for SymPy"
-    return f"SymPy cannot do it ({type(error).__name__})"
+        return tell("the formula is nested too deeply for SymPy")
+    return tell("SymPy cannot do it ({name})", name=type(error).__name__)
 
 
 def _same(expression: Any) -> Any:

@@ -25,6 +25,7 @@ from backtrace.checks.respell import respell
 from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
 from backtrace.checks.symbolic import words
 from backtrace.checks.windowsymbols import OF_VALUES, WINDOWED
+from backtrace.language import tell
 
 _OF_MATRICES = ("outer", "transpose", "affine", "relu_layer", *MATRICES)
 _LONGEST = 200  # characters of an entry's derivative
@@ -53,7 +54,7 @@ def ask(
     try:
         within(seconds, work)
     except OutOfTime:
-        reason = f"SymPy needs more than {seconds:g} s"
+        reason = tell("SymPy needs more than {seconds:g} s", seconds=seconds)
     except Exception as error:  # whatever SymPy raises, it is no witness then
         reason = words(error)
     found = dict(answers)

@@ -88,6 +88,8 @@ def ask(
 
     import pickle
 
+    from backtrace.language import current
+
     def here() -> Any:
         return _call(module, function, arguments)
 
@@ -97,7 +99,7 @@ def ask(
     helper.is_asked = True
     try:
         with open(helper.questions, "wb", closefd=False) as file:
-            pickle.dump((module, function, arguments), file)
+            pickle.dump((current(), module, function, arguments), file)
     except (OSError, pickle.PicklingError, TypeError, AttributeError):
         return here
 
@@ -149,7 +151,10 @@ def _serve(questions: int, answers: int, module: str) -> NoReturn:
 
         importlib.import_module(module)
         with open(questions, "rb") as file:
-            question = pickle.load(file)
+            language, *question = pickle.load(file)
+        from backtrace.language import choose
+
+        choose(language)
         os.write(answers, b"!")
         with open(answers, "wb") as file:
             pickle.dump(_call(*question), file)

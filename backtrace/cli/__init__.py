@@ -21,25 +21,28 @@ import click
 from click.shell_completion import CompletionItem
 
 from backtrace.checks import sympy_process
+from backtrace.cli import languages
+from backtrace.cli.help import Told
 from backtrace.cli.output import complain
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
 from backtrace.errors import BacktraceError, UsageError, our_error
+from backtrace.language import marked, tell
 
 _OURS, _PIPE_CLOSED, _INTERRUPTED, _TERMINATED = 3, 141, 130, 143
 _GLOBAL = ("--help", "-h", "--version")
 _COMMANDS = {
-    "check": "answers held against the trace",
-    "exercise": "an exercise, and its key",
-    "gates": "the catalogue of gates",
-    "grade": "many answers, many people",
-    "quiz": "practice: a trace asked for number by number",
-    "render": "a saved trace, in any format",
+    "check": marked("answers held against the trace"),
+    "exercise": marked("an exercise, and its key"),
+    "gates": marked("the catalogue of gates"),
+    "grade": marked("many answers, many people"),
+    "quiz": marked("practice: a trace asked for number by number"),
+    "render": marked("a saved trace, in any format"),
 }
 """The other commands: each has a module of its name, which is loaded when it is asked for."""
 
 
-class _Commands(click.Group):
+class _Commands(Told, click.Group):
     """A group whose first word may be a formula: then the command is `trace`."""
 
     def list_commands(self, _: click.Context) -> list[str]:
@@ -65,16 +68,16 @@ class _Commands(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options of `trace`, which is what the group does, then the other commands."""
         trace.format_options(ctx, formatter)
-        with formatter.section("Also"):
+        with formatter.section(tell("Also")):
             formatter.write_dl(
                 [
-                    ("backtrace check FORMULA ...", _COMMANDS["check"]),
-                    ("backtrace grade ASSIGNMENT ...", _COMMANDS["grade"]),
-                    ("backtrace exercise", _COMMANDS["exercise"]),
-                    ("backtrace quiz [FORMULA ...]", _COMMANDS["quiz"]),
-                    ("backtrace render FILE", _COMMANDS["render"]),
-                    ("backtrace gates [NAME]", _COMMANDS["gates"]),
-                    ("backtrace --version", "the version"),
+                    ("backtrace check FORMULA ...", tell(_COMMANDS["check"])),
+                    ("backtrace grade ASSIGNMENT ...", tell(_COMMANDS["grade"])),
+                    ("backtrace exercise", tell(_COMMANDS["exercise"])),
+                    ("backtrace quiz [FORMULA ...]", tell(_COMMANDS["quiz"])),
+                    ("backtrace render FILE", tell(_COMMANDS["render"])),
+                    ("backtrace gates [NAME]", tell(_COMMANDS["gates"])),
+                    ("backtrace --version", tell("the version")),
                 ]
             )
 
@@ -107,19 +110,19 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"backtrace {version('backtrace-autodiff')}")
+        click.echo(tell("backtrace {version}", version=version("backtrace-autodiff")))
         context.exit()
 
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    help="""Trace a formula gate by gate: what flows forward, what flows back, and why.
+    help=marked("""Trace a formula gate by gate: what flows forward, what flows back, and why.
 
     A VALUE is a number or a constant formula: 5, -1e-3, 1/3, pi/2, sqrt(2).
-    Every gradient is checked by SymPy and by a measured slope.""",
+    Every gradient is checked by SymPy and by a measured slope."""),
     options_metavar="",
-    epilog="Examples:\n\n" + EXAMPLES,
+    epilog=EXAMPLES,
     subcommand_metavar="FORMULA [NAME=VALUE ...] [OPTIONS]",
 )
 @click.option(
@@ -128,7 +131,7 @@ def _version(context: click.Context, _: click.Parameter, value: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=_version,
-    help="Show the version and exit.",
+    help=marked("Show the version and exit."),
 )
 def command() -> None:
     pass
@@ -137,6 +140,16 @@ def command() -> None:
 def run(words: Sequence[str]) -> int:
     """Runs the command; returns its exit status. Errors go to standard error."""
     color = _color_asked(words)
+    try:
+        language = languages.asked(words)
+    except UsageError as error:
+        complain(error, color)
+        return 2
+    with languages.spoken(language):
+        return _run(words, color)
+
+
+def _run(words: Sequence[str], color: str) -> int:
     try:
         status = _invoke(list(words))
         sys.stdout.flush()
@@ -154,7 +167,12 @@ def run(words: Sequence[str]) -> int:
         return _PIPE_CLOSED
     except OSError as error:
         _forget_stdout()
-        complain(UsageError(f"cannot write the output: {error.strerror or error}"), color)
+        complain(
+            UsageError(
+                tell("cannot write the output: {strerror}", strerror=error.strerror or error)
+            ),
+            color,
+        )
     except Exception as error:
         complain(BacktraceError(our_error(error)), color)
         if "BACKTRACE_DEBUG" in os.environ:

@@ -8,6 +8,7 @@ from rich.text import Text
 from backtrace.errors import UsageError, near_misses
 from backtrace.formula.slips import signature
 from backtrace.gates import FAMILIES, GATES, Gate
+from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._terminal import paint, plain_table
 
@@ -21,7 +22,8 @@ def local_rules(gate: Gate) -> list[str]:
     """`∂f/∂x = ...` for each input; one rule speaks for all inputs of a gate of any number."""
     if gate.pullback is not None:
         return [
-            f"∂L/∂{name} = {rule}" for name, rule in zip(gate.parameters, gate.rules, strict=False)
+            f"∂L/∂{name} = {tell(rule)}"
+            for name, rule in zip(gate.parameters, gate.rules, strict=False)
         ]
     count = 1 if gate.variadic else len(gate.parameters) - len(gate.fixed)
     return [f"∂{gate.output}/∂{gate.parameters[k]} = {gate.local_rule(k)}" for k in range(count)]
@@ -29,7 +31,10 @@ def local_rules(gate: Gate) -> list[str]:
 
 def markdown() -> str:
     """The table of gates for docs/reference/gates.md."""
-    lines = ["| gate | written | local gradients | role | at a kink |", "|---|---|---|---|---|"]
+    lines = [
+        "| gate | written | local gradients | role | at a kink |",
+        "|---|---|---|---|---|",
+    ]
     for gate in GATES.values():
         rules = "; ".join(f"`{rule}`" for rule in local_rules(gate))
         kink = gate.kink.says if gate.kink else ""
@@ -43,12 +48,12 @@ def overview(view: View) -> str:
     parts: list[RenderableType] = []
     for family, rows in FAMILIES.items():
         table = plain_table(view)
-        table.add_column(family, style="gate", no_wrap=True, min_width=26)
+        table.add_column(tell(family), style="gate", no_wrap=True, min_width=26)
         table.add_column("", overflow="fold")
         for gate in rows:
-            table.add_row(view.text(written(gate)), view.text(gate.summary))
+            table.add_row(view.text(written(gate)), view.text(tell(gate.summary)))
         parts += [table, Text()]
-    parts.append(Text("backtrace gates NAME tells more of one", style="quiet"))
+    parts.append(Text(tell("backtrace gates NAME tells more of one"), style="quiet"))
     return paint(view, *parts)
 
 
@@ -58,18 +63,22 @@ def describe(name: str, view: View) -> str:
     gate = GATES.get(by_operator.get(name, name))
     if gate is None:
         near = near_misses(name, list(GATES))
-        hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists them all"
-        raise UsageError(f"there is no gate '{name}'", hint=hint)
-    lines: list[tuple[str, str]] = [("written", written(gate))]
+        hint = (
+            tell("did you mean {near}?", near=" or ".join(near))
+            if near
+            else tell("backtrace gates lists them all")
+        )
+        raise UsageError(tell("there is no gate '{name}'", name=name), hint=hint)
+    lines: list[tuple[str, str]] = [(tell("written"), written(gate))]
     if gate.formula != written(gate):
-        lines.append(("formula", f"{gate.output} = {gate.formula}"))
-    lines += [("local" if k == 0 else "", rule) for k, rule in enumerate(local_rules(gate))]
-    lines.append(("role", f"{gate.role.value}: {gate.role.sentence}"))
-    lines.append(("domain", gate.domain.says))
+        lines.append((tell("formula"), f"{gate.output} = {gate.formula}"))
+    lines += [(tell("local") if k == 0 else "", rule) for k, rule in enumerate(local_rules(gate))]
+    lines.append((tell("role"), f"{gate.role.word}: {gate.role.sentence}"))
+    lines.append((tell("domain"), tell(gate.domain.says)))
     if gate.kink is not None:
-        lines.append(("kink", gate.kink.says))
+        lines.append((tell("kink"), tell(gate.kink.says)))
     if gate.cure:
-        lines.append(("advice", gate.cure))
+        lines.append((tell("advice"), tell(gate.cure)))
     table = plain_table(view)
     table.show_header = False
     table.add_column(style="quiet")
@@ -77,6 +86,6 @@ def describe(name: str, view: View) -> str:
     for left, right in lines:
         table.add_row(left, view.text(right))
     title = Text(gate.name, style="heading").append(
-        f": {view.text(gate.summary)}", style="not bold"
+        f": {view.text(tell(gate.summary))}", style="not bold"
     )
     return paint(view, title, Text(), table)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtrace.cli.help import Told
 from backtrace.cli.options import Destination, look_options, verdict_options
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import (
@@ -16,6 +17,7 @@ from backtrace.cli.source import (
     result_named,
 )
 from backtrace.errors import UsageError
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.homework.backward import Judged
@@ -33,32 +35,39 @@ _OF_CODE = ("table", "tree", "json", "markdown", "html", "github")
 
 @click.command(
     "check",
-    help="Hold answers against the trace: f=... and q=... are values, dx=... and dq=... gradients."
-    " Of a file of Python, the lines of its backward pass.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    cls=Told,
+    help=marked(
+        "Hold answers against the trace: f=... and q=... are values, dx=... and dq=... gradients."
+        " Of a file of Python, the lines of its backward pass."
+    ),
+    epilog=EXAMPLES,
 )
 @click.argument("words", nargs=-1, metavar="FORMULA|FILE.py[:NAME] [NAME=VALUE ...] [ANSWER ...]")
 @click.option(
-    "--answers", metavar="FILE", help="Answers from a .json, .csv or .toml file (- is stdin)."
+    "--answers",
+    metavar="FILE",
+    help=marked("Answers from a .json, .csv or .toml file (- is stdin)."),
 )
-@click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin).")
+@click.option("--file", metavar="FILE", help=marked("Read the formula from FILE (- is stdin)."))
 @click.option(
     "--against",
     metavar="FORMULA",
-    help="Of code: what its forward lines are to compute (or FILE.py:NAME).",
+    help=marked("Of code: what its forward lines are to compute (or FILE.py:NAME)."),
 )
-@click.option("--of", metavar="NAME", help="The stage that is the result (the last one).")
+@click.option("--of", metavar="NAME", help=marked("The stage that is the result (the last one)."))
 @click.option(
     "--hint-level",
     type=click.IntRange(0, 3),
     default=2,
     metavar="N",
-    help="0 right or wrong, 1 the place, 2 the mistake (default), 3 the arithmetic.",
+    help=marked("0 right or wrong, 1 the place, 2 the mistake (default), 3 the arithmetic."),
 )
-@click.option("--tol", type=float, metavar="E", help="Relative error that passes (1e-4).")
-@click.option("--seed", type=int, default=0, metavar="N", help="For randn and rand (0).")
+@click.option("--tol", type=float, metavar="E", help=marked("Relative error that passes (1e-4)."))
+@click.option("--seed", type=int, default=0, metavar="N", help=marked("For randn and rand (0)."))
 @click.option(
-    "--suggest-point", is_flag=True, help="Find a point that tells mistakes apart, and stop."
+    "--suggest-point",
+    is_flag=True,
+    help=marked("Find a point that tells mistakes apart, and stop."),
 )
 @verdict_options
 @look_options
@@ -83,17 +92,22 @@ def check(
     if code is not None:
         format = destination.format if destination.format == "github" else destination.chosen()
         if answers is not None or suggest_point:
-            raise UsageError("the answers of a file of code are its own lines")
+            raise UsageError(tell("the answers of a file of code are its own lines"))
         judged = _judged(*code, words[1:], of, seed, against)
         view = look.view(to_file=destination.output is not None)
         text = _text_of_code(judged, format, view, hint_level)
         _put_out(text, destination)
         return 0 if judged.ok else 1
     if against is not None:
-        raise UsageError("--against is for files of code", hint="check net.py --against FORMULA")
+        raise UsageError(
+            tell("--against is for files of code"), hint=tell("check net.py --against FORMULA")
+        )
     format = destination.chosen()
     if format not in _FORMATS:
-        raise UsageError(f"check has no format {format}", hint=f"there are {', '.join(_FORMATS)}")
+        raise UsageError(
+            tell("check has no format {format}", format=format),
+            hint=tell("there are {formats}", formats=", ".join(_FORMATS)),
+        )
     formula, rest = formula_and_values(words, file)
     if of is not None:
         formula, rest, _ = result_named(of, formula, rest)
@@ -135,8 +149,8 @@ def _text_of_code(judged: Judged, format: str, view: View, level: int) -> str:
     from backtrace.homework.backward import page, report, tree
 
     if format not in _OF_CODE:
-        hint = f"there are {', '.join(_OF_CODE)}"
-        raise UsageError(f"check of code has no format {format}", hint=hint)
+        hint = tell("there are {of_code}", of_code=", ".join(_OF_CODE))
+        raise UsageError(tell("check of code has no format {format}", format=format), hint=hint)
     drawn = {"table": report.table, "tree": tree.tree, "html": page.page}
     if format in drawn:
         return drawn[format](judged, view, level)
@@ -157,7 +171,7 @@ def _tolerance(tol: float | None) -> float:
     from backtrace.homework.verdicts import TOLERANCE
 
     if tol is not None and not 0 <= tol < 1:
-        raise UsageError(f"--tol is {tol}, and a relative error is between 0 and 1")
+        raise UsageError(tell("--tol is {tol}, and a relative error is between 0 and 1", tol=tol))
     return TOLERANCE if tol is None else tol
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from backtrace.language import tell
+
 if TYPE_CHECKING:
     from backtrace.code import Program
 
@@ -28,7 +30,7 @@ def read_with_values(
     own = [f"{n}={text}" for n, text in program.point.items() if n not in given]
     idle = sorted(program.idle & given.keys())
     if idle:
-        said = f"left out, because the result does not need it: {', '.join(idle)}"
+        said = tell("left out, because the result does not need it: {idle}", idle=", ".join(idle))
         program = replace(program, notes=(*program.notes, said))
     settled = {found.text for n, found in given.items() if n in (*program.settled, *idle)}
     return program, [*(word for word in values if word not in settled), *own]

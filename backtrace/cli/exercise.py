@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtrace.cli.help import Told
 from backtrace.cli.options import look_options, names_in
 from backtrace.cli.output import Look, say
 from backtrace.errors import UsageError
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.homework.exercises import Sheet
@@ -28,32 +30,43 @@ _OF_BOTH = ("moodle", "qti")
 
 @click.command(
     "exercise",
-    help="Make an exercise of the gates named, or in code: the same one for the same seed.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    cls=Told,
+    help=marked("Make an exercise of the gates named, or in code: the same one for the same seed."),
+    epilog=EXAMPLES,
 )
 @click.option(
     "--gates",
     metavar="a,b",
-    help="Its gates, one of each (add,mul); one named twice is there twice.",
+    help=marked("Its gates, one of each (add,mul); one named twice is there twice."),
 )
-@click.option("--forks", type=click.IntRange(0, 20), metavar="N", help="Variables used twice (0).")
+@click.option(
+    "--forks", type=click.IntRange(0, 20), metavar="N", help=marked("Variables used twice (0).")
+)
 @click.option(
     "--level",
     type=click.IntRange(1, 5),
     metavar="N",
-    help="In code: 1 one gate, 2 a chain with a branch, 3 a neuron, 4 a net of two layers with a"
-    " softmax loss, 5 batch norm.",
+    help=marked(
+        "In code: 1 one gate, 2 a chain with a branch, 3 a neuron, 4 a net of two layers with a"
+        " softmax loss, 5 batch norm."
+    ),
 )
-@click.option("--seed", default="0", metavar="TEXT", help="A number, or a student's name (0).")
-@click.option("--key", is_flag=True, help="The whole trace, or the solved file, and no blanks.")
+@click.option(
+    "--seed", default="0", metavar="TEXT", help=marked("A number, or a student's name (0).")
+)
+@click.option(
+    "--key", is_flag=True, help=marked("The whole trace, or the solved file, and no blanks.")
+)
 @click.option(
     "--format",
     "format",
     type=click.Choice([*_OF_GATES, "python", *_OF_BOTH]),
-    help="table (default), tree, markdown, json (with the key), toml (for an assignment); python"
-    " (default of --level); moodle (XML, the key in it), qti (2.1; -o FILE.zip is a package).",
+    help=marked(
+        "table (default), tree, markdown, json (with the key), toml (for an assignment); python"
+        " (default of --level); moodle (XML, the key in it), qti (2.1; -o FILE.zip is a package)."
+    ),
 )
-@click.option("-o", "--output", metavar="FILE", help="Write there.")
+@click.option("-o", "--output", metavar="FILE", help=marked("Write there."))
 @look_options
 def exercise(
     gates: str | None,
@@ -67,8 +80,8 @@ def exercise(
 ) -> int:
     is_code = level is not None or format == "python"
     if is_code and (gates is not None or forks is not None):
-        what = "--gates and --forks make an exercise by hand, --level one in code"
-        raise UsageError(what, hint="one of the two")
+        what = tell("--gates and --forks make an exercise by hand, --level one in code")
+        raise UsageError(what, hint=tell("one of the two"))
     format = format or ("python" if is_code else "table")
     text: str | bytes
     if is_code:
@@ -98,8 +111,10 @@ def _in_code(level: int, seed: str, format: str, key: bool, output: str | None) 
     from backtrace.numbers import json_text
 
     if format not in (*_OF_CODE, *_OF_BOTH):
-        hint = f"there are {', '.join((*_OF_CODE, *_OF_BOTH))}"
-        raise UsageError(f"an exercise in code has no format {format}", hint=hint)
+        hint = tell("there are {names}", names=", ".join((*_OF_CODE, *_OF_BOTH)))
+        raise UsageError(
+            tell("an exercise in code has no format {format}", format=format), hint=hint
+        )
     made = exercise_in_code(level, seed)
     if format == "json":
         return json_text(as_object(made), indent=2) + "\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from backtrace.cli.help import Told
 from backtrace.cli.options import look_options
 from backtrace.cli.output import Look, say
+from backtrace.language import marked
 
 EXAMPLES = """\b
   backtrace gates
@@ -22,8 +24,9 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[st
 
 @click.command(
     "gates",
-    help="List the gates a formula can be made of, or describe one.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    cls=Told,
+    help=marked("List the gates a formula can be made of, or describe one."),
+    epilog=EXAMPLES,
 )
 @click.argument("name", required=False, shell_complete=_complete)
 @look_options

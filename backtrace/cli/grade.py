@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtrace.cli.help import Told
 from backtrace.cli.options import look_options
 from backtrace.cli.output import Look, complain, note, say
 from backtrace.cli.progress import reading
 from backtrace.cli.source import read_file
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.homework.assignment import Assignment
@@ -34,9 +36,12 @@ _MOST_ERRORS = 5
 
 @click.command(
     "grade",
-    help="Grade submissions (.json, .jsonl, .csv, .xlsx, .py, .ipynb, or a folder) to an assignment"
-    " (.toml). Code is read and never run.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    cls=Told,
+    help=marked(
+        "Grade submissions (.json, .jsonl, .csv, .xlsx, .py, .ipynb, or a folder) to an assignment"
+        " (.toml). Code is read and never run."
+    ),
+    epilog=EXAMPLES,
 )
 @click.argument("assignment", metavar="ASSIGNMENT")
 @click.argument("submissions", nargs=-1, metavar="SUBMISSION...")
@@ -44,25 +49,39 @@ _MOST_ERRORS = 5
     "--format",
     "format",
     type=click.Choice([*_FORMATS, *_OF_ONE]),
-    help="table (default), json, csv, markdown, html (a page for the class); of one submission"
-    " gradescope, or github (annotations and points).",
+    help=marked(
+        "table (default), json, csv, markdown, html (a page for the class); of one submission"
+        " gradescope, or github (annotations and points)."
+    ),
 )
-@click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
-@click.option("--score", is_flag=True, help="Only the points, a number for each submission.")
-@click.option("--summary", is_flag=True, help="Only which slip was made how often, and where.")
+@click.option("-o", "--output", metavar="FILE", help=marked("Write there, whole or not at all."))
+@click.option(
+    "--score", is_flag=True, help=marked("Only the points, a number for each submission.")
+)
+@click.option(
+    "--summary", is_flag=True, help=marked("Only which slip was made how often, and where.")
+)
 @click.option(
     "--hint-level",
     type=click.IntRange(0, 3),
     metavar="N",
-    help="0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's).",
+    help=marked(
+        "0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's)."
+    ),
 )
 @click.option(
     "--feedback",
     metavar="FOLDER",
-    help="Write a page for each student there, all or none: HTML, or (--format markdown) Markdown.",
+    help=marked(
+        "Write a page for each student there, all or none: HTML, or (--format markdown) Markdown."
+    ),
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, _MOST_JOBS), default=1, metavar="N", help="Processes (1)."
+    "--jobs",
+    type=click.IntRange(1, _MOST_JOBS),
+    default=1,
+    metavar="N",
+    help=marked("Processes (1)."),
 )
 @look_options
 def grade(
@@ -105,14 +124,14 @@ def grade(
         if format == "gradescope":  # it shows nothing at all without a results.json
             from backtrace.homework.autograders import results
 
-            _write(iter([results(0, [f"not graded: {error.what}"], [])]), output)
+            _write(iter([results(0, [tell("not graded: {what}", what=error.what)], [])]), output)
         raise
     if seen.by_hand:
         seen.notes[f"{seen.by_hand:,} with points to be given by hand: what is not judged"] = None
     for words in (*seen.notes, *seen.never_met.words()):
         note(words, look.color)
     for words in seen.errors.values():
-        complain(BacktraceError(f"not graded: {words}"), look.color)
+        complain(BacktraceError(tell("not graded: {words}", words=words)), look.color)
     return 3 if seen.errors else 0 if seen.all_full else 1
 
 
@@ -139,7 +158,8 @@ def _format_of(output: str | None) -> str:
     if not found:
         suffixes = ", ".join(suffix for suffix in _FORMATS.values() if suffix)
         raise UsageError(
-            f"no format of grades has the suffix of '{output}'", hint=f"--format, or {suffixes}"
+            tell("no format of grades has the suffix of '{output}'", output=output),
+            hint=tell("--format, or {suffixes}", suffixes=suffixes),
         )
     return found[0]
 
@@ -160,7 +180,7 @@ def _graded(
     from backtrace.homework.workers import grade_in_processes
 
     sources = sources_of(paths, assignment, is_of_one)
-    with reading(paths_of(sources), "grading") as tick:
+    with reading(paths_of(sources), tell("grading")) as tick:
         submissions = read_submissions(sources, tick, assignment)
         if jobs == 1:
             yield grade(assignment, submissions, hint_level)

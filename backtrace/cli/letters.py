@@ -9,6 +9,7 @@ from backtrace.cli.options import Destination, names_in
 from backtrace.cli.output import Look
 from backtrace.cli.source import DECLARED
 from backtrace.errors import UsageError
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.formula.lettered_routes import LetteredRoutes
@@ -27,12 +28,14 @@ def declared(words: Sequence[str]) -> dict[str, tuple[str, ...]] | None:
         return None
     others = [word for word, match in zip(words, found, strict=True) if match is None]
     if others:
-        hint = f"{others[0].partition('=')[0]}: declares a number, NAME:n a vector"
-        raise UsageError(f"'{others[0]}' is a value among shapes", hint=hint)
+        hint = tell(
+            "{partition}: declares a number, NAME:n a vector", partition=others[0].partition("=")[0]
+        )
+        raise UsageError(tell("'{other}' is a value among shapes", other=others[0]), hint=hint)
     names = [m["name"] for m in found if m]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise UsageError(f"'{twice[0]}' is declared twice")
+        raise UsageError(tell("'{twice}' is declared twice", twice=twice[0]))
     return {m["name"]: tuple(d for d in m["dims"].split(",") if d) for m in found if m}
 
 
@@ -74,8 +77,10 @@ def derive(
         shown, is_right = _derived(formula, shapes, wrt, format, view, asked)
     except NotInLetters as error:
         if cost is None or asked.explain or asked.paths:
-            hint = "with values it is traced in numbers: W=randn(3,2)"
-            raise UsageError(f"{error} has no formula here yet", hint=hint) from None
+            hint = tell("with values it is traced in numbers: W=randn(3,2)")
+            raise UsageError(
+                tell("{error} has no formula here yet", error=error), hint=hint
+            ) from None
     if cost is not None:
         shown = _with_cost(str(shown), formula, shapes, wrt, cost, format, view)
     destination.write(shown, format)
@@ -85,13 +90,17 @@ def derive(
 def _refuse_unseen(format: str, asked: Lettered) -> None:
     """What is asked for must have a place in the format. Raises UsageError."""
     if format not in (*_TEXTS, *_PICTURES):
-        what = f"formulas of arrays have no format {format}"
-        raise UsageError(what, hint=f"there are {', '.join((*_TEXTS, *_PICTURES))}")
+        what = tell("formulas of arrays have no format {format}", format=format)
+        raise UsageError(
+            what, hint=tell("there are {names}", names=", ".join((*_TEXTS, *_PICTURES)))
+        )
     options = {"--explain": asked.explain, "--paths": asked.paths, "--cost": asked.cost is not None}
     option = next((name for name, is_asked in options.items() if is_asked), "")
     if option and (format == "latex" or format in _PICTURES):
-        hint = "--format table, markdown or json"
-        raise UsageError(f"{option} has no place in {format}", hint=hint)
+        hint = tell("--format table, markdown or json")
+        raise UsageError(
+            tell("{option} has no place in {format}", option=option, format=format), hint=hint
+        )
 
 
 def _derived(
@@ -158,6 +167,8 @@ def _with_cost(
     try:
         found = cost_in_letters(formula, shapes, wrt, asked.every)
     except NotInLetters as error:
-        hint = "with numbers for the letters it is counted: W:3,2"
-        raise UsageError(f"{error} is not counted in letters", hint=hint) from None
+        hint = tell("with numbers for the letters it is counted: W:3,2")
+        raise UsageError(
+            tell("{error} is not counted in letters", error=error), hint=hint
+        ) from None
     return with_cost(text, found, format, view)

@@ -14,9 +14,10 @@ from backtrace.cli.code import read_with_values
 from backtrace.cli.output import complain
 from backtrace.cli.trace import Asked, of_program, practised, trace, trace_options
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.language import marked, tell
 from backtrace.tracing.trace import Trace
 
-_FORMULA = "%backtrace (x+y)*z x=1 y=2 z=3"
+_FORMULA = marked("%backtrace (x+y)*z x=1 y=2 z=3")
 
 
 _HELP = """Traces a formula, or the code of a cell, gate by gate, without running it.
@@ -59,8 +60,8 @@ def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        what = f"the line cannot be parted: {str(error).lower()}"
-        raise UsageError(what, hint="a quote is missing") from None
+        what = tell("the line cannot be parted: {error}", error=str(error).lower())
+        raise UsageError(what, hint=tell("a quote is missing")) from None
 
 
 def _of_line(words: tuple[str, ...], asked: Asked, typed: Sequence[str]) -> Trace | None:
@@ -71,7 +72,7 @@ def _of_line(words: tuple[str, ...], asked: Asked, typed: Sequence[str]) -> Trac
         run(["trace", *typed])
         return None
     if not words and asked.task.file is None:
-        raise UsageError("a formula is due", hint=_FORMULA)
+        raise UsageError(tell("a formula is due"), hint=_FORMULA)
     formula, values = formula_and_values(words, asked.task.file)
     if asked.task.of is not None:
         gates = asked.granularity.granularity().gates

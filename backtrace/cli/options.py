@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from backtrace.cli import languages
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import read_file
 from backtrace.cli.words import EVERYTHING
 from backtrace.errors import UsageError
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.graph.record import Granularity
@@ -53,7 +55,9 @@ class Destination(NamedTuple):
     def chosen(self) -> str:
         """The format's name. Raises UsageError."""
         if self.as_json and self.format not in (None, "json"):
-            raise UsageError(f"--json and --format {self.format} exclude each other")
+            raise UsageError(
+                tell("--json and --format {format} exclude each other", format=self.format)
+            )
         from backtrace.render import format_of, known
 
         if self.as_json or self.format:
@@ -77,7 +81,10 @@ class Destination(NamedTuple):
 
             if not is_text(format):
                 if sys.stdout.isatty():
-                    raise UsageError(f"{format} is no text", hint=f"-o picture.{format}")
+                    raise UsageError(
+                        tell("{format} is no text", format=format),
+                        hint=tell("-o picture.{format}", format=format),
+                    )
                 sys.stdout.buffer.write(content)
                 return
             text = content.decode("utf-8")
@@ -143,7 +150,9 @@ class ArraysAsked(NamedTuple):
         if self.arrays is None:
             return ""
         if output is None or format != "json":
-            raise UsageError("--arrays npz needs a JSON file", hint="-o trace.json --arrays npz")
+            raise UsageError(
+                tell("--arrays npz needs a JSON file"), hint=tell("-o trace.json --arrays npz")
+            )
         return output.removesuffix(".json") + ".npz"
 
     def seed_gradient(self) -> Any:
@@ -165,11 +174,15 @@ class DescentAsked(NamedTuple):
     def rate(self) -> float | None:
         """Raises UsageError for steps of no size."""
         if self.step is None and self.steps is not None:
-            raise UsageError("--steps needs the size of a step", hint="--step 0.1 --steps 100")
+            raise UsageError(
+                tell("--steps needs the size of a step"), hint="--step 0.1 --steps 100"
+            )
         if self.step is not None and not 0 < abs(self.step) < float("inf"):
-            raise UsageError(f"--step is {self.step}, and a step has a size", hint="--step 0.1")
+            raise UsageError(
+                tell("--step is {step}, and a step has a size", step=self.step), hint="--step 0.1"
+            )
         if self.steps is not None and self.steps < 1:
-            raise UsageError(f"--steps is {self.steps}, and one is the fewest")
+            raise UsageError(tell("--steps is {steps}, and one is the fewest", steps=self.steps))
         return self.step
 
 
@@ -201,7 +214,7 @@ fold_option = click.option(
     "--fold",
     type=click.Choice(["auto", "all", "none"]),  # backtrace.render.FOLDS
     default="auto",
-    help="Stages, functions and groups as boxes in pictures: auto is above 40 gates.",
+    help=marked("Stages, functions and groups as boxes in pictures: auto is above 40 gates."),
 )
 """How a picture starts."""
 
@@ -213,43 +226,61 @@ look_options = _gathered(
         type=click.IntRange(1, 17),
         default=4,
         metavar="N",
-        help="Show N significant digits (default 4).",
+        help=marked("Show N significant digits (default 4)."),
     ),
     click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
-        help="Colour; auto is for terminals, and heeds NO_COLOR and FORCE_COLOR.",
+        help=marked("Colour; auto is for terminals, and heeds NO_COLOR and FORCE_COLOR."),
     ),
-    click.option("--ascii", is_flag=True, help="Only 7-bit characters."),
+    click.option("--ascii", is_flag=True, help=marked("Only 7-bit characters.")),
     click.option(
         "--width",
         type=click.IntRange(20, 1000),
         metavar="N",
-        help="Columns (default: the terminal's, or 80).",
+        help=marked("Columns (default: the terminal's, or 80)."),
+    ),
+    click.option(
+        languages.OPTION,
+        metavar="LANG",
+        expose_value=False,  # the whole run speaks it, errors too
+        shell_complete=languages.complete,
+        help=marked("The language: en or ko (default: LANGUAGE, LC_ALL, LC_MESSAGES or LANG)."),
     ),
 )
-"""--digits, --color, --ascii and --width, handed on as one `look`."""
+"""--digits, --color, --ascii and --width, handed on as one `look`; and --lang."""
 
 task_options = _gathered(
     "task",
     Task,
-    click.option("--file", metavar="FILE", help="Read the formula from FILE (- is stdin)."),
-    click.option("--python", is_flag=True, help="What is read from - or FILE is Python code."),
-    click.option("--of", metavar="NAME", help="The stage that is the result (the last one)."),
-    click.option("--wrt", metavar="x,y", help="Only the gradients by these variables."),
-    click.option("--compare", is_flag=True, help="The formula as written beside it fused."),
+    click.option("--file", metavar="FILE", help=marked("Read the formula from FILE (- is stdin).")),
+    click.option(
+        "--python", is_flag=True, help=marked("What is read from - or FILE is Python code.")
+    ),
+    click.option(
+        "--of", metavar="NAME", help=marked("The stage that is the result (the last one).")
+    ),
+    click.option("--wrt", metavar="x,y", help=marked("Only the gradients by these variables.")),
+    click.option("--compare", is_flag=True, help=marked("The formula as written beside it fused.")),
     click.option(
         "--blank",
         type=click.Choice(["gradients", "values", "all"]),
         metavar="WHAT",
-        help="A worksheet: leave out the gradients, the values, or all.",
+        help=marked("A worksheet: leave out the gradients, the values, or all."),
     ),
     click.option(
-        "--open", "open_page", is_flag=True, help="Open the page (--format html) in a browser."
+        "--open",
+        "open_page",
+        is_flag=True,
+        help=marked("Open the page (--format html) in a browser."),
     ),
-    click.option("--no-check", is_flag=True, help="Skip the cross-check by SymPy and slopes."),
-    click.option("--json-schema", is_flag=True, help="Print the JSON schema of --json, and stop."),
+    click.option(
+        "--no-check", is_flag=True, help=marked("Skip the cross-check by SymPy and slopes.")
+    ),
+    click.option(
+        "--json-schema", is_flag=True, help=marked("Print the JSON schema of --json, and stop.")
+    ),
 )
 """--file, --wrt, --compare and the others of `Task`, as one `task`."""
 
@@ -260,21 +291,26 @@ def _destination(formats: str) -> Decorator:
         "destination",
         Destination,
         click.option("--format", "format", metavar="NAME", help=formats, shell_complete=_formats),
-        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option("--json", "as_json", is_flag=True, help=marked("The same as --format json.")),
         click.option(
-            "-o", "--output", metavar="FILE", help="Write there; the suffix picks the format."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help=marked("Write there; the suffix picks the format."),
         ),
     )
 
 
 destination_options = _destination(
-    "table (default), tree, wires, markdown, json, jsonl, svg, png, html, dot, mermaid, "
-    "tikz, latex, python or torch."
+    marked(
+        "table (default), tree, wires, markdown, json, jsonl, svg, png, html, dot, mermaid, "
+        "tikz, latex, python or torch."
+    )
 )
 """Where a trace goes."""
 
 verdict_options = _destination(
-    "table (default), tree, json or markdown; of code html and github (annotations) too."
+    marked("table (default), tree, json or markdown; of code html and github (annotations) too.")
 )
 """Where verdicts on answers go."""
 
@@ -284,10 +320,16 @@ points_options = _gathered(
     click.option(
         "--points",
         metavar="FILE",
-        help="At every row of a CSV, JSONL or NPZ (- is stdin): value and gradients, a line each.",
+        help=marked(
+            "At every row of a CSV, JSONL or NPZ (- is stdin): value and gradients, a line each."
+        ),
     ),
     click.option(
-        "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Processes for --points."
+        "--jobs",
+        type=click.IntRange(1, 64),
+        default=1,
+        metavar="N",
+        help=marked("Processes for --points."),
     ),
 )
 """--points and --jobs, handed on as one `points`."""
@@ -298,16 +340,18 @@ granularity_options = _gathered(
     click.option(
         "--fuse",
         metavar="[=a,b]",
-        help="Make groups that spell out a bigger gate that gate: all, or those named.",
+        help=marked("Make groups that spell out a bigger gate that gate: all, or those named."),
     ),
-    click.option("--expand", is_flag=True, help="Open gates that are made of others."),
-    click.option("--gates", metavar="FILE", help="Definitions to use: swish(a) = a*sigmoid(a)."),
+    click.option("--expand", is_flag=True, help=marked("Open gates that are made of others.")),
+    click.option(
+        "--gates", metavar="FILE", help=marked("Definitions to use: swish(a) = a*sigmoid(a).")
+    ),
     click.option(
         "--kink",
         type=click.Choice(_CONVENTIONS),
         default=_CONVENTIONS[0],
         metavar="NAME",
-        help="At a kink: minimum-norm (default), left, right, split, torch, jax.",
+        help=marked("At a kink: minimum-norm (default), left, right, split, torch, jax."),
     ),
 )
 """--fuse, --expand, --gates and --kink, handed on as one `granularity`."""
@@ -315,27 +359,33 @@ granularity_options = _gathered(
 beside_options = _gathered(
     "beside",
     Beside,
-    click.option("--symbolic", is_flag=True, help="Add every number as a formula."),
-    click.option("--exact", is_flag=True, help="Add every number exactly: 1/3, sqrt(2), e."),
-    click.option("--precision", type=int, metavar="N", help="Add every number to N digits."),
-    click.option("--order", type=int, default=1, metavar="2", help="Add second derivatives."),
-    click.option("--explain", is_flag=True, help="Add the backward pass in words."),
-    click.option("--paths", metavar="x,y", help="Add the routes from these to the output."),
-    click.option("--forward", metavar="x,y", help="Add the tangents by these variables."),
+    click.option("--symbolic", is_flag=True, help=marked("Add every number as a formula.")),
+    click.option(
+        "--exact", is_flag=True, help=marked("Add every number exactly: 1/3, sqrt(2), e.")
+    ),
+    click.option(
+        "--precision", type=int, metavar="N", help=marked("Add every number to N digits.")
+    ),
+    click.option(
+        "--order", type=int, default=1, metavar="2", help=marked("Add second derivatives.")
+    ),
+    click.option("--explain", is_flag=True, help=marked("Add the backward pass in words.")),
+    click.option("--paths", metavar="x,y", help=marked("Add the routes from these to the output.")),
+    click.option("--forward", metavar="x,y", help=marked("Add the tangents by these variables.")),
     click.option(
         "--along",
         multiple=True,
         metavar="x=V",
-        help="The direction of --forward and --order 2 (repeatable; default: all ones).",
+        help=marked("The direction of --forward and --order 2 (repeatable; default: all ones)."),
     ),
-    click.option("--cost", is_flag=True, help="Add what every gate costs, and the whole."),
+    click.option("--cost", is_flag=True, help=marked("Add what every gate costs, and the whole.")),
     click.option(
         "--every",
         type=click.IntRange(1),
         metavar="K",
-        help="With --cost: checkpoints every K gates (the square root of their number).",
+        help=marked("With --cost: checkpoints every K gates (the square root of their number)."),
     ),
-    click.option("--full", is_flag=True, help="Write long arrays out."),
+    click.option("--full", is_flag=True, help=marked("Write long arrays out.")),
     fold_option,
 )
 """--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --along, --cost,
@@ -344,20 +394,22 @@ beside_options = _gathered(
 arrays_options = _gathered(
     "arrays",
     ArraysAsked,
-    click.option("--seed", type=int, default=0, metavar="N", help="For randn and rand (0)."),
     click.option(
-        "--upstream", metavar="VALUE", help="The gradient that arrives at the output (1)."
+        "--seed", type=int, default=0, metavar="N", help=marked("For randn and rand (0).")
+    ),
+    click.option(
+        "--upstream", metavar="VALUE", help=marked("The gradient that arrives at the output (1).")
     ),
     click.option(
         "--jacobian",
         is_flag=True,
-        help="Jacobians and what they look like, formed or by products.",
+        help=marked("Jacobians and what they look like, formed or by products."),
     ),
     click.option(
         "--arrays",
         type=click.Choice(["npz"]),
         metavar="npz",
-        help="With -o FILE.json: large arrays in FILE.npz.",
+        help=marked("With -o FILE.json: large arrays in FILE.npz."),
     ),
 )
 """--seed, --upstream, --jacobian and --arrays, handed on as one `arrays`."""
@@ -365,7 +417,9 @@ arrays_options = _gathered(
 descent_options = _gathered(
     "descent",
     DescentAsked,
-    click.option("--step", type=float, metavar="SIZE", help="Go a step down the gradient."),
-    click.option("--steps", type=int, metavar="N", help="Go N such steps; shows how it went."),
+    click.option("--step", type=float, metavar="SIZE", help=marked("Go a step down the gradient.")),
+    click.option(
+        "--steps", type=int, metavar="N", help=marked("Go N such steps; shows how it went.")
+    ),
 )
 """--step and --steps, handed on as one `descent`."""

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from backtrace.errors import BacktraceError
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.render import View
     from backtrace.tracing.trace import Trace
 
 _WRONG = {
-    "disagree": "disagrees about",
-    "lost digits": "finds digits lost in",
-    "wrong at kink": "finds another derivative on both sides of a kink for",
+    "disagree": marked("the cross-check disagrees about {what}"),
+    "lost digits": marked("the cross-check finds digits lost in {what}"),
+    "wrong at kink": marked(
+        "the cross-check finds another derivative on both sides of a kink for {what}"
+    ),
 }
-_STYLED = {"error:": "red", "hint:": "cyan"}
+_STYLED = {marked("error: {error}"): "red", marked("hint: {hint}"): "cyan"}
 
 
 class Look(NamedTuple):
@@ -74,18 +77,20 @@ def say(text: str) -> None:
 def complain(error: BacktraceError, color: str) -> None:
     """An error, to standard error: what, the line with its caret, the hint."""
     coloured = _wants_color(color, sys.stderr.isatty())
-    lines = f"error: {error}".split("\n")
+    styles = {tell(word).partition("{")[0].rstrip(): style for word, style in _STYLED.items()}
+    lines = tell("error: {error}", error=error).split("\n")
     for line in lines:
         word = line.partition(" ")[0]
-        if coloured and word in _STYLED:
-            line = click.style(word, fg=_STYLED[word], bold=True) + line[len(word) :]
+        if coloured and word in styles:
+            line = click.style(word, fg=styles[word], bold=True) + line[len(word) :]
         click.echo(line, err=True, color=coloured)
 
 
 def note(text: str, color: str) -> None:
     """What is to be known of the input, to standard error."""
     coloured = _wants_color(color, sys.stderr.isatty())
-    word = click.style("note:", bold=True) if coloured else "note:"
+    said = tell("note") + ":"
+    word = click.style(said, bold=True) if coloured else said
     click.echo(f"{word} {text}", err=True, color=coloured)
 
 
@@ -94,32 +99,41 @@ def problem_of(traced: Trace) -> BacktraceError | None:
     graph = traced.graph
     if traced.fault is not None:
         span = graph.nodes[traced.fault.node].span
-        what = f"{traced.fault.direction}: {traced.fault.what}"
+        way = tell("forward") if traced.fault.direction == "forward" else tell("backward")
+        what = f"{way}: {traced.fault.what}"
         return BacktraceError(what, text=traced.formula, span=span, hint=traced.fault.hint)
     for name, check in traced.disagreements.items():
-        what = f"the gradient of {name}" if name else "the output"
+        what = tell("the gradient of {name}", name=name) if name else tell("the output")
         place = graph.nodes[check.gate].span if check.gate is not None else None
-        what = f"the cross-check disagrees about {what}: {check.reason}"
+        what = tell(
+            "the cross-check disagrees about {what}: {reason}", what=what, reason=check.reason
+        )
         return BacktraceError(what, text=traced.formula, span=place)
     for name, check in traced.lost.items():
-        what = f"the gradient of {name}" if name else "the output"
+        what = tell("the gradient of {name}", name=name) if name else tell("the output")
         place = graph.nodes[check.gate].span if check.gate is not None else None
         return BacktraceError(
-            f"{what} has lost digits: {check.reason}",
+            tell("{what} has lost digits: {reason}", what=what, reason=check.reason),
             text=traced.formula,
             span=place,
             hint=next((note.text for note in traced.notes if note.kind == "cure"), ""),
         )
     for name, check in traced.wrong_at_kinks.items():
         place = graph.nodes[check.gate].span if check.gate is not None else None
-        what = f"the gradient of {name} is not the derivative: {check.reason}"
+        what = tell(
+            "the gradient of {name} is not the derivative: {reason}", name=name, reason=check.reason
+        )
         return BacktraceError(what, text=traced.formula, span=place)
     if traced.asked.descent is not None and not traced.ok:
-        name = graph.nodes[graph.output].name or "the output"
-        what = f"after {len(traced.asked.descent.outputs) - 1:,} steps {name} is not finite"
-        return BacktraceError(what, hint="a smaller --step, or fewer --steps")
+        name = graph.nodes[graph.output].name or tell("the output")
+        what = tell(
+            "after {count:,} steps {name} is not finite",
+            count=len(traced.asked.descent.outputs) - 1,
+            name=name,
+        )
+        return BacktraceError(what, hint=tell("a smaller --step, or fewer --steps"))
     for what, verdict, reason in traced.asked.verdicts:
         if verdict in _WRONG:
-            words = f"the cross-check {_WRONG[verdict]} {what}"
+            words = tell(_WRONG[verdict], what=what)
             return BacktraceError(f"{words}: {reason}" if reason else words)
     return None

@@ -14,6 +14,7 @@ from backtrace.cli.progress import reading
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.files import Changed, InputFile, write_pieces
 from backtrace.graph.record import Granularity
+from backtrace.language import tell, tell_many
 
 
 def trace_points(
@@ -33,9 +34,12 @@ def trace_points(
     format = _format(destination)
     fixed = {name: given.value for name, given in read_words(values).items()}
     if any(getattr(value, "shape", ()) for value in fixed.values()):
-        raise UsageError("many points are for formulas of numbers, and here are arrays")
+        raise UsageError(tell("many points are for formulas of numbers, and here are arrays"))
     run = Run(program(formula, wrt, granularity), fixed, format)
-    with _opened(asked.points or "") as file, reading([asked.points or ""], "points") as count:
+    with (
+        _opened(asked.points or "") as file,
+        reading([asked.points or ""], tell("points")) as count,
+    ):
         results = run.results(opened(*file, run.free, count), asked.jobs)
         if destination.output is not None:
             write_pieces(destination.output, results)
@@ -43,14 +47,29 @@ def trace_points(
             _to_stdout(results, format)
     tally = run.tally
     for line, what in tally.shown:
-        complain(BacktraceError(f"line {line:,} of the points: {what}"), color)
+        complain(
+            BacktraceError(tell("line {line:,} of the points: {what}", line=line, what=what)), color
+        )
     if tally.bad > len(tally.shown):
-        complain(BacktraceError(f"{tally.bad:,} of {tally.rows:,} rows cannot be read"), color)
+        complain(
+            BacktraceError(
+                tell("{bad:,} of {rows:,} rows cannot be read", bad=tally.bad, rows=tally.rows)
+            ),
+            color,
+        )
     if tally.not_finite:
-        has = "has" if tally.not_finite == 1 else "have"
-        rows = f"{tally.not_finite:,} of {tally.rows:,} rows {has} a result that is not finite"
-        hint = "trace that row alone to see which gate it is"
-        what = f"{rows}, the first in line {tally.first_not_finite:,}"
+        rows = tell_many(
+            "{n:,} of {rows:,} rows has a result that is not finite",
+            "{n:,} of {rows:,} rows have a result that is not finite",
+            n=tally.not_finite,
+            rows=tally.rows,
+        )
+        hint = tell("trace that row alone to see which gate it is")
+        what = tell(
+            "{rows}, the first in line {first_not_finite:,}",
+            rows=rows,
+            first_not_finite=tally.first_not_finite,
+        )
         complain(BacktraceError(what, hint=hint), color)
     return 1 if tally.bad or tally.not_finite else 0
 
@@ -63,10 +82,14 @@ def _format(destination: Destination) -> str:
         chosen = os.path.splitext(destination.output)[1].lstrip(".").lower()
     chosen = {"json": "jsonl", "ndjson": "jsonl", None: "csv"}.get(chosen, chosen)
     if chosen not in FORMATS:
-        what = f"many points have no format {chosen}" if chosen else "the file has no suffix"
-        raise UsageError(what, hint="csv, jsonl or npz: --format, or the suffix of -o")
+        what = (
+            tell("many points have no format {chosen}", chosen=chosen)
+            if chosen
+            else tell("the file has no suffix")
+        )
+        raise UsageError(what, hint=tell("csv, jsonl or npz: --format, or the suffix of -o"))
     if chosen == "npz" and destination.output is None and sys.stdout.isatty():
-        raise UsageError("npz is no text", hint="-o results.npz")
+        raise UsageError(tell("npz is no text"), hint="-o results.npz")
     return chosen
 
 
@@ -79,12 +102,16 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
     try:
         file = InputFile(path)
     except OSError as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
+        raise UsageError(
+            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror or error)
+        ) from None
     try:
         with file:
             yield file, os.path.splitext(path)[1].lower()
     except Changed as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror}") from None
+        raise UsageError(
+            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror)
+        ) from None
 
 
 def _to_stdout(results: Iterator[bytes], format: str) -> None:

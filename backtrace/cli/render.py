@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtrace.cli.help import Told
 from backtrace.cli.options import Destination, destination_options, fold_option, look_options
 from backtrace.cli.output import Look
 from backtrace.cli.source import read_file
+from backtrace.language import marked
 
 if TYPE_CHECKING:
     from backtrace.files.numpyfiles import Archive
@@ -23,8 +25,9 @@ EXAMPLES = """\b
 
 @click.command(
     "render",
-    help="Draw a saved trace (-o trace.json) in any format.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    cls=Told,
+    help=marked("Draw a saved trace (-o trace.json) in any format."),
+    epilog=EXAMPLES,
 )
 @click.argument("file", metavar="FILE")
 @destination_options

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from backtrace.errors import FormulaError, UsageError, near_misses
 from backtrace.files import InputFile
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.cli.options import Task
@@ -26,10 +27,12 @@ def formula_and_values(words: tuple[str, ...], file: str | None) -> tuple[str, t
     if file is not None:
         return read_file(file), words
     if not words:
-        raise UsageError("a formula is missing", hint='try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+        raise UsageError(
+            tell("a formula is missing"), hint=tell('try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+        )
     formula, values = words[0], words[1:]
     if formula == "-":
-        return _decode(_read(sys.stdin.buffer), "standard input"), values
+        return _decode(_read(sys.stdin.buffer), tell("standard input")), values
     _refuse_value_first(formula, values)
     _refuse_forgotten(formula, values)
     return formula, values
@@ -57,7 +60,7 @@ def code_at(word: str) -> tuple[str, str] | None:
     if not path.endswith(_CODE):
         return None
     if not os.path.exists(path):
-        raise UsageError(f"there is no file '{path}'", hint=_near_files(path))
+        raise UsageError(tell("there is no file '{path}'", path=path), hint=_near_files(path))
     return path, name
 
 
@@ -67,10 +70,12 @@ def _near_files(path: str) -> str:
     try:
         entries = sorted(entry for entry in os.listdir(folder or ".") if entry.endswith(_CODE))
     except OSError:
-        return f"there is no folder '{folder}' either"
+        return tell("there is no folder '{folder}' either", folder=folder)
     known = {os.path.splitext(entry)[0]: os.path.join(folder, entry) for entry in entries}
     near = near_misses(os.path.splitext(name)[0], list(known))
-    return f"did you mean {' or '.join(known[stem] for stem in near)}?" if near else ""
+    return (
+        tell("did you mean {near}?", near=" or ".join(known[stem] for stem in near)) if near else ""
+    )
 
 
 def result_named(
@@ -88,18 +93,22 @@ def result_named(
 
 def read_file(path: str) -> str:
     if path == "-":
-        return _decode(_read(sys.stdin.buffer), "standard input")
+        return _decode(_read(sys.stdin.buffer), tell("standard input"))
     try:
         with InputFile(path) as file:
             return _decode(_read(file), path)
     except OSError as error:
-        raise UsageError(f"cannot read '{path}': {error.strerror or error}") from None
+        raise UsageError(
+            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror or error)
+        ) from None
 
 
 def _read(file: BinaryIO) -> bytes:
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise UsageError(f"the formula is longer than {MOST_BYTES >> 20} MB")
+        raise UsageError(
+            tell("the formula is longer than {most_bytes} MB", most_bytes=MOST_BYTES >> 20)
+        )
     return data
 
 
@@ -107,7 +116,12 @@ def _decode(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = f"{name} is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}"
+        what = tell(
+            "{name} is not UTF-8 text: byte {start} is 0x{data:02x}",
+            name=name,
+            start=error.start,
+            data=data[error.start],
+        )
         raise UsageError(what) from None
 
 
@@ -119,8 +133,8 @@ def _refuse_forgotten(formula: str, values: tuple[str, ...]) -> None:
             float(value)
         except ValueError:
             return
-        hint = f'backtrace "FORMULA" {" ".join((formula, *values))}'
-        raise UsageError("the formula is missing: this is a value", hint=hint)
+        hint = tell('backtrace "FORMULA" {names}', names=" ".join((formula, *values)))
+        raise UsageError(tell("the formula is missing: this is a value"), hint=hint)
 
 
 def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
@@ -129,10 +143,10 @@ def _refuse_value_first(formula: str, values: tuple[str, ...]) -> None:
     later = next((w for w in values if "=" not in w and not DECLARED.fullmatch(w)), None)
     if later is not None and formula.partition("=")[1] and ";" not in formula:
         raise FormulaError(
-            "the formula goes before the values",
+            tell("the formula goes before the values"),
             text=formula,
             span=(0, len(formula)),
-            hint=f'backtrace "{later}" {formula} ...',
+            hint=tell('backtrace "{later}" {formula} ...', later=later, formula=formula),
         )
 
 

@@ -34,6 +34,7 @@ from backtrace.cli.output import Look, complain, problem_of, say
 from backtrace.cli.progress import ticking
 from backtrace.cli.source import code_in, formula_and_values, read_file, result_named
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.language import marked, tell
 from backtrace.numbers import DIGITS
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(
     "trace",
     cls=Sectioned,
-    help="Trace a formula gate by gate: upstream x local = downstream, cross-checked.",
-    epilog="Examples:\n\n" + EXAMPLES,
+    help=marked("Trace a formula gate by gate: upstream x local = downstream, cross-checked."),
+    epilog=EXAMPLES,
 )
 @trace_options
 def trace(words: tuple[str, ...], **groups: Any) -> int:
@@ -113,8 +114,12 @@ def _of_code(
     from backtrace.code import read_code
 
     text = read_file(path)
-    path = "standard input" if path == "-" else path
-    told = f"read from {path}:{name}" if name else f"read from {path}"
+    path = tell("standard input") if path == "-" else path
+    told = (
+        tell("read from {path}:{name}", path=path, name=name)
+        if name
+        else tell("read from {path}", path=path)
+    )
     return of_program(
         lambda known, of: read_code(text, path, name, known, of), values, asked, made_of, told
     )
@@ -127,8 +132,8 @@ def of_program(
     from backtrace.code import placed
 
     if asked.points.points is not None:
-        hint = "give the formula that it is, which a trace shows first"
-        raise UsageError("--points is for a formula, and here is code", hint=hint)
+        hint = tell("give the formula that it is, which a trace shows first")
+        raise UsageError(tell("--points is for a formula, and here is code"), hint=hint)
     program, words = read_with_values(read, values, asked.arrays.seed, asked.task.of or "")
     told = "; ".join(part for part in (told, *program.notes) if part)
     asked = asked._replace(reading=told, program=program)
@@ -138,7 +143,7 @@ def of_program(
         raise placed(error, program) from None
 
 
-_ALONG = "--forward x, or --order 2"
+_ALONG = marked("--forward x, or --order 2")
 
 
 class Asked(NamedTuple):
@@ -184,11 +189,13 @@ class Asked(NamedTuple):
         from backtrace.tracing.request import Request
 
         if self.beside.every is not None and not self.beside.cost:
-            raise UsageError("--every is of checkpoints", hint="--cost --every 4")
+            raise UsageError(tell("--every is of checkpoints"), hint="--cost --every 4")
         if self.beside.order not in (1, 2):
-            raise UsageError(f"--order is 1 or 2, not {self.beside.order}")
+            raise UsageError(tell("--order is 1 or 2, not {order}", order=self.beside.order))
         if self.beside.along and self.beside.order != 2 and self.beside.forward is None:
-            raise UsageError("--along is a direction, and nothing is asked along it", hint=_ALONG)
+            raise UsageError(
+                tell("--along is a direction, and nothing is asked along it"), hint=tell(_ALONG)
+            )
         return Request(
             granularity=made_of,
             wrt=self.wrt,
@@ -244,7 +251,11 @@ class Asked(NamedTuple):
         known_variables(traced.graph, list(along))
         beyond = [name for name in along if name not in names]
         if names and beyond and self.beside.order != 2:
-            what = f"--along moves {beyond[0]}, and --forward is by {', '.join(names)}"
+            what = tell(
+                "--along moves {beyond}, and --forward is by {names}",
+                beyond=beyond[0],
+                names=", ".join(names),
+            )
             raise UsageError(what, hint=f"--forward {beyond[0]}")
         return answers + [traced.forward_mode(name, along.get(name)) for name in names]
 
@@ -294,7 +305,7 @@ def _at_a_point(formula: str, values: Sequence[str], asked: Asked, made_of: Gran
         render.load(format)
     run = _blanked if asked.task.blank else _compared if asked.task.compare else _traced
     steps = (asked.descent.steps or 1) if asked.descent.rate() else 0
-    with ticking(steps, "descending") as tick:
+    with ticking(steps, tell("descending")) as tick:
         given = asked.given(values)
         shown = run(formula, given, request, Showing(format, view, asked, arrays_file, tick))
     destination.write(shown.text, format, shown.beside)
@@ -319,7 +330,9 @@ def _refuse_for_points(asked: Asked) -> None:
     """Many points have values and gradients, and nothing else."""
     option = _of_one_point(asked) or asked.section()
     if option:
-        raise UsageError(f"{option} is for one point", hint="trace that row alone")
+        raise UsageError(
+            tell("{option} is for one point", option=option), hint=tell("trace that row alone")
+        )
 
 
 def _refuse_for_shapes(asked: Asked) -> None:
@@ -327,10 +340,12 @@ def _refuse_for_shapes(asked: Asked) -> None:
     granularity = asked.granularity
     changed = granularity.fuse or granularity.expand or granularity.gates
     section = asked.section(apart_from=("--symbolic", "--cost", "--explain", "--paths"))
-    option = _of_one_point(asked) or section or "--fuse, --expand or --gates" * bool(changed)
+    option = _of_one_point(asked) or section or tell("--fuse, --expand or --gates") * bool(changed)
     option = option or "--points" * (asked.points.points is not None)
     if option:
-        raise UsageError(f"{option} is for values, and here are shapes", hint="W=randn(3,2)")
+        raise UsageError(
+            tell("{option} is for values, and here are shapes", option=option), hint="W=randn(3,2)"
+        )
 
 
 def _of_one_point(asked: Asked) -> str:
@@ -349,8 +364,8 @@ def _refuse_unseen(format: str, asked: Asked) -> None:
     """What is asked for must have a place in the format."""
     task, beside = asked.task, asked.beside
     if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
-        hint = "leave --compare, --explain, --paths, --forward out"
-        raise UsageError("a worksheet has blanks only", hint=hint)
+        hint = tell("leave --compare, --explain, --paths, --forward out")
+        raise UsageError(tell("a worksheet has blanks only"), hint=hint)
     option = asked.section()
     if not option:
         return
@@ -358,8 +373,10 @@ def _refuse_unseen(format: str, asked: Asked) -> None:
 
     if format not in PLAIN:
         *most, last = PLAIN
-        hint = f"--format {', '.join(most)} or {last}"
-        raise UsageError(f"{option} has no place in {format}", hint=hint)
+        hint = tell("--format {most} or {last}", most=", ".join(most), last=last)
+        raise UsageError(
+            tell("{option} has no place in {format}", option=option, format=format), hint=hint
+        )
 
 
 def _paged(destination: Destination) -> Destination:
@@ -370,7 +387,7 @@ def _paged(destination: Destination) -> Destination:
         with tempfile.NamedTemporaryFile(prefix="backtrace-", suffix=".html", delete=False) as file:
             destination = destination._replace(output=file.name)
     if destination.chosen() != "html":
-        raise UsageError("--open opens a page", hint="--format html, or -o page.html")
+        raise UsageError(tell("--open opens a page"), hint=tell("--format html, or -o page.html"))
     return destination
 
 
@@ -457,10 +474,12 @@ def _compared(
     from backtrace.tracing import comparison
 
     if showing.arrays_file:
-        raise UsageError("--compare keeps its arrays in the JSON", hint="leave --arrays out")
+        raise UsageError(
+            tell("--compare keeps its arrays in the JSON"), hint=tell("leave --arrays out")
+        )
     if showing.format not in ("table", "json"):
-        what = f"--compare has no format {showing.format}"
-        raise UsageError(what, hint="--compare --json, or neither")
+        what = tell("--compare has no format {format}", format=showing.format)
+        raise UsageError(what, hint=tell("--compare --json, or neither"))
     found = comparison.compare(formula, given, request, showing.answered)
     if showing.format == "json":
         from backtrace.render.json import line

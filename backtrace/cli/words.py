@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from backtrace.errors import UsageError
+from backtrace.language import tell
 
 EVERYTHING = "*"
 """What an option without its optional value stands for."""
@@ -40,12 +41,17 @@ def arrange(words: Sequence[str], takes_value: Mapping[str, bool | None]) -> lis
             _refuse_misspelt(name, takes_value)
             rest.append(word)
         elif takes_value[name] is None and equals and not value:
-            raise UsageError(f"{name}= names nothing", hint=f"{name} alone means all")
+            raise UsageError(
+                tell("{name}= names nothing", name=name),
+                hint=tell("{name} alone means all", name=name),
+            )
         elif takes_value[name] is None:
             options.append(f"{name}={value or EVERYTHING}")
         elif not takes_value[name]:
             if equals:
-                raise UsageError(f"{name} takes no value", text=word, span=(0, len(word)))
+                raise UsageError(
+                    tell("{name} takes no value", name=name), text=word, span=(0, len(word))
+                )
             options.append(name)
         elif equals:
             options += [name, value]
@@ -53,7 +59,7 @@ def arrange(words: Sequence[str], takes_value: Mapping[str, bool | None]) -> lis
             options += [name, words[position]]
             position += 1
         else:
-            raise UsageError(f"{name} needs a value", hint=f"{name}=...")
+            raise UsageError(tell("{name} needs a value", name=name), hint=f"{name}=...")
     return [*options, "--", *rest]
 
 
@@ -67,8 +73,10 @@ def _refuse_misspelt(word: str, known: Mapping[str, bool | None]) -> None:
     near = difflib.get_close_matches(word.lower(), long_names, n=1, cutoff=0.75)
     if near:
         raise UsageError(
-            f"there is no option {word}",
+            tell("there is no option {word}", word=word),
             text=word,
             span=(0, len(word)),
-            hint=f"did you mean {near[0]}? (a formula that begins so goes after --)",
+            hint=tell(
+                "did you mean {near}? (a formula that begins so goes after --)", near=near[0]
+            ),
         )

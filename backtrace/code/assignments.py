@@ -21,6 +21,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import is_gradient
+from backtrace.language import tell
 
 
 class Assignments(Gradients):
@@ -142,7 +143,14 @@ class Assignments(Gradients):
             middle = Several(items[k : len(items) - after])
             items = [*items[:k], middle, *items[len(items) - after :]]
         if len(items) != len(target.elts):
-            raise CannotRead(f"{len(items)} values for {len(target.elts)} names", target)
+            raise CannotRead(
+                tell(
+                    "{count} values for {elts_count} names",
+                    count=len(items),
+                    elts_count=len(target.elts),
+                ),
+                target,
+            )
         first = None  # of several, what a function gives back first is its result
         for one, item in zip(target.elts, items, strict=True):
             inner = one.value if isinstance(one, ast.Starred) else one
@@ -189,14 +197,14 @@ class Assignments(Gradients):
             case ast.Attribute():
                 owner = self.value(target.value, scope)
                 if not isinstance(owner, Instance | Class):
-                    raise CannotRead(f"'.{target.attr}' is not set", target)
+                    raise CannotRead(tell("'.{attr}' is not set", attr=target.attr), target)
                 value = owner.names[target.attr] = self.named(found, target.attr, scope, node)
                 if isinstance(value, Array):
                     self.log(target.attr, value, node)
             case ast.Subscript():
                 self.set_entry(target, found, scope, node)
             case _:
-                raise CannotRead("names are due", target)
+                raise CannotRead(tell("names are due"), target)
 
     def _bound(self, name: str, found: Value, node: ast.AST) -> Value:
         """Numbers, and lists of them, are inputs, unless they count something."""
@@ -286,7 +294,7 @@ class Assignments(Gradients):
             old.items += self.items(added, node)
             return
         if isinstance(old, Array) and old.kind == "list":
-            raise CannotRead("a list of numbers does not add up, it is joined", node)
+            raise CannotRead(tell("a list of numbers does not add up, it is joined"), node)
         new = self.binary(node.op, old, added, node)
         is_entry = isinstance(target, ast.Subscript) and isinstance(
             self.value(target.value, scope), Array
@@ -352,7 +360,7 @@ def _loaded(target: ast.expr) -> ast.expr:
             return ast.copy_location(ast.Attribute(target.value, target.attr, ast.Load()), target)
         case ast.Subscript():
             return ast.copy_location(ast.Subscript(target.value, target.slice, ast.Load()), target)
-    raise CannotRead("names are due", target)
+    raise CannotRead(tell("names are due"), target)
 
 
 def _is_empty(value: ast.expr) -> bool:

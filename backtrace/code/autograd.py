@@ -31,9 +31,10 @@ from backtrace.code.values import (
     Unreadable,
     Value,
 )
+from backtrace.language import marked, tell
 
 UPSTREAM, EARLIER = "dout", "earlier"
-OBJECT, NUMBER, SAME = "an object", "a plain number", "the same object"
+OBJECT, NUMBER, SAME = marked("an object"), marked("a plain number"), marked("the same object")
 _VALUES = {"first": 0.8, "second": 1.7, UPSTREAM: 1.3, EARLIER: 0.35}
 PLAIN = 2.5
 _ADDED = "_added"
@@ -156,7 +157,7 @@ class MethodReader(Machine):
         self.of = of
         found = self.module.names.get(of.name)
         if not isinstance(found, Class):
-            raise CannotRead(f"the class {of.name} cannot be read", tree)
+            raise CannotRead(tell("the class {name} cannot be read", name=of.name), tree)
         self.kind = found
         self.bound.clear()
         self.is_strict = True
@@ -186,7 +187,7 @@ class MethodReader(Machine):
             for word in held_in(self.kind):
                 if word in of.names:
                     return self.array(of.names[word], node)
-        raise CannotRead(f"this gives back no {self.of.name}", node)
+        raise CannotRead(tell("this gives back no {name}", name=self.of.name), node)
 
     # a method
 
@@ -206,10 +207,15 @@ class MethodReader(Machine):
                 operands[names[1]] = second
         out = self.inlined(bound(found, first), given, {}, method)
         if not isinstance(out, Instance):
-            raise CannotRead(f"{method.name} gives back no {self.of.name}", method)
+            raise CannotRead(
+                tell("{name} gives back no {of_name}", name=method.name, of_name=self.of.name),
+                method,
+            )
         held = self.held(out, method)
         if held.is_data:
-            raise CannotRead(f"what {method.name} gives back depends on no operand", method)
+            raise CannotRead(
+                tell("what {name} gives back depends on no operand", name=method.name), method
+            )
         if not self.is_stage(held.name):
             held.node = self.add_stage(held, "out", method)
         backward = [f for f in out.names.values() if isinstance(f, Function) and f.owner is None]
@@ -307,7 +313,9 @@ class MethodReader(Machine):
         """The local gradients stand beside the children; the upstream is 1."""
         found = self._locals(out)
         if found is None:
-            raise CannotRead(f"{method.name} keeps nothing that goes backward", method)
+            raise CannotRead(
+                tell("{name} keeps nothing that goes backward", name=method.name), method
+            )
         children, locals_, attribute = found
         places = self._places_in(method, attribute, len(locals_))
         gradients = []
@@ -315,7 +323,9 @@ class MethodReader(Machine):
             called, of = f"{method.name}.{name}", self.held(operand, method).name
             mine = [k for k, child in enumerate(children) if child is operand]
             if not mine or mine[-1] >= len(locals_):
-                error = NoLocalGradient(f"there is no local gradient for {name}", places[0])
+                error = NoLocalGradient(
+                    tell("there is no local gradient for {name}", name=name), places[0]
+                )
                 gradients.append(Gradient(called, (of,), (), error))
                 continue
             total: ast.expr | None = None
@@ -364,7 +374,14 @@ class MethodReader(Machine):
         for name, operation, first, second in STEPS:
             made = self.operated(nodes[first], operation, nodes[second], method)
             if not isinstance(made, Instance):
-                raise CannotRead(f"__{operation}__ gives back no {self.of.name}", method)
+                raise CannotRead(
+                    tell(
+                        "__{operation}__ gives back no {name}",
+                        operation=operation,
+                        name=self.of.name,
+                    ),
+                    method,
+                )
             held = self.held(made, method)
             held.node = self.add_stage(held, name, method)
             nodes[name] = made

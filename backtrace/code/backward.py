@@ -26,6 +26,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import differentiated
+from backtrace.language import tell
 
 _METHODS = ("gradient", "gradients", "backprop", "backpropagation", "loss", "train_step")
 
@@ -113,13 +114,15 @@ class _Reader(ReturnedGradients):
         base = first.removesuffix("_backward").removesuffix("_forward")
         found = self.module.names.get(first) or self.module.names.get(f"{base}_forward")
         if not isinstance(found, Class | Function):
-            raise CannotRead(f"there is no '{name}' here", tree, self._all())
+            raise CannotRead(tell("there is no '{name}' here", name=name), tree, self._all())
         return found
 
     def _of_class(self, of: Class, tree: ast.Module) -> list[Gradient]:
         forward, backward = of.find("forward"), of.find("backward")
         if not isinstance(forward, Function) or not isinstance(backward, Function):
-            raise CannotRead(f"{of.name} has no forward and backward", tree, self._all())
+            raise CannotRead(
+                tell("{name} has no forward and backward", name=of.name), tree, self._all()
+            )
         self.of_class = of.name
         owner = Instance(of)
         start = of.find("__init__")

@@ -21,6 +21,7 @@ from backtrace.code.values import (
     Several,
     Value,
 )
+from backtrace.language import tell
 
 
 class BuiltinCalls(Library):
@@ -48,7 +49,7 @@ class BuiltinCalls(Library):
         if not values and path in ("list", "tuple", "set"):
             return Several([], path == "tuple")
         if not values:
-            raise CannotRead(f"{path}() of nothing", node)
+            raise CannotRead(tell("{path}() of nothing", path=path), node)
         if path == "id":
             return self._identity(values[0])
         if path == "len":
@@ -73,7 +74,7 @@ class BuiltinCalls(Library):
                 return array
             self.refuse_list(array, node)
             return self.made_of(ast.Call(ast.Name("abs"), [array.node], []), [array], node)
-        raise CannotRead(f"'{path}' of what is not known", node)
+        raise CannotRead(tell("'{path}' of what is not known", path=path), node)
 
     def _identity(self, value: Value) -> Known:
         """id(n): a number that the object alone has."""
@@ -90,7 +91,7 @@ class BuiltinCalls(Library):
             return len(self.items(value, node))
         shape = self.shape(self.array(value, node), node)
         if not shape:
-            raise CannotRead("a number has no length", node)
+            raise CannotRead(tell("a number has no length"), node)
         return shape[0]
 
     def _listed(
@@ -99,7 +100,7 @@ class BuiltinCalls(Library):
         if path == "map":
             function = values.pop(0)
             if not isinstance(function, Function):
-                raise CannotRead("'map' is read of functions of the code's own", node)
+                raise CannotRead(tell("'map' is read of functions of the code's own"), node)
             lists = [self.items(value, node) for value in values]
             rounds = zip(*lists, strict=False)
             return Several([self.inlined(function, list(round), {}, node) for round in rounds])
@@ -116,10 +117,10 @@ class BuiltinCalls(Library):
             try:
                 ordered = sorted(v.value for v in lists[0] if isinstance(v, Known))
             except TypeError:
-                raise CannotRead("these have no order", node) from None
+                raise CannotRead(tell("these have no order"), node) from None
             return Several([Known(v) for v in ordered])
         if path == "sorted":
-            raise CannotRead("the order depends on numbers", node)
+            raise CannotRead(tell("the order depends on numbers"), node)
         if path == "set":
             different: list[Value] = []
             for item in lists[0]:
@@ -141,11 +142,13 @@ class BuiltinCalls(Library):
                 total = self.binary(ast.Add(), total, item, node)
             return total
         if any(isinstance(item, Instance) for item in items):
-            raise CannotRead(f"'{path}' of objects is not read", node)
+            raise CannotRead(tell("'{path}' of objects is not read", path=path), node)
         arrays = [self.array(item, node) for item in items]
         for array in arrays:
             if array.kind != "number" and self.shape(array, node):
-                raise CannotRead(f"'{path}' of arrays is not known", node, "np.maximum(a, b)")
+                raise CannotRead(
+                    tell("'{path}' of arrays is not known", path=path), node, "np.maximum(a, b)"
+                )
         called = ast.Call(ast.Name(path), self.nodes(arrays), [])
         return self.made_of(called, arrays, node) if len(arrays) > 1 else arrays[0]
 
@@ -175,7 +178,7 @@ class BuiltinCalls(Library):
         if isinstance(kind, Class):
             return isinstance(value, Instance) and value.of.is_a(kind)
         if not isinstance(kind, Builtin):
-            raise CannotRead("what kind it is is not known", node)
+            raise CannotRead(tell("what kind it is is not known"), node)
         kinds = {"int": int, "float": float, "str": str, "bool": bool}
         if kind.path in kinds and isinstance(value, Known):
             return isinstance(value.value, kinds[kind.path])
@@ -201,6 +204,6 @@ def _pairs(values: list[Value], of: BuiltinCalls, node: ast.AST) -> dict[Any, Va
         for pair in of.items(value, node):
             key, item = of.items(pair, node)
             if not isinstance(key, Known):
-                raise CannotRead("this is no key of a dictionary", node)
+                raise CannotRead(tell("this is no key of a dictionary"), node)
             found[key.value] = item
     return found

@@ -19,12 +19,14 @@ from backtrace.code.values import (
     Instance,
     Known,
     Module,
+    NoValue,
     Scope,
     Several,
     TooMuch,
     Unreadable,
     Value,
 )
+from backtrace.language import tell, tell_many
 
 _DEEPEST = 40
 
@@ -50,10 +52,10 @@ class Calls(BuiltinCalls):
         try:
             return self.value(node, scope)
         except CannotRead as error:
-            if not isinstance(node, ast.Name) or not error.what.endswith("has no value"):
+            if not isinstance(node, ast.Name) or not isinstance(error, NoValue):
                 raise
-            hint = "functions of the file, of NumPy and of PyTorch are"
-            raise CannotRead(f"'{node.id}' is not read", node, hint) from None
+            hint = tell("functions of the file, of NumPy and of PyTorch are")
+            raise CannotRead(tell("'{id}' is not read", id=node.id), node, hint) from None
 
     def apply(self, called: Value, node: ast.Call, scope: Scope) -> Value:
         match called:
@@ -71,7 +73,7 @@ class Calls(BuiltinCalls):
                 return self.builtin(path, node, scope)
             case Builtin():
                 return self.library(called.path, node, scope)
-        raise CannotRead("this cannot be called", node, "def f(x): ...")
+        raise CannotRead(tell("this cannot be called"), node, "def f(x): ...")
 
     def called_with(
         self,
@@ -90,7 +92,7 @@ class Calls(BuiltinCalls):
                 method = called.of.find("__call__") or called.of.find("forward")
                 if isinstance(method, Function):
                     return self.inlined(bound(method, called), placed, named or {}, node)
-        raise CannotRead("this cannot be called", node, "def f(x): ...")
+        raise CannotRead(tell("this cannot be called"), node, "def f(x): ...")
 
     def arguments(self, node: ast.Call, scope: Scope) -> tuple[list[Value], dict[str, Value]]:
         """The values that a call gives, by their places and by their names."""
@@ -156,7 +158,7 @@ class Calls(BuiltinCalls):
             inner.names[name] = self._parameter(function, name, value, node, inner)
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise TooMuch(f"calls are nested more than {_DEEPEST} deep", node)
+            raise TooMuch(tell("calls are nested more than {deepest} deep", deepest=_DEEPEST), node)
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, inner)
@@ -171,7 +173,9 @@ class Calls(BuiltinCalls):
         words = ("staticmethod", "classmethod", "property", "torch.no_grad()", "abstractmethod")
         for decorator in function.decorator_list:
             if ast.unparse(decorator) not in words:
-                raise CannotRead(f"'{function.name}' is decorated", node, "call it without")
+                raise CannotRead(
+                    tell("'{name}' is decorated", name=function.name), node, tell("call it without")
+                )
 
     def _matched(
         self,
@@ -197,8 +201,13 @@ class Calls(BuiltinCalls):
         missing = [name for name in known_names if name not in found]
         if missing or is_wrong:
             count = len(names) - (function.owner is not None)
-            what = f"{function.name} takes {count} argument{'s' * (count != 1)}"
-            hint = f"{', '.join(sorted(missing))} is missing" if missing else ""
+            what = tell_many(
+                "{name} takes {n} argument",
+                "{name} takes {n} arguments",
+                n=count,
+                name=function.name,
+            )
+            hint = tell("{names} is missing", names=", ".join(sorted(missing))) if missing else ""
             raise CannotRead(what, node, hint)
         return found
 
@@ -233,7 +242,7 @@ class Calls(BuiltinCalls):
         if isinstance(start, Function):
             self.inlined(bound(start, made), placed, named, node)
         elif placed or named:
-            raise CannotRead(f"{of.name} takes no arguments", node)
+            raise CannotRead(tell("{name} takes no arguments", name=of.name), node)
         return made
 
     def member(self, of: Instance | Class, name: str, node: ast.AST) -> Value:
@@ -244,7 +253,9 @@ class Calls(BuiltinCalls):
             return Builtin(f"torch.optim.{name}")
         found = kind.find(name)
         if found is None:
-            raise CannotRead(f"there is no '{name}' in {kind.name}", node)
+            raise CannotRead(
+                tell("there is no '{name}' in {kind_name}", name=name, kind_name=kind.name), node
+            )
         if not isinstance(found, Function) or not isinstance(of, Instance):
             return found
         words = _decorators(found)
@@ -258,21 +269,23 @@ class Calls(BuiltinCalls):
         """a + b of objects whose class says what that is."""
         method = on.of.find(f"__{name}__")
         if not isinstance(method, Function):
-            raise CannotRead(f"{on.of.name} has no __{name}__", node)
+            raise CannotRead(
+                tell("{name} has no __{other_name}__", name=on.of.name, other_name=name), node
+            )
         return self.inlined(bound(method, on), [other] if other is not None else [], {}, node)
 
     def _inherited(self, name: str, node: ast.Call, scope: Scope) -> Value:
         """super().__init__(...): the method of the class above; nn.Module has nothing to do."""
         owner, of = scope.find("self"), scope.find("__class__")
         if not isinstance(owner, Instance) or not isinstance(of, Class):
-            raise CannotRead("'super' stands in no method", node)
+            raise CannotRead(tell("'super' stands in no method"), node)
         above = of.bases
         method = next((m for base in above if (m := base.find(name))), None)
         if isinstance(method, Function):
             return self.inlined(bound(method, owner), *self.arguments(node, scope), node)
         if name == "__init__":
             return Known(None)
-        raise CannotRead(f"'super().{name}' is not read", node)
+        raise CannotRead(tell("'super().{name}' is not read", name=name), node)
 
     # what `Machine` has
 

@@ -29,10 +29,11 @@ from backtrace.code.values import (
 )
 from backtrace.code.writer import written
 from backtrace.gates.shapes import say
+from backtrace.language import marked, tell
 
 HELD_AS = ("data", "value", "val")  # what classes of the code's own call the number they hold
 _NUMBER = re.compile(r"[-+\d.e]+")  # np.array(3.0): an array, of one number
-_HINT = "give the new value a name of its own: b = a + 1"
+_HINT = marked("give the new value a name of its own: b = a + 1")
 
 _GRADIENTS = ("grads", "grad", "gradients")  # what people call a dictionary of them
 
@@ -133,8 +134,8 @@ class Changes(Calls):
         are still needed would change with it."""
         self._refuse_shared(of, node)
         if of.is_whole and not (new.is_whole or self.is_whole(new)):
-            hint = "write one of its numbers with a point: np.array([1.0, 2])"
-            raise CannotRead("an array of whole numbers keeps whole ones only", node, hint)
+            hint = tell("write one of its numbers with a point: np.array([1.0, 2])")
+            raise CannotRead(tell("an array of whole numbers keeps whole ones only"), node, hint)
         if self.begins and self.revalued(of.name, new.node):
             return
         new.is_data = False
@@ -157,10 +158,18 @@ class Changes(Calls):
             return
         other = self.shape(new, node)
         if own != other:
-            holds = say(own) if own else "a number"
-            what = f"what is changed in place is {holds} and cannot hold {say(other)}"
+            holds = say(own) if own else tell("a number")
+            what = tell(
+                "what is changed in place is {holds} and cannot hold {other}",
+                holds=holds,
+                other=say(other),
+            )
             plain = ast.BinOp(ast.Name(ast.unparse(node.target)), node.op, node.value)
-            hint = f"write {ast.unparse(node.target)} = {ast.unparse(plain)}"
+            hint = tell(
+                "write {unparse} = {plain_unparse}",
+                unparse=ast.unparse(node.target),
+                plain_unparse=ast.unparse(plain),
+            )
             raise CannotRead(what, node, hint)
 
     def _is_number(self, of: Array, node: ast.AST) -> bool:
@@ -185,8 +194,12 @@ class Changes(Calls):
             if other is not of and whole_of(other) is whole and not self._is_number(other, node)
         ]
         if shared:
-            what = f"{_shown(of)} and {_shown(shared[0])} are one array, of which both would change"
-            error = CannotRead(what, node, _HINT)
+            what = tell(
+                "{shown} and {shared_shown} are one array, of which both would change",
+                shown=_shown(of),
+                shared_shown=_shown(shared[0]),
+            )
+            error = CannotRead(what, node, tell(_HINT))
             for array in (of, whole, *shared):
                 array.error = error
             raise error
@@ -242,12 +255,12 @@ class Changes(Calls):
                 if not isinstance(place, Known) or not -len(of.items) <= place.value < len(
                     of.items
                 ):
-                    raise CannotRead("there is no such entry", node)
+                    raise CannotRead(tell("there is no such entry"), node)
                 at = place.value % len(of.items)
                 of.items[at] = self.named(found, f"{base_name(target)}_{at}", scope, node)
                 return
             case Instance():
-                raise CannotRead("entries of objects are not set", node)
+                raise CannotRead(tell("entries of objects are not set"), node)
         array = self.array(of, node)
         self.instead = None
         new = self.put(array, target.slice, self.array(found, node), scope, node)
@@ -283,7 +296,7 @@ class Changes(Calls):
         of, places, value = (self.array(self.value(part, scope), part) for part in node.args)
         lengths = self.shape(of, node)
         if not lengths:
-            raise CannotRead("a number has no rows to add to", node)
+            raise CannotRead(tell("a number has no rows to add to"), node)
         a, i, v = self.nodes([of, places, value])
         rows = Rows(a, lengths, i, self.shape(places, node))
         new = self.made_of(rows.with_added(v), [of, places, value], node)
@@ -296,11 +309,11 @@ class Changes(Calls):
         mask = self.mask(index, scope)
         if mask is not None:
             if value.kind != "number" and self.shape(value, node):
-                hint = "np.where(mask, y, x) takes arrays"
-                raise CannotRead("only a number is put where a mask says yes", node, hint)
+                hint = tell("np.where(mask, y, x) takes arrays")
+                raise CannotRead(tell("only a number is put where a mask says yes"), node, hint)
             if self.shape(as_number(mask), node) != self.shape(of, node):
-                hint = "np.where(mask[:, None], 0, x) says which axis is meant"
-                raise CannotRead("the mask has another shape than the array", node, hint)
+                hint = tell("np.where(mask[:, None], 0, x) says which axis is meant")
+                raise CannotRead(tell("the mask has another shape than the array"), node, hint)
             nodes = self.nodes([mask, value, of])
             made: ast.expr = ast.Call(ast.Name("where"), nodes, [])
             found = self.made_of(made, [mask, value, of], node)
@@ -314,8 +327,8 @@ class Changes(Calls):
         if not at and not isinstance(index, ast.Tuple | ast.Slice):
             return self._put_rows(of, place, value, node)
         if not at:
-            hint = "whole numbers and slices are: x[0, 1:3] = v"
-            raise CannotRead("places that an array tells are not set", node, hint)
+            hint = tell("whole numbers and slices are: x[0, 1:3] = v")
+            raise CannotRead(tell("places that an array tells are not set"), node, hint)
         if of.is_data:
             of.node, of.is_data = self.add_input(of, "made", scope), False
         made = ast.Call(ast.Name("put"), [*self.nodes([of, value]), ast.Constant(at)], [])
@@ -328,7 +341,7 @@ class Changes(Calls):
         a row twice. What adding up would have made of it is remembered."""
         lengths = self.shape(of, node)
         if not lengths:
-            raise CannotRead("a number has no rows to set", node)
+            raise CannotRead(tell("a number has no rows to set"), node)
         if of.is_data:
             of.node, of.is_data = self.add_input(of, "made"), False
         whole, v = self.nodes([of, value])
@@ -357,7 +370,7 @@ class Changes(Calls):
             return None
         shape = () if value.kind == "number" else self.shape(value, node)
         if shape and shape != self.shape(of, node)[:-1]:
-            raise CannotRead("one number for each row is due", node, "x[0, 1] = v")
+            raise CannotRead(tell("one number for each row is due"), node, "x[0, 1] = v")
         if shape:  # beside the columns
             across = ast.Tuple([ast.Slice(), ast.Constant(None)])
             value = Array(ast.Subscript(value.node, across), value.is_data, value.library)
@@ -392,7 +405,7 @@ def _index_text(place: ast.expr) -> str:
 
 
 def _shown(array: Array) -> str:
-    return array.name or "a part"
+    return array.name or tell("a part")
 
 
 def base_name(target: ast.expr) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from backtrace.code.gatecalls import GateCalls
 from backtrace.code.values import CannotRead, Dictionary, Known, Scope, Several, Value
+from backtrace.language import tell
 
 
 class Containers(GateCalls):
@@ -28,7 +29,7 @@ class Containers(GateCalls):
             elif isinstance(value, Known):
                 found.append(value.value)
             else:
-                raise CannotRead("this depends on numbers", node)
+                raise CannotRead(tell("this depends on numbers"), node)
         return found
 
     def _of_list_method(self, of: Several, name: str, node: ast.Call, scope: Scope) -> Value:
@@ -49,13 +50,13 @@ class Containers(GateCalls):
             case "pop" if of.items and (not placed or isinstance(placed[0], Known)):
                 at = placed[0].value if placed and isinstance(placed[0], Known) else -1
                 if not -len(of.items) <= at < len(of.items):
-                    raise CannotRead("there is no such entry", node)
+                    raise CannotRead(tell("there is no such entry"), node)
                 return of.items.pop(at)
             case "add" if len(placed) == 1:
                 if placed[0] not in of.items:
                     of.items.append(placed[0])
             case _:
-                raise CannotRead(f"'.{name}()' of a list is not read", node)
+                raise CannotRead(tell("'.{name}()' of a list is not read", name=name), node)
         return Known(None)
 
     def _of_dictionary(self, of: Dictionary, name: str, node: ast.Call, scope: Scope) -> Value:
@@ -79,4 +80,4 @@ class Containers(GateCalls):
                     of.items |= other.items if isinstance(other, Dictionary) else {}
                 of.items |= named
                 return Known(None)
-        raise CannotRead(f"'.{name}()' of a dictionary is not read", node)
+        raise CannotRead(tell("'.{name}()' of a dictionary is not read", name=name), node)

@@ -21,15 +21,17 @@ from backtrace.code.values import (
     Instance,
     Known,
     Module,
+    NoValue,
     Scope,
     Several,
     Unreadable,
     Value,
 )
 from backtrace.code.words import CONSTANTS, IMPLIED, WITHOUT_PREFIX
+from backtrace.language import marked, tell
 
-_CHOICE = "a choice between numbers is np.where(x > 0, a, b)"
-_HINT = "write it out: numbers, arrays, calls of NumPy or PyTorch"
+_CHOICE = marked("a choice between numbers is np.where(x > 0, a, b)")
+_HINT = marked("write it out: numbers, arrays, calls of NumPy or PyTorch")
 
 
 class Expressions(Operators):
@@ -85,7 +87,9 @@ class Expressions(Operators):
                 value = self.value(node.value, scope)
                 scope.bind(name, value)
                 return value
-        raise CannotRead(f"'{type(node).__name__}' is not read here", node, _HINT)
+        raise CannotRead(
+            tell("'{name}' is not read here", name=type(node).__name__), node, tell(_HINT)
+        )
 
     def of_name(self, node: ast.Name, scope: Scope) -> Value:
         found = scope.find(node.id)
@@ -112,8 +116,12 @@ class Expressions(Operators):
         if name in WITHOUT_PREFIX:
             return Builtin(name)
         if hasattr(builtins, name):
-            raise CannotRead(f"'{name}' is not read", node, _HINT)
-        raise CannotRead(f"'{name}' has no value", node, f"give it one: {name}=[1, 2]")
+            raise CannotRead(tell("'{name}' is not read", name=name), node, tell(_HINT))
+        raise NoValue(
+            tell("'{name}' has no value", name=name),
+            node,
+            tell("give it one: {name}=[1, 2]", name=name),
+        )
 
     begins = False  # whether values are still given to what is to be trained
 
@@ -132,7 +140,7 @@ class Expressions(Operators):
             if key is None:
                 inner = self.value(value, scope)
                 if not isinstance(inner, Dictionary):
-                    raise CannotRead("a dictionary is due", value)
+                    raise CannotRead(tell("a dictionary is due"), value)
                 found |= inner.items
             else:
                 found[self.key(key, scope)] = self.value(value, scope)
@@ -168,7 +176,7 @@ class Expressions(Operators):
             assert isinstance(part, ast.FormattedValue)
             value = self.value(part.value, scope)
             if not isinstance(value, Known) or part.format_spec is not None:
-                raise CannotRead("this text depends on numbers", node)
+                raise CannotRead(tell("this text depends on numbers"), node)
             parts.append(str(value.value))
         return Known("".join(parts))
 
@@ -184,13 +192,13 @@ class Expressions(Operators):
                 return bool(value.items)
             case Function() | Class() | Instance() | Builtin():
                 return True
-        hint = _CHOICE
+        hint = tell(_CHOICE)
         open_names = [
             n.id for n in ast.walk(node) if isinstance(n, ast.Name) and self.is_open(n.id)
         ]
         if open_names:
-            hint = f"give {open_names[0]} a value: {open_names[0]}=..."
-        raise CannotRead("the condition is not known", node, hint)
+            hint = tell("give {open_name} a value: {open_name}=...", open_name=open_names[0])
+        raise CannotRead(tell("the condition is not known"), node, hint)
 
     def _chosen(self, node: ast.IfExp, scope: Scope) -> Value:
         """a if test else b; where the test is of computed numbers, both are read: where()."""
@@ -200,7 +208,7 @@ class Expressions(Operators):
             return self.value(node.body if self.truth(node.test, scope) else node.orelse, scope)
         parts = [self.array(self.value(p, scope), p) for p in (node.body, node.orelse)]
         if any(part.kind == "list" or self.shape(part, node) for part in parts):
-            raise CannotRead("the condition is not known", node.test, _CHOICE)
+            raise CannotRead(tell("the condition is not known"), node.test, tell(_CHOICE))
         made = ast.Call(ast.Name("where"), [test.node, *self.nodes(parts)], [])
         return self.made_of(made, [test, *parts], node)
 
@@ -230,10 +238,10 @@ class Expressions(Operators):
             try:
                 return self.of_name(base, scope)
             except CannotRead as error:
-                if not error.what.endswith("has no value"):
+                if not isinstance(error, NoValue):
                     raise
-                what = f"'{ast.unparse(node)}' is not read"
-                hint = f"give what is made of it a value, or {base.id} one"
+                what = tell("'{unparse}' is not read", unparse=ast.unparse(node))
+                hint = tell("give what is made of it a value, or {id} one", id=base.id)
                 raise CannotRead(what, node, hint) from None
         return self.value(base, scope)
 
@@ -261,7 +269,7 @@ class Expressions(Operators):
                 return Known(name)
         if isinstance(inner, Several) and inner.is_tuple and name in ("values", "indices"):
             return inner.items[name == "indices"]
-        raise CannotRead(f"'.{name}' is not read", node, ".T and .shape are")
+        raise CannotRead(tell("'.{name}' is not read", name=name), node, tell(".T and .shape are"))
 
     # what other parts of the machine have
 

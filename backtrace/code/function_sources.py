@@ -17,6 +17,7 @@ from types import CodeType
 from backtrace.code.program import Source
 from backtrace.errors import UsageError
 from backtrace.graph.record import SourceLine
+from backtrace.language import marked, tell
 
 Written = ast.FunctionDef | ast.Lambda
 
@@ -40,7 +41,9 @@ _RELATIONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
 }
-_HAS_NO_SOURCE = "trace a function whose def stands in a file or in a cell, or give its formula"
+_HAS_NO_SOURCE = marked(
+    "trace a function whose def stands in a file or in a cell, or give its formula"
+)
 
 
 @dataclass(frozen=True)
@@ -87,24 +90,31 @@ class Reader:
         return self._nodes[code]
 
     def _found(self, code: CodeType) -> Written:
-        named = "the lambda" if code.co_name == "<lambda>" else f"'{code.co_name}'"
+        named = tell("the lambda") if code.co_name == "<lambda>" else f"'{code.co_name}'"
         if code.co_flags & (
             inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
         ):
-            raise UsageError(f"{named} is a generator or async, and returns no number")
+            raise UsageError(
+                tell("{named} is a generator or async, and returns no number", named=named)
+            )
         try:
             lines, _ = inspect.findsource(code)
         except (OSError, TypeError, IndexError):
-            what = f"the source of {named} is not to be had"
-            raise UsageError(what, hint=_HAS_NO_SOURCE) from None
+            what = tell("the source of {named} is not to be had", named=named)
+            raise UsageError(what, hint=tell(_HAS_NO_SOURCE)) from None
         tree, offset = self._tree("".join(lines), code.co_filename, named)
         same = [node for node in _functions(tree) if _is_of(node, code, offset)]
         if len(same) > 1:
             same = [node for node in same if _has_body_of(node, code, offset)]
         if len(same) != 1 or not _is_current(same[0], code, offset):
-            what = f"the source of {named} has changed since it was read, or is not its own"
+            what = tell(
+                "the source of {named} has changed since it was read, or is not its own",
+                named=named,
+            )
             if len(same) > 1:
-                what = f"there are several on the line of {named}, and one cannot be told"
+                what = tell(
+                    "there are several on the line of {named}, and one cannot be told", named=named
+                )
             raise UsageError(what, hint="import it again, or run its cell again")
         return same[0]
 
@@ -113,7 +123,9 @@ class Reader:
             try:
                 tree = ast.parse(text)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
-                raise UsageError(f"the source of {named} cannot be read") from None
+                raise UsageError(
+                    tell("the source of {named} cannot be read", named=named)
+                ) from None
             offset = len(self.lines)
             ast.increment_lineno(tree, offset)
             path, cell = _place_of(file)

@@ -11,6 +11,7 @@ from backtrace.code.namespaces import NamespaceMachine
 from backtrace.code.program import Program, parsed, walked
 from backtrace.code.python_objects import LIBRARIES, is_of_user
 from backtrace.errors import UsageError
+from backtrace.language import tell
 
 _WHAT = "a def, a lambda or a method is traced"
 
@@ -61,26 +62,27 @@ def _function(function: object) -> FunctionType | MethodType:
     if kind is FunctionType or kind is MethodType:
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
-            what = f"'{getattr(function, '__name__', '')}' is decorated"
-            raise UsageError(what, hint="trace what was decorated: f.__wrapped__")
+            what = tell("'{getattr}' is decorated", getattr=getattr(function, "__name__", ""))
+            raise UsageError(what, hint=tell("trace what was decorated: f.__wrapped__"))
         if kind is FunctionType and is_of_user(function):
             return function  # type: ignore[return-value]
         if kind is MethodType and type(function.__func__) is FunctionType:  # type: ignore[attr-defined]
             return function  # type: ignore[return-value]
     if kind is functools.partial:
-        hint = "trace its function, and give the arguments as values"
-        raise UsageError("a partial is not traced", hint=hint)
+        hint = tell("trace its function, and give the arguments as values")
+        raise UsageError(tell("a partial is not traced"), hint=hint)
     if issubclass(kind, type):
         name = function.__name__  # type: ignore[attr-defined]
         raise UsageError(
-            f"{name} is a class", hint=f"trace a method of an object: {name}(...).forward"
+            tell("{name} is a class", name=name),
+            hint=tell("trace a method of an object: {name}(...).forward", name=name),
         )
     for name in ("__call__", "forward"):  # a module of PyTorch calls its forward
         found = next((vars(c)[name] for c in kind.__mro__ if name in vars(c)), None)
         if type(found) is FunctionType and is_of_user(found):
             return MethodType(found, function)
     if not callable(function):
-        raise UsageError(f"a formula or a function is traced, not {kind.__name__}")
+        raise UsageError(tell("a formula or a function is traced, not {name}", name=kind.__name__))
     name = called(function)
     hint = f"{_WHAT}: lambda x: {name}(x)"
-    raise UsageError(f"'{name}' has no source in Python", hint=hint)
+    raise UsageError(tell("'{name}' has no source in Python", name=name), hint=hint)

@@ -12,6 +12,7 @@ from backtrace.code.indexing import Indexing
 from backtrace.code.operands import as_number
 from backtrace.code.values import Array, CannotRead, Known, Several, Unreadable, Value
 from backtrace.code.words import CALLED, PASSED_OVER, VIEWS
+from backtrace.language import marked, tell
 
 _PAIRED = ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
 _JOINED = ("concatenate", "cat", "stack", "column_stack", "dstack")
@@ -21,8 +22,8 @@ _ALONG = frozenset(
         *("softmax", "log_softmax", "cumsum"),
     )
 )
-IN_PLACE = "give the new value a name: h = torch.relu(h)"
-_GATES = "backtrace gates lists the functions"
+IN_PLACE = marked("give the new value a name: h = torch.relu(h)")
+_GATES = marked("backtrace gates lists the functions")
 
 
 @dataclass(slots=True)
@@ -55,10 +56,14 @@ class GateCalls(Indexing):
             if found is not None:
                 return found
         if call.name not in CALLED:
-            raise CannotRead(f"'{call.name}' is not read", call.node, _GATES)
+            raise CannotRead(tell("'{name}' is not read", name=call.name), call.node, tell(_GATES))
         inplace = call.named.get("inplace", Known(False))
         if "out" in call.named or inplace != Known(False):
-            raise CannotRead(f"'{call.name}' changes a value where it stands", call.node, IN_PLACE)
+            raise CannotRead(
+                tell("'{name}' changes a value where it stands", name=call.name),
+                call.node,
+                tell(IN_PLACE),
+            )
         self.refuse_whole(call.named.get("dtype"), None, call.node)
         if call.name in _ALONG:
             _name_the_axis(call)
@@ -88,7 +93,9 @@ class GateCalls(Indexing):
         if call.library == "torch":
             result.kind = ""
         if is_paired:
-            error = CannotRead("the places of entries are not read", call.node, "the values are")
+            error = CannotRead(
+                tell("the places of entries are not read"), call.node, tell("the values are")
+            )
             return Several([result, Unreadable(error)], is_tuple=True)
         return result
 
@@ -133,8 +140,8 @@ class GateCalls(Indexing):
         if call.name not in _PAIRED or not {"axis", "dim"} & call.named.keys():
             return False
         if not call.library:
-            hint = f"np.{call.name}(x, axis=1), or torch.{call.name}(x, dim=1).values"
-            what = f"'{call.name}' along an axis is another thing in PyTorch"
+            hint = tell("np.{name}(x, axis=1), or torch.{name}(x, dim=1).values", name=call.name)
+            what = tell("'{name}' along an axis is another thing in PyTorch", name=call.name)
             raise CannotRead(what, call.node, hint)
         return call.library == "torch"
 
@@ -145,8 +152,10 @@ class GateCalls(Indexing):
         if call.name not in ("var", "std") or is_told:
             return []
         if not call.library:
-            hint = "say ddof=0 (NumPy) or unbiased=True (PyTorch)"
-            raise CannotRead(f"'{call.name}' divides by n or by n - 1", call.node, hint)
+            hint = tell("say ddof=0 (NumPy) or unbiased=True (PyTorch)")
+            raise CannotRead(
+                tell("'{name}' divides by n or by n - 1", name=call.name), call.node, hint
+            )
         return [ast.keyword("ddof", ast.Constant(int(call.library == "torch")))]
 
 
@@ -177,8 +186,8 @@ def _multiplied(machine: GateCalls, call: GateCall) -> None:
     """dot of more than two axes is not the matrix product of all of them."""
     last = machine.array(call.all_placed[-1], call.node)
     if len(machine.shape(last, call.node)) > 2:
-        hint = "a @ b multiplies the last axis of a by the last but one of b"
-        raise CannotRead("dot of more than two axes is not read", call.node, hint)
+        hint = tell("a @ b multiplies the last axis of a by the last but one of b")
+        raise CannotRead(tell("dot of more than two axes is not read"), call.node, hint)
 
 
 def _masked(machine: GateCalls, call: GateCall) -> Value | None:
@@ -210,7 +219,9 @@ def _turned(machine: GateCalls, call: GateCall) -> Value:
     is_swap = call.name == "swapaxes" or (call.name == "transpose" and call.library == "torch")
     if call.name == "transpose" and not call.library and len(axes) == 2 and count != 2:
         hint = "x.permute(0, 2, 1), np.swapaxes(x, 1, 2)"
-        raise CannotRead("'transpose' of two axes is another thing in PyTorch", call.node, hint)
+        raise CannotRead(
+            tell("'transpose' of two axes is another thing in PyTorch"), call.node, hint
+        )
     order = _order(axes, count, is_swap, call.node)
     made: ast.expr = array.node
     if order == list(range(count))[::-1]:
@@ -237,13 +248,17 @@ def _order(axes: list[int], count: int, is_swap: bool, node: ast.AST) -> list[in
     order = list(range(count))
     wanted = [axis % count for axis in axes if -count <= axis < count]
     if len(wanted) != len(axes) or len(axes) not in ((2,) if is_swap else (0, count)):
-        raise CannotRead(f"these are not the axes of {count}", node, "axes are counted from 0")
+        raise CannotRead(
+            tell("these are not the axes of {count}", count=count),
+            node,
+            tell("axes are counted from 0"),
+        )
     if is_swap:
         first, second = wanted
         order[first], order[second] = second, first
         return order
     if sorted(wanted) != order and wanted:
-        raise CannotRead("an axis stands there twice", node)
+        raise CannotRead(tell("an axis stands there twice"), node)
     return wanted or order[::-1]
 
 

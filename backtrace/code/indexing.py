@@ -18,6 +18,7 @@ from backtrace.code.values import (
     Unreadable,
     Value,
 )
+from backtrace.language import tell
 
 
 class Indexing(Expressions):
@@ -29,7 +30,7 @@ class Indexing(Expressions):
             case Dictionary():
                 key = self.key(node.slice, scope)
                 if key not in inner.items:
-                    raise CannotRead(f"there is no {key!r} in it", node)
+                    raise CannotRead(tell("there is no {key!r} in it", key=key), node)
                 return self._readable(inner.items[key])
             case Several() | Known():
                 found = self._of_list(inner, node, scope)
@@ -38,7 +39,7 @@ class Indexing(Expressions):
             case Instance():
                 return self.operated(inner, "getitem", self.value(node.slice, scope), node)
             case Builtin():
-                raise CannotRead("this cannot be read", node)
+                raise CannotRead(tell("this cannot be read"), node)
         array = self.array(inner, node)
         part = self._of_parameter(array, node, scope)
         if part is not None:
@@ -82,7 +83,7 @@ class Indexing(Expressions):
         """An entry of a list or a part of it; None where an array says which."""
         held = inner.items if isinstance(inner, Several) else inner.value
         if not hasattr(held, "__getitem__"):
-            raise CannotRead("this has no entries", node)
+            raise CannotRead(tell("this has no entries"), node)
         if isinstance(node.slice, ast.Slice):
             found = held[self._slice(node.slice, scope)]
         else:
@@ -92,7 +93,7 @@ class Indexing(Expressions):
             try:
                 found = held[place.value]
             except (IndexError, KeyError, TypeError):
-                raise CannotRead("there is no such entry", node) from None
+                raise CannotRead(tell("there is no such entry"), node) from None
         if isinstance(inner, Several):
             return Several(found, inner.is_tuple) if isinstance(found, list) else found
         return Known(found, inner.measured)
@@ -102,10 +103,10 @@ class Indexing(Expressions):
         for part in (node.lower, node.upper, node.step):
             value = self.value(part, scope) if part is not None else Known(None)
             if not isinstance(value, Known) or not isinstance(value.value, int | None):
-                raise CannotRead("an end of a part is a whole number", part or node)
+                raise CannotRead(tell("an end of a part is a whole number"), part or node)
             ends.append(value.value)
         if ends[2] == 0:
-            raise CannotRead("a step of 0", node)
+            raise CannotRead(tell("a step of 0"), node)
         return slice(*ends)
 
     def place(self, of: Array, node: ast.expr, scope: Scope) -> tuple[ast.expr, bool]:
@@ -138,10 +139,10 @@ class Indexing(Expressions):
         if number is not None:
             return ast.copy_location(_whole(number), node), True
         if array.is_mask:
-            hint = "np.where(mask, x, 0) keeps the shape"
-            raise CannotRead("how many entries a mask takes is not known", node, hint)
+            hint = tell("np.where(mask, x, 0) keeps the shape")
+            raise CannotRead(tell("how many entries a mask takes is not known"), node, hint)
         if array.kind == "number" and not array.name:
-            raise CannotRead("an index is a whole number", node)
+            raise CannotRead(tell("an index is a whole number"), node)
         return self.nodes([array, of])[0], False
 
     def known_entry(self, value: Value) -> Value:
@@ -214,7 +215,9 @@ class Indexing(Expressions):
             return False
         shape = self.shape(of, node)
         if not shape or counted != list(range(shape[0])):
-            raise CannotRead("these are not all the rows, in order", node, "p[range(len(p)), y]")
+            raise CannotRead(
+                tell("these are not all the rows, in order"), node, "p[range(len(p)), y]"
+            )
         return True
 
 

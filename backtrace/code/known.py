@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from backtrace.code.values import CannotRead
+from backtrace.language import tell
 
 _LARGEST = 10**12
 LONGEST = 100_000
@@ -92,7 +93,7 @@ def unary(node: ast.UnaryOp, value: Any) -> Any:
     if type(value) not in (int, float, bool) or (
         isinstance(node.op, ast.Invert) and value != int(value)
     ):
-        raise _refused("a number is due", node)
+        raise _refused(tell("a number is due"), node)
     if isinstance(node.op, ast.Invert):
         return ~int(value)
     return -value if isinstance(node.op, ast.USub) else +value
@@ -103,9 +104,9 @@ def binary(op: ast.operator, left: Any, right: Any, node: ast.AST) -> Any:
     is_number = type(left) in (int, float, bool) and type(right) in (int, float, bool)
     is_text = isinstance(left, str) and isinstance(op, ast.Add | ast.Mult | ast.Mod)
     if not is_number and not is_text:
-        raise _refused("numbers are due", node)
+        raise _refused(tell("numbers are due"), node)
     if is_text and isinstance(op, ast.Mult) and len(left) * abs(int(right)) > LONGEST:
-        raise _refused("the text is too long", node)
+        raise _refused(tell("the text is too long"), node)
     try:
         if isinstance(op, ast.Pow):
             if abs(right) > 1_000 or abs(left) > _LARGEST:
@@ -114,11 +115,11 @@ def binary(op: ast.operator, left: Any, right: Any, node: ast.AST) -> Any:
         else:
             found = _OPERATIONS[type(op)](left, right)
     except (ArithmeticError, KeyError, TypeError, ValueError):
-        raise _refused("this cannot be computed", node) from None
+        raise _refused(tell("this cannot be computed"), node) from None
     if isinstance(found, complex) or (type(found) is int and abs(found) > _LARGEST):
-        raise _refused("the number is too large", node)
+        raise _refused(tell("the number is too large"), node)
     if not _is_short(found):
-        raise _refused("the text is too long", node)
+        raise _refused(tell("the text is too long"), node)
     return found
 
 
@@ -127,7 +128,7 @@ def compared(node: ast.Compare, values: Sequence[Any]) -> bool:
         pairs = zip(values, node.ops, values[1:], strict=False)
         return all(_RELATIONS[type(op)](a, b) for a, op, b in pairs)
     except (KeyError, TypeError):
-        raise _refused("this comparison is not read", node) from None
+        raise _refused(tell("this comparison is not read"), node) from None
 
 
 def called(name: str, values: list[Any], node: ast.AST) -> Any:
@@ -138,19 +139,19 @@ def called(name: str, values: list[Any], node: ast.AST) -> Any:
             return binary(ast.Pow(), values[0], values[1], node)
         return function(*values)
     except (ArithmeticError, TypeError, ValueError, IndexError):
-        raise _refused(f"{name}() of this is not read", node) from None
+        raise _refused(tell("{name}() of this is not read", name=name), node) from None
 
 
 def of_text(text: str, name: str, given: list[Any], node: ast.AST) -> Any:
     """A method of a text: ", ".join(names), key.startswith("W")."""
     if name not in _TEXT_METHODS:
-        raise _refused(f"'.{name}()' of a text is not read", node)
+        raise _refused(tell("'.{name}()' of a text is not read", name=name), node)
     try:
         found = getattr(text, name)(*given)
     except (ValueError, TypeError, LookupError):
-        raise _refused(f".{name}() of this is not read", node) from None
+        raise _refused(tell(".{name}() of this is not read", name=name), node) from None
     if not _is_short(found):
-        raise _refused("the text is too long", node)
+        raise _refused(tell("the text is too long"), node)
     return found
 
 

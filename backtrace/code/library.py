@@ -35,6 +35,7 @@ from backtrace.code.words import (
     UNTOUCHED,
     WHOLE,
 )
+from backtrace.language import tell
 
 _LIBRARY = {"np": "numpy", "torch": "torch", "F": "torch", "jnp": "numpy", "special": "numpy"}
 _RANDOM = ("numpy.random", "random", "torch.random", "jax.random")
@@ -53,7 +54,7 @@ class Library(Containers):
         """The function that a path of names means: numpy.linalg.norm, relu."""
         module, _, name = path.rpartition(".")
         if name in _GENERATORS:
-            self.notes += ["random numbers are backtrace's own (--seed)"] * (not self.notes)
+            self.notes += [tell("random numbers are backtrace's own (--seed)")] * (not self.notes)
             return Builtin("numpy.random")
         if name in ("tqdm", "trange") and node.args:
             inner = self.value(node.args[0], scope)
@@ -71,7 +72,9 @@ class Library(Containers):
             return self.value(node.args[0], scope)
         is_changed = name in CHANGERS and path not in _COPYING
         if (name.endswith("_") and not name.endswith("__")) or is_changed:
-            raise CannotRead(f"'{name}' changes a value where it stands", node, IN_PLACE)
+            raise CannotRead(
+                tell("'{name}' changes a value where it stands", name=name), node, tell(IN_PLACE)
+            )
         is_random = module in _RANDOM or (module == "torch" and name in MAKERS)
         if name in MAKERS and (is_random or module in PREFIXES or not module):
             placed, named = self.arguments(node, scope)
@@ -81,8 +84,8 @@ class Library(Containers):
             return made
         prefix = self._prefix(module)
         if prefix is None or (not prefix and name not in CALLED):
-            hint = "functions of the file, of NumPy and of PyTorch are"
-            raise CannotRead(f"'{path}' is not read", node, hint)
+            hint = tell("functions of the file, of NumPy and of PyTorch are")
+            raise CannotRead(tell("'{path}' is not read", path=path), node, hint)
         placed, named = self.arguments(node, scope)
         library = _LIBRARY.get(prefix.partition(".")[0], "")
         if name in DATA:
@@ -142,7 +145,7 @@ class Library(Containers):
     ) -> Array:
         """np.array([...]): numbers as an array; entries that depend on inputs are stacked."""
         if not placed:
-            raise CannotRead(f"{name}() of nothing", node)
+            raise CannotRead(tell("{name}() of nothing", name=name), node)
         first = placed[0]
         self.refuse_whole(named.get("dtype"), first, node)
         if isinstance(first, Array) and not first.kind:
@@ -160,7 +163,7 @@ class Library(Containers):
             return self.array(value, node)
         parts = [self.stacked(item, node) for item in value.items]
         if not parts:
-            raise CannotRead("an empty list is no array", node)
+            raise CannotRead(tell("an empty list is no array"), node)
         if all(part.is_data for part in parts):
             return Array(ast.List([part.node for part in parts]), is_data=True)
         called = ast.Call(ast.Name("stack"), self.nodes(parts), [])
@@ -172,8 +175,8 @@ class Library(Containers):
         if not isinstance(word, str) or not any(w in word for w in ("int", "long", "bool")):
             return
         if value is None or not self.is_whole(value):
-            hint = "np.floor(x) is read, and has a slope of 0"
-            raise CannotRead("numbers are cut off to whole ones", node, hint)
+            hint = tell("np.floor(x) is read, and has a slope of 0")
+            raise CannotRead(tell("numbers are cut off to whole ones"), node, hint)
 
     def is_whole(self, value: Value) -> bool:
         """Whether all numbers of it are whole for certain."""
@@ -249,9 +252,11 @@ class Library(Containers):
             return as_number(array)
         is_changed = name.endswith("_") and not name.endswith("__") and name not in UNTOUCHED
         if is_changed or name in CHANGERS:
-            raise CannotRead(f"'{name}' changes a value where it stands", node, IN_PLACE)
+            raise CannotRead(
+                tell("'{name}' changes a value where it stands", name=name), node, tell(IN_PLACE)
+            )
         if name == "fill_" or array.kind == "list":
-            raise CannotRead(f"'.{name}()' of a list is not read", node)
+            raise CannotRead(tell("'.{name}()' of a list is not read", name=name), node)
         library = self.library_of(array)
         return self.gate(GateCall(name, placed, named, node, library=library, of=array))
 

@@ -30,6 +30,7 @@ from backtrace.code.values import (
 )
 from backtrace.code.words import reserved_names
 from backtrace.errors import near_misses
+from backtrace.language import tell
 
 
 class Machine(Statements):
@@ -82,7 +83,7 @@ class Machine(Statements):
         if of:
             found = self._named_result(of, tree)
             if isinstance(found, Array) and found.name and not self.is_stage(found.name):
-                what = f"'{of}' is an input, and nothing that is computed"
+                what = tell("'{of}' is an input, and nothing that is computed", of=of)
                 raise CannotRead(what, tree, self._stages_like(of))
             return self._as_result(found, of, tree)
         if self.output is not None:
@@ -94,7 +95,7 @@ class Machine(Statements):
             return self._as_result(self.printed[0], "f", self.printed[1])
         defined = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
         first = (defined or tree.body or [tree])[0]
-        raise CannotRead("nothing is computed here", first, self._all())
+        raise CannotRead(tell("nothing is computed here"), first, self._all())
 
     def _named_result(self, of: str, tree: ast.AST) -> Value:
         found = self.module.find(of)
@@ -105,14 +106,16 @@ class Machine(Statements):
             names = [n for n, _, _ in self.stages if n.partition("_v")[0] == of]
             if names:
                 return Array(ast.Name(names[-1]))
-            raise CannotRead(f"'{of}' is not computed here", tree, self._stages_like(of))
+            raise CannotRead(
+                tell("'{of}' is not computed here", of=of), tree, self._stages_like(of)
+            )
         return found
 
     def _stages_like(self, of: str) -> str:
         """What else the result may be: names that are like it, else the last that there are."""
         names = list(dict.fromkeys(self.called(name) for name, _, _ in self.stages))
         near = near_misses(of, names) or names[-6:]
-        return f"there is {', '.join(near)}" if near else self._all()
+        return tell("there is {near}", near=", ".join(near)) if near else self._all()
 
     def _all(self) -> str:
         """What there is to ask for."""
@@ -121,7 +124,9 @@ class Machine(Statements):
             if isinstance(value, Class):
                 names += [f"{name}.{m}" for m in value.names if not m.startswith("_")]
         if names:
-            return f"FILE.py:NAME traces a function: there is {', '.join(names[:6])}"
+            return tell(
+                "FILE.py:NAME traces a function: there is {names}", names=", ".join(names[:6])
+            )
         return "h = np.tanh(W @ x)"
 
     def _as_result(self, value: Value, name: str, node: ast.AST) -> str:
@@ -134,7 +139,7 @@ class Machine(Statements):
         if isinstance(value, Unreadable):
             raise value.error
         if not isinstance(value, Array) or value.is_data:
-            raise CannotRead("the result does not depend on any input", node)
+            raise CannotRead(tell("the result does not depend on any input"), node)
         if not self.is_stage(value.name):
             return self.add_stage(value, name, node).id
         return value.name
@@ -156,8 +161,12 @@ class Machine(Statements):
     def _told(self, value: Value, others: Sequence[Value]) -> Value:
         count = sum(isinstance(other, Array) for other in others)
         if isinstance(value, Array) and count > 1:
-            shown = self.called(value.name) or "the first"
-            self.notes.append(f"of what is returned, {shown} is traced: --of NAME is for another")
+            shown = self.called(value.name) or tell("the first")
+            self.notes.append(
+                tell(
+                    "of what is returned, {shown} is traced: --of NAME is for another", shown=shown
+                )
+            )
         return value
 
     # one function
@@ -216,7 +225,7 @@ class Machine(Statements):
                 )
             return inner, owner
         if not isinstance(found, Function) or method:
-            raise CannotRead(f"there is no function '{name}'", tree, self._all())
+            raise CannotRead(tell("there is no function '{name}'", name=name), tree, self._all())
         return found, None
 
     def _parameters(self, function: Function, owner: Instance | Class | None) -> dict[str, Value]:
@@ -242,7 +251,9 @@ class Machine(Statements):
             found[name] = self.given_value(name) if name in self.given else Array(ast.Name(name))
         for star in (arguments.vararg, arguments.kwarg):
             if star is not None:
-                what = f"what '{star.arg}' gathers is told by a call, and none is made"
+                what = tell(
+                    "what '{arg}' gathers is told by a call, and none is made", arg=star.arg
+                )
                 error = CannotRead(what, star, "def f(x, w): its parameters are the inputs")
                 found[star.arg] = Unreadable(error)
         return found

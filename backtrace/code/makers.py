@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backtrace.code.known import LONGEST
 from backtrace.code.values import Array, CannotRead, Known, Several, Value
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.code.library import Library
@@ -61,11 +62,11 @@ def _of_shape(
         "random_sample": "rand",
     }.get(name, name)
     if any(length < 1 for length in shape) or math.prod(shape) > _LARGEST:
-        raise CannotRead("the shape is too large, or empty", node)
+        raise CannotRead(tell("the shape is too large, or empty"), node)
     if word == "full":
         filled = machine.array(named.get("fill_value", rest[0] if rest else Known(0)), node)
         if not filled.is_data:
-            raise CannotRead("it is filled with what depends on inputs", node, "v*np.ones(3)")
+            raise CannotRead(tell("it is filled with what depends on inputs"), node, "v*np.ones(3)")
         if not shape:
             return Array(filled.node, is_data=True)
         made = ast.BinOp(filled.node, ast.Mult(), _call("ones", shape))
@@ -93,14 +94,14 @@ def _lengths(values: Sequence[Value], node: ast.AST) -> list[int]:
             case Several():
                 found += _lengths(value.items, node)
             case _:
-                raise CannotRead("the shape is not known", node, "whole numbers are")
+                raise CannotRead(tell("the shape is not known"), node, tell("whole numbers are"))
     return found
 
 
 def _numbers(values: Sequence[Value], node: ast.AST) -> list[float]:
     found = [v.value for v in values if isinstance(v, Known) and type(v.value) in (int, float)]
     if len(found) != len(values):
-        raise CannotRead("a number is due that is known", node)
+        raise CannotRead(tell("a number is due that is known"), node)
     return found
 
 
@@ -109,22 +110,22 @@ def _counted(name: str, placed: Sequence[Value], node: ast.AST) -> Array:
     numbers = _numbers(placed, node)
     if name == "linspace":
         if len(numbers) < 2:
-            raise CannotRead("linspace takes two ends and a count", node)
+            raise CannotRead(tell("linspace takes two ends and a count"), node)
         first, last, *count = numbers
         steps = int(count[0]) if count else 50
         if not 1 <= steps <= LONGEST:
-            raise CannotRead("the array is too long, or empty", node)
+            raise CannotRead(tell("the array is too long, or empty"), node)
         entries: list[float] = [
             first + (last - first) * k / max(1, steps - 1) for k in range(steps)
         ]
     else:
         first, last, step = (0, *numbers, 1) if len(numbers) == 1 else (*numbers, 1)[:3]
         if not numbers or step == 0 or (last - first) / step > LONGEST:
-            raise CannotRead("the array is too long, or empty", node)
+            raise CannotRead(tell("the array is too long, or empty"), node)
         count_of = max(0, math.ceil((last - first) / step))
         entries = [first + step * k for k in range(count_of)]
     if not entries:
-        raise CannotRead("the array is empty", node)
+        raise CannotRead(tell("the array is empty"), node)
     return Array(ast.List([_constant(entry) for entry in entries]), is_data=True)
 
 
@@ -171,7 +172,9 @@ def _spread(
         given = values[place] if place < len(values) else named.get(word, Known(default))
         array = machine.array(given, node)
         if not array.is_data:
-            raise CannotRead("it is drawn around what depends on inputs", node, "m + s*randn(3)")
+            raise CannotRead(
+                tell("it is drawn around what depends on inputs"), node, "m + s*randn(3)"
+            )
         ends.append(array.node)
     shape = _lengths([size], node) if size is not None else []
     base = _of_shape(machine, "randn" if name != "uniform" else "rand", shape, (), {}, node).node

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from backtrace.code.values import Array, CannotRead, Known, Module, Several, Value
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.code.library import Library
@@ -104,19 +105,21 @@ def made_module(
         layers = placed[0].items if is_list and isinstance(placed[0], Several) else placed
         return Module(kind, dict(enumerate(layers)))
     if kind not in _FUNCTIONS and kind not in _LAYERS:
-        hint = f"read are {', '.join([*_LAYERS, *_FUNCTIONS][:8])}, ..."
+        hint = tell("read are {names}, ...", names=", ".join([*_LAYERS, *_FUNCTIONS][:8]))
         if kind.startswith("Dropout"):
-            hint = "it is random: nn.Identity() is what it is when a net is used"
-        raise CannotRead(f"'nn.{kind}' is not read", node, hint)
+            hint = tell("it is random: nn.Identity() is what it is when a net is used")
+        raise CannotRead(tell("'nn.{kind}' is not read", kind=kind), node, hint)
     words = _SETTINGS.get(kind, ())
     given = {**dict(zip(words, placed, strict=False)), **named}
     unknown = given.keys() - set(words) - {"inplace", "device", "dtype", "approximate"}
     if unknown or len(placed) > len(words):
-        raise CannotRead(f"'nn.{kind}' with these arguments is not read", node)
+        raise CannotRead(tell("'nn.{kind}' with these arguments is not read", kind=kind), node)
     for word in _ONLY.keys() & set(words):
         value = given.pop(word, Known(_ONLY[word]))
         if not isinstance(value, Known) or value.value != _ONLY[word]:
-            raise CannotRead(f"'nn.{kind}' with another {word} is not read", node)
+            raise CannotRead(
+                tell("'nn.{kind}' with another {word} is not read", kind=kind, word=word), node
+            )
     if kind in _POOLS and given.get("stride", Known(None)) == Known(None):
         given["stride"] = given.get("kernel_size", Known(None))
     settings = _settings([word for word in words if word not in _ONLY], given, node)
@@ -135,7 +138,7 @@ def _settings(
     for word in words:
         value = given.get(word, Known(_DEFAULTS.get(word)))
         if not isinstance(value, Known) or not isinstance(value.value, int | float):
-            raise CannotRead(f"{word} is a number that is known", node)
+            raise CannotRead(tell("{word} is a number that is known", word=word), node)
         if word != "bias" or not value.value:
             found[word] = ast.Constant(value.value)
     return found
@@ -160,7 +163,9 @@ def applied(machine: Library, of: Module, placed: Sequence[Value], node: ast.AST
         arrays["y"] = machine.array(placed[1], node)
     wanted = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
     if not text or {"x", "y"} & wanted != arrays.keys():
-        raise CannotRead(f"'nn.{of.kind}' of {len(placed)} values is not read", node)
+        raise CannotRead(
+            tell("'nn.{kind}' of {count} values is not read", kind=of.kind, count=len(placed)), node
+        )
     arrays |= {str(k): v for k, v in of.names.items() if isinstance(v, Array)}
     parts = dict(zip(arrays, machine.nodes(list(arrays.values())), strict=True))
     made = machine.made_of(_filled(text, {**of.settings, **parts}), list(arrays.values()), node)

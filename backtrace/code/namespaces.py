@@ -48,6 +48,7 @@ from backtrace.code.values import (
 )
 from backtrace.code.words import reserved_names
 from backtrace.errors import BacktraceError
+from backtrace.language import tell
 
 _OF_MODULES = ("_parameters", "_buffers", "_modules")
 
@@ -225,7 +226,15 @@ class NamespaceMachine(Machine):
             return self._input(value, name)
         if kind.__module__.partition(".")[0] not in LIBRARIES and hasattr(kind, "__dict__"):
             return self._instance(value)
-        return Unreadable(nowhere(f"'{name}' is a {kind.__name__}, which is not read"))
+        return Unreadable(
+            nowhere(
+                tell(
+                    "'{name}' is a {kind_name}, which is not read",
+                    name=name,
+                    kind_name=kind.__name__,
+                )
+            )
+        )
 
     def _input(self, value: Any, name: str) -> Value:
         if is_number(value):
@@ -251,7 +260,9 @@ class NamespaceMachine(Machine):
             return None
         _, first, name = self._memory.setdefault(id(base), (base, made, made.name))
         if first.name != name or first.error is not None:
-            raise BacktraceError(f"it has the memory of '{name}', which was changed")
+            raise BacktraceError(
+                tell("it has the memory of '{name}', which was changed", name=name)
+            )
         return first if first is not made else None
 
     def _container(self, value: Any, name: str) -> Value:

@@ -21,6 +21,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import MAKERS
+from backtrace.language import tell
 
 MOST_STEPS = 200_000
 
@@ -41,7 +42,11 @@ class Operands(Stages):
     def step(self, node: ast.AST) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
-            raise TooMuch(f"more than {MOST_STEPS:,} steps", node, "fewer rounds of a loop")
+            raise TooMuch(
+                tell("more than {most_steps:,} steps", most_steps=MOST_STEPS),
+                node,
+                tell("fewer rounds of a loop"),
+            )
 
     def is_open(self, name: str) -> bool:
         """Whether it is a parameter that has no value yet."""
@@ -58,13 +63,19 @@ class Operands(Stages):
                 return [Known(k) if not isinstance(k, Instance) else k for k in value.items]
             case Known(value=range() | list() | tuple() | str() as held):
                 if len(held) > MOST_STEPS:
-                    raise TooMuch(f"a loop of {len(held):,} rounds", node, "fewer rounds")
+                    raise TooMuch(
+                        tell("a loop of {count:,} rounds", count=len(held)),
+                        node,
+                        tell("fewer rounds"),
+                    )
                 return [Known(item, value.measured) for item in held]
             case Array():
                 shape = self.shape(value, node)
                 if shape:
                     return [self.entry(value, ast.Constant(k)) for k in range(shape[0])]
-        raise CannotRead("this cannot be gone through", node, "range(3), a list, an array")
+        raise CannotRead(
+            tell("this cannot be gone through"), node, tell("range(3), a list, an array")
+        )
 
     def entry(self, value: Array, place: ast.expr) -> Array:
         """A part of an array, by an index of whole numbers and slices."""
@@ -78,7 +89,7 @@ class Operands(Stages):
         if isinstance(value, Several) and value.is_tuple:
             return tuple(self._hashable(item, node) for item in value.items)
         if isinstance(value, Several | Dictionary | Unreadable):
-            raise CannotRead("this is no key of a dictionary", node)
+            raise CannotRead(tell("this is no key of a dictionary"), node)
         return value  # an object, by which it is
 
     def array(self, value: Value, node: ast.AST) -> Array:
@@ -99,18 +110,18 @@ class Operands(Stages):
             case Several():
                 parts = [self.array(item, node) for item in value.items]
                 if not parts:
-                    raise CannotRead("an empty list is no array", node)
+                    raise CannotRead(tell("an empty list is no array"), node)
                 is_data = all(part.is_data for part in parts)
                 return Array(ast.List(self.nodes(parts)), is_data, kind="list")
             case Unreadable():
                 raise value.error
-        raise CannotRead("a number or an array is due", node)
+        raise CannotRead(tell("a number or an array is due"), node)
 
     def _endless(self, number: float, node: ast.AST) -> Array:
         """Minus infinity, which masks scores before a softmax, as a number that is as good."""
         if not number < 0:
-            raise CannotRead(f"{number} is no number to compute with", node)
-        said = "-inf is read as -1e300: after a softmax both are 0"
+            raise CannotRead(tell("{number} is no number to compute with", number=number), node)
+        said = tell("-inf is read as -1e300: after a softmax both are 0")
         if said not in self.notes:
             self.notes.append(said)
         return Array(ast.copy_location(ast.Constant(-1e300), node), is_data=True, kind="number")

@@ -20,6 +20,7 @@ from backtrace.code.values import (
     Value,
     whole_of,
 )
+from backtrace.language import tell
 
 _NAMES = {
     ast.Add: "add",
@@ -60,7 +61,7 @@ class Operators(Operands):
         array = self.array(inner, node)
         if isinstance(node.op, ast.Invert):
             if not array.is_mask:
-                raise CannotRead("'~' is read of yes and no only", node, "~(x > 0)")
+                raise CannotRead(tell("'~' is read of yes and no only"), node, "~(x > 0)")
             not_so = ast.Compare(as_number(array).node, [ast.Lt()], [ast.Constant(0.5)])
             return self.made_of(not_so, [array], node, is_mask=True)
         self.refuse_list(array, node)
@@ -120,7 +121,7 @@ class Operators(Operands):
             return Several(both, isinstance(left, Several) and left.is_tuple)
         if isinstance(left, Several) and isinstance(right, Known) and isinstance(op, ast.Mult):
             if type(right.value) is not int or len(left.items) * right.value > known.LONGEST:
-                raise CannotRead("a list is repeated by a whole number", node)
+                raise CannotRead(tell("a list is repeated by a whole number"), node)
             return Several(left.items * right.value, left.is_tuple)
         if isinstance(right, Several) and isinstance(left, Known):
             return self._joined(op, right, left, node)
@@ -141,20 +142,22 @@ class Operators(Operands):
         """A list of Python's own: beside an array of NumPy it is one, alone it joins or fails."""
         is_beside_array = any(not part.kind for part in (left, right))
         if not is_beside_array:
-            hint = "np.array(x) makes an array of it"
-            raise CannotRead("a list of numbers does not add up, it is joined", node, hint)
+            hint = tell("np.array(x) makes an array of it")
+            raise CannotRead(tell("a list of numbers does not add up, it is joined"), node, hint)
 
     def refuse_list(self, array: Array, node: ast.AST) -> None:
         if array.kind == "list":
-            hint = "np.array(x) makes an array of it"
-            raise CannotRead("a list of numbers is no array", node, hint)
+            hint = tell("np.array(x) makes an array of it")
+            raise CannotRead(tell("a list of numbers is no array"), node, hint)
 
     def _of_bits(self, op: ast.operator, of: list[Array], node: ast.AST) -> Array:
         """& and | of yes and no; of numbers they are not what they look like."""
         if not all(part.is_mask for part in of):
             is_power = isinstance(op, ast.BitXor)
-            hint = "a power is x**2 in Python" if is_power else "(x > 0) & (x < 1)"
-            what = "'^' is no power here" if is_power else "bits of numbers are not read"
+            hint = tell("a power is x**2 in Python") if is_power else "(x > 0) & (x < 1)"
+            what = (
+                tell("'^' is no power here") if is_power else tell("bits of numbers are not read")
+            )
             raise CannotRead(what, node, hint)
         first, second = self.nodes([as_number(part) for part in of])
         both: ast.expr = ast.BinOp(first, ast.Mult(), second)
@@ -178,11 +181,11 @@ class Operators(Operands):
         arrays = [self.array(part, node) for part in parts]
         if any(array.kind == "list" for array in arrays) and all(a.kind for a in arrays):
             raise CannotRead(
-                "lists are compared as wholes", node, "np.array(x) makes an array of it"
+                tell("lists are compared as wholes"), node, tell("np.array(x) makes an array of it")
             )
         if len(parts) > 2 and any(self.shape(a, node) for a in arrays):
             hint = "(0 < x) & (x < 1)"
-            raise CannotRead("arrays are compared two at a time", node, hint)
+            raise CannotRead(tell("arrays are compared two at a time"), node, hint)
         nodes = self.nodes([as_number(array) for array in arrays])
         made = ast.copy_location(ast.Compare(nodes[0], node.ops, nodes[1:]), node)
         return self.made_of(made, arrays, node, is_mask=True)
@@ -197,8 +200,8 @@ class Operators(Operands):
             return same == isinstance(op, ast.Is)
         for value in (first, second):
             if isinstance(value, Array) and self.is_open(value.name):
-                hint = f"give {value.name} a value: {value.name}=..."
-                raise CannotRead("the condition is not known", node, hint)
+                hint = tell("give {name} a value: {name}=...", name=value.name)
+                raise CannotRead(tell("the condition is not known"), node, hint)
         is_other = any(
             isinstance(v, Known) and (v.value is None or isinstance(v.value, str))
             for v in (first, second)
@@ -222,7 +225,7 @@ class Operators(Operands):
             return str(first.value) in second.value
         held = self.items(second, node)
         if isinstance(second, Array) or (isinstance(first, Array) and not first.name):
-            raise CannotRead("whether it is in there is not known", node)
+            raise CannotRead(tell("whether it is in there is not known"), node)
         return any(_is_one(item, first, node) for item in held)
 
 
@@ -233,5 +236,5 @@ def _is_one(first: Value, second: Value, node: ast.AST) -> bool:
         return True
     wholes = [whole_of(value) for value in (first, second) if isinstance(value, Array)]
     if len(wholes) == 2 and wholes[0] is wholes[1]:
-        raise CannotRead("whether these are one object is not known", node)
+        raise CannotRead(tell("whether these are one object is not known"), node)
     return False

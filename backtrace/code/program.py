@@ -23,6 +23,7 @@ from backtrace.code.writer import Place
 from backtrace.errors import BacktraceError, FormulaError, Span, UsageError
 from backtrace.graph import Graph
 from backtrace.graph.record import SourceLine
+from backtrace.language import tell
 
 MOST_BYTES = 2_000_000
 _BETWEEN = "; "
@@ -90,7 +91,9 @@ class Source:
             column, end = (self.column(error.line, place) for place in ends)
             raise self.error(error.what, error.line, column, end, error.hint) from None
         except RecursionError:
-            raise UsageError(f"{self.path}: expressions are nested too deep") from None
+            raise UsageError(
+                tell("{path}: expressions are nested too deep", path=self.path)
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -202,9 +205,15 @@ def read_code(
 
 def parsed(text: str, path: str, is_cell: bool = False) -> tuple[Source, ast.Module]:
     """The lines of a file, a notebook or a cell of one, and its tree. Raises BacktraceError."""
-    whose = path or "the code"
+    whose = path or tell("the code")
     if len(text) > MOST_BYTES:
-        raise UsageError(f"{whose} is longer than {MOST_BYTES // 1_000_000} MB")
+        raise UsageError(
+            tell(
+                "{whose} is longer than {most_bytes} MB",
+                whose=whose,
+                most_bytes=MOST_BYTES // 1_000_000,
+            )
+        )
     source = _notebook(text, path) if path.endswith(".ipynb") else _file(text, path)
     if is_cell:
         source = Source(path, tuple(_without_magics([*source.lines])))
@@ -213,7 +222,9 @@ def parsed(text: str, path: str, is_cell: bool = False) -> tuple[Source, ast.Mod
     except SyntaxError as error:
         raise source.error(str(error.msg), error.lineno or 1, (error.offset or 1) - 1) from None
     except (RecursionError, ValueError, MemoryError) as error:
-        raise UsageError(f"{whose} cannot be read: {type(error).__name__}") from None
+        raise UsageError(
+            tell("{whose} cannot be read: {name}", whose=whose, name=type(error).__name__)
+        ) from None
 
 
 M = TypeVar("M", bound=Machine)
@@ -235,8 +246,8 @@ def walked(
         column, end = (source.column(error.line, place) for place in ends)
         raise source.error(error.what, error.line, column, end, error.hint) from None
     except RecursionError:
-        whose = source_of(machine).path or "the code"
-        raise UsageError(f"{whose}: expressions are nested too deep") from None
+        whose = source_of(machine).path or tell("the code")
+        raise UsageError(tell("{whose}: expressions are nested too deep", whose=whose)) from None
     formula = _BETWEEN.join(stage.text for stage in stages)
     settled, notes = frozenset(machine.settled), tuple(machine.notes)
     source, point = source_of(machine), machine.point
@@ -308,7 +319,7 @@ def _notebook(text: str, path: str) -> Source:
         sources = [c["source"] for c in cells if c["cell_type"] == "code"]
         joined = [s if isinstance(s, str) else "".join(s) for s in sources]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise UsageError(f"{path} is no notebook that can be read") from None
+        raise UsageError(tell("{path} is no notebook that can be read", path=path)) from None
     lines: list[str] = []
     places: list[SourceLine] = []
     for cell, source in enumerate(joined, 1):

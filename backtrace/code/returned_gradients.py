@@ -26,6 +26,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import differentiated
+from backtrace.language import tell
 
 UPSTREAM = "dout"
 
@@ -49,8 +50,10 @@ class ReturnedGradients(BoundGradients):
         if isinstance(items[0], Unreadable):
             raise items[0].error
         if len(items) < 2 or not isinstance(items[0], Array):
-            hint = f"{name}_backward, or return loss, dW"
-            raise CannotRead(f"{name} gives back no loss with gradients", function.node, hint)
+            hint = tell("{name}_backward, or return loss, dW", name=name)
+            raise CannotRead(
+                tell("{name} gives back no loss with gradients", name=name), function.node, hint
+            )
         self._seeded([items[0]], function.node, is_last=True)
         found = {g.name: g for g in self._of_bound(self.bound)}
         if sum(b.name == UPSTREAM for b in self.bound) > 1:  # what goes from layer to layer
@@ -91,7 +94,9 @@ class ReturnedGradients(BoundGradients):
         backward = self.module.names.get(f"{base}_backward")
         if not isinstance(forward, Function) or not isinstance(backward, Function):
             raise CannotRead(
-                f"there is no {base}_backward beside {base}_forward", tree, self._all()
+                tell("there is no {base}_backward beside {base}_forward", base=base),
+                tree,
+                self._all(),
             )
         parameters = self._parameters(forward, None)
         returned = self.inlined(forward, list(parameters.values()), {}, forward.node)
@@ -111,7 +116,7 @@ class ReturnedGradients(BoundGradients):
         if isinstance(out, Unreadable):
             raise out.error
         if not isinstance(out, Array):
-            raise CannotRead("what is given back first is no array", node)
+            raise CannotRead(tell("what is given back first is no array"), node)
         if not self.is_stage(out.name):
             out.node = self.add_stage(out, "out", node)
         self.result = out.name

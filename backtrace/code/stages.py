@@ -12,6 +12,7 @@ from backtrace.code.values import Array, CannotRead, Scope, TooMuch
 from backtrace.code.writer import Place, written
 from backtrace.errors import BacktraceError
 from backtrace.formula.spellings import LIBRARIES
+from backtrace.language import tell
 
 MOST_STAGES = 20_000
 Shape = tuple[int, ...]
@@ -89,7 +90,11 @@ class Stages:
     ) -> ast.Name:
         """The value under a name that is free, for good."""
         if len(self.stages) >= MOST_STAGES:
-            raise TooMuch(f"more than {MOST_STAGES:,} stages", node, "fewer rounds of a loop")
+            raise TooMuch(
+                tell("more than {most_stages:,} stages", most_stages=MOST_STAGES),
+                node,
+                tell("fewer rounds of a loop"),
+            )
         fresh = self.fresh(name, scope)
         self._places[fresh] = len(self.stages)
         self.stages.append((fresh, value.node, getattr(node, "lineno", 1)))
@@ -138,7 +143,9 @@ class Stages:
         try:
             return self._shape(value.node, value.is_data)
         except BacktraceError as error:
-            raise CannotRead(f"the shape is not known: {error.what}", node, error.hint) from None
+            raise CannotRead(
+                tell("the shape is not known: {what}", what=error.what), node, error.hint
+            ) from None
 
     def _shape(self, node: ast.expr, is_data: bool) -> Shape:
         from backtrace.formula.values import shape_of_value
@@ -151,7 +158,7 @@ class Stages:
             try:
                 self._shapes[name] = self._settled(inner)
             except BacktraceError as error:  # said at the line whose shapes do not fit
-                what = f"the shape is not known: {error.what}"
+                what = tell("the shape is not known: {what}", what=error.what)
                 raise CannotRead(what, inner, error.hint) from None
         return self._settled(node)
 
@@ -186,8 +193,8 @@ class Stages:
 
         if name not in self._shapes:
             if name not in self.given and name not in self.point:
-                hint = "give the arrays on the command line: X=randn(3,4)"
-                raise BacktraceError(f"'{name}' has no value", hint=hint)
+                hint = tell("give the arrays on the command line: X=randn(3,4)")
+                raise BacktraceError(tell("'{name}' has no value", name=name), hint=hint)
             is_given = name in self.given
             self._shapes[name] = (
                 shape_of(self.given[name]) if is_given else shape_of_value(self.point[name])

@@ -34,6 +34,7 @@ from backtrace.code.values import (
     Value,
 )
 from backtrace.code.words import PURE
+from backtrace.language import tell
 
 _COST = 100  # steps that a statement takes that cannot be read
 
@@ -102,7 +103,7 @@ class Statements(Assignments):
                 self.block([*node.body, *node.orelse, *node.finalbody], scope)
             case ast.Return():
                 if not self.depth:
-                    raise TooMuch("'return' stands in no function", node)
+                    raise TooMuch(tell("'return' stands in no function"), node)
                 raise Returned(self._returned(node.value, scope))
             case ast.Break():
                 raise Break
@@ -112,10 +113,10 @@ class Statements(Assignments):
                 for target in node.targets:
                     self._delete(target, scope)
             case ast.Raise():
-                raise TooMuch("the code ends here with an error of its own", node)
+                raise TooMuch(tell("the code ends here with an error of its own"), node)
             case _:
-                what = f"'{type(node).__name__.lower()}' is not read"
-                raise CannotRead(what, node, "assignments, for, if, def and return are")
+                what = tell("'{name}' is not read", name=type(node).__name__.lower())
+                raise CannotRead(what, node, tell("assignments, for, if, def and return are"))
 
     def _delete(self, target: ast.expr, scope: Scope) -> None:
         """del x, del rows[0]."""
@@ -132,7 +133,7 @@ class Statements(Assignments):
             if isinstance(of, Several) and at is not None and -len(of.items) <= at < len(of.items):
                 del of.items[at]
                 return
-        raise CannotRead("this is not taken away", target)
+        raise CannotRead(tell("this is not taken away"), target)
 
     def _with(self, node: ast.With, scope: Scope) -> None:
         """no_grad before anything goes back gives values to what is trained; after it, it is no
@@ -144,8 +145,10 @@ class Statements(Assignments):
             self.block(node.body, scope)
             self.begins = False
         else:
-            hint = "what no_grad holds is no part of what is trained"
-            self._leave_out(node, CannotRead("this stands in a no_grad block", node, hint), scope)
+            hint = tell("what no_grad holds is no part of what is trained")
+            self._leave_out(
+                node, CannotRead(tell("this stands in a no_grad block"), node, hint), scope
+            )
 
     def give_up(self, node: ast.stmt, error: CannotRead, scope: Scope) -> None:
         """What a statement would have bound or changed is unreadable from here on."""
@@ -270,7 +273,7 @@ class Statements(Assignments):
             ) if name == into and self.keeps_gradients:
                 of = self.readable(node.args[0], scope)
                 if any(one.goes_back and one.array is of for one in self.bound):
-                    said = "gradients are judged before they are clipped"
+                    said = tell("gradients are judged before they are clipped")
                     self.notes += [said] * (said not in self.notes)
                     return True
         return False
@@ -341,7 +344,7 @@ class Statements(Assignments):
             self.block(node.body, scope)
 
     def _note_once(self) -> None:
-        said = "a loop that trains, or has no end, is read once"
+        said = tell("a loop that trains, or has no end, is read once")
         if said not in self.notes:
             self.notes.append(said)
 
@@ -351,15 +354,25 @@ class Statements(Assignments):
         """Said after the first round, and not after all that can be walked."""
         stages, steps = len(self.stages) - before[1], self.steps - before[2]
         if rounds * stages > MOST_STAGES:
-            what = f"{rounds:,} rounds of {stages:,} lines are more than {MOST_STAGES:,} stages"
+            what = tell(
+                "{rounds:,} rounds of {stages:,} lines are more than {most_stages:,} stages",
+                rounds=rounds,
+                stages=stages,
+                most_stages=MOST_STAGES,
+            )
         elif rounds * steps > MOST_STEPS:
-            what = f"{rounds:,} rounds of {steps:,} steps are more than {MOST_STEPS:,} steps"
+            what = tell(
+                "{rounds:,} rounds of {steps:,} steps are more than {most_steps:,} steps",
+                rounds=rounds,
+                steps=steps,
+                most_steps=MOST_STEPS,
+            )
         else:
             return
         parts = ast.walk(node.iter) if isinstance(node, ast.For) else iter(())
         names = [part.id for part in parts if isinstance(part, ast.Name)]
         name = next((name for name in names if name != "range"), "")
-        hint = f"fewer rounds: {name}=1" if name else "fewer rounds of a loop"
+        hint = tell("fewer rounds: {name}=1", name=name) if name else tell("fewer rounds of a loop")
         raise TooMuch(what, node, hint)
 
     def _rounds_of(

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from backtrace.language import tell
+
 
 class CannotRead(Exception):
     """What cannot be read, where, and what can."""
@@ -19,6 +21,10 @@ class CannotRead(Exception):
         self.end = getattr(node, "end_col_offset", None) if same_line else None
 
 
+class NoValue(CannotRead):
+    """A name that nothing is known of."""
+
+
 class TooMuch(CannotRead):
     """A limit of steps, stages or nesting: the walk ends here."""
 
@@ -27,7 +33,9 @@ class ToDo(CannotRead):
     """A gradient whose line is still to be written: dW = ..., dW = None."""
 
     def __init__(self, name: str, node: ast.AST) -> None:
-        super().__init__(f"{name} is still to do", node, f"write what {name} is")
+        super().__init__(
+            tell("{name} is still to do", name=name), node, tell("write what {name} is", name=name)
+        )
         self.name = name
 
 

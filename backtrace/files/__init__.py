@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from backtrace.errors import UsageError
+from backtrace.language import tell
 
 
 def as_path(name: str) -> str:
@@ -27,7 +28,7 @@ class Changed(OSError):
     """A file was written to while it was read: what was read may be of neither state."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EAGAIN, "it changed while it was read; run this again")
+        super().__init__(errno.EAGAIN, tell("it changed while it was read; run this again"))
 
 
 BUFFER = 1 << 17
@@ -128,8 +129,14 @@ class _Staged(NamedTuple):
         except OSError as error:  # a broken disk: what was to be there must not be lost as well
             kept = f"{self.beside}.kept"
             os.replace(self.beside, kept)
-            what = f"cannot write '{self.path}' to its end: {error.strerror or error}"
-            raise UsageError(what, hint=f"what was to be in it is in '{kept}'") from None
+            what = tell(
+                "cannot write '{path}' to its end: {strerror}",
+                path=self.path,
+                strerror=error.strerror or error,
+            )
+            raise UsageError(
+                what, hint=tell("what was to be in it is in '{kept}'", kept=kept)
+            ) from None
         os.unlink(self.beside)
 
 
@@ -163,7 +170,9 @@ def _cannot_write(path: str) -> Iterator[None]:
     except Changed:  # what the pieces are made from
         raise
     except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror or error}") from None
+        raise UsageError(
+            tell("cannot write '{path}': {strerror}", path=path, strerror=error.strerror or error)
+        ) from None
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -236,8 +245,10 @@ def _refuse_protected(target: str) -> None:
         may_write = os.access(target, os.W_OK) and os.stat(target).st_mode & stat.S_IWUSR
         if not may_write:
             name = os.path.basename(target)
-            what = f"cannot write '{name}': it is protected from writing"
-            raise UsageError(what, hint=f"chmod u+w '{name}', or another name after -o")
+            what = tell("cannot write '{name}': it is protected from writing", name=name)
+            raise UsageError(
+                what, hint=tell("chmod u+w '{name}', or another name after -o", name=name)
+            )
 
 
 def _write_all(file: BinaryIO, pieces: Iterable[str | bytes]) -> None:

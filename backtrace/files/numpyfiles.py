@@ -20,6 +20,7 @@ import numpy as np
 
 from backtrace.errors import UsageError
 from backtrace.files import memory
+from backtrace.language import tell
 
 _FREE = 256 << 20  # bytes that any file may unpack to
 _MOST_TIMES = 100  # its own size that a larger one may
@@ -46,7 +47,12 @@ def read_npy(file: BinaryIO, size: int, what: str) -> Any:
         }
         if version not in readers:
             raise UsageError(
-                f"{what} is a .npy of version {version[0]}.{version[1]}, not 1.0 or 2.0"
+                tell(
+                    "{what} is a .npy of version {version}.{version_version}, not 1.0 or 2.0",
+                    what=what,
+                    version=version[0],
+                    version_version=version[1],
+                )
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python 2 wrote it: (40L,)
@@ -54,16 +60,23 @@ def read_npy(file: BinaryIO, size: int, what: str) -> Any:
     except UsageError:
         raise
     except Exception:  # a damaged header raises whatever Python's parser does
-        raise UsageError(f"{what} is a damaged .npy file", hint="numpy.save makes one") from None
+        raise UsageError(
+            tell("{what} is a damaged .npy file", what=what), hint=tell("numpy.save makes one")
+        ) from None
     if dtype.hasobject:
-        raise UsageError(f"{what} holds pickled objects, which are not loaded")
+        raise UsageError(tell("{what} holds pickled objects, which are not loaded", what=what))
     declared, there = math.prod(shape) * dtype.itemsize, size - file.tell()
     if declared != there or min(shape, default=0) < 0:  # what follows is another array: whose?
-        said = f"{what} is a damaged .npy file: it declares {declared:,} bytes and has {there:,}"
-        raise UsageError(said, hint="numpy.save makes one")
+        said = tell(
+            "{what} is a damaged .npy file: it declares {declared:,} bytes and has {there:,}",
+            what=what,
+            declared=declared,
+            there=there,
+        )
+        raise UsageError(said, hint=tell("numpy.save makes one"))
     data = file.read(declared)
     if len(data) < declared:
-        raise UsageError(f"{what} is a damaged .npy file: it ends early")
+        raise UsageError(tell("{what} is a damaged .npy file: it ends early", what=what))
     if not declared:
         return np.zeros(shape, dtype)
     flat = np.frombuffer(data, dtype)
@@ -81,7 +94,7 @@ class Archive(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         member = self._members[name]
-        what = f"'{name}' of {self._what}"
+        what = tell("'{name}' of {what}", name=name, what=self._what)
         try:
             with self._zip.open(member) as file:
                 found = read_npy(_Exactly(file), member.file_size, what)  # type: ignore[arg-type]
@@ -104,7 +117,9 @@ class Archive(Mapping[str, Any]):
             self._file = self._open()
             return zipfile.ZipFile(self._file)
         except OSError as error:
-            said = f"cannot read {self._what}: {error.strerror or error}"
+            said = tell(
+                "cannot read {what}: {strerror}", what=self._what, strerror=error.strerror or error
+            )
             raise UsageError(said) from None
         except (*_DAMAGE, *_OF_ZIPS) as error:
             raise self._damaged(error) from None
@@ -119,24 +134,42 @@ class Archive(Mapping[str, Any]):
         assert file is not None
         size = file.seek(0, io.SEEK_END)
         if len(infos) > _MOST_MEMBERS:
-            raise UsageError(f"{self._what} holds {len(infos):,} files, {_MOST_MEMBERS:,} at most")
+            raise UsageError(
+                tell(
+                    "{what} holds {count:,} files, {most_members:,} at most",
+                    what=self._what,
+                    count=len(infos),
+                    most_members=_MOST_MEMBERS,
+                )
+            )
         declared = sum(info.file_size for info in infos)
         if declared > min(max(_FREE, _MOST_TIMES * size), memory() / 2):
-            said = f"{self._what} has {size:,} bytes and would unpack to {declared:,}"
-            raise UsageError(said, hint="numpy.savez writes arrays as they are")
+            said = tell(
+                "{what} has {size:,} bytes and would unpack to {declared:,}",
+                what=self._what,
+                size=size,
+                declared=declared,
+            )
+            raise UsageError(said, hint=tell("numpy.savez writes arrays as they are"))
         for info in infos:
             if info.flag_bits & 1:
-                raise UsageError(f"{self._what} is encrypted", hint="numpy.savez makes a plain one")
+                raise UsageError(
+                    tell("{what} is encrypted", what=self._what),
+                    hint=tell("numpy.savez makes a plain one"),
+                )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise UsageError(f"{self._what} is packed in a way that NumPy does not write")
+                raise UsageError(
+                    tell("{what} is packed in a way that NumPy does not write", what=self._what)
+                )
         members = {info.filename.removesuffix(".npy"): info for info in infos}
         if len(members) < len(infos):
-            raise UsageError(f"{self._what} holds two arrays of one name")
+            raise UsageError(tell("{what} holds two arrays of one name", what=self._what))
         return members
 
     def _damaged(self, error: BaseException) -> UsageError:
         return UsageError(
-            f"{self._what} is a damaged .npz file: {error}", hint="numpy.savez makes one"
+            tell("{what} is a damaged .npz file: {error}", what=self._what, error=error),
+            hint=tell("numpy.savez makes one"),
         )
 
 

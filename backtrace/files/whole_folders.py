@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from backtrace.errors import UsageError
 from backtrace.files import as_path
+from backtrace.language import tell
 
 _LIST = ".made-by-backtrace"
 """The file that lists what was written, so that nothing else is ever deleted."""
@@ -80,8 +81,8 @@ def _refuse_foreign(path: str, target: str) -> None:
     except (OSError, UnicodeDecodeError):
         made = set()
     if foreign := sorted(found - made):
-        what = f"'{path}' holds other files: {foreign[0][:40]}"
-        raise UsageError(what, hint="name a folder that is not there yet")
+        what = tell("'{path}' holds other files: {foreign}", path=path, foreign=foreign[0][:40])
+        raise UsageError(what, hint=tell("name a folder that is not there yet"))
 
 
 def _put(path: str, beside: str, target: str) -> None:
@@ -106,4 +107,6 @@ def _put(path: str, beside: str, target: str) -> None:
 
 
 def _cannot(path: str, error: OSError) -> UsageError:
-    return UsageError(f"cannot write '{path}': {error.strerror or error}")
+    return UsageError(
+        tell("cannot write '{path}': {strerror}", path=path, strerror=error.strerror or error)
+    )

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
+from backtrace.language import tell
 
 
 def read(text: str, shapes: Mapping[str, Shape], definitions: str = "") -> Graph:
@@ -36,7 +37,8 @@ def read(text: str, shapes: Mapping[str, Shape], definitions: str = "") -> Graph
 def _told(graph: Graph) -> Graph:
     """The graph with how it was read, now that the meaning of its signs is settled."""
     from backtrace.formula.printer import with_definitions
+    from backtrace.graph.record import READ_AS, is_read_as
 
     read_as = with_definitions(graph)
-    readings = tuple(r for r in graph.readings if not r.startswith("read as "))
-    return replace(graph, read_as=read_as, readings=(f"read as {read_as}", *readings))
+    readings = tuple(r for r in graph.readings if not is_read_as(r))
+    return replace(graph, read_as=read_as, readings=(tell(READ_AS, formula=read_as), *readings))

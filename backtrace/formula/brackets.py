@@ -10,6 +10,7 @@ from backtrace.formula.pending import Bracket, Operand, arguments
 from backtrace.formula.stack import Stack
 from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, TEXT, Token
 from backtrace.gates import Gate
+from backtrace.language import tell
 
 DEEPEST_NESTING = 64
 SPELLINGS = {"σ": "sigmoid"}
@@ -20,9 +21,12 @@ class Brackets(Stack):
     def _open(self, bracket: Bracket) -> None:
         if len(self.brackets) >= DEEPEST_NESTING:
             raise self.error(
-                f"brackets are nested more than {DEEPEST_NESTING} deep",
+                tell(
+                    "brackets are nested more than {deepest_nesting} deep",
+                    deepest_nesting=DEEPEST_NESTING,
+                ),
                 bracket.token,
-                "name the inner part: q = ...; then use q",
+                tell("name the inner part: q = ...; then use q"),
             )
         self.brackets.append(bracket)
         self.operators.append(bracket)
@@ -31,7 +35,9 @@ class Brackets(Stack):
     def _refuse_empty(self, token: Token) -> None:
         following = self.tokens[self.at]
         if (token.kind, following.kind) in (("(", ")"), ("[", "]")):
-            what = "empty brackets ()" if token.kind == "(" else "an array without entries"
+            what = (
+                tell("empty brackets ()") if token.kind == "(" else tell("an array without entries")
+            )
             raise self.error(what, (token.start, following.end))
 
     def _call(self, token: Token, power: Token | None = None) -> bool:
@@ -41,8 +47,8 @@ class Brackets(Stack):
             name = SPELLINGS[name]
             self.builder.is_respelled = True
         if name == self.defining:
-            hint = "a gate may use the gates before it, and not itself"
-            raise self.error(f"'{name}' is defined by itself", token, hint)
+            hint = tell("a gate may use the gates before it, and not itself")
+            raise self.error(tell("'{name}' is defined by itself", name=name), token, hint)
         if self._knows(name) or not slips.is_function(name, self.gates):
             raise slips.not_a_function(
                 self.text, self.tokens, self.at, self._knows(name), self.gates
@@ -65,17 +71,19 @@ class Brackets(Stack):
     def _refuse_detached(self, token: Token, gate: Gate) -> None:
         """A definition's inside is one gate to the witnesses, who could not hold a part of it."""
         if gate.is_own and any(inner.name == "detach" for _, _, inner in gate.inner.gates()):
-            hint = f"write out what {gate.name} is where it is used"
-            raise self.error("detach is not read inside a definition", token, hint)
+            hint = tell("write out what {name} is where it is used", name=gate.name)
+            raise self.error(tell("detach is not read inside a definition"), token, hint)
 
     def _refuse_other_powers(self, function: Token, power: Token) -> None:
         """sin^-1(x): 1/sin(x), or asin(x)?"""
         if not power.text.isdigit() or power.text in ("0", "1"):
             name = function.text
-            hint = f"write ({name}(x))^{power.text}"
+            hint = tell("write ({name}(x))^{text}", name=name, text=power.text)
             if power.text == "-1":
-                hint = f"write 1/{name}(x), or the inverse function's own name"
-            raise self.error(f"it is not clear what the power of {name} is", power, hint)
+                hint = tell("write 1/{name}(x), or the inverse function's own name", name=name)
+            raise self.error(
+                tell("it is not clear what the power of {name} is", name=name), power, hint
+            )
 
     def _is_keyword(self) -> bool:
         return bool(
@@ -95,7 +103,7 @@ class Brackets(Stack):
         if token.text not in known or not bracket.gate.takes_keywords:
             raise slips.unknown_keyword(self.text, bracket.gate, token)
         if token.text in bracket.keywords:
-            raise self.error(f"'{token.text}' is given twice", token)
+            raise self.error(tell("'{text}' is given twice", text=token.text), token)
         bracket.keywords[token.text] = bracket.commas
         self.at += 2
 
@@ -137,9 +145,9 @@ class Brackets(Stack):
         bracket = self.brackets[-1]
         following = self.tokens[self.at + 1 : self.at + 3]
         if bracket.keywords and [token.kind for token in following] != [NAME, "="]:
-            hint = "arguments given by name come last"
+            hint = tell("arguments given by name come last")
             raise self.error(
-                "an argument without a name follows one with a name", following[0], hint
+                tell("an argument without a name follows one with a name"), following[0], hint
             )
         bracket.commas += 1
         self.at += 1
@@ -148,7 +156,9 @@ class Brackets(Stack):
     def _close(self, token: Token) -> None:
         if not self.brackets:
             opener = {")": "(", "]": "["}[token.kind]
-            raise self.error(f"'{token.kind}' has no '{opener}' before it", token)
+            raise self.error(
+                tell("'{kind}' has no '{opener}' before it", kind=token.kind, opener=opener), token
+            )
         bracket = self.brackets[-1]
         if bracket.closer != token.kind:
             raise self._never_closed()
@@ -196,9 +206,9 @@ class Brackets(Stack):
         start, end = bracket.token.start, self.tokens[self.at].end
         kind = "‖" + NORMS.get(of, "?") if token.kind == "‖" or of else "|"
         if kind == "‖?":
-            hint = f"write sum(|x|^{of})^(1/{of})" if of.isdigit() and of != "0" else ""
-            known = "there are ||x||, ||x||_1, ||x||_2, ||x||_F and ||x||_inf"
-            raise self.error(f"there is no norm '{of}'", following, hint or known)
+            hint = tell("write sum(|x|^{of})^(1/{of})", of=of) if of.isdigit() and of != "0" else ""
+            known = tell("there are ||x||, ||x||_1, ||x||_2, ||x||_F and ||x||_inf")
+            raise self.error(tell("there is no norm '{of}'", of=of), following, hint or known)
         inner = self.operands.pop()
         reduce = {"‖1": "sum", "‖inf": "max"}.get(kind)
         self.builder.signs[start, end] = (reduce or "abs", kind)
@@ -224,10 +234,12 @@ class Brackets(Stack):
         bracket = self.brackets[-1]
         token = self.tokens[self.at]
         if bracket.is_literal and token.text == ";":
-            return self.error("';' does not separate rows", token, "write [[1, 2], [3, 4]]")
+            return self.error(tell("';' does not separate rows"), token, "write [[1, 2], [3, 4]]")
         if bracket.is_bar or bracket.is_literal:
-            hint = "" if bracket.is_bar else "add the missing ']'"
-            return self.error(f"'{bracket.token.kind}' is never closed", bracket.token, hint)
+            hint = "" if bracket.is_bar else tell("add the missing ']'")
+            return self.error(
+                tell("'{kind}' is never closed", kind=bracket.token.kind), bracket.token, hint
+            )
         place = bracket.token.end
         span = (place, place + 1) if bracket.gate else (bracket.token.start, place)
-        return self.error("'(' is never closed", span, "add the missing ')'")
+        return self.error(tell("'(' is never closed"), span, tell("add the missing ')'"))

@@ -12,6 +12,7 @@ from backtrace.errors import FormulaError, near_misses
 from backtrace.formula.spellings import FLOATS, GROWING, KEYWORDS, OVER_ALL, TEMPLATES
 from backtrace.formula.token import NAME, NUMBER, TEXT, Token
 from backtrace.gates import Gate
+from backtrace.language import tell, tell_many
 
 Tokens = list[Token]
 
@@ -70,7 +71,7 @@ class Call:
         if place >= len(self.free):
             return named
         if named is not None:
-            raise self.error(f"'{words[0]}' is given twice", "")
+            raise self.error(tell("'{word}' is given twice", word=words[0]), "")
         found = self.free.pop(place)
         return None if written(found) == "None" else found
 
@@ -80,9 +81,11 @@ class Call:
             self.named.pop(word, None)
         dtype = self.take("dtype")
         if dtype is not None and written(dtype).split(".")[-1] not in FLOATS:
-            raise self.error("numbers here are 64-bit floats", "leave dtype out", dtype)
+            raise self.error(tell("numbers here are 64-bit floats"), tell("leave dtype out"), dtype)
         if "out" in self.named:
-            raise self.error("out= is not read", "name the result: y = ...", self.named["out"])
+            raise self.error(
+                tell("out= is not read"), tell("name the result: y = ..."), self.named["out"]
+            )
         for word in ("axis", "dim"):
             is_all = word in self.named and written(self.named[word]) == "None"
             if is_all and self.name.text in OVER_ALL:
@@ -106,8 +109,13 @@ class Call:
         is_call = template[0].isalpha()
         too_many = more and self.name.text not in GROWING
         if len(self.free) < count or too_many or (keywords and not is_call):
-            what = f"{self.name.text} takes {count} argument{'s' * (count > 1)} here"
-            raise self.error(what, f"it is read as {_shown(template)}")
+            what = tell_many(
+                "{text} takes {n} argument here",
+                "{text} takes {n} arguments here",
+                n=count,
+                text=self.name.text,
+            )
+            raise self.error(what, tell("it is read as {shown}", shown=_shown(template)))
         found: Tokens = []
         for slot, word in _PART.findall(template):
             kind = NAME if word[:1].isalpha() else NUMBER if word.isdigit() else word
@@ -137,7 +145,11 @@ class Call:
 
     def near(self) -> str:
         near = near_misses(self.name.text, [*TEMPLATES, *self.gates])
-        return f"did you mean {near[0]}?" if near else "backtrace gates lists the functions"
+        return (
+            tell("did you mean {near}?", near=near[0])
+            if near
+            else tell("backtrace gates lists the functions")
+        )
 
     def error(self, what: str, hint: str, at: Tokens | None = None) -> FormulaError:
         first, last = (at[0], at[-1]) if at else (self.name, self.name)

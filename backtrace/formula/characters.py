@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from backtrace.language import marked, tell
+
 GREEK_LETTERS = "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 GREEK = "α-ωΓΔΘΛΞΠΣΦΨΩ"
 """Greek letters as a character class; capitals that look like Latin ones are left out."""
@@ -46,13 +48,13 @@ _LOOK_ALIKES = dict(
 )
 
 _WORDS = {
-    '"': ("text in quotes is not part of a formula", "write names without quotes"),
-    "“": ("text in quotes is not part of a formula", "write names without quotes"),
-    "”": ("text in quotes is not part of a formula", "write names without quotes"),
-    "{": ("'{' is not allowed in a formula", "group with ( )"),
-    "}": ("'}' is not allowed in a formula", "group with ( )"),
-    "!": ("'!' is not an operator here", "'not equal' is != inside where()"),
-    "&": ("'&' is not an operator here", "nest where() to ask for two conditions"),
+    '"': (marked("text in quotes is not part of a formula"), marked("write names without quotes")),
+    "“": (marked("text in quotes is not part of a formula"), marked("write names without quotes")),
+    "”": (marked("text in quotes is not part of a formula"), marked("write names without quotes")),
+    "{": (marked("'{' is not allowed in a formula"), marked("group with ( )")),
+    "}": (marked("'}' is not allowed in a formula"), marked("group with ( )")),
+    "!": (marked("'!' is not an operator here"), marked("'not equal' is != inside where()")),
+    "&": (marked("'&' is not an operator here"), marked("nest where() to ask for two conditions")),
 }
 
 
@@ -83,15 +85,16 @@ def first_stranger(name: str) -> int | None:
 def refusal(character: str) -> tuple[str, str]:
     """What is wrong with a character that no formula holds, and a hint ("" when there is none)."""
     if character in _WORDS:
-        return _WORDS[character]
+        what, hint = _WORDS[character]
+        return tell(what), tell(hint)
     if character.isascii() and character.isprintable():
-        return f"'{character}' is not allowed in a formula", ""
+        return tell("'{character}' is not allowed in a formula", character=character), ""
     name = unicodedata.name(character, "")
     code = f"U+{ord(character):04X}"
     meant = _LOOK_ALIKES.get(character) or unicodedata.normalize("NFKC", character)
     hint = ""
     if meant != character and meant.isprintable() and meant.strip():
-        hint = f"did you mean '{meant}'?"
+        hint = tell("did you mean '{meant}'?", meant=meant)
     elif character.isalpha():
-        hint = "names are made of letters, digits and _"
-    return f"unexpected character {code} {name}".rstrip(), hint
+        hint = tell("names are made of letters, digits and _")
+    return tell("unexpected character {code} {name}", code=code, name=name).rstrip(), hint

@@ -17,6 +17,7 @@ from backtrace.formula.shapes import with_shapes
 from backtrace.gates import CONVENTIONS, Gate, Kink, Role
 from backtrace.gates.shapes import Shape, broadcast
 from backtrace.graph import Graph, backprop
+from backtrace.language import tell
 
 
 class _Rules:
@@ -59,7 +60,7 @@ class _Rules:
         return Kink(
             at=lambda m, f, *x: self._is_at_kink(m, *x),
             local=rule(CONVENTIONS[0]),
-            says="a gate inside it is at a kink, and goes by its own rule",
+            says=tell("a gate inside it is at a kink, and goes by its own rule"),
             others={convention: rule(convention) for convention in CONVENTIONS},
         )
 
@@ -106,7 +107,7 @@ def own_gate(
 
     return Gate(
         name=name,
-        summary="defined by the formula",
+        summary=tell("defined by the formula"),
         parameters=parameters,
         role=Role.SCALER,
         forward=rules.forward,
@@ -115,7 +116,7 @@ def own_gate(
         is_own=True,
         pullback=rules.pullback if shape is not None else None,
         pullbacks={c: functools.partial(rules.pullback, convention=c) for c in CONVENTIONS},
-        rules=("backprop through its own gates",) * len(parameters),
+        rules=(tell("backprop through its own gates"),) * len(parameters),
         shape=(lambda *_: shape) if shape is not None else broadcast,
         of_shapes=of_shapes,
         inner=inner,

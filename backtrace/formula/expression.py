@@ -16,6 +16,7 @@ from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.suffixes import ROOT, Suffixes
 from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SIDE, SUBSCRIPT, TEXT, Token
 from backtrace.gates import GATES, Gate
+from backtrace.language import tell
 
 NAMED_CONSTANTS = ("e", "pi", "tau")
 INFIX = {
@@ -145,8 +146,8 @@ class ExpressionReader(Suffixes):
         if is_simple and power and kinds[2 - (kinds[0] == POWER)] == "(":
             return self._call(token, self.tokens[at + (kinds[0] == "^")])
         if is_simple and kinds == ["^", "-", NUMBER]:
-            what = f"it is not clear what the power of {token.text} is"
-            hint = f"write 1/{token.text}(x), or the inverse function's own name"
+            what = tell("it is not clear what the power of {text} is", text=token.text)
+            hint = tell("write 1/{text}(x), or the inverse function's own name", text=token.text)
             raise self.error(what, self.tokens[at + 1], hint)
         is_one_thing = kinds[:1] in ([NAME], [NUMBER]) and kinds[1] in _ENDS_AN_ARGUMENT
         if not is_simple or not is_one_thing:
@@ -219,7 +220,9 @@ class ExpressionReader(Suffixes):
 
     def _refuse_sign_after_root(self, token: Token) -> None:
         if self.at and self.tokens[self.at - 1].kind == "√":
-            raise self.error("it is not clear what √ takes here", token, "add brackets: √(-x)")
+            raise self.error(
+                tell("it is not clear what √ takes here"), token, tell("add brackets: √(-x)")
+            )
 
     def _ends_a_factor(self, following: str) -> bool:
         """Whether what was read last may be followed by a factor without a sign between."""
@@ -240,8 +243,8 @@ class ExpressionReader(Suffixes):
             if isinstance(operator, Bracket):
                 break
             if operator.binding == ROOT:
-                hint = f"add brackets: {self.text[operator.token.start]}(...)"
-                raise self.error("it is not clear what √ takes here", operator.token, hint)
+                hint = tell("add brackets: {text}(...)", text=self.text[operator.token.start])
+                raise self.error(tell("it is not clear what √ takes here"), operator.token, hint)
             if token.kind == SIDE and operator.gate.name == "pow":
                 continue  # a group says how far it goes
             if not operator.is_prefix and operator.gate.name in _UNCLEAR:

@@ -9,11 +9,12 @@ from typing import Any
 
 from backtrace.errors import FormulaError
 from backtrace.formula.token import END, NAME, NUMBER, Token
+from backtrace.language import marked, tell
 
 Part = Any
 """A whole number, a slice (start, stop, step), None for a new axis, `...` for what is not said."""
 
-_HINT = "an index is made of whole numbers and slices: x[0], x[1:3], x[:, -1]"
+_HINT = marked("an index is made of whole numbers and slices: x[0], x[1:3], x[:, -1]")
 
 
 def read_index(text: str, tokens: list[Token], at: int) -> tuple[tuple[Part, ...], str, int]:
@@ -34,7 +35,7 @@ def read_index(text: str, tokens: list[Token], at: int) -> tuple[tuple[Part, ...
         if token.kind == END:
             span = (opener.start, opener.end)
             raise FormulaError(
-                "'[' is never closed", text=text, span=span, hint="add the missing ']'"
+                tell("'[' is never closed"), text=text, span=span, hint=tell("add the missing ']'")
             )
         if token.kind != ",":
             raise _refused(text, token)
@@ -98,8 +99,12 @@ def _read_number(text: str, tokens: list[Token], at: int) -> tuple[int | None, i
 
 def _refused(text: str, token: Token) -> FormulaError:
     shown = text[token.start : token.end][:40]
-    what = f"'{shown}' cannot be an index" if shown.strip() else "the index is not complete"
-    return FormulaError(what, text=text, span=(token.start, token.end), hint=_HINT)
+    what = (
+        tell("'{shown}' cannot be an index", shown=shown)
+        if shown.strip()
+        else tell("the index is not complete")
+    )
+    return FormulaError(what, text=text, span=(token.start, token.end), hint=tell(_HINT))
 
 
 def _spelled(part: Part) -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from backtrace.formula import read
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
+from backtrace.language import current
 
 _MOST = 4_096
 _LONGEST = 500  # characters of a line that is kept
@@ -21,9 +22,10 @@ def read_once(text: str, shapes: Mapping[str, Shape]) -> Graph:
     """As `read`; a graph never changes, and may be anybody's. Raises FormulaError."""
     if len(text) > _LONGEST:
         return read(text, shapes)
-    return _read(text, tuple(sorted(shapes.items())))
+    return _read(text, tuple(sorted(shapes.items())), current())
 
 
 @lru_cache(maxsize=_MOST)
-def _read(text: str, shapes: tuple[tuple[str, Shape], ...]) -> Graph:
+def _read(text: str, shapes: tuple[tuple[str, Shape], ...], _: str) -> Graph:
+    """`_` is the language of its sentences."""
     return read(text, dict(shapes))

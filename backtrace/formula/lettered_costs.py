@@ -11,6 +11,7 @@ from backtrace.formula.letters import FIRST_PRIMES, Dims, read_with_primes
 from backtrace.graph import Graph
 from backtrace.graph.costs import Cost
 from backtrace.graph.counted import cost_of
+from backtrace.language import tell
 
 
 class LetteredCost(NamedTuple):
@@ -35,7 +36,7 @@ def cost_in_letters(
     do not fit, NotInLetters where the cost is no polynomial in the letters."""
     found, again = (_counted(text, shapes, wrt, every, first) for first in FIRST_PRIMES)
     if _terms(found.cost) != _terms(again.cost):
-        raise NotInLetters("a number that is like a length")
+        raise NotInLetters(tell("a number that is like a length"))
     return found
 
 
@@ -60,7 +61,7 @@ def _counted(
     try:
         return LetteredCost(graph, letters, cost_of(graph, given, wrt, every, length_of))
     except NoPolynomial:
-        raise NotInLetters("a cost that is no polynomial in the lengths") from None
+        raise NotInLetters(tell("a cost that is no polynomial in the lengths")) from None
 
 
 def _as_said(n: int, letters: Letters, lengths: Mapping[int, Length]) -> int:

@@ -29,6 +29,7 @@ from backtrace.gates import Gate
 from backtrace.gates.shapes import without_limits
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Wording
+from backtrace.language import tell
 
 FIRST_PRIMES = (2003, 4999)
 _LONGEST_VALUE = 400  # names, numbers and functions
@@ -70,7 +71,7 @@ class InLetters:
         try:
             return self.letters.spelled(a).text
         except RecursionError:
-            raise NotInLetters("what is nested so deep") from None
+            raise NotInLetters(tell("what is nested so deep")) from None
 
     def arriving(self, index: int) -> str:
         """The gradient that arrives at a node, as text; of one with a name, what it is."""
@@ -88,7 +89,7 @@ class InLetters:
     @cached_property
     def conditions(self) -> tuple[str, ...]:
         """Where the gradients hold, in words; () where that is everywhere away from kinks."""
-        return tuple(f"no entry of {self.text(a)} is 0" for a in self.not_zero)
+        return tuple(tell("no entry of {a} is 0", a=self.text(a)) for a in self.not_zero)
 
     @cached_property
     def indices(self) -> frozenset[str]:
@@ -132,7 +133,7 @@ class InLetters:
         nodes = {n: self.graph.inputs[n] for n in asked if n not in self.indices}
         found = {n: self.text(self.upstreams[node]) for n, node in nodes.items()}
         if any("#" in text for text in found.values()):
-            raise NotInLetters("what is written so long")
+            raise NotInLetters(tell("what is written so long"))
         return found
 
 
@@ -164,7 +165,7 @@ def derive(formula: str, shapes: Mapping[str, str | Sequence[str | int]]) -> dic
     try:
         return dict(in_letters(formula, given).gradients)
     except NotInLetters as error:
-        raise UsageError(f"{error} has no formula of arrays here yet") from None
+        raise UsageError(tell("{error} has no formula of arrays here yet", error=error)) from None
 
 
 def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
@@ -173,7 +174,7 @@ def in_letters(text: str, shapes: Mapping[str, Dims]) -> InLetters:
     for what has no formula here."""
     found, again = (_with_primes(text, shapes, first) for first in FIRST_PRIMES)
     if found.gradients != again.gradients:  # 2000 was taken for n - 3
-        raise NotInLetters("a number that is like a length")
+        raise NotInLetters(tell("a number that is like a length"))
     return found
 
 
@@ -205,11 +206,11 @@ def read_with_primes(
     missing = [n for n in graph.inputs if n not in shapes]
     if missing:
         name_ = missing[0]
-        hint = f"{name_}:m,n declares a matrix, {name_}:n a vector, {name_}: a number"
-        raise UsageError(f"'{name_}' has no shape", hint=hint)
+        hint = tell("{name}:m,n declares a matrix, {name}:n a vector, {name}: a number", name=name_)
+        raise UsageError(tell("'{name}' has no shape", name=name_), hint=hint)
     idle = [n for n in shapes if n not in graph.inputs]
     if idle:
-        raise UsageError(f"'{idle[0]}' does not occur in the formula")
+        raise UsageError(tell("'{idle}' does not occur in the formula", idle=idle[0]))
     return graph, primes
 
 
@@ -238,11 +239,15 @@ def worded(graph: Graph) -> Wording:
             _remark(found),
         )
     except NotInLetters as error:
-        raise UsageError(f"{error} has no formula of arrays here yet") from None
+        raise UsageError(tell("{error} has no formula of arrays here yet", error=error)) from None
 
 
 def _remark(found: InLetters) -> str:
-    return f"the formulas hold where {' and '.join(found.conditions)}" if found.conditions else ""
+    return (
+        tell("the formulas hold where {conditions}", conditions=" and ".join(found.conditions))
+        if found.conditions
+        else ""
+    )
 
 
 def _of_graph(
@@ -253,13 +258,16 @@ def _of_graph(
     values, written = _forward(graph, shapes, primes, m)
     shape = values[graph.output].shape
     if shape:
-        what = f"the result has shape ({letters.shape(shape)}), and gradients are of a number"
-        raise UsageError(what, hint="sum(...) or mean(...) around it")
+        what = tell(
+            "the result has shape ({shape}), and gradients are of a number",
+            shape=letters.shape(shape),
+        )
+        raise UsageError(what, hint=tell("sum(...) or mean(...) around it"))
     try:
         names = _gradient_names(graph, shapes, primes) if primes else {}
         flow = _backward(graph, values, m, form(1), names)
     except RecursionError:
-        raise NotInLetters("what is nested so deep") from None
+        raise NotInLetters(tell("what is nested so deep")) from None
     return InLetters(
         text, graph, shapes, letters, tuple(values), tuple(written), *flow, tuple(m.not_zero)
     )

@@ -16,6 +16,7 @@ from backtrace.formula.readings import READINGS, read_call
 from backtrace.formula.spellings import CONSTANTS, LIBRARIES, TEMPLATES
 from backtrace.formula.token import NAME, NUMBER, POWER, Token
 from backtrace.gates import GATES, Gate
+from backtrace.language import tell
 
 _MOST_CALLS = 2_000
 _CLOSES = {")": "(", "]": "["}
@@ -124,8 +125,12 @@ class _Translator:
                 self._append([Token(NAME, text, token.start, token.end)])
                 return at + 1
             if self.given[at + 1].kind != "(":
-                hint = "backtrace gates lists the functions; they are called with brackets"
-                raise self._error(f"'{library}.{token.text}' is not read", token, hint)
+                hint = tell("backtrace gates lists the functions; they are called with brackets")
+                raise self._error(
+                    tell("'{library}.{text}' is not read", library=library, text=token.text),
+                    token,
+                    hint,
+                )
         self._append([token])
         if self.given[at + 1].kind != "(":
             return at + 1
@@ -157,8 +162,10 @@ class _Translator:
         if name.text in ("values", "real"):
             return at + 2
         if name.text == "data":
-            hint = "write x, or x.detach()"
-            raise self._error(".data has no gradient in PyTorch, elsewhere it is x", name, hint)
+            hint = tell("write x, or x.detach()")
+            raise self._error(
+                tell(".data has no gradient in PyTorch, elsewhere it is x"), name, hint
+            )
         if name.text == "mT":
             frame = self.frames[-1]
             receiver = frame.out[frame.primary :]
@@ -198,7 +205,7 @@ class _Translator:
         )
         call.places = {a[0].text: a[0] for a in arguments if is_keyword(a)}
         if len(named) < len(arguments) - len(free):
-            raise call.error("an argument is given twice", "")
+            raise call.error(tell("an argument is given twice"), "")
         return read_call(call)
 
     def _values_alone(self, frame: _Frame, at: int) -> int:
@@ -218,22 +225,27 @@ class _Translator:
         if is_sort and [token.text for token in self.given[at + 1 : at + 4]] == ["[", "0", "]"]:
             return 3
         if is_sort:
-            raise self._error("the places of the sorted are not read", frame.name, "[0] is")
+            raise self._error(tell("the places of the sorted are not read"), frame.name, "[0] is")
         if name == "sort" or not has_axis:
             return 0
         if base != "torch" and not words & {"dim", "keepdim"}:
-            told = f".{name}(...)[0] is read as NumPy's first entry; PyTorch's {name}ima are "
+            told = tell(
+                ".{name}(...)[0] is read as NumPy's first entry; PyTorch's {name}ima are ",
+                name=name,
+            )
             self.readings.append(f"{told}.{name}(dim=...).values")
             return 0
         if [token.text for token in self.given[at + 1 : at + 4]] != ["[", "0", "]"]:
-            raise self._error("the places of the largest are not read", frame.name, "[0] is")
+            raise self._error(tell("the places of the largest are not read"), frame.name, "[0] is")
         return 3
 
     def _count(self, token: Token, library: str) -> None:
         self.calls += bool(library)
         if self.calls > _MOST_CALLS:
-            what = f"more than {_MOST_CALLS:,} calls are written for a library"
-            raise self._error(what, token, "write the gates' own names: backtrace gates")
+            what = tell(
+                "more than {most_calls:,} calls are written for a library", most_calls=_MOST_CALLS
+            )
+            raise self._error(what, token, tell("write the gates' own names: backtrace gates"))
 
     def _error(self, what: str, token: Token, hint: str) -> FormulaError:
         return FormulaError(what, text=self.text, span=(token.start, token.end), hint=hint)

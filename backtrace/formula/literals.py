@@ -7,6 +7,7 @@ from typing import Any
 
 from backtrace.errors import FormulaError
 from backtrace.formula.token import NUMBER, TEXT, Token
+from backtrace.language import tell
 
 Literal = Any
 """A whole number, a text, None, or a tuple of such."""
@@ -73,5 +74,5 @@ def _whole(text: str, tokens: Sequence[Token], at: int, opener: Token) -> tuple[
 
 
 def _refused(text: str, opener: Token, token: Token) -> FormulaError:
-    what = "whole numbers belong in these brackets"
+    what = tell("whole numbers belong in these brackets")
     return FormulaError(what, text=text, span=(opener.start, token.end), hint="(0, 2)")

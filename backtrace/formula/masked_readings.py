@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backtrace.formula.calls import Call, Tokens
 from backtrace.formula.token import NAME, NUMBER, Token
+from backtrace.language import tell
 
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
@@ -13,8 +14,10 @@ def masked(call: Call, name: str) -> Tokens:
     Raises FormulaError where `initial` is not given, without which NumPy refuses too."""
     mask, initial = call.take("where"), call.take("initial")
     if initial is None:
-        hint = f"x.{name}(where=mask, initial=0): what it is where the mask leaves nothing"
-        raise call.error(f"{name} with where= needs initial=", hint, mask)
+        hint = tell(
+            "x.{name}(where=mask, initial=0): what it is where the mask leaves nothing", name=name
+        )
+        raise call.error(tell("{name} with where= needs initial=", name=name), hint, mask)
     if mask is not None:
         call.free[0] = _where(mask, call.free[0], initial)
     inner = call.plain(name)

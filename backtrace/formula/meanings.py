@@ -17,6 +17,7 @@ from typing import NamedTuple
 from backtrace.gates import GATES, Gate
 from backtrace.gates.shapes import Shape, ShapeError, say
 from backtrace.graph import Constant, Graph, Node
+from backtrace.language import tell
 
 OF_NUMBERS = {"·": "mul", "×": "mul", "**": "pow", "^": "pow"}
 """Signs whose meaning depends on shapes, and the gate each is of numbers."""
@@ -105,19 +106,28 @@ class Meanings:
             return "mul"
         a, b = self._texts(index)
         if sign == "×":
-            hint = f"{a}*{b} is entry by entry, {a}@{b} the matrix or dot product"
-            raise ShapeError("× of arrays has several readings", hint)
+            hint = tell("{a}*{b} is entry by entry, {a}@{b} the matrix or dot product", a=a, b=b)
+            raise ShapeError(tell("× of arrays has several readings"), hint)
         if sign == "·" and len(y) > 2 and len(x) > 1:
-            hint = f"{a}@{b} goes along the axes in front; np.dot takes every pair, as einsum can"
-            raise ShapeError(f"{a}·{b} of shapes {say(x)} and {say(y)} has two readings", hint)
+            hint = tell(
+                "{a}@{b} goes along the axes in front; np.dot takes every pair, as einsum can",
+                a=a,
+                b=b,
+            )
+            raise ShapeError(
+                tell(
+                    "{a}·{b} of shapes {x} and {y} has two readings", a=a, b=b, x=say(x), y=say(y)
+                ),
+                hint,
+            )
         if max(len(x), len(y)) > 1:
             return "matmul"
         lie = [o in self._rows for o in node.operands]
         if sign == SIDE_BY_SIDE and lie[1] and not lie[0]:
             return "outer"
         if sign == SIDE_BY_SIDE and not lie[0]:
-            hint = f"{a}@{b} is the dot product, {a}*{b} entry by entry"
-            raise ShapeError("two vectors side by side have no product", hint)
+            hint = tell("{a}@{b} is the dot product, {a}*{b} entry by entry", a=a, b=b)
+            raise ShapeError(tell("two vectors side by side have no product"), hint)
         return "dot"
 
     def _refuse_lying(
@@ -133,8 +143,12 @@ class Meanings:
         if not product and not (lie[1] and (gate.name == "matmul" or sign == "·")):
             return
         a, b = (_untransposed(text) for text in self._texts(index))
-        hint = f"{a}@{b} is the dot product, {a}*{b} entry by entry, outer({a}, {b}) the table"
-        what = "a vector has no rows and columns: this product has two readings"
+        hint = tell(
+            "{a}@{b} is the dot product, {a}*{b} entry by entry, outer({a}, {b}) the table",
+            a=a,
+            b=b,
+        )
+        what = tell("a vector has no rows and columns: this product has two readings")
         raise ShapeError(what, hint)
 
     def _lies(
@@ -160,14 +174,22 @@ class Meanings:
         assert node.gate is not None
         (inner, *_) = self._texts(index)
         if len(shape) > 1 and sign == "‖2":
-            hint = f"the Frobenius norm is ||{inner}||_F; the largest singular value is no gate"
-            raise ShapeError("the 2-norm of a matrix is its largest singular value", hint)
+            hint = tell(
+                "the Frobenius norm is ||{inner}||_F; the largest singular value is no gate",
+                inner=inner,
+            )
+            raise ShapeError(tell("the 2-norm of a matrix is its largest singular value"), hint)
         if len(shape) > 1 and sign in ("‖1", "‖inf"):
             word, axis = ("sum", 0) if sign == "‖1" else ("max", 1)
             inner = inner[: inner.rfind("_")].strip("()|‖")  # what was typed is the whole norm
-            hint = f"{word}(abs({inner})) is over all entries, "
-            hint += f"max(sum(abs({inner}), axis={axis})) the matrix norm"
-            raise ShapeError(f"||{inner}||_{sign[1:]} of a matrix has two readings", hint)
+            hint = tell("{word}(abs({inner})) is over all entries, ", word=word, inner=inner)
+            hint += tell(
+                "max(sum(abs({inner}), axis={axis})) the matrix norm", inner=inner, axis=axis
+            )
+            raise ShapeError(
+                tell("||{inner}||_{sign} of a matrix has two readings", inner=inner, sign=sign[1:]),
+                hint,
+            )
         if sign in ("‖1", "‖inf"):
             return [Step(node.gate, node.operands)]
         axis_none = Constant("", (), node.span, (None,))
@@ -180,12 +202,19 @@ class Meanings:
         (inner,) = self._texts(index)
         inner = inner[1:-1] if inner.startswith("(") else inner
         other = (
-            "||" + inner + "|| is its norm"
+            "||" + inner + tell("|| is its norm")
             if len(shape) == 1
-            else "det(" + inner + ") the determinant"
+            else "det(" + inner + tell(") the determinant")
         )
-        hint = f"abs({inner}) is entry by entry; {other}"
-        raise ShapeError(f"|{inner}| of an array of shape {say(shape)} has two readings", hint)
+        hint = tell("abs({inner}) is entry by entry; {other}", inner=inner, other=other)
+        raise ShapeError(
+            tell(
+                "|{inner}| of an array of shape {shape} has two readings",
+                inner=inner,
+                shape=say(shape),
+            ),
+            hint,
+        )
 
     # powers
 
@@ -207,20 +236,38 @@ class Meanings:
         uses = self._uses(index)
         if uses == _SUMMED and (times is None or times > 0):
             if times is not None:
-                words = f"{a}^{b} is read entry by entry, as its entries are summed or compared"
-                self.sentences.append(f"{words}; the matrix product is {_products(a, times)}")
+                words = tell(
+                    "{a}^{b} is read entry by entry, as its entries are summed or compared",
+                    a=a,
+                    b=b,
+                )
+                self.sentences.append(
+                    tell(
+                        "{words}; the matrix product is {products}",
+                        words=words,
+                        products=_products(a, times),
+                    )
+                )
             return as_it_is
         if is_exponential:
             by_entries = f"exp({b})" if a == "e" else f"{a}**{b}"
-            hint = f"{by_entries} is entry by entry; the matrix exponential is no gate"
-            raise ShapeError(f"{a}^{b} of a square matrix has two readings", hint)
+            hint = tell(
+                "{by_entries} is entry by entry; the matrix exponential is no gate",
+                by_entries=by_entries,
+            )
+            raise ShapeError(tell("{a}^{b} of a square matrix has two readings", a=a, b=b), hint)
         if times is None or times == 0:
-            hint = f"{a}**{b} is entry by entry; this power of a matrix is no gate"
-            raise ShapeError(f"{a}^{b} of a square matrix has two readings", hint)
+            hint = tell("{a}**{b} is entry by entry; this power of a matrix is no gate", a=a, b=b)
+            raise ShapeError(tell("{a}^{b} of a square matrix has two readings", a=a, b=b), hint)
         if uses & ~(_OUTPUT | _MULTIPLIED) or not uses or not 0 < times <= _LONGEST_POWER:
             return self._refuse_power(a, b, times)
-        words = f"{a}^{b} is read as the matrix product {_products(a, times)}"
-        self.sentences.append(f"{words}; entry by entry is {a}**{b}")
+        words = tell(
+            "{a}^{b} is read as the matrix product {products}",
+            a=a,
+            b=b,
+            products=_products(a, times),
+        )
+        self.sentences.append(tell("{words}; entry by entry is {a}**{b}", words=words, a=a, b=b))
         factor = node.operands[0]
         steps = [Step(GATES["matmul"], (factor, factor))]
         for more in range(times - 2):
@@ -228,13 +275,17 @@ class Meanings:
         return steps
 
     def _refuse_power(self, a: str, b: str, times: int) -> list[Step]:
-        matrix = f"{_products(a, times)} the matrix product"
+        matrix = tell("{products} the matrix product", products=_products(a, times))
         if times < 0:
-            matrix = f"inv({a}) the inverse" if times == -1 else f"powers of inv({a}) the matrix's"
+            matrix = (
+                tell("inv({a}) the inverse", a=a)
+                if times == -1
+                else tell("powers of inv({a}) the matrix's", a=a)
+            )
         elif times > _LONGEST_POWER:
-            matrix = "a longer matrix product is written out"
-        hint = f"{a}**{b} is entry by entry, {matrix}"
-        raise ShapeError(f"{a}^{b} of a square matrix has two readings", hint)
+            matrix = tell("a longer matrix product is written out")
+        hint = tell("{a}**{b} is entry by entry, {matrix}", a=a, b=b, matrix=matrix)
+        raise ShapeError(tell("{a}^{b} of a square matrix has two readings", a=a, b=b), hint)
 
     def _whole(self, operand: int | Constant) -> int | None:
         """The whole number that an exponent is; None for any other."""

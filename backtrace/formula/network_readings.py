@@ -7,6 +7,7 @@ import re
 
 from backtrace.formula.calls import TRUE, Call, Tokens, is_whole, split, written
 from backtrace.formula.token import NUMBER
+from backtrace.language import tell
 
 
 def huber_loss(call: Call) -> Tokens:
@@ -14,8 +15,8 @@ def huber_loss(call: Call) -> Tokens:
     reduction = call.argument(2, "reduction")
     delta = call.take("delta", "beta")
     if call.name.text == "smooth_l1_loss" and delta is not None and written(delta) not in _ONE:
-        hint = "write huber(p, t, delta=b)/b"
-        raise call.error("smooth_l1_loss divides by its beta", hint, delta)
+        hint = tell("write huber(p, t, delta=b)/b")
+        raise call.error(tell("smooth_l1_loss divides by its beta"), hint, delta)
     for word, value in (("delta", delta), ("reduction", reduction)):
         if value is not None:
             call.with_keyword(word, value)
@@ -31,8 +32,10 @@ def _along_last(call: Call, shape: Tokens | None) -> None:
     if is_whole(shape) or re.fullmatch(r"[\[(]\d+,?[\])]", words):
         return
     if shape is None or not re.fullmatch(r"[\[(]\d+(,\d+)+,?[\])]", words):
-        what = "normalized_shape is the lengths of the last axes"
-        raise call.error(what, f"F.{call.name.text}(x, (4,)), or axis=-1 without F", shape)
+        what = tell("normalized_shape is the lengths of the last axes")
+        raise call.error(
+            what, tell("F.{text}(x, (4,)), or axis=-1 without F", text=call.name.text), shape
+        )
     count = len(split(shape[1:-1]))
     axes = "(" + ",".join(str(k) for k in range(-count, 0)) + ")"
     place = shape[0]
@@ -46,15 +49,18 @@ def _parts(text: str) -> list[tuple[str, str]]:
 def layer_norm(call: Call) -> Tokens:
     """Of PyTorch, whose second argument is a shape; rms_norm too."""
     if not call.is_torch:
-        raise call.error(f"'{call.name.text}' is PyTorch's or ours", f"F.{call.name.text}(x, (4,))")
+        raise call.error(
+            tell("'{text}' is PyTorch's or ours", text=call.name.text),
+            f"F.{call.name.text}(x, (4,))",
+        )
     is_rms = call.name.text == "rms_norm"
     eps = call.argument(3 if is_rms else 4, "eps")
     bias = None if is_rms else call.argument(3, "bias")
     weight = call.argument(2, "weight")
     _along_last(call, call.argument(1, "normalized_shape"))
     if is_rms and eps is None:
-        what = "without eps it is that of the kind of float: 1e-7 of 32 bits, 2e-16 of 64"
-        raise call.error(what, "write eps=1e-6")
+        what = tell("without eps it is that of the kind of float: 1e-7 of 32 bits, 2e-16 of 64")
+        raise call.error(what, tell("write eps=1e-6"))
     return _with_operands(call, weight, bias, eps)
 
 
@@ -70,7 +76,9 @@ def _with_operands(
 def batch_norm(call: Call) -> Tokens:
     """That of training alone, which leaves running statistics aside."""
     if not call.is_torch:
-        raise call.error("'batch_norm' is PyTorch's or ours", "F.batch_norm(x, None, None, ...)")
+        raise call.error(
+            tell("'batch_norm' is PyTorch's or ours"), "F.batch_norm(x, None, None, ...)"
+        )
     eps = call.argument(7, "eps")
     call.argument(6, "momentum")
     training = call.argument(5, "training")
@@ -79,8 +87,8 @@ def batch_norm(call: Call) -> Tokens:
     for place, word in ((2, "running_var"), (1, "running_mean")):
         call.argument(place, word)
     if training is None or written(training) not in TRUE:
-        what = "batch_norm by running statistics is no batch norm of this batch"
-        raise call.error(what, "training=True is read; else (x - m)/sqrt(v + 1e-5)*g + b")
+        what = tell("batch_norm by running statistics is no batch norm of this batch")
+        raise call.error(what, tell("training=True is read; else (x - m)/sqrt(v + 1e-5)*g + b"))
     return _with_operands(call, weight, bias, eps)
 
 
@@ -89,7 +97,9 @@ def cosine_similarity(call: Call) -> Tokens:
     eps = call.argument(3, "eps")
     axis = call.argument(2, "dim", "axis")
     if axis is None and not call.is_torch:
-        raise call.error("along which axis?", "cosine_similarity(x, y) is along the last")
+        raise call.error(
+            tell("along which axis?"), tell("cosine_similarity(x, y) is along the last")
+        )
     call.with_keyword("axis", axis if axis is not None else "1")
     if eps is not None:
         call.with_keyword("eps", eps)

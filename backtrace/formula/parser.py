@@ -21,6 +21,7 @@ from backtrace.formula.token import BREAK, END, NAME, Token
 from backtrace.formula.tokens import tokenize
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph
+from backtrace.language import tell
 
 
 class Statement(NamedTuple):
@@ -95,9 +96,9 @@ class _Statements:
                 continue
             if unnamed:
                 raise self.reader.error(
-                    "only the last statement may go without a name",
+                    tell("only the last statement may go without a name"),
                     unnamed,
-                    "give it one: q = ...",
+                    tell("give it one: q = ..."),
                 )
             first = self.reader.at
             start = self.tokens[first].start
@@ -111,8 +112,8 @@ class _Statements:
         if result is None and self._last is not None:
             result = self._of_definition(*self._last)
         if result is None:
-            hint = 'try backtrace "(x+y)*z" x=-2 y=5 z=-4'
-            raise self.reader.error("the formula is empty", (0, 0), hint)
+            hint = tell('try backtrace "(x+y)*z" x=-2 y=5 z=-4')
+            raise self.reader.error(tell("the formula is empty"), (0, 0), hint)
         graph = self.builder.finish(result, tuple(self.own.values()))
         return replace(graph, readings=self.readings) if self.readings else graph
 
@@ -121,7 +122,9 @@ class _Statements:
             if not self._definition():
                 token = self.tokens[self.reader.at]
                 hint = "swish(a) = a*sigmoid(a)"
-                raise self.reader.error("only definitions of gates can stand here", token, hint)
+                raise self.reader.error(
+                    tell("only definitions of gates can stand here"), token, hint
+                )
         return self.own
 
     def _more(self) -> bool:
@@ -140,7 +143,9 @@ class _Statements:
         names = [token.text for token in parameters]
         for token in parameters:
             if names.count(token.text) > 1:
-                raise self.reader.error(f"'{token.text}' is a parameter twice", token)
+                raise self.reader.error(
+                    tell("'{text}' is a parameter twice", text=token.text), token
+                )
         builder = Builder(self.text)
         body = ExpressionReader(self.text, self.tokens, builder, frozenset(names), self.gates)
         body.defining = name.text
@@ -149,8 +154,8 @@ class _Statements:
         self._refuse_shadowing(name, inner)
         for used, index in inner.inputs.items():
             if used not in names:
-                hint = f"it has {', '.join(names)}"
-                what = f"'{used}' is not a parameter of {name.text}"
+                hint = tell("it has {names}", names=", ".join(names))
+                what = tell("'{used}' is not a parameter of {text}", used=used, text=name.text)
                 raise self.reader.error(what, inner.nodes[index].span, hint)
         self.own[name.text] = self.gates[name.text] = own_gate(name.text, tuple(names), inner)
         self.statements.append((name.text, tuple(names), self.reader.at, body.at))
@@ -182,8 +187,8 @@ class _Statements:
         """A gate's name cannot come to mean something else; to spell out what it means is fine."""
         known = self.gates.get(name.text)
         if known is not None and (known.is_own or not _same(known, inner)):
-            hint = f"it means {known.formula}; give your gate another name"
-            raise self.reader.error(f"'{name.text}' is a gate already", name, hint)
+            hint = tell("it means {formula}; give your gate another name", formula=known.formula)
+            raise self.reader.error(tell("'{text}' is a gate already", text=name.text), name, hint)
 
     def _signature(self) -> list[Token]:
         """The parameters, if `name(a, b) =` stands here."""
@@ -208,13 +213,15 @@ class _Statements:
             return None
         if token.text in self.reader.stages:
             raise self.reader.error(
-                f"'{token.text}' is assigned twice", token, "give every stage a name of its own"
+                tell("'{text}' is assigned twice", text=token.text),
+                token,
+                tell("give every stage a name of its own"),
             )
         if token.text in self.builder.inputs:
             raise self.reader.error(
-                f"'{token.text}' is used above as a variable",
+                tell("'{text}' is used above as a variable", text=token.text),
                 token,
-                "give the stage a name of its own",
+                tell("give the stage a name of its own"),
             )
         self.reader.at += 2
         return token
@@ -222,7 +229,9 @@ class _Statements:
     def _name_stage(self, name: Token, result: int, start: int) -> int:
         if name.text in self.builder.inputs:
             raise self.reader.error(
-                f"'{name.text}' is defined by itself", name, "give the stage a new name"
+                tell("'{text}' is defined by itself", text=name.text),
+                name,
+                tell("give the stage a new name"),
             )
         span = (start, self.tokens[self.reader.at - 1].end)
         stage = self.builder.stage(result, name.text, self.gates["identity"], span)

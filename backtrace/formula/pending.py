@@ -12,6 +12,7 @@ from backtrace.formula.builder import Builder
 from backtrace.formula.literals import Literal, of_default, spelled
 from backtrace.formula.token import Token
 from backtrace.gates import Gate
+from backtrace.language import tell
 
 
 class Operand(NamedTuple):
@@ -86,7 +87,9 @@ def arguments(
     chosen = dict(zip(gate.parameters, positional, strict=False))
     for name, index in bracket.keywords.items():
         if name in chosen:
-            raise FormulaError(f"'{name}' is given twice", text=builder.text, span=span)
+            raise FormulaError(
+                tell("'{name}' is given twice", name=name), text=builder.text, span=span
+            )
         chosen[name] = given[index]
     for name, text in gate.defaults.items():
         if name not in chosen:
@@ -142,14 +145,16 @@ def _with_fixed(
     known = {*by_place, *bracket.keywords, *gate.defaults}
     missing = [name for name in gate.fixed if name not in known]
     if has_enough and missing and gate.variadic:
-        hint = f"it is written {slips.signature(gate)}"
-        what = f"{gate.word} is not told its {missing[0]}"
+        hint = tell("it is written {signature}", signature=slips.signature(gate))
+        what = tell("{word} is not told its {missing}", word=gate.word, missing=missing[0])
         raise FormulaError(what, text=builder.text, span=span, hint=hint)
     if not has_enough or bool(rest) is not bool(by_place) or not known.issuperset(gate.fixed):
         raise slips.wrong_count(builder.text, gate, len(given), span)
     for name, place in bracket.keywords.items():
         if name in by_place:
-            raise FormulaError(f"'{name}' is given twice", text=builder.text, span=span)
+            raise FormulaError(
+                tell("'{name}' is given twice", name=name), text=builder.text, span=span
+            )
         by_place[name] = [given[place]]
     fixed = [_fixed(name, by_place.get(name), span, builder, gate) for name in gate.fixed]
     return [*operands, *(Operand(emission, *span) for emission in fixed)]
@@ -167,7 +172,9 @@ def _completed(
     names = [name for name in gate.parameters if name not in gate.fixed]
     for name in names[: len(operands)]:
         if name in bracket.keywords:
-            raise FormulaError(f"'{name}' is given twice", text=builder.text, span=span)
+            raise FormulaError(
+                tell("'{name}' is given twice", name=name), text=builder.text, span=span
+            )
     found = list(operands)
     for name in names[len(operands) :]:
         if name in bracket.keywords:
@@ -212,15 +219,21 @@ def _literal(operand: Operand, name: str, builder: Builder, gate: Gate) -> Liter
     if is_right:
         return value
     word = gate.word
-    what, hint = f"{name} is a whole number", f"it is written {slips.signature(gate)}"
+    what, hint = (
+        tell("{name} is a whole number", name=name),
+        tell("it is written {signature}", signature=slips.signature(gate)),
+    )
     if name == "axis":
-        what, hint = "an axis is a whole number", f"{word}(x, axis=0) goes down every column"
+        what, hint = (
+            tell("an axis is a whole number"),
+            tell("{word}(x, axis=0) goes down every column", word=word),
+        )
     if name in ("shape", "axes"):
-        what = "a shape is made of whole numbers"
+        what = tell("a shape is made of whole numbers")
         hint = f"{word}(x, 2, 3)" if word == "reshape" else f"{word}(2, 3)"
         if name == "axes":
-            what, hint = "axes are whole numbers", f"{word}(x, 0, 2, 1)"
+            what, hint = tell("axes are whole numbers"), f"{word}(x, 0, 2, 1)"
     if name in _TEXTS:
-        what = f"{name} is a text in quotes"
+        what = tell("{name} is a text in quotes", name=name)
     span = (operand.start, operand.end)
     raise FormulaError(what, text=builder.text, span=span, hint=hint)

@@ -11,6 +11,7 @@ from backtrace.formula.tokens import tokenize
 from backtrace.formula.values import from_python, read_value
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
+from backtrace.language import tell
 
 
 class Given(NamedTuple):
@@ -39,11 +40,11 @@ def read_words(words: Sequence[str], seed: int = 0) -> dict[str, Given]:
         name, value = _split(word, words[index + 1 : index + 2])
         where = (0, word.index("="))
         if value.count("[") > value.count("]") and words[index + 1 :]:
-            hint = f"no spaces in a value, or quotes around it: '{name}=[1, 2]'"
+            hint = tell("no spaces in a value, or quotes around it: '{name}=[1, 2]'", name=name)
             span = (len(word) - len(value), len(word))
-            raise ValueGivenError("the array ends too early", text=word, span=span, hint=hint)
+            raise ValueGivenError(tell("the array ends too early"), text=word, span=span, hint=hint)
         if name in given:
-            raise ValueGivenError(f"'{name}' is given twice", text=word, span=where)
+            raise ValueGivenError(tell("'{name}' is given twice", name=name), text=word, span=where)
         found = read_value(value, word, len(word) - len(value), name, seed)
         given[name] = Given(found, value, word, where)
     return given
@@ -55,10 +56,12 @@ def read_mapping(point: Mapping[str, object], seed: int = 0) -> dict[str, Given]
     given: dict[str, Given] = {}
     for key, value in point.items():
         if not isinstance(key, str):
-            raise ValueGivenError(f"a variable's name is text, not {type(key).__name__}")
+            raise ValueGivenError(
+                tell("a variable's name is text, not {name}", name=type(key).__name__)
+            )
         name = _name(key, key)
         if name in given:
-            raise ValueGivenError(f"'{name}' is given twice")
+            raise ValueGivenError(tell("'{name}' is given twice", name=name))
         if isinstance(value, str):
             given[name] = Given(read_value(value, value, 0, name, seed), value)
             continue
@@ -75,29 +78,31 @@ def _written(number: float) -> str:
 def _split(word: str, following: Sequence[str]) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals and word.rstrip("]").strip() and word.endswith("]"):
-        hint = "a value has no spaces, or stands in quotes: 'x=[1, 2]'"
+        hint = tell("a value has no spaces, or stands in quotes: 'x=[1, 2]'")
         raise ValueGivenError(
-            f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint
+            tell("'{word}' is not NAME=VALUE", word=word), text=word, span=(0, len(word)), hint=hint
         )
     if not equals:
-        hint = "values are written NAME=VALUE after the formula: x=-2"
+        hint = tell("values are written NAME=VALUE after the formula: x=-2")
         if following and following[0].startswith("="):
-            hint = f"no spaces around the =: {word}=..."
+            hint = tell("no spaces around the =: {word}=...", word=word)
         raise ValueGivenError(
-            f"'{word}' is not NAME=VALUE", text=word, span=(0, len(word)), hint=hint
+            tell("'{word}' is not NAME=VALUE", word=word), text=word, span=(0, len(word)), hint=hint
         )
     if not name.strip():
-        hint = "no spaces around the =: x=-2"
-        raise ValueGivenError("a name is missing before '='", text=word, span=(0, 1), hint=hint)
-    if value.startswith("="):
-        hint = f"a value takes one =: {name}{value}"
+        hint = tell("no spaces around the =: x=-2")
         raise ValueGivenError(
-            "'==' compares", text=word, span=(len(name), len(name) + 2), hint=hint
+            tell("a name is missing before '='"), text=word, span=(0, 1), hint=hint
+        )
+    if value.startswith("="):
+        hint = tell("a value takes one =: {name}{value}", name=name, value=value)
+        raise ValueGivenError(
+            tell("'==' compares"), text=word, span=(len(name), len(name) + 2), hint=hint
         )
     if not value.strip():
-        hint = f"no spaces around the =: {name}=..." if following else f"{name}=..."
+        hint = tell("no spaces around the =: {name}=...", name=name) if following else f"{name}=..."
         raise ValueGivenError(
-            f"'{name}' is given no value", text=word, span=(0, len(word)), hint=hint
+            tell("'{name}' is given no value", name=name), text=word, span=(0, len(word)), hint=hint
         )
     return _name(name, word), value
 
@@ -109,8 +114,10 @@ def _name(name: str, word: str) -> str:
     except FormulaError as error:
         raise ValueGivenError(error.what, text=word, span=error.span, hint=error.hint) from None
     if len(tokens) != 2 or tokens[0].kind != NAME:
-        hint = "a name is made of letters, digits and _, and begins with a letter"
-        raise ValueGivenError(f"'{name}' is not a name", text=word, span=(0, len(name)), hint=hint)
+        hint = tell("a name is made of letters, digits and _, and begins with a letter")
+        raise ValueGivenError(
+            tell("'{name}' is not a name", name=name), text=word, span=(0, len(name)), hint=hint
+        )
     return tokens[0].text
 
 
@@ -128,10 +135,15 @@ def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, Any]:
     for name, value in given.items():
         if name in graph.inputs:
             continue
-        hint = f"the formula has {', '.join(graph.inputs)}" if graph.inputs else ""
-        what = f"'{name}' does not occur in the formula"
+        hint = (
+            tell("the formula has {inputs}", inputs=", ".join(graph.inputs)) if graph.inputs else ""
+        )
+        what = tell("'{name}' does not occur in the formula", name=name)
         if name in graph.stages:
-            what, hint = f"'{name}' is computed by the formula", f"leave {name}=... out"
+            what, hint = (
+                tell("'{name}' is computed by the formula", name=name),
+                tell("leave {name}=... out", name=name),
+            )
         raise ValueGivenError(what, text=value.text, span=value.span, hint=hint)
     return {name: given[name].value for name in graph.inputs}
 
@@ -140,17 +152,17 @@ def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> Va
     name = missing[0]
     unused = [g for g in given if g not in graph.inputs]
     near = near_misses(name, unused)
-    hint = f"add {' '.join(f'{m}=...' for m in missing[:8])} to the command"
+    hint = tell("add {missing} to the command", missing=" ".join(f"{m}=..." for m in missing[:8]))
     if name == "T":
-        hint = "a transpose is written x.T"
+        hint = tell("a transpose is written x.T")
     elif name == "E":
-        hint = f"Euler's number is e; {hint}"
+        hint = tell("Euler's number is e; {hint}", hint=hint)
     elif product := _as_product(name, set(given)):
-        hint = f"for a product write {product}"
+        hint = tell("for a product write {product}", product=product)
     elif near:
-        hint = f"you gave {near[0]}=...: did you mean {name}=...?"
+        hint = tell("you gave {near}=...: did you mean {name}=...?", near=near[0], name=name)
     return ValueGivenError(
-        f"'{name}' has no value",
+        tell("'{name}' has no value", name=name),
         text=graph.text,
         span=graph.nodes[graph.inputs[name]].span,
         hint=hint,
@@ -170,8 +182,12 @@ def known_variables(graph: Graph, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in graph.inputs:
             if not isinstance(name, str) or not name:
-                raise UsageError("a variable's name is missing", hint="x or x,y")
+                raise UsageError(tell("a variable's name is missing"), hint=tell("x or x,y"))
             near = near_misses(name, list(graph.inputs))
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(graph.inputs)}"
-            raise UsageError(f"the formula has no variable '{name}'", hint=hint)
+            hint = (
+                tell("did you mean {near}?", near=near[0])
+                if near
+                else tell("it has {inputs}", inputs=", ".join(graph.inputs))
+            )
+            raise UsageError(tell("the formula has no variable '{name}'", name=name), hint=hint)
     return tuple(dict.fromkeys(names))

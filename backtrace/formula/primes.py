@@ -10,6 +10,7 @@ from backtrace.algebra.matrices.spelled import LARGEST
 from backtrace.errors import UsageError
 from backtrace.formula.expression import NAMED_CONSTANTS
 from backtrace.gates import GATES
+from backtrace.language import tell
 
 Dims = tuple[str, ...]
 
@@ -27,10 +28,16 @@ def primes_for(text: str, shapes: Mapping[str, Dims], first: int) -> dict[str, i
     candidate = first
     for letter in dict.fromkeys(d for dims in shapes.values() for d in dims if not d.isdecimal()):
         if letter in shapes or letter in TAKEN:
-            kind = "a value" if letter in shapes else "a name of the formula language"
-            raise UsageError(f"'{letter}' is a length, and {kind}", hint="another letter")
+            kind = tell("a value") if letter in shapes else tell("a name of the formula language")
+            raise UsageError(
+                tell("'{letter}' is a length, and {kind}", letter=letter, kind=kind),
+                hint=tell("another letter"),
+            )
         if re.search(rf"(?:^|[;\n])\s*{re.escape(letter)}\s*=(?!=)", text):
-            raise UsageError(f"'{letter}' is a length, and a stage", hint="another letter")
+            raise UsageError(
+                tell("'{letter}' is a length, and a stage", letter=letter),
+                hint=tell("another letter"),
+            )
         while not _is_prime(candidate) or str(candidate) in text:
             candidate += 1
         found[letter] = candidate
@@ -76,5 +83,7 @@ def length_of(dim: str, primes: Mapping[str, int]) -> int:
     """A letter's prime, a number as it is. Raises UsageError."""
     length = primes[dim] if dim in primes else int(dim)
     if not 0 < length <= _LONGEST:
-        raise UsageError(f"an axis is not {dim} long", hint="a letter, or a number above 0")
+        raise UsageError(
+            tell("an axis is not {dim} long", dim=dim), hint=tell("a letter, or a number above 0")
+        )
     return length

@@ -22,6 +22,7 @@ from backtrace.formula.special_readings import SPECIAL_READINGS
 from backtrace.formula.spellings import OPENED, REDUCTIONS, SHAPED, TEMPLATES
 from backtrace.formula.token import NUMBER, Token
 from backtrace.formula.windowreadings import WINDOW_READINGS
+from backtrace.language import tell
 
 Reading = Callable[[Call], Tokens]
 
@@ -47,7 +48,7 @@ def read_call(call: Call) -> Tokens:
     if name in TEMPLATES and not is_ours:
         return call.templated()
     if call.is_theirs and row is None and name != "arange":
-        raise call.error(f"'{name}' is not read", call.near())
+        raise call.error(tell("'{name}' is not read", name=name), call.near())
     return call.plain()
 
 
@@ -60,7 +61,10 @@ def _open(call: Call) -> None:
             call.with_keyword("axis", free.pop())
         call.free = [*inner, *free[1:]]
     elif name in OPENED and call.is_theirs:
-        raise call.error(f"{name} takes a list of arrays", f"write {name}([a, b])")
+        raise call.error(
+            tell("{name} takes a list of arrays", name=name),
+            tell("write {name}([a, b])", name=name),
+        )
     if name in SHAPED and len(free) == 2 and free[1][0].kind in ("(", "["):
         call.free = [free[0], *split(free[1][1:-1])]
 
@@ -69,11 +73,11 @@ def _kept(call: Call, keeps: Tokens) -> Tokens:
     """keepdims=True: the same without it, and the axis put back."""
     name = call.name.text
     if written(keeps) not in TRUE:
-        raise call.error("keepdims is True or False", "", keeps)
+        raise call.error(tell("keepdims is True or False"), "", keeps)
     axis = call.named.get("axis", call.named.get("dim"))
     if axis is None:
-        hint = f"write {name}(x, axis=0, keepdims=True)"
-        raise call.error("keepdims is read with an axis", hint)
+        hint = tell("write {name}(x, axis=0, keepdims=True)", name=name)
+        raise call.error(tell("keepdims is read with an axis"), hint)
     end, text = call.end, call.text
     inner = read_call(call)
     place = call.name._replace(text="expand_dims", end=call.name.start)
@@ -107,17 +111,19 @@ def _flattened(call: Call) -> Tokens:
 def _padded(call: Call) -> Tokens:
     """np.pad says a pair for every axis, F.pad numbers from the last axis on."""
     if not (call.is_torch or call.is_numpy):
-        hint = "np.pad(x, ((0, 0), (1, 2))) and F.pad(x, (1, 2)) are read"
-        raise call.error("pad has two readings", hint)
+        hint = tell("np.pad(x, ((0, 0), (1, 2))) and F.pad(x, (1, 2)) are read")
+        raise call.error(tell("pad has two readings"), hint)
     mode = call.argument(2, "mode")
     value = call.argument(2, "value", "constant_values")
     if mode is not None and written(mode) != '"constant"':
-        raise call.error(f"pad with {written(mode)} is not read", "zeros are", mode)
+        raise call.error(
+            tell("pad with {written} is not read", written=written(mode)), tell("zeros are"), mode
+        )
     if value is not None and written(value) not in ("0", "0.0"):
-        raise call.error("zeros alone are put around an array", "", value)
+        raise call.error(tell("zeros alone are put around an array"), "", value)
     widths = call.argument(1, "pad_width", "pad")
     if widths is None:
-        raise call.error("pad is not told how many zeros", "np.pad(x, 1), F.pad(x, (1, 1))")
+        raise call.error(tell("pad is not told how many zeros"), "np.pad(x, 1), F.pad(x, (1, 1))")
     call.free.append(bracketed(widths))
     if call.is_torch:
         call.free[1] = _pairs_from_the_last(call, call.free[1])
@@ -129,7 +135,9 @@ def _pairs_from_the_last(call: Call, widths: Tokens) -> Tokens:
     """(a, b, c, d) as ((c, d), (a, b))."""
     numbers = split(widths[1:-1])
     if widths[0].kind != "(" or len(numbers) % 2 or not all(map(is_whole, numbers)):
-        raise call.error("F.pad takes a pair of numbers for each axis", "F.pad(x, (1, 1))", widths)
+        raise call.error(
+            tell("F.pad takes a pair of numbers for each axis"), "F.pad(x, (1, 1))", widths
+        )
     start, end = widths[0], widths[-1]
     comma = Token(",", ",", end.start, end.start)
     pairs = [[start, *numbers[k], comma, *numbers[k + 1], end] for k in range(0, len(numbers), 2)]
@@ -146,8 +154,10 @@ def _spread(call: Call) -> Tokens:
         ddof = [Token(NUMBER, "1" if written(unbiased) in TRUE else "0", *_place(unbiased))]
     name = call.name.text
     if ddof is None and call.is_method and not call.is_torch:
-        hint = f"write {name}(x) to divide by n, as NumPy, or say ddof=1, as PyTorch"
-        raise call.error(f"'.{name}' divides by n or by n - 1", hint)
+        hint = tell(
+            "write {name}(x) to divide by n, as NumPy, or say ddof=1, as PyTorch", name=name
+        )
+        raise call.error(tell("'.{name}' divides by n or by n - 1", name=name), hint)
     if ddof is not None or call.is_torch:
         call.with_keyword("ddof", ddof if ddof is not None else "1")
     if written(call.named.get("ddof", [])) == "0":
@@ -164,7 +174,10 @@ def _clipped(call: Call) -> Tokens:
     high = call.argument(2, "max", "a_max", "hi")
     low = call.argument(1, "min", "a_min", "lo")
     if len(call.free) != 1 or (low is None and high is None):
-        raise call.error(f"{call.name.text} takes bounds", f"write {call.name.text}(x, 0, 1)")
+        raise call.error(
+            tell("{text} takes bounds", text=call.name.text),
+            tell("write {text}(x, 0, 1)", text=call.name.text),
+        )
     bounds = {"clip({0}, {1}, {2})": (low, high), "max({0}, {1})": (low,)}
     template = next((t for t, given in bounds.items() if None not in given), "min({0}, {1})")
     call.free += [bound for bound in (low, high) if bound is not None]
@@ -186,9 +199,17 @@ def _loss(call: Call) -> Tokens:
     reduction = call.take("reduction")
     how = written(reduction) if reduction is not None else '"mean"'
     if how not in ('"mean"', '"sum"', '"none"'):
-        raise call.error(f"there is no reduction {how}", "mean, sum and none are read", reduction)
+        raise call.error(
+            tell("there is no reduction {how}", how=how),
+            tell("mean, sum and none are read"),
+            reduction,
+        )
     for word, value in call.named.items():
-        raise call.error(f"{call.name.text} has no '{word}='", "reduction= is read", value)
+        raise call.error(
+            tell("{text} has no '{word}='", text=call.name.text, word=word),
+            tell("reduction= is read"),
+            value,
+        )
     entries = _LOSSES[call.name.text]
     if how == '"none"':
         return call.templated(f"({entries})")
@@ -207,13 +228,15 @@ def _norm(call: Call) -> Tokens:
     if how in ('"fro"', "None"):
         return call.plain("norm")
     if how.strip('"') not in ("1", "2", "inf"):
-        raise call.error(f"the norm of order {how} is not read", "norm(x), sum(abs(x))", order)
+        raise call.error(
+            tell("the norm of order {how} is not read", how=how), "norm(x), sum(abs(x))", order
+        )
     how = how.strip('"')
     if not is_entries and how != "2":
         return call.plain({"1": "norm1", "inf": "norm_inf"}[how])
     if not is_entries and not is_whole(axis) and call.is_theirs:
-        what = "of a matrix this norm is the largest singular value"
-        raise call.error(what, "of a vector, or of all entries, it is norm(x)", order)
+        what = tell("of a matrix this norm is the largest singular value")
+        raise call.error(what, tell("of a vector, or of all entries, it is norm(x)"), order)
     if how == "2":
         return call.plain("norm")
     return call.templated("sum(abs({0}))" if how == "1" else "max(abs({0}))")
@@ -223,8 +246,10 @@ def _softmax(call: Call) -> Tokens:
     """Along the last axis in ours and in JAX; SciPy goes over all, PyTorch guesses."""
     has_axis = "axis" in call.named or "dim" in call.named
     if not has_axis and (call.is_torch or "special" in call.library.split(".")):
-        what = f"{call.library}.{call.name.text} is not told its axis"
-        raise call.error(what, f"{call.name.text}(x, axis=-1) is along the last")
+        what = tell(
+            "{library}.{text} is not told its axis", library=call.library, text=call.name.text
+        )
+        raise call.error(what, tell("{text}(x, axis=-1) is along the last", text=call.name.text))
     return call.plain()
 
 
@@ -235,7 +260,9 @@ def _gelu(call: Call) -> Tokens:
     if how in ('"tanh"', "True", "true") or (not how and call.base in ("jax", "jnp")):
         return call.plain("gelu_tanh")
     if how not in ("", '"none"', "False", "false") or (not how and call.library == "nn"):
-        raise call.error("which gelu?", "gelu(x), or gelu_tanh(x) for the approximation")
+        raise call.error(
+            tell("which gelu?"), tell("gelu(x), or gelu_tanh(x) for the approximation")
+        )
     return call.plain("gelu")
 
 
@@ -267,7 +294,7 @@ def _taken(call: Call) -> Tokens:
 def _selected(call: Call) -> Tokens:
     axis = call.argument(1, "dim")
     if axis is None:
-        raise call.error("index_select takes an axis", "torch.index_select(x, 0, i)")
+        raise call.error(tell("index_select takes an axis"), "torch.index_select(x, 0, i)")
     call.with_keyword("axis", axis)
     return call.plain("take")
 
@@ -281,14 +308,14 @@ def _logarithm(call: Call) -> Tokens:
 
 def _remainder(call: Call) -> Tokens:
     if call.base == "math":
-        hint = "write x - y*floor(x/y + 0.5), or x % y"
-        raise call.error("math.remainder rounds to the nearest quotient", hint)
+        hint = tell("write x - y*floor(x/y + 0.5), or x % y")
+        raise call.error(tell("math.remainder rounds to the nearest quotient"), hint)
     return call.templated("({0}) % ({1})")
 
 
 def _fmod(call: Call) -> Tokens:
-    what = f"{call.name.text} has the sign of x, as in C"
-    raise call.error(what, "x % y has the sign of y: np.mod, torch.remainder")
+    what = tell("{text} has the sign of x, as in C", text=call.name.text)
+    raise call.error(what, tell("x % y has the sign of y: np.mod, torch.remainder"))
 
 
 def _divided(call: Call) -> Tokens:
@@ -296,13 +323,17 @@ def _divided(call: Call) -> Tokens:
     if mode is None:
         return call.templated("({0})/({1})")
     if written(mode) != '"floor"':
-        raise call.error(f"rounding by {written(mode)} is not read", "x // y is read", mode)
+        raise call.error(
+            tell("rounding by {written} is not read", written=written(mode)),
+            tell("x // y is read"),
+            mode,
+        )
     return call.templated("({0}) // ({1})")
 
 
 def _stacked_by_shape(call: Call) -> Tokens:
-    hint = "write concatenate(a, b, axis=0)"
-    raise call.error(f"'{call.name.text}' depends on shapes", hint)
+    hint = tell("write concatenate(a, b, axis=0)")
+    raise call.error(tell("'{text}' depends on shapes", text=call.name.text), hint)
 
 
 def _dot(call: Call) -> Tokens:
@@ -324,14 +355,14 @@ def _einsum(call: Call) -> Tokens:
 def _two(call: Call) -> Tokens:
     """NumPy's third is where the result goes."""
     if call.is_theirs and call.base != "math" and len(call.free) > 2:
-        raise call.error(f"{call.name.text} takes two arrays", "", call.free[2])
+        raise call.error(tell("{text} takes two arrays", text=call.name.text), "", call.free[2])
     return call.plain()
 
 
 def _sorted(call: Call) -> Tokens:
     """Of PyTorch the values alone; the largest first by turning them round."""
     if written(call.named.get("axis", [])) == "None":
-        what = "with axis=None all entries are one row"
+        what = tell("with axis=None all entries are one row")
         raise call.error(what, "sort(reshape(x, -1))", call.named["axis"])
     axis = call.argument(1, "dim", "axis")
     descending = call.take("descending")
@@ -341,7 +372,7 @@ def _sorted(call: Call) -> Tokens:
     if descending is None or written(descending) in FALSE:
         return call.plain()
     if written(descending) not in TRUE:
-        raise call.error("descending is True or False", "", descending)
+        raise call.error(tell("descending is True or False"), "", descending)
     end, text = call.end, call.text
     along = axis or [Token("-", "-", *_place(call.free[0])), Token(NUMBER, "1", end.start, end.end)]
     inner = call.plain()
@@ -363,7 +394,7 @@ def _full(call: Call) -> Tokens:
     """NumPy and PyTorch say the shape first."""
     value = call.argument(1, "fill_value")
     if len(call.free) != 1 or value is None:
-        what = "full takes a shape and what is repeated to it"
+        what = tell("full takes a shape and what is repeated to it")
         raise call.error(what, "full(a, 2, 3), np.full((2, 3), a)")
     call.free.insert(0, value)
     call.free[1] = bracketed(call.free[1])

@@ -16,6 +16,7 @@ from backtrace.formula.parser import Statement, parse_definitions, parse_stateme
 from backtrace.formula.token import NAME
 from backtrace.formula.tokens import tokenize
 from backtrace.graph import Graph
+from backtrace.language import tell, tell_many
 
 _MOST_TOLD = 6
 
@@ -41,9 +42,14 @@ class Cut(NamedTuple):
         if not self.stages:
             return ""
         more = len(self.stages) - _MOST_TOLD
-        names = [*self.stages[:_MOST_TOLD], *[f"{more} more"] * (more > 0)]
-        them = "it" if len(self.stages) == 1 else "them"
-        return f"left out, because {self.result} does not need {them}: {', '.join(names)}"
+        names = [*self.stages[:_MOST_TOLD], *[tell("{more} more", more=more)] * (more > 0)]
+        return tell_many(
+            "left out, because {result} does not need it: {names}",
+            "left out, because {result} does not need them: {names}",
+            n=len(self.stages),
+            result=self.result,
+            names=", ".join(names),
+        )
 
 
 def cut(text: str, of: str, names: Collection[str] = (), definitions: str = "") -> Cut:
@@ -82,10 +88,16 @@ def _statement(of: str, graph: Graph, statements: list[Statement]) -> Statement:
     if name in by_name or len(same) == 1:
         return by_name[name if name in by_name else same[0]]
     near = near_misses(name, list(by_name))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(by_name)}"
+    hint = (
+        tell("did you mean {near}?", near=" or ".join(near))
+        if near
+        else tell("it has {by_name}", by_name=", ".join(by_name))
+    )
     if name in graph.inputs:
-        raise UsageError(f"'{of}' is a variable, and no stage of the formula", hint=hint)
-    raise UsageError(f"the formula has no stage '{of}'", hint=hint)
+        raise UsageError(
+            tell("'{of}' is a variable, and no stage of the formula", of=of), hint=hint
+        )
+    raise UsageError(tell("the formula has no stage '{of}'", of=of), hint=hint)
 
 
 def _canonical(name: str) -> str:

@@ -19,7 +19,9 @@ from backtrace.formula.tokens import tokenize
 from backtrace.gates import Gate
 from backtrace.gates.shapes import Shape, ShapeError, say
 from backtrace.graph import Constant, Graph, Node
+from backtrace.graph.record import READ_AS
 from backtrace.graph.shapes import settled, settled_node, shape_of_operand
+from backtrace.language import tell
 
 _LONGEST = 30  # characters of an operand that a hint writes out
 
@@ -48,7 +50,7 @@ def _with_meanings(graph: Graph, shapes: Mapping[str, Shape], is_whole: bool) ->
     result = replace(graph, nodes=nodes, output=place[graph.output], signs={})
     readings = (*graph.readings, *read.sentences)
     if read.is_rewritten:
-        readings = (f"read as {source(result, powers=False)}", *readings)
+        readings = (tell(READ_AS, formula=source(result, powers=False)), *readings)
     return replace(result, readings=readings)
 
 
@@ -116,7 +118,12 @@ def _what_would_fit(graph: Graph, node: Node, shapes: list[Shape]) -> str:
         if shape != shapes[k] and len(name) <= _LONGEST and _fits(gate, changed):
             words = [*names[:k], name, *names[k + 1 :]]
             joined = f"{gate.operator if gate.binding > 2 else f' {gate.operator} '}".join(words)
-            return f"{joined} fits: {say(changed[0])} and {say(changed[1])}"
+            return tell(
+                "{joined} fits: {changed} and {changed_changed}",
+                joined=joined,
+                changed=say(changed[0]),
+                changed_changed=say(changed[1]),
+            )
     return ""
 
 

@@ -9,6 +9,7 @@ from backtrace.errors import FormulaError, Span, near_misses
 from backtrace.formula.spellings import LIBRARIES
 from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, TEXT, Token
 from backtrace.gates import GATES, Gate
+from backtrace.language import tell, tell_many
 
 _LAST_NUMBER = re.compile(r",\s*(-?\d+)\s*\)$")
 MAKERS = ("randn", "rand", "randint", "zeros", "ones", "eye")
@@ -42,20 +43,29 @@ def not_a_function(
     token = tokens[at]
     name = _shown(text, token)
     if is_variable:
-        what = f"'{name}' is a variable, not a function"
-        return _error(text, what, _span(token), f"for a product write {name}*(...)")
+        what = tell("'{name}' is a variable, not a function", name=name)
+        return _error(text, what, _span(token), tell("for a product write {name}*(...)", name=name))
     if token.text in gates and gates[token.text].operator:
-        hint = f"it is written {gates[token.text].formula}"
-        return _error(text, f"'{name}' is an operator here, not a function", _span(token), hint)
+        hint = tell("it is written {formula}", formula=gates[token.text].formula)
+        return _error(
+            text,
+            tell("'{name}' is an operator here, not a function", name=name),
+            _span(token),
+            hint,
+        )
     near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
-    hint = f"did you mean {' or '.join(near)}?" if near else "backtrace gates lists the functions"
+    hint = (
+        tell("did you mean {near}?", near=" or ".join(near))
+        if near
+        else tell("backtrace gates lists the functions")
+    )
     if token.text in OTHERWISE:
-        hint = f"write {OTHERWISE[token.text]}"
+        hint = tell("write {otherwise}", otherwise=OTHERWISE[token.text])
     elif token.text in MAKERS:
-        hint = f"it makes a value: r in the formula, and r={name}(...) after it"
+        hint = tell("it makes a value: r in the formula, and r={name}(...) after it", name=name)
     elif not near and len(name) <= 2:
-        hint = f"for a product write {name}*(...)"
-    return _error(text, f"unknown function '{name}'", _span(token), hint)
+        hint = tell("for a product write {name}*(...)", name=name)
+    return _error(text, tell("unknown function '{name}'", name=name), _span(token), hint)
 
 
 def function_without_brackets(text: str, tokens: list[Token], at: int) -> FormulaError:
@@ -65,11 +75,22 @@ def function_without_brackets(text: str, tokens: list[Token], at: int) -> Formul
     argument = _shown(text, following) if following.kind in (NAME, NUMBER) else "..."
     if after is not None and after.kind == NAME:  # sqrt 8x
         factor = _shown(text, after)
-        hint = f"write {name}({argument}*{factor}) or {name}({argument})*{factor}"
-        what = f"'{name}' is a function and needs brackets"
+        hint = tell(
+            "write {name}({argument}*{factor}) or {name}({argument})*{factor}",
+            name=name,
+            argument=argument,
+            factor=factor,
+        )
+        what = tell("'{name}' is a function and needs brackets", name=name)
         return _error(text, what, _span(token), hint)
-    hint = f"write {name}({argument}), or give a variable of this name a value: {name}=..."
-    return _error(text, f"'{name}' is a function and needs brackets", _span(token), hint)
+    hint = tell(
+        "write {name}({argument}), or give a variable of this name a value: {name}=...",
+        name=name,
+        argument=argument,
+    )
+    return _error(
+        text, tell("'{name}' is a function and needs brackets", name=name), _span(token), hint
+    )
 
 
 def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
@@ -82,29 +103,43 @@ def operand_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     if token.kind == "*" and before is not None and before.kind == "*":
         both = text[before.start : token.end]
         return _error(
-            text, f"'{both}' is not an operator", (before.start, token.end), "a power is ** or ^"
+            text,
+            tell("'{both}' is not an operator", both=both),
+            (before.start, token.end),
+            tell("a power is ** or ^"),
         )
     if before is not None and not opens and token.kind in (END, BREAK, ")", "]", ","):
-        hint = "to go on in the next line, put the whole in brackets" if token.text == "\n" else ""
-        hint = "a percentage is written /100" if before.kind == "%" else hint
+        hint = (
+            tell("to go on in the next line, put the whole in brackets")
+            if token.text == "\n"
+            else ""
+        )
+        hint = tell("a percentage is written /100") if before.kind == "%" else hint
         return _error(
-            text, f"'{_shown(text, before)}' needs something on its right", _span(before), hint
+            text,
+            tell("'{shown}' needs something on its right", shown=_shown(text, before)),
+            _span(before),
+            hint,
         )
     if token.kind in (*"*·×/%@^<>", "//", "**", "<=", ">=", "==", "!=", POWER):
-        return _error(text, f"'{shown}' needs something on its left", _span(token))
+        return _error(
+            text, tell("'{shown}' needs something on its left", shown=shown), _span(token)
+        )
     if token.kind in (END, BREAK):
-        return _error(text, "the formula ends where a value is due", _span(token))
+        return _error(text, tell("the formula ends where a value is due"), _span(token))
     if token.kind in (")", "]", ","):
-        return _error(text, f"something is missing before '{shown}'", _span(token))
-    return _error(text, f"unexpected '{shown}'", _span(token))
+        return _error(
+            text, tell("something is missing before '{shown}'", shown=shown), _span(token)
+        )
+    return _error(text, tell("unexpected '{shown}'", shown=shown), _span(token))
 
 
 def _quoted(text: str, token: Token) -> FormulaError:
     return _error(
         text,
-        "text in quotes is not part of a formula",
+        tell("text in quotes is not part of a formula"),
         _span(token),
-        "write names without quotes",
+        tell("write names without quotes"),
     )
 
 
@@ -115,48 +150,61 @@ def operator_missing(text: str, tokens: list[Token], at: int) -> FormulaError:
     if token.kind == "'":
         return _error(
             text,
-            "a prime is not part of a name",
+            tell("a prime is not part of a name"),
             _span(token),
-            f"a transpose is {_shown(text, before)}.T; backtrace finds derivatives itself",
+            tell(
+                "a transpose is {shown}.T; backtrace finds derivatives itself",
+                shown=_shown(text, before),
+            ),
         )
     if token.kind == "=":
         return _error(
             text,
-            "'=' can only name a stage, at the start of a statement",
+            tell("'=' can only name a stage, at the start of a statement"),
             _span(token),
             "q = x + y; f = q*z",
         )
     if token.kind == NAME and token.text in JOINERS:
-        hint = "two conditions: where(a > 0, where(b > 0, x, y), y)"
-        return _error(text, f"'{shown}' cannot join conditions", _span(token), hint)
+        hint = tell("two conditions: where(a > 0, where(b > 0, x, y), y)")
+        return _error(
+            text, tell("'{shown}' cannot join conditions", shown=shown), _span(token), hint
+        )
     if is_derivative(tokens, at):
         rest = text[token.start :].strip()
-        hint = f"backtrace finds the derivatives itself: write {rest}"
+        hint = tell("backtrace finds the derivatives itself: write {rest}", rest=rest)
         span = (tokens[at - 3].start, before.end)
-        return _error(text, "a formula is not told to be differentiated", span, hint)
+        return _error(text, tell("a formula is not told to be differentiated"), span, hint)
     if token.kind in (NAME, NUMBER, "(", "|", "‖", "√"):
-        hint = f"write {_shown(text, before)}*{shown} for a product"
+        hint = tell(
+            "write {shown}*{other_shown} for a product",
+            shown=_shown(text, before),
+            other_shown=shown,
+        )
         if before.kind not in (NAME, NUMBER) or token.kind not in (NAME, NUMBER):
-            hint = "write * for a product"
+            hint = tell("write * for a product")
         elif token.kind == NAME and token.text in ("if", "else"):
-            hint = "a choice is written where(x > 0, a, b)"
+            hint = tell("a choice is written where(x > 0, a, b)")
         elif _is_in_array(tokens, at):
-            hint = "the entries of an array are separated by commas: [1, 2]"
-        return _error(text, f"an operator is missing before '{shown}'", _span(token), hint)
+            hint = tell("the entries of an array are separated by commas: [1, 2]")
+        return _error(
+            text, tell("an operator is missing before '{shown}'", shown=shown), _span(token), hint
+        )
     hint = _after_dot(text, tokens, at) if token.kind == "." else ""
-    return _error(text, f"unexpected '{shown}'", _span(token), hint)
+    return _error(text, tell("unexpected '{shown}'", shown=shown), _span(token), hint)
 
 
 def _after_dot(text: str, tokens: list[Token], at: int) -> str:
     """np.sum(x), x.sum(), x.shape, a.npy."""
     before, after = tokens[at - 1], tokens[at + 1]
     if after.text in ("npy", "csv", "json", "txt"):
-        return f"a file is given with @: x=@{text.strip()}"
+        return tell("a file is given with @: x=@{text}", text=text.strip())
     if before.text in LIBRARIES:
-        return "backtrace gates lists the functions; they are written without a library's name"
+        return tell(
+            "backtrace gates lists the functions; they are written without a library's name"
+        )
     if after.text == "shape":
-        return "a shape is written out: reshape(x, 2, 3)"
-    return "a transpose is written x.T; a function f(x)"
+        return tell("a shape is written out: reshape(x, 2, 3)")
+    return tell("a transpose is written x.T; a function f(x)")
 
 
 def is_derivative(tokens: list[Token], at: int) -> bool:
@@ -189,33 +237,69 @@ def unclear_product(
     c = _shown(text, token) if token.kind == NAME else "(...)"
     hint = ""
     if len(a) + len(b) < 40:
-        hint = f"write ({a}{symbol}{b})*{c} or {a}{symbol}({b}*{c})"
-    return _error(text, f"it is not clear what '{symbol}' takes here", (left[0], token.end), hint)
+        hint = tell(
+            "write ({a}{symbol}{b})*{c} or {a}{symbol}({b}*{c})", a=a, symbol=symbol, b=b, c=c
+        )
+    return _error(
+        text,
+        tell("it is not clear what '{symbol}' takes here", symbol=symbol),
+        (left[0], token.end),
+        hint,
+    )
 
 
 def unknown_keyword(text: str, gate: Gate, token: Token) -> FormulaError:
-    hint = f"it is written {signature(gate)}"
+    hint = tell("it is written {signature}", signature=signature(gate))
     if gate.name == "where":
-        hint = "equal is written ==: where(x == 0, a, b)"
-    return _error(text, f"{gate.name} has no '{_shown(text, token)}='", _span(token), hint)
+        hint = tell("equal is written ==: where(x == 0, a, b)")
+    return _error(
+        text,
+        tell("{name} has no '{shown}='", name=gate.name, shown=_shown(text, token)),
+        _span(token),
+        hint,
+    )
 
 
 def wrong_count(text: str, gate: Gate, given: int, span: Span) -> FormulaError:
     least = len(gate.parameters) - len(gate.defaults) - len(gate.optional)
-    takes = "at least 1 argument" if gate.variadic else f"{least} argument{'s' * (least != 1)}"
+    takes = (
+        tell("at least 1 argument")
+        if gate.variadic
+        else tell_many("{n} argument", "{n} arguments", n=least)
+    )
     if gate.optional:  # what is given by its name is no argument of these
-        takes = f"{least} or {least + len(gate.optional)} arguments"
+        takes = tell(
+            "{least} or {other_least} arguments",
+            least=least,
+            other_least=least + len(gate.optional),
+        )
     elif gate.defaults:
-        takes = f"{least} or {len(gate.parameters)} arguments"
-    hint = f"it is written {signature(gate)}"
+        takes = tell("{least} or {count} arguments", least=least, count=len(gate.parameters))
+    hint = tell("it is written {signature}", signature=signature(gate))
     axis = _LAST_NUMBER.search(text[slice(*span)])
     if "axis" in gate.fixed and axis and given == len(gate.parameters):
-        named = f"{text[span[0] : span[0] + axis.start()]}, axis={axis[1]})"
+        named = tell(
+            "{text}, axis={axi})", text=text[span[0] : span[0] + axis.start()], axi=axis[1]
+        )
         if gate.name == "norm":
-            hint = f"write {text[span[0] : span[0] + axis.start()]}) for the 2-norm, or {named}"
-            return _error(text, "it is not clear whether this is an axis", span, hint)
-        return _error(text, f"the axis of {gate.word} is given by its name", span, f"write {named}")
-    return _error(text, f"{gate.name} takes {takes}, not {given}", span, hint)
+            hint = tell(
+                "write {text}) for the 2-norm, or {named}",
+                text=text[span[0] : span[0] + axis.start()],
+                named=named,
+            )
+            return _error(text, tell("it is not clear whether this is an axis"), span, hint)
+        return _error(
+            text,
+            tell("the axis of {word} is given by its name", word=gate.word),
+            span,
+            tell("write {named}", named=named),
+        )
+    return _error(
+        text,
+        tell("{name} takes {takes}, not {given}", name=gate.name, takes=takes, given=given),
+        span,
+        hint,
+    )
 
 
 def signature(gate: Gate) -> str:
@@ -233,12 +317,26 @@ def wrong_order(text: str, gate: Gate, span: Span, is_behind: bool) -> FormulaEr
     given = text[slice(*span)]
     example = f"{gate.word}(2, x)"
     if given.isdigit():
-        hint = f"larger orders leave the range of 64-bit floats; {example} is of the order 2"
+        hint = tell(
+            "larger orders leave the range of 64-bit floats; {example} is of the order 2",
+            example=example,
+        )
     elif is_behind:
-        hint = f"the order comes first: {signature(gate)}, as in {example}"
+        hint = tell(
+            "the order comes first: {signature}, as in {example}",
+            signature=signature(gate),
+            example=example,
+        )
     else:
-        hint = f"it is no variable and is not calculated, but written out: {example}"
-    what = f"the order of {gate.word} is a whole number from {gate.order[0]} to {gate.order[-1]}"
+        hint = tell(
+            "it is no variable and is not calculated, but written out: {example}", example=example
+        )
+    what = tell(
+        "the order of {word} is a whole number from {order} to {order_order}",
+        word=gate.word,
+        order=gate.order[0],
+        order_order=gate.order[-1],
+    )
     return _error(text, what, span, hint)
 
 
@@ -246,15 +344,21 @@ def comma_outside_call(text: str, tokens: list[Token], at: int) -> FormulaError:
     token, before, after = tokens[at], tokens[at - 1], tokens[at + 1]
     hint = ""
     if before.kind == after.kind == NUMBER:
-        hint = f"a decimal point? {_shown(text, before)}.{_shown(text, after)}"
+        hint = tell(
+            "a decimal point? {shown}.{text_shown}",
+            shown=_shown(text, before),
+            text_shown=_shown(text, after),
+        )
     return _error(
-        text, "a comma can only stand between the arguments of a function", _span(token), hint
+        text, tell("a comma can only stand between the arguments of a function"), _span(token), hint
     )
 
 
 def comparison_outside_where(text: str, token: Token) -> FormulaError:
     shown = _shown(text, token)
-    hint = "where(x > 0, a, b) is a where x > 0, else b"
+    hint = tell("where(x > 0, a, b) is a where x > 0, else b")
     if token.kind == "==":
-        hint = "a value is given after the formula: x=2"
-    return _error(text, f"'{shown}' is only allowed in where()", _span(token), hint)
+        hint = tell("a value is given after the formula: x=2")
+    return _error(
+        text, tell("'{shown}' is only allowed in where()", shown=shown), _span(token), hint
+    )

@@ -9,6 +9,7 @@ from backtrace.formula.builder import Builder
 from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.token import Token
 from backtrace.gates import Gate
+from backtrace.language import tell
 
 
 class Stack:
@@ -76,9 +77,9 @@ class Stack:
             is_condition = gate.name == "where" and position == 0
             if self.builder.is_comparison(operand.emission) is not is_condition:
                 what = (
-                    "where() needs a comparison as its first argument"
+                    tell("where() needs a comparison as its first argument")
                     if is_condition
-                    else "a comparison can only be the condition of where()"
+                    else tell("a comparison can only be the condition of where()")
                 )
                 raise self.error(what, (operand.start, operand.end), "where(x > 0, a, b)")
 

@@ -8,6 +8,7 @@ from backtrace.formula.indices import end_of_call, is_looked_up, parts_of, read_
 from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.token import END, NAME, NUMBER, POWER, Token
 from backtrace.formula.tokens import tokenize
+from backtrace.language import tell
 
 ROOT = Binding.ATOM + 1  # √ takes what stands next to it, before any power
 
@@ -59,7 +60,7 @@ class Suffixes(Brackets):
         take(x, i, axis=1), lookup(x, i, j) and pick(p, k)."""
         parts = parts_of(self.tokens, self.at)
         if not parts:
-            raise self.error("'[' is never closed", token, "add the missing ']'")
+            raise self.error(tell("'[' is never closed"), token, tell("add the missing ']'"))
         written = [self.tokens[start:end] for start, end in parts]
         arrays = [k for k, part in enumerate(written) if is_looked_up(part)]
         if not arrays:
@@ -76,8 +77,8 @@ class Suffixes(Brackets):
             return True
         apart = chosen != list(range(first, last + 1))
         if apart or "None" in kinds or "..." in kinds:
-            hint = "look them up one after the other: y = x[:, :, 0]; y[i]"
-            what = "index arrays beside None, ... or apart from each other are not read"
+            hint = tell("look them up one after the other: y = x[:, :, 0]; y[i]")
+            what = tell("index arrays beside None, ... or apart from each other are not read")
             raise self.error(what, (token.start, self.tokens[parts[-1][1]].end), hint)
         if kinds - {":"}:
             self._pick_first(token, written, chosen)
@@ -130,14 +131,18 @@ class Suffixes(Brackets):
     def _refuse_after_power(self, token: Token) -> None:
         """x²[0], x².T: of the power, or of its base?"""
         if self.tokens[self.at - 1].kind == POWER:
-            raise self.error("it is not clear what this belongs to", token, "add brackets: (x²)[0]")
+            raise self.error(
+                tell("it is not clear what this belongs to"), token, tell("add brackets: (x²)[0]")
+            )
 
     def _refuse_unclear_power(self, token: Token) -> None:
         last = self.operators[-1] if self.operators else None
         unclear = isinstance(last, Operator) and last.binding == ROOT
         if unclear or self.tokens[self.at - 1].kind == POWER:
             raise self.error(
-                "it is not clear what the power belongs to", token, "add brackets: √(x^2) or (√x)^2"
+                tell("it is not clear what the power belongs to"),
+                token,
+                tell("add brackets: √(x^2) or (√x)^2"),
             )
 
 

@@ -23,6 +23,7 @@ from backtrace.formula.characters import (
     refusal,
 )
 from backtrace.formula.token import END, NAME, NUMBER, POWER, SUBSCRIPT, TEXT, Token
+from backtrace.language import tell
 
 MOST_TOKENS = 1_000_000
 LONGEST_NAME = 64
@@ -87,7 +88,7 @@ def tokenize(text: str) -> list[Token]:
         append(new(Token, (kind, spelled, start, end)))
     if len(tokens) > MOST_TOKENS:
         _, _, start, end = tokens[MOST_TOKENS]
-        what = f"the formula has more than {MOST_TOKENS:,} tokens"
+        what = tell("the formula has more than {most_tokens:,} tokens", most_tokens=MOST_TOKENS)
         raise FormulaError(what, text=text, span=(start, end))
     at = len(text) - len(text[at:].lstrip(" "))
     if at != len(text):
@@ -117,9 +118,13 @@ def _refuse_stray_subscript(text: str, tokens: list[Token]) -> None:
 def _fraction(text: str, spelled: str, start: int, before: list[Token]) -> list[Token]:
     """½ is (1/2). What stands before it has a sign between: 2½ is 2.5, or a product."""
     if before and before[-1].kind in (NUMBER, NAME, POWER, ")", "]"):
-        what = f"it is not clear what '{spelled}' is to what stands before it"
+        what = tell("it is not clear what '{spelled}' is to what stands before it", spelled=spelled)
         over, under = FRACTIONS[spelled]
-        hint = f"write a sign between: ... + {over}/{under}, ... * {over}/{under}"
+        hint = tell(
+            "write a sign between: ... + {over}/{under}, ... * {over}/{under}",
+            over=over,
+            under=under,
+        )
         raise FormulaError(what, text=text, span=(before[-1].start, start + 1), hint=hint)
     over, under = FRACTIONS[spelled]
     words = (("(", "("), (NUMBER, over), ("/", "/"), (NUMBER, under), (")", ")"))
@@ -134,7 +139,9 @@ def _unreadable(text: str, position: int) -> FormulaError:
 def _name(text: str, spelled: str, start: int, end: int) -> str:
     if end - start > LONGEST_NAME:
         raise FormulaError(
-            f"a name may have at most {LONGEST_NAME} characters", text=text, span=(start, end)
+            tell("a name may have at most {longest_name} characters", longest_name=LONGEST_NAME),
+            text=text,
+            span=(start, end),
         )
     if spelled == "π":
         return "pi"
@@ -147,7 +154,10 @@ def _superscript(text: str, spelled: str, start: int, end: int) -> str:
     number = spelled.translate(SUPERSCRIPTS)
     if not re.fullmatch("-?[0-9]+", number):
         raise FormulaError(
-            f"'{spelled}' is not a power", text=text, span=(start, end), hint="write x^(...)"
+            tell("'{spelled}' is not a power", spelled=spelled),
+            text=text,
+            span=(start, end),
+            hint=tell("write x^(...)"),
         )
     return number
 
@@ -156,16 +166,19 @@ def _refuse_bad_number(text: str, spelled: str, start: int, end: int) -> None:
     if _NUMBER_GOES_ON.match(text, end) or _HEXADECIMAL.match(text, start):
         run = _WHOLE_RUN.match(text, start)
         assert run is not None
-        hint = "one decimal point, no _ and no 0x in a number"
+        hint = tell("one decimal point, no _ and no 0x in a number")
         raise FormulaError(
-            f"malformed number '{run.group()[:40]}'", text=text, span=run.span(), hint=hint
+            tell("malformed number '{group}'", group=run.group()[:40]),
+            text=text,
+            span=run.span(),
+            hint=hint,
         )
     value = float(spelled)
     if value == float("inf"):
         raise FormulaError(
-            "the number is too large for a 64-bit float", text=text, span=(start, end)
+            tell("the number is too large for a 64-bit float"), text=text, span=(start, end)
         )
     if value == 0 and re.search("[1-9]", re.split("[eE]", spelled)[0]):
         raise FormulaError(
-            "the number is too small for a 64-bit float", text=text, span=(start, end)
+            tell("the number is too small for a 64-bit float"), text=text, span=(start, end)
         )

@@ -21,10 +21,11 @@ from backtrace.gates import Gate, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
 from backtrace.graph import Graph
 from backtrace.graph.shapes import is_of_numbers, shapes_inside
+from backtrace.language import marked, tell
 
 PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _PLAIN_ARRAY = re.compile(r"\s*\[[-+0-9eE.,\s\[\]]*\]\s*")
-_HINT = "a value is a number, a constant formula, [1, 2], randn(3, 4) or @file.npy"
+_HINT = marked("a value is a number, a constant formula, [1, 2], randn(3, 4) or @file.npy")
 
 
 def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0) -> Any:
@@ -35,13 +36,13 @@ def read_value(value: str, text: str, offset: int, name: str = "", seed: int = 0
     """
     span = (offset, len(text))
     if seed < 0:
-        raise UsageError(f"--seed is {seed}, and a seed is a whole number from 0")
+        raise UsageError(tell("--seed is {seed}, and a seed is a whole number from 0", seed=seed))
     try:
         found = _read(value, text, offset, name, seed)
     except MemoryError:
-        raise ValueGivenError("it does not fit in memory", text=text, span=span) from None
+        raise ValueGivenError(tell("it does not fit in memory"), text=text, span=span) from None
     if isinstance(found, float) and not math.isfinite(found):
-        what = f"the value is {found}, and a value must be a finite number"
+        what = tell("the value is {found}, and a value must be a finite number", found=found)
         raise ValueGivenError(what, text=text, span=span)
     return found
 
@@ -87,9 +88,15 @@ def from_python(value: object, name: str) -> Any:
             raise TypeError
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise ValueGivenError(f"{name} is not a number: {type(value).__name__}") from None
+        raise ValueGivenError(
+            tell("{name} is not a number: {type_name}", name=name, type_name=type(value).__name__)
+        ) from None
     if not math.isfinite(number):
-        raise ValueGivenError(f"{name} is {number}, and a value must be a finite number")
+        raise ValueGivenError(
+            tell(
+                "{name} is {number}, and a value must be a finite number", name=name, number=number
+            )
+        )
     return number
 
 
@@ -109,14 +116,14 @@ def _plain_array(value: str) -> Any:
     try:
         import json
 
-        return as_array(json.loads(value), "the array")
+        return as_array(json.loads(value), tell("the array"))
     except (ValueError, RecursionError, Unreadable):
         return None
 
 
 def _constant(value: str, text: str, offset: int, name: str, seed: int) -> Any:
     if value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        what = f"{value.strip()} is not a value: a value must be a finite number"
+        what = tell("{value} is not a value: a value must be a finite number", value=value.strip())
         raise ValueGivenError(what, text=text, span=(offset, len(text)))
     try:
         graph = parse(value, own=_makers(name, seed))
@@ -145,7 +152,7 @@ def _evaluated(graph: Graph) -> Any:
     with quiet():
         result = graph.evaluate(ARRAYS, {})[graph.output]
     try:
-        return as_array(result, "the value")
+        return as_array(result, tell("the value"))
     except Unreadable as error:
         raise FormulaError(error.what, hint=error.hint) from None
 
@@ -154,11 +161,18 @@ def _not_constant(graph: Graph, value: str, text: str, offset: int) -> Backtrace
     name, index = next(iter(graph.inputs.items()))
     start, end = graph.nodes[index].span
     before = value[:start].rstrip()
-    hint = _HINT
+    hint = tell(_HINT)
     if PLAIN_NUMBER.fullmatch(before):
-        hint = f"a space missing? {text[:offset]}{before} {name}=..."
+        hint = tell(
+            "a space missing? {text}{before} {name}=...",
+            text=text[:offset],
+            before=before,
+            name=name,
+        )
     span = (start + offset, end + offset)
-    return ValueGivenError(f"'{name}' is not a number", text=text, span=span, hint=hint)
+    return ValueGivenError(
+        tell("'{name}' is not a number", name=name), text=text, span=span, hint=hint
+    )
 
 
 def _makers(name: str, seed: int) -> dict[str, Gate]:
@@ -185,7 +199,7 @@ def _makers(name: str, seed: int) -> dict[str, Gate]:
     def row(maker: str) -> Gate:
         return Gate(
             name=maker,
-            summary="makes an array",
+            summary=tell("makes an array"),
             parameters=("shape",),
             role=Role.ROUTER,
             forward=lambda m, shape: make(maker, shape),
@@ -202,17 +216,29 @@ def _makers(name: str, seed: int) -> dict[str, Gate]:
 def _made_shape(maker: str, shape: Shape) -> Shape:
     if maker == "randint":
         if len(shape) < 2 or shape[0] >= shape[1]:
-            what = "randint takes a lowest number, one above the highest, and a shape"
-            raise ShapeError(what, "randint(0, 27, 32, 3): 32x3 whole numbers from 0 to 26")
+            what = tell("randint takes a lowest number, one above the highest, and a shape")
+            raise ShapeError(what, tell("randint(0, 27, 32, 3): 32x3 whole numbers from 0 to 26"))
         shape = shape[2:]
     if len(shape) > MOST_AXES:
-        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(shape)}")
+        raise ShapeError(
+            tell(
+                "an array has at most {most_axes} axes, not {count}",
+                most_axes=MOST_AXES,
+                count=len(shape),
+            )
+        )
     if min(shape, default=1) < 1:
-        raise ShapeError(f"an array of shape {say(shape)} has no entries")
+        raise ShapeError(tell("an array of shape {shape} has no entries", shape=say(shape)))
     if maker == "eye":
         if len(shape) > 2:
-            raise ShapeError("eye makes matrices", "eye(3) or eye(2, 3)")
+            raise ShapeError(tell("eye makes matrices"), tell("eye(3) or eye(2, 3)"))
         shape = shape * 2 if len(shape) == 1 else shape
     if size(shape) * 8 > memory() / 2:
-        raise ShapeError(f"{say(shape)} does not fit in memory: {size(shape) * 8 / 1e9:,.0f} GB")
+        raise ShapeError(
+            tell(
+                "{shape} does not fit in memory: {size:,.0f} GB",
+                shape=say(shape),
+                size=size(shape) * 8 / 1e9,
+            )
+        )
     return shape

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from backtrace.formula.calls import FALSE, TRUE, Call, Tokens, bracketed, split, written
 from backtrace.formula.token import NAME, NUMBER, Token
+from backtrace.language import tell, tell_many
 
 Reading = Callable[[Call], Tokens]
 _AXES = 2
@@ -17,15 +18,21 @@ def _only(call: Call, place: int, word: str, meant: tuple[str, ...], hint: str =
     """An argument that may be said as long as it changes nothing."""
     given = call.argument(place, word)
     if given is not None and written(given) not in meant:
-        what = f"{call.name.text} with {word}={written(given)} is not read"
-        raise call.error(what, hint or f"{word}={meant[0]} is", given)
+        what = tell(
+            "{text} with {word}={written} is not read",
+            text=call.name.text,
+            word=word,
+            written=written(given),
+        )
+        raise call.error(what, hint or tell("{word}={meant} is", word=word, meant=meant[0]), given)
 
 
 def _refuse_others(call: Call) -> None:
     """Words that only PyTorch has."""
     if call.is_numpy:
         raise call.error(
-            f"'{call.base}.{call.name.text}' is not read", "F.conv2d, F.max_pool2d are"
+            tell("'{base}.{text}' is not read", base=call.base, text=call.name.text),
+            tell("F.conv2d, F.max_pool2d are"),
         )
 
 
@@ -36,13 +43,15 @@ def _convolved(call: Call) -> Tokens:
     _only(call, 0, "dilation", ("1",))
     _only(call, 0, "groups", ("1",))
     if None in arrays[:2] or call.free:
-        raise call.error(f"{call.name.text} takes x, w and a bias", "F.conv2d(x, w, b, stride=2)")
+        raise call.error(
+            tell("{text} takes x, w and a bias", text=call.name.text), "F.conv2d(x, w, b, stride=2)"
+        )
     padding = told["padding"]
     if padding is not None and written(padding) == '"valid"':
         told["padding"] = None
     elif padding is not None and written(padding) == '"same"':
-        hint = "padding=1 keeps the lengths where windows are 3 long and the stride is 1"
-        raise call.error("padding is said in numbers", hint, padding)
+        hint = tell("padding=1 keeps the lengths where windows are 3 long and the stride is 1")
+        raise call.error(tell("padding is said in numbers"), hint, padding)
     call.free = [array for array in arrays if array is not None]
     for word, value in told.items():
         if value is not None:
@@ -65,7 +74,9 @@ def _pooled(axes: int, name: str) -> Reading:
             _only(call, 0, "divisor_override", ("None",))
         if x is None or size is None or call.free:
             hint = f"F.{call.name.text}(x, 2)"
-            raise call.error(f"{call.name.text} takes x and how long a window is", hint)
+            raise call.error(
+                tell("{text} takes x and how long a window is", text=call.name.text), hint
+            )
         call.free = [x, _for_each(call, size, axes)]
         for word, value in (("stride", stride), ("padding", padding)):
             if value is not None:
@@ -84,7 +95,12 @@ def _for_each(call: Call, size: Tokens, axes: int) -> Tokens:
         return lengths[0]
     lengths = lengths * axes if len(lengths) == 1 else lengths
     if len(lengths) != axes:
-        what = f"{call.name.text} slides windows along {axes} {'axes' if axes > 1 else 'axis'}"
+        what = tell_many(
+            "{text} slides windows along {n} axis",
+            "{text} slides windows along {n} axes",
+            n=axes,
+            text=call.name.text,
+        )
         raise call.error(what, f"F.{call.name.text}(x, 2)", size)
     start, end = size[0].start, size[-1].end
     comma = Token(",", ",", end, end)
@@ -95,8 +111,8 @@ def _for_each(call: Call, size: Tokens, axes: int) -> Tokens:
 def _in_two_ways(call: Call) -> Tokens:
     """Flax has channels last."""
     if call.is_theirs:
-        hint = f"{call.name.text}(x, 2) has channels first; F.{call.name.text}2d is PyTorch's"
-        raise call.error(f"'{call.name.text}' of a library is not read", hint)
+        hint = tell("{text}(x, 2) has channels first; F.{text}2d is PyTorch's", text=call.name.text)
+        raise call.error(tell("'{text}' of a library is not read", text=call.name.text), hint)
     return call.plain()
 
 
@@ -116,17 +132,21 @@ def _attended(call: Call) -> Tokens:
     arrays = [call.argument(0, word) for word in ("query", "key", "value")]
     mask = call.argument(0, "attn_mask")
     if mask is not None and not any(token.text in _COMPARISONS for token in mask):
-        hint = "attn_mask=M > 0 chooses; softmax(Q@K.T/sqrt(64) + M)@V adds, with 64 for its length"
-        raise call.error("a mask is added to the scores, or chooses among them", hint, mask)
+        hint = tell(
+            "attn_mask=M > 0 chooses; softmax(Q@K.T/sqrt(64) + M)@V adds, with 64 for its length"
+        )
+        raise call.error(tell("a mask is added to the scores, or chooses among them"), hint, mask)
     _only(call, 0, "dropout_p", ("0", "0.0", "0."))
     causal = call.argument(0, "is_causal")
     hint = "softmax(Q@K.T*scale)@V"
     if causal is not None and written(causal) not in (*TRUE, *FALSE):
-        raise call.error("is_causal is True or False", "", causal)
+        raise call.error(tell("is_causal is True or False"), "", causal)
     _only(call, 0, "scale", ("None",), hint)
     _only(call, 0, "enable_gqa", FALSE)
     if None in arrays or call.free:
-        raise call.error(f"{call.name.text} takes three arrays", f"F.{call.name.text}(Q, K, V)")
+        raise call.error(
+            tell("{text} takes three arrays", text=call.name.text), f"F.{call.name.text}(Q, K, V)"
+        )
     call.free = [array for array in arrays if array is not None]
     if mask is not None:
         call.free.append(_as_number(mask))

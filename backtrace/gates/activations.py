@@ -11,6 +11,7 @@ from dataclasses import replace
 from backtrace.algebra import Algebra, Value
 from backtrace.gates.choices import flat_at
 from backtrace.gates.gate import Gate, Kink, Role
+from backtrace.language import marked
 
 
 def _nearest_to_zero(m: Algebra, a: Value) -> Value:
@@ -33,7 +34,7 @@ _BETWEEN = {
 
 RELU = Gate(
     name="relu",
-    summary="max(0, x): passes the gradient where x > 0, blocks it elsewhere",
+    summary=marked("max(0, x): passes the gradient where x > 0, blocks it elsewhere"),
     parameters=("x",),
     role=Role.ROUTER,
     forward=lambda m, x: m.maximum(x, 0),
@@ -41,13 +42,16 @@ RELU = Gate(
     formula="max(0, x)",
     spellings=("where(x > 0, x, 0)",),
     kink=flat_at(
-        lambda m, f, x: m.equal(x, 0), says="at 0 the slope is taken as 0", right=1, split=0.5
+        lambda m, f, x: m.equal(x, 0),
+        says=marked("at 0 the slope is taken as 0"),
+        right=1,
+        split=0.5,
     ),
 )
 
 LEAKY_RELU = Gate(
     name="leaky_relu",
-    summary="x where x > 0, else a*x",
+    summary=marked("x where x > 0, else a*x"),
     parameters=("x", "a"),
     defaults={"a": "0.01"},
     role=Role.SCALER,
@@ -61,14 +65,14 @@ LEAKY_RELU = Gate(
     kink=Kink(
         at=lambda m, f, x, a: m.equal(x, 0),
         local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
-        says="at 0 the slope between a and 1 that is nearest to 0",
+        says=marked("at 0 the slope between a and 1 that is nearest to 0"),
         others={**_BETWEEN, "jax": _between(lambda m, a: 1)},
     ),
 )
 
 ELU = Gate(
     name="elu",
-    summary="x where x > 0, else a*(exp(x) - 1)",
+    summary=marked("x where x > 0, else a*(exp(x) - 1)"),
     parameters=("x", "a"),
     defaults={"a": "1"},
     role=Role.SCALER,
@@ -91,7 +95,7 @@ ELU = Gate(
     kink=Kink(
         at=lambda m, f, x, a: m.equal(x, 0) * m.not_equal(a, 1),
         local=lambda m, k, f, x, constant: 0 if k else _nearest_to_zero(m, x[1]),
-        says="at 0 the slope between a and 1 that is nearest to 0",
+        says=marked("at 0 the slope between a and 1 that is nearest to 0"),
         others={**_BETWEEN, "jax": _between(lambda m, a: a)},
     ),
 )
@@ -116,7 +120,7 @@ def _selu_left(m: Algebra) -> Value:
 
 SELU = Gate(
     name="selu",
-    summary="the self-normalising elu (Klambauer et al. 2017)",
+    summary=marked("the self-normalising elu (Klambauer et al. 2017)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=_selu,
@@ -129,7 +133,7 @@ SELU = Gate(
     kink=Kink(
         at=lambda m, f, x: m.equal(x, 0),
         local=lambda m, k, f, x, constant: m.number(_SELU_SCALE),
-        says="at 0 the slope from the right, the smaller of the two",
+        says=marked("at 0 the slope from the right, the smaller of the two"),
         others={
             "left": lambda m, k, f, x, constant: _selu_left(m),
             "split": lambda m, k, f, x, constant: m.divide(
@@ -143,7 +147,7 @@ SELU = Gate(
 
 SIGMOID = Gate(
     name="sigmoid",
-    summary="the logistic function: a squashing to (0, 1)",
+    summary=marked("the logistic function: a squashing to (0, 1)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sigmoid(x),
@@ -156,7 +160,7 @@ SIGMOID = Gate(
 
 SOFTPLUS = Gate(
     name="softplus",
-    summary="a smooth relu, ln(1 + e^x); its slope is sigmoid(x)",
+    summary=marked("a smooth relu, ln(1 + e^x); its slope is sigmoid(x)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.softplus(x),
@@ -167,7 +171,7 @@ SOFTPLUS = Gate(
 
 SILU = Gate(
     name="silu",
-    summary="x*sigmoid(x), also called swish",
+    summary=marked("x*sigmoid(x), also called swish"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.silu(x),
@@ -177,7 +181,7 @@ SILU = Gate(
     spellings=("x/(1 + exp(-x))",),
 )
 
-SWISH = replace(SILU, name="swish", summary="x*sigmoid(x), also called silu")
+SWISH = replace(SILU, name="swish", summary=marked("x*sigmoid(x), also called silu"))
 
 
 def _share(m: Algebra, k: int, *x: Value) -> Value:
@@ -189,7 +193,7 @@ def _share(m: Algebra, k: int, *x: Value) -> Value:
 
 LOGSUMEXP = Gate(
     name="logsumexp",
-    summary="ln(e^x + e^y + ...), a smooth max; its slopes are the softmax",
+    summary=marked("ln(e^x + e^y + ...), a smooth max; its slopes are the softmax"),
     parameters=("x", "y"),
     variadic=True,
     role=Role.SCALER,
@@ -203,7 +207,7 @@ LOGSUMEXP = Gate(
 
 GELU = Gate(
     name="gelu",
-    summary="x times the normal distribution function (Hendrycks and Gimpel 2016)",
+    summary=marked("x times the normal distribution function (Hendrycks and Gimpel 2016)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.gelu(x),
@@ -235,7 +239,7 @@ def _accurate_gelu_tanh_slope(m: Algebra, x: Value) -> Value:
 
 GELU_TANH = Gate(
     name="gelu_tanh",
-    summary="the tanh approximation of gelu",
+    summary=marked("the tanh approximation of gelu"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: x * m.tanh_cdf(x),
@@ -264,7 +268,7 @@ MISH = Gate(
 
 HARDTANH = Gate(
     name="hardtanh",
-    summary="x cut to between -1 and 1",
+    summary=marked("x cut to between -1 and 1"),
     parameters=("x",),
     role=Role.ROUTER,
     forward=lambda m, x: m.maximum(-1, m.minimum(1, x)),
@@ -274,7 +278,7 @@ HARDTANH = Gate(
     kink=Kink(
         at=lambda m, f, x: m.equal(m.abs(x), 1),
         local=lambda m, k, f, x, constant: 0,
-        says="at -1 and 1 the slope is taken as 0",
+        says=marked("at -1 and 1 the slope is taken as 0"),
         others={
             "left": lambda m, k, f, x, constant: m.greater(x[0], 0),
             "right": lambda m, k, f, x, constant: m.less(x[0], 0),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import Binding
 from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.language import marked
 
 ADD = Gate(
     name="add",
     commutes=True,
-    summary="addition: the gradient distributor",
+    summary=marked("addition: the gradient distributor"),
     parameters=("x", "y"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, y: x + y,
@@ -24,7 +25,7 @@ ADD = Gate(
 
 SUB = Gate(
     name="sub",
-    summary="subtraction: distributes, with the sign turned for the second input",
+    summary=marked("subtraction: distributes, with the sign turned for the second input"),
     parameters=("x", "y"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, y: x - y,
@@ -40,7 +41,7 @@ SUB = Gate(
 MUL = Gate(
     name="mul",
     commutes=True,
-    summary="multiplication: the gradient switcher",
+    summary=marked("multiplication: the gradient switcher"),
     parameters=("x", "y"),
     role=Role.SWITCHER,
     forward=lambda m, x, y: x * y,
@@ -66,13 +67,13 @@ DIV = Gate(
     formula="x/y",
     operator="/",
     binding=Binding.PRODUCT,
-    domain=Domain(says="y is not 0", holds=lambda x, y: y != 0),
-    cure="keep the divisor away from 0: where(y == 0, ..., x/y)",
+    domain=Domain(says=marked("y is not 0"), holds=lambda x, y: y != 0),
+    cure=marked("keep the divisor away from 0: where(y == 0, ..., x/y)"),
 )
 
 NEG = Gate(
     name="neg",
-    summary="the sign turned: *-1 on the slides",
+    summary=marked("the sign turned: *-1 on the slides"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: -x,
@@ -122,15 +123,15 @@ POW = Gate(
     operator="^",
     binding=Binding.POWER,
     domain=Domain(
-        says="x > 0, or x = 0 and y >= 0, or y whole",
+        says=marked("x > 0, or x = 0 and y >= 0, or y whole"),
         holds=lambda x, y: x > 0 or (x == 0 and y >= 0) or (x != 0 and y == int(y)),
     ),
-    cure="keep the base positive, or the exponent a whole constant",
+    cure=marked("keep the base positive, or the exponent a whole constant"),
 )
 
 SQUARE = Gate(
     name="square",
-    summary="x times itself, as one gate",
+    summary=marked("x times itself, as one gate"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.square(x),
@@ -141,7 +142,7 @@ SQUARE = Gate(
 
 IDENTITY = Gate(
     name="identity",
-    summary="a copy: what a stage `q = x` is",
+    summary=marked("a copy: what a stage `q = x` is"),
     parameters=("x",),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x: x,

@@ -9,6 +9,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Role
 from backtrace.gates.shapes import Shape, ShapeError, axis_of, is_too_large, say, size
+from backtrace.language import marked, tell
 
 Widths = int | tuple[Any, ...]
 
@@ -30,7 +31,7 @@ def _swapped_shape(shape: Shape, a: int, b: int) -> Shape:
 
 SWAPAXES = Gate(
     name="swapaxes",
-    summary="two axes change places",
+    summary=marked("two axes change places"),
     parameters=("x", "a", "b"),
     role=Role.DISTRIBUTOR,
     forward=_swap,
@@ -49,11 +50,19 @@ def _order(shape: Shape, axes: tuple[int, ...]) -> tuple[int, ...]:
     if len(places) == 2 and len(shape) > 2:
         return _swapped(len(shape), *places)
     if sorted(places) != list(range(len(shape))):
-        words = f"of shape {say(shape)} the axes 0 to {len(shape) - 1} are put in another order"
-        raise ShapeError(f"{words}, each once", "of two axes, these are swapped")
+        words = tell(
+            "of shape {shape} the axes 0 to {count} are put in another order",
+            shape=say(shape),
+            count=len(shape) - 1,
+        )
+        raise ShapeError(
+            tell("{words}, each once", words=words), tell("of two axes, these are swapped")
+        )
     if len(places) == 2 and places == (0, 1):
-        words = "transpose(0, 1) of a matrix: NumPy leaves it as it is, PyTorch swaps its axes"
-        raise ShapeError(words, "write x, or x.T")
+        words = tell(
+            "transpose(0, 1) of a matrix: NumPy leaves it as it is, PyTorch swaps its axes"
+        )
+        raise ShapeError(words, tell("write x, or x.T"))
     return places
 
 
@@ -64,14 +73,14 @@ def _permuted_back(m: Any, u: Value, axes: tuple[int, ...]) -> Value:
 
 PERMUTE = Gate(
     name="permute",
-    summary="the axes in another order: permute(x, 0, 2, 1); two of more axes are swapped",
+    summary=marked("the axes in another order: permute(x, 0, 2, 1); two of more axes are swapped"),
     parameters=("x", "axes"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, axes: m.transpose(x, _order(m.shape(x), axes)),
     local=(),
     formula="permute(x, axes)",
     pullback=lambda m, k, u, f, x, axes: _permuted_back(m, u, axes),
-    rules=("upstream, its axes put back in their places",),
+    rules=(marked("upstream, its axes put back in their places"),),
     shape=lambda shape, axes: tuple(shape[axis] for axis in _order(shape, axes)),
     fixed=("axes",),
 )
@@ -79,23 +88,32 @@ PERMUTE = Gate(
 
 def _flat(shape: Shape, start: int, end: int) -> Shape:
     if not shape:
-        raise ShapeError("a number has no axes to flatten", "x[None] has one")
+        raise ShapeError(tell("a number has no axes to flatten"), tell("x[None] has one"))
     first, last = axis_of(shape, start), axis_of(shape, end)
     if first > last:
-        raise ShapeError(f"axis {start} of shape {say(shape)} is behind axis {end}")
+        raise ShapeError(
+            tell(
+                "axis {start} of shape {shape} is behind axis {end}",
+                start=start,
+                shape=say(shape),
+                end=end,
+            )
+        )
     return (*shape[:first], size(shape[first : last + 1]), *shape[last + 1 :])
 
 
 FLATTEN = Gate(
     name="flatten",
-    summary="the same entries with the axes from start to end as one: flatten(x), flatten(x, 1)",
+    summary=marked(
+        "the same entries with the axes from start to end as one: flatten(x), flatten(x, 1)"
+    ),
     parameters=("x", "start", "end"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, start, end: m.reshape(x, _flat(m.shape(x), start, end)),
     local=(),
     formula="flatten(x)",
     pullback=lambda m, k, u, f, x, start, end: m.reshape(u, m.shape(x)),
-    rules=("upstream, in the shape of x",),
+    rules=(marked("upstream, in the shape of x"),),
     shape=_flat,
     fixed=("start", "end"),
     defaults={"start": "0", "end": "-1"},
@@ -106,7 +124,7 @@ def _pairs(shape: Shape, widths: Widths, last: int) -> list[tuple[int, int]]:
     """How many zeros before and behind every axis: of a number, of a pair for all, of pairs; with
     `last` these are of the last axes."""
     if not shape:
-        raise ShapeError("a number has no ends to pad")
+        raise ShapeError(tell("a number has no ends to pad"))
     if isinstance(widths, int):
         widths = (widths, widths)
     if all(isinstance(width, int) for width in widths):
@@ -116,10 +134,14 @@ def _pairs(shape: Shape, widths: Widths, last: int) -> list[tuple[int, int]]:
         pairs = [(0, 0)] * (len(shape) - len(pairs)) + pairs
     pairs = pairs * len(shape) if len(pairs) == 1 else pairs
     if len(pairs) != len(shape) or any(len(pair) != 2 for pair in pairs):
-        hint = f"({', '.join('(1, 1)' for _ in shape)}): before and behind each axis"
-        raise ShapeError(f"shape {say(shape)} has {len(shape)} axes to pad", hint)
+        hint = tell(
+            "({shape}): before and behind each axis", shape=", ".join("(1, 1)" for _ in shape)
+        )
+        raise ShapeError(
+            tell("shape {shape} has {count} axes to pad", shape=say(shape), count=len(shape)), hint
+        )
     if any(type(width) is not int or width < 0 for pair in pairs for width in pair):
-        raise ShapeError("how many zeros is a whole number from 0")
+        raise ShapeError(tell("how many zeros is a whole number from 0"))
     return pairs
 
 
@@ -131,7 +153,7 @@ def _padded(shape: Shape, widths: Widths, last: int) -> Shape:
     pairs = _pairs(shape, widths, last)
     found = tuple(n + before + behind for n, (before, behind) in zip(shape, pairs, strict=True))
     if is_too_large(size(found), 10**9):
-        raise ShapeError(f"{say(found)} is too large")
+        raise ShapeError(tell("{found} is too large", found=say(found)))
     return found
 
 
@@ -142,14 +164,16 @@ def _inside(shape: Shape, widths: Widths, last: int) -> tuple[Any, ...]:
 
 PAD = Gate(
     name="pad",
-    summary="zeros around an array: pad(x, 1), pad(x, ((0, 0), (1, 2))), a pair for every axis",
+    summary=marked(
+        "zeros around an array: pad(x, 1), pad(x, ((0, 0), (1, 2))), a pair for every axis"
+    ),
     parameters=("x", "widths", "last"),
     role=Role.ROUTER,
     forward=lambda m, x, *told: m.put(x, _inside(m.shape(x), *told), _padded(m.shape(x), *told)),
     local=(),
     formula="pad(x, widths)",
     pullback=lambda m, k, u, f, x, *told: m.pick(u, _inside(m.shape(x), *told)),
-    rules=("the part of upstream that is x",),
+    rules=(marked("the part of upstream that is x"),),
     shape=_padded,
     fixed=("widths", "last"),
     defaults={"last": "0"},
@@ -158,17 +182,19 @@ PAD = Gate(
 
 def _of_matrices(shape: Shape, _: int) -> Shape:
     if len(shape) < 2:
-        raise ShapeError(f"a triangle is that of a matrix, not of shape {say(shape)}")
+        raise ShapeError(
+            tell("a triangle is that of a matrix, not of shape {shape}", shape=say(shape))
+        )
     return shape
 
 
-def _triangle(name: str, words: str) -> Gate:
+def _triangle(name: str, summary: str) -> Gate:
     def cut(m: Any, x: Value, k: int) -> Value:
         return getattr(m, name)(x, k)
 
     return Gate(
         name=name,
-        summary=f"a matrix with 0 {words} its diagonal (k=1: the one above it)",
+        summary=summary,
         parameters=("x", "k"),
         role=Role.ROUTER,
         forward=cut,
@@ -182,18 +208,20 @@ def _triangle(name: str, words: str) -> Gate:
     )
 
 
-TRIL = _triangle("tril", "above")
-TRIU = _triangle("triu", "below")
+TRIL = _triangle("tril", marked("a matrix with 0 above its diagonal (k=1: the one above it)"))
+TRIU = _triangle("triu", marked("a matrix with 0 below its diagonal (k=1: the one above it)"))
 
 
 def _diagonal_shape(shape: Shape, k: int) -> Shape:
     if len(shape) == 1:
         return (shape[0] + abs(k),) * 2
     if len(shape) != 2:
-        raise ShapeError(f"diag takes a vector or a matrix, not shape {say(shape)}")
+        raise ShapeError(
+            tell("diag takes a vector or a matrix, not shape {shape}", shape=say(shape))
+        )
     count = min(shape[0] + min(k, 0), shape[1] - max(k, 0))
     if count < 1:
-        raise ShapeError(f"a matrix of {say(shape)} has no diagonal {k}")
+        raise ShapeError(tell("a matrix of {shape} has no diagonal {k}", shape=say(shape), k=k))
     return (count,)
 
 
@@ -209,14 +237,16 @@ def _diag(m: Any, x: Value, k: int) -> Value:
 
 DIAG = Gate(
     name="diag",
-    summary="a vector on the diagonal of a matrix; of a matrix the diagonal (k=1: that above it)",
+    summary=marked(
+        "a vector on the diagonal of a matrix; of a matrix the diagonal (k=1: that above it)"
+    ),
     parameters=("x", "k"),
     role=Role.ROUTER,
     forward=_diag,
     local=(),
     formula="diag(x)",
     pullback=lambda m, i, u, f, x, k: _diag_back(m, u, x, k),
-    rules=("diag(upstream): the part on the diagonal, 0 elsewhere",),
+    rules=(marked("diag(upstream): the part on the diagonal, 0 elsewhere"),),
     shape=_diagonal_shape,
     fixed=("k",),
     defaults={"k": "0"},
@@ -225,20 +255,20 @@ DIAG = Gate(
 
 def _trace_shape(shape: Shape) -> Shape:
     if len(shape) != 2:
-        raise ShapeError(f"trace takes a matrix, not shape {say(shape)}")
+        raise ShapeError(tell("trace takes a matrix, not shape {shape}", shape=say(shape)))
     return ()
 
 
 TRACE = Gate(
     name="trace",
-    summary="the sum of a matrix's diagonal",
+    summary=marked("the sum of a matrix's diagonal"),
     parameters=("x",),
     role=Role.ROUTER,
     forward=lambda m, x: m.sum(m.diagonal(x, 0), None),
     local=(),
     formula="sum(diag(x))",
     pullback=lambda m, k, u, f, x: u * m.identity(m.shape(x)),
-    rules=("upstream on the diagonal, 0 elsewhere",),
+    rules=(marked("upstream on the diagonal, 0 elsewhere"),),
     shape=_trace_shape,
     spells=lambda x: len(x) == 2,
 )
@@ -246,10 +276,13 @@ TRACE = Gate(
 
 def _along_one(shape: Shape, axis: int | None) -> Shape:
     if not shape:
-        raise ShapeError("it goes along an axis, and a number has none")
+        raise ShapeError(tell("it goes along an axis, and a number has none"))
     if axis is None and len(shape) > 1:
-        words = f"along which axis of shape {say(shape)}? NumPy goes over all entries, row by row"
-        raise ShapeError(words, "axis=0 goes down every column; reshape(x, -1) is flat")
+        words = tell(
+            "along which axis of shape {shape}? NumPy goes over all entries, row by row",
+            shape=say(shape),
+        )
+        raise ShapeError(words, tell("axis=0 goes down every column; reshape(x, -1) is flat"))
     axis_of(shape, axis or 0)
     return shape
 
@@ -275,18 +308,20 @@ def _running(
 
 CUMSUM = _running(
     "cumsum",
-    "the sums of the entries up to each, along an axis",
+    marked("the sums of the entries up to each, along an axis"),
     Role.DISTRIBUTOR,
     pullback=lambda m, u, x, axis: m.cumsum_back(u, axis),
-    rule="upstream added up from each entry to the last",
+    rule=marked("upstream added up from each entry to the last"),
 )
 
 CUMPROD = _running(
     "cumprod",
-    "the products of the entries up to each, along an axis",
+    marked("the products of the entries up to each, along an axis"),
     Role.SWITCHER,
     pullback=lambda m, u, x, axis: m.cumprod_back(u, x, axis),
-    rule="the sum, from each entry to the last, of upstream*(the product without that entry)",
+    rule=marked(
+        "the sum, from each entry to the last, of upstream*(the product without that entry)"
+    ),
 )
 
 ROWS = (SWAPAXES, PERMUTE, FLATTEN, PAD, TRIL, TRIU, DIAG, TRACE, CUMSUM, CUMPROD)

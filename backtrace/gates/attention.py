@@ -11,28 +11,42 @@ from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
 from backtrace.gates.linear import flipped
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
+from backtrace.language import marked, tell
 
-_SAYS = "a mask of 1 and 0, with a 1 for every row of Q"
-_HINT = "Q of nxd, K of mxd, V of mxe, and the same axes in front of all"
+_SAYS = marked("a mask of 1 and 0, with a 1 for every row of Q")
+_HINT = marked("Q of nxd, K of mxd, V of mxe, and the same axes in front of all")
 
 
 def _shape(Q: Shape, K: Shape, V: Shape, *others: Any) -> Shape:
     *mask, causal = others
-    shapes = f"{say(Q)}, {say(K)} and {say(V)}"
+    shapes = tell("{q}, {k} and {v}", q=say(Q), k=say(K), v=say(V))
     if len(Q) < 2 or not Q[:-2] == K[:-2] == V[:-2] or min(len(K), len(V)) < 2:
-        raise ShapeError(f"attention does not take shapes {shapes}", _HINT)
+        raise ShapeError(
+            tell("attention does not take shapes {shapes}", shapes=shapes), tell(_HINT)
+        )
     if Q[-1] != K[-1]:
-        words = f"rows of Q have {Q[-1]} entries, rows of K {K[-1]}"
-        raise ShapeError(f"shapes {shapes} do not fit: {words}", _HINT)
+        words = tell("rows of Q have {q} entries, rows of K {k}", q=Q[-1], k=K[-1])
+        raise ShapeError(
+            tell("shapes {shapes} do not fit: {words}", shapes=shapes, words=words), tell(_HINT)
+        )
     if K[-2] != V[-2]:
-        raise ShapeError(f"shapes {shapes} do not fit: K has {K[-2]} rows, V {V[-2]}", _HINT)
+        raise ShapeError(
+            tell(
+                "shapes {shapes} do not fit: K has {k} rows, V {v}", shapes=shapes, k=K[-2], v=V[-2]
+            ),
+            tell(_HINT),
+        )
     if causal not in (0, 1):
-        words = "causal is 1 (a row asks only those up to it) or 0"
+        words = tell("causal is 1 (a row asks only those up to it) or 0")
         raise ShapeError(words, "attention(Q, K, V, causal=1)")
     scores = (*Q[:-1], K[-2])
     if mask and not _is_repeated(mask[0], scores):
-        words = f"a mask of shape {say(mask[0])} is not repeated to the scores, {say(scores)}"
-        raise ShapeError(words, "a 1 or a 0 for every row of Q and of K")
+        words = tell(
+            "a mask of shape {mask} is not repeated to the scores, {scores}",
+            mask=say(mask[0]),
+            scores=say(scores),
+        )
+        raise ShapeError(words, tell("a 1 or a 0 for every row of Q and of K"))
     return (*Q[:-1], V[-1])
 
 
@@ -65,7 +79,7 @@ def _is_spelled(Q: Shape, K: Shape, V: Shape, *others: Any) -> bool:
 def _said(m: Any, Q: Value, *others: Any) -> str:
     *mask, causal = others
     turned = "K.T" if len(m.shape(Q)) == 2 else "K.mT"
-    where = f"{', each row up to its own place' * causal}{', where mask is 1' * bool(mask)}"
+    where = tell(", each row up to its own place") * causal + tell(", where mask is 1") * bool(mask)
     return f"softmax(Q@{turned}/sqrt(d)){where}"
 
 
@@ -83,7 +97,9 @@ def _asks_somebody(Q: Value, K: Value, V: Value, *others: Any) -> bool:  # noqa:
 
 ATTENTION = Gate(
     name="attention",
-    summary="softmax(Q@K.T/sqrt(d))@V, of each of a batch; causal=1: none asks later rows; a mask",
+    summary=marked(
+        "softmax(Q@K.T/sqrt(d))@V, of each of a batch; causal=1: none asks later rows; a mask"
+    ),
     parameters=("Q", "K", "V", "mask", "causal"),
     role=Role.SCALER,
     forward=_forward,
@@ -99,17 +115,20 @@ ATTENTION = Gate(
         "t": lambda Q, K, V, *_: f"1/sqrt({Q[-1]})",
     },
     pullback=_back,
-    rules=("g @ K/sqrt(d)", "g.T @ Q/sqrt(d)", "p.T @ upstream", "0: a mask"),
+    rules=("g @ K/sqrt(d)", "g.T @ Q/sqrt(d)", "p.T @ upstream", marked("0: a mask")),
     terms={
         "g": lambda m, f, Q, K, V, *others: (
-            f"is p*(r - sum(p*r)) by rows, r = upstream@V.T, p = {_said(m, Q, *others)}",
+            tell(
+                "is p*(r - sum(p*r)) by rows, r = upstream@V.T, p = {said}",
+                said=_said(m, Q, *others),
+            ),
             None,
         ),
         "p": lambda m, f, Q, K, V, *others: (
             _said(m, Q, *others),
             m.attention_weights(f, Q, K, others[-1], *others[:-1]),
         ),
-        "d": lambda m, f, Q, K, V, *_: ("the length of a row of Q", m.shape(Q)[-1]),
+        "d": lambda m, f, Q, K, V, *_: (tell("the length of a row of Q"), m.shape(Q)[-1]),
     },
     shape=_shape,
     fixed=("causal",),
@@ -117,7 +136,9 @@ ATTENTION = Gate(
     optional=("mask",),
     defaults={"causal": "0"},
     domain=Domain(says=_SAYS, holds=_asks_somebody),
-    cure="a mask is 1 where a row of Q may ask a row of K; what is added to the scores is none",
+    cure=marked(
+        "a mask is 1 where a row of Q may ask a row of K; what is added to the scores is none"
+    ),
     products=lambda Q, K, V, *_: size(Q[:-1]) * K[-2] * (Q[-1] + V[-1]),
     spells=_is_spelled,
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import Binding
 from backtrace.gates.gate import Gate, Kink, Role
+from backtrace.language import marked
 
 
 def _tied(m: Algebra, f: Value, *x: Value) -> Value:
@@ -33,7 +34,9 @@ def _tie(left: int, right: int) -> Kink:
     return Kink(
         at=_tied,
         local=_share,
-        says="n tied inputs get 1/n each; a tied constant takes it all, and the inputs get 0",
+        says=marked(
+            "n tied inputs get 1/n each; a tied constant takes it all, and the inputs get 0"
+        ),
         others={
             "left": lambda m, k, f, x, constant: left * m.equal(x[k], f),
             "right": lambda m, k, f, x, constant: right * m.equal(x[k], f),
@@ -57,7 +60,7 @@ def flat_at(where: Callable[..., Value], says: str, **others: float) -> Kink:
 MAX = Gate(
     name="max",
     commutes=True,
-    summary="the largest input: the gradient router",
+    summary=marked("the largest input: the gradient router"),
     parameters=("x", "y"),
     variadic=True,
     role=Role.ROUTER,
@@ -72,7 +75,7 @@ MAX = Gate(
 MIN = Gate(
     name="min",
     commutes=True,
-    summary="the smallest input: a gradient router too",
+    summary=marked("the smallest input: a gradient router too"),
     parameters=("x", "y"),
     variadic=True,
     role=Role.ROUTER,
@@ -86,7 +89,7 @@ MIN = Gate(
 
 WHERE = Gate(
     name="where",
-    summary="a where the condition holds, else b; the branch not taken gets exactly 0",
+    summary=marked("a where the condition holds, else b; the branch not taken gets exactly 0"),
     parameters=("condition", "a", "b"),
     role=Role.ROUTER,
     forward=lambda m, condition, a, b: m.where(condition, a, b),
@@ -100,11 +103,11 @@ WHERE = Gate(
 )
 
 
-def _comparison(symbol: str, name: str, words: str) -> Gate:
+def _comparison(symbol: str, name: str, summary: str) -> Gate:
     """A comparison: 1 where it holds, else 0; flat on both sides of its jump."""
     return Gate(
         name=name,
-        summary=f"1 where x is {words} y, else 0; only inside where()",
+        summary=summary,
         parameters=("x", "y"),
         role=Role.ROUTER,
         forward=lambda m, x, y: getattr(m, name)(x, y),
@@ -117,23 +120,27 @@ def _comparison(symbol: str, name: str, words: str) -> Gate:
         binding=Binding.COMPARISON,
         kink=flat_at(
             lambda m, f, x, y: m.equal(x, y),
-            says="the two sides are equal: where() takes the branch its condition says",
+            says=marked("the two sides are equal: where() takes the branch its condition says"),
         ),
     )
 
 
 COMPARISONS = (
-    _comparison("<", "less", "less than"),
-    _comparison("<=", "less_equal", "at most"),
-    _comparison(">", "greater", "greater than"),
-    _comparison(">=", "greater_equal", "at least"),
-    _comparison("==", "equal", "equal to"),
-    _comparison("!=", "not_equal", "different from"),
+    _comparison("<", "less", marked("1 where x is less than y, else 0; only inside where()")),
+    _comparison("<=", "less_equal", marked("1 where x is at most y, else 0; only inside where()")),
+    _comparison(">", "greater", marked("1 where x is greater than y, else 0; only inside where()")),
+    _comparison(
+        ">=", "greater_equal", marked("1 where x is at least y, else 0; only inside where()")
+    ),
+    _comparison("==", "equal", marked("1 where x is equal to y, else 0; only inside where()")),
+    _comparison(
+        "!=", "not_equal", marked("1 where x is different from y, else 0; only inside where()")
+    ),
 )
 
 ABS = Gate(
     name="abs",
-    summary="absolute value, also written |x|",
+    summary=marked("absolute value, also written |x|"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.abs(x),
@@ -142,7 +149,7 @@ ABS = Gate(
     sympy="Abs",
     kink=flat_at(
         lambda m, f, x: m.equal(x, 0),
-        says="at 0 the slope is taken as 0",
+        says=marked("at 0 the slope is taken as 0"),
         left=-1,
         right=1,
         jax=1,
@@ -159,12 +166,12 @@ SIGN = Gate(
     formula="sign(x)",
     sympy="sign",
     is_flat=True,
-    kink=flat_at(lambda m, f, x: m.equal(x, 0), says="at the jump the slope is taken as 0"),
+    kink=flat_at(lambda m, f, x: m.equal(x, 0), says=marked("at the jump the slope is taken as 0")),
 )
 
 FLOOR = Gate(
     name="floor",
-    summary="the whole number at or below",
+    summary=marked("the whole number at or below"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.floor(x),
@@ -172,12 +179,12 @@ FLOOR = Gate(
     formula="floor(x)",
     sympy="floor",
     is_flat=True,
-    kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
+    kink=flat_at(lambda m, f, x: m.equal(x, f), says=marked("at the jump the slope is taken as 0")),
 )
 
 CEIL = Gate(
     name="ceil",
-    summary="the whole number at or above",
+    summary=marked("the whole number at or above"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.ceil(x),
@@ -185,7 +192,7 @@ CEIL = Gate(
     formula="ceil(x)",
     sympy="ceiling",
     is_flat=True,
-    kink=flat_at(lambda m, f, x: m.equal(x, f), says="at the jump the slope is taken as 0"),
+    kink=flat_at(lambda m, f, x: m.equal(x, f), says=marked("at the jump the slope is taken as 0")),
 )
 
 ROWS = (MAX, MIN, WHERE, *COMPARISONS, ABS, SIGN, FLOOR, CEIL)

@@ -15,8 +15,11 @@ from backtrace.algebra import Value
 from backtrace.algebra.spelling import Spelled
 from backtrace.gates.gate import Gate, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
+from backtrace.language import marked, tell, tell_many
 
-_HINT = 'einsum("ij,jk->ik", A, B): letters for every axis of every array, then those that are left'
+_HINT = marked(
+    'einsum("ij,jk->ik", A, B): letters for every axis of every array, then those that are left'
+)
 
 
 def _letters(subscripts: str, count: int) -> tuple[list[str], str]:
@@ -24,20 +27,31 @@ def _letters(subscripts: str, count: int) -> tuple[list[str], str]:
     the order of the alphabet. Raises ShapeError."""
     text = subscripts.replace(" ", "")
     if "." in text:
-        raise ShapeError("... is not read in einsum", "write a letter for every axis")
+        raise ShapeError(tell("... is not read in einsum"), tell("write a letter for every axis"))
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
     if not (inputs + output).replace(",", "").isalpha() or "," in output or ">" in output:
-        raise ShapeError(f"'{subscripts}' is not read", _HINT)
+        raise ShapeError(tell("'{subscripts}' is not read", subscripts=subscripts), tell(_HINT))
     if len(terms) != count:
-        arrays = f"{count} array{'s' * (count > 1)}"
-        raise ShapeError(f"'{subscripts}' is of {len(terms)} arrays, not of {arrays}", _HINT)
+        arrays = tell_many("{n} array", "{n} arrays", n=count)
+        raise ShapeError(
+            tell(
+                "'{subscripts}' is of {count} arrays, not of {arrays}",
+                subscripts=subscripts,
+                count=len(terms),
+                arrays=arrays,
+            ),
+            tell(_HINT),
+        )
     joined = "".join(terms)
     if not arrow:
         output = "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
     for letter in output:
         if output.count(letter) > 1 or letter not in joined:
-            raise ShapeError(f"'{letter}' of the output stands there twice, or at no array", _HINT)
+            raise ShapeError(
+                tell("'{letter}' of the output stands there twice, or at no array", letter=letter),
+                tell(_HINT),
+            )
     return terms, output
 
 
@@ -46,11 +60,24 @@ def _lengths(terms: list[str], shapes: tuple[Shape, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
-            words = f"'{term}' has {len(term)} letters, and shape {say(shape)} {len(shape)} axes"
-            raise ShapeError(words, _HINT)
+            words = tell(
+                "'{term}' has {count} letters, and shape {shape} {shape_count} axes",
+                term=term,
+                count=len(term),
+                shape=say(shape),
+                shape_count=len(shape),
+            )
+            raise ShapeError(words, tell(_HINT))
         for letter, length in zip(term, shape, strict=True):
             if found.setdefault(letter, length) != length:
-                raise ShapeError(f"'{letter}' is an axis of {found[letter]} and one of {length}")
+                raise ShapeError(
+                    tell(
+                        "'{letter}' is an axis of {found} and one of {length}",
+                        letter=letter,
+                        found=found[letter],
+                        length=length,
+                    )
+                )
     return found
 
 
@@ -59,7 +86,13 @@ def _shape(*operands: Any) -> Shape:
     terms, output = _letters(subscripts, len(shapes))
     lengths = _lengths(terms, tuple(shapes))
     if len(output) > MOST_AXES:
-        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(output)}")
+        raise ShapeError(
+            tell(
+                "an array has at most {most_axes} axes, not {count}",
+                most_axes=MOST_AXES,
+                count=len(output),
+            )
+        )
     return tuple(lengths[letter] for letter in output)
 
 
@@ -105,7 +138,7 @@ def _written(operands: list[Spelled]) -> Spelled:
 
 EINSUM = Gate(
     name="einsum",
-    summary='sums of products, by letters for the axes: einsum("ij,jk->ik", x, y) is x@y',
+    summary=marked('sums of products, by letters for the axes: einsum("ij,jk->ik", x, y) is x@y'),
     parameters=("x", "y", "subscripts"),
     variadic=True,
     role=Role.SWITCHER,
@@ -113,7 +146,7 @@ EINSUM = Gate(
     local=(),
     formula="einsum(x, y, subscripts)",
     pullback=_back,
-    rules=("einsum of upstream and the other arrays, to the letters of this one",),
+    rules=(marked("einsum of upstream and the other arrays, to the letters of this one"),),
     shape=_shape,
     fixed=("subscripts",),
     notation=_written,

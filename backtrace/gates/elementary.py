@@ -8,28 +8,31 @@ from dataclasses import replace
 from backtrace.algebra import Algebra, Value
 from backtrace.gates.choices import flat_at
 from backtrace.gates.gate import Domain, Gate, Kink, Role
+from backtrace.language import marked
 
 _POSITIVE = Domain(says="x > 0", holds=lambda x: x > 0)
 _NOT_NEGATIVE = Domain(says="x >= 0", holds=lambda x: x >= 0)
 _UNIT = Domain(says="-1 <= x <= 1", holds=lambda x: -1 <= x <= 1)
-_LOG_CURE = "keep the argument above 0, or add a small constant to it"
-_ROOT_CURE = "where(x > 0, sqrt(x), 0), or one gate for the whole: abs, hypot, norm"
+_LOG_CURE = marked("keep the argument above 0, or add a small constant to it")
+_ROOT_CURE = marked("where(x > 0, sqrt(x), 0), or one gate for the whole: abs, hypot, norm")
 
 EXP = Gate(
     name="exp",
-    summary="e^x: its slope is its own output",
+    summary=marked("e^x: its slope is its own output"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.exp(x),
     local=(lambda m, f, x: f,),
     formula="exp(x)",
     sympy="exp",
-    cure="exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not",
+    cure=marked(
+        "exp overflows above 709.78; as one gate (--fuse) sigmoid, tanh, softplus, silu do not"
+    ),
 )
 
 LOG = Gate(
     name="log",
-    summary="natural logarithm, also written ln",
+    summary=marked("natural logarithm, also written ln"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.log(x),
@@ -40,35 +43,35 @@ LOG = Gate(
     cure=_LOG_CURE,
 )
 
-LN = replace(LOG, name="ln", summary="natural logarithm, also written log", formula="ln(x)")
+LN = replace(LOG, name="ln", summary=marked("natural logarithm, also written log"), formula="ln(x)")
 
 LOG1P = Gate(
     name="log1p",
-    summary="ln(1 + x), with all its digits where x is near 0",
+    summary=marked("ln(1 + x), with all its digits where x is near 0"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.log1p(x),
     local=(lambda m, f, x: m.divide(1, 1 + x),),
     formula="ln(1 + x)",
     domain=Domain(says="x > -1", holds=lambda x: x > -1),
-    cure="keep the argument above -1",
+    cure=marked("keep the argument above -1"),
 )
 
 EXPM1 = Gate(
     name="expm1",
-    summary="e^x - 1, with all its digits where x is near 0",
+    summary=marked("e^x - 1, with all its digits where x is near 0"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.expm1(x),
     local=(lambda m, f, x: 1 + f,),
     accurate=lambda m, k, f, x: m.exp(x),
     formula="exp(x) - 1",
-    cure="expm1 overflows above 709.78",
+    cure=marked("expm1 overflows above 709.78"),
 )
 
 LOG2 = Gate(
     name="log2",
-    summary="logarithm to base 2",
+    summary=marked("logarithm to base 2"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.log2(x),
@@ -80,7 +83,7 @@ LOG2 = Gate(
 
 LOG10 = Gate(
     name="log10",
-    summary="logarithm to base 10",
+    summary=marked("logarithm to base 10"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.log10(x),
@@ -92,7 +95,7 @@ LOG10 = Gate(
 
 SQRT = Gate(
     name="sqrt",
-    summary="square root, also written √x",
+    summary=marked("square root, also written √x"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sqrt(x),
@@ -114,19 +117,19 @@ def _cube_root_slope(m: Algebra, f: Value, x: Value) -> Value:
 
 CBRT = Gate(
     name="cbrt",
-    summary="cube root, of negative numbers too",
+    summary=marked("cube root, of negative numbers too"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.cbrt(x),
     local=(lambda m, f, x: m.divide(1, 3 * m.square(f)),),
     accurate=lambda m, k, f, x: _cube_root_slope(m, f, x),
     formula="sign(x)*abs(x)^(1/3)",
-    cure="the slope of a cube root is infinite at 0",
+    cure=marked("the slope of a cube root is infinite at 0"),
 )
 
 SIN = Gate(
     name="sin",
-    summary="sine (radians)",
+    summary=marked("sine (radians)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sin(x),
@@ -137,7 +140,7 @@ SIN = Gate(
 
 COS = Gate(
     name="cos",
-    summary="cosine (radians)",
+    summary=marked("cosine (radians)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.cos(x),
@@ -148,7 +151,7 @@ COS = Gate(
 
 TAN = Gate(
     name="tan",
-    summary="tangent (radians)",
+    summary=marked("tangent (radians)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.tan(x),
@@ -159,7 +162,7 @@ TAN = Gate(
 
 ASIN = Gate(
     name="asin",
-    summary="inverse sine, in radians",
+    summary=marked("inverse sine, in radians"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.asin(x),
@@ -167,12 +170,12 @@ ASIN = Gate(
     formula="asin(x)",
     sympy="asin",
     domain=_UNIT,
-    cure="the slope of asin is infinite at -1 and 1",
+    cure=marked("the slope of asin is infinite at -1 and 1"),
 )
 
 ACOS = Gate(
     name="acos",
-    summary="inverse cosine, in radians",
+    summary=marked("inverse cosine, in radians"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.acos(x),
@@ -180,12 +183,12 @@ ACOS = Gate(
     formula="acos(x)",
     sympy="acos",
     domain=_UNIT,
-    cure="the slope of acos is infinite at -1 and 1",
+    cure=marked("the slope of acos is infinite at -1 and 1"),
 )
 
 ATAN = Gate(
     name="atan",
-    summary="inverse tangent, in radians",
+    summary=marked("inverse tangent, in radians"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.atan(x),
@@ -206,7 +209,7 @@ def _angle_slope(m: Algebra, k: int, y: Value, x: Value) -> Value:
 
 ATAN2 = Gate(
     name="atan2",
-    summary="the angle of the point (x, y), in radians from -pi to pi",
+    summary=marked("the angle of the point (x, y), in radians from -pi to pi"),
     parameters=("y", "x"),
     role=Role.SCALER,
     forward=lambda m, y, x: m.atan2(y, x),
@@ -221,14 +224,14 @@ ATAN2 = Gate(
         local=lambda m, k, f, x, constant: m.where(
             m.equal(x[1], 0), 0, _angle_slope(m, k, x[0], x[1])
         ),
-        says="at (0, 0) the slope is taken as 0; where the angle jumps, from above",
+        says=marked("at (0, 0) the slope is taken as 0; where the angle jumps, from above"),
         others={"jax": lambda m, k, f, x, constant: _angle_slope(m, k, x[0], x[1])},
     ),
 )
 
 HYPOT = Gate(
     name="hypot",
-    summary="the length of (x, y, ...), without overflow on the way",
+    summary=marked("the length of (x, y, ...), without overflow on the way"),
     parameters=("x", "y"),
     variadic=True,
     role=Role.SCALER,
@@ -238,7 +241,7 @@ HYPOT = Gate(
     series=("sqrt(_)", "x^2"),
     kink=flat_at(
         lambda m, f, *x: m.equal(f, 0),
-        says="at length 0 the slopes are taken as 0",
+        says=marked("at length 0 the slopes are taken as 0"),
         left=-1,
         right=1,
         torch=math.nan,
@@ -248,7 +251,7 @@ HYPOT = Gate(
 
 SINH = Gate(
     name="sinh",
-    summary="hyperbolic sine",
+    summary=marked("hyperbolic sine"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sinh(x),
@@ -259,7 +262,7 @@ SINH = Gate(
 
 COSH = Gate(
     name="cosh",
-    summary="hyperbolic cosine",
+    summary=marked("hyperbolic cosine"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.cosh(x),
@@ -270,7 +273,7 @@ COSH = Gate(
 
 TANH = Gate(
     name="tanh",
-    summary="hyperbolic tangent: a squashing to (-1, 1)",
+    summary=marked("hyperbolic tangent: a squashing to (-1, 1)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.tanh(x),
@@ -290,7 +293,7 @@ TANH = Gate(
 
 ERF = Gate(
     name="erf",
-    summary="the error function",
+    summary=marked("the error function"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.erf(x),

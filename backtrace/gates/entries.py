@@ -12,8 +12,9 @@ from backtrace.algebra import Value
 from backtrace.algebra.spelling import Spelled
 from backtrace.gates.gate import Gate, Role
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, picked_shape, say
+from backtrace.language import marked, tell
 
-_HINT = 'put(x, v, "0, 1:3"): whole numbers and slices, as in x[0, 1:3]'
+_HINT = marked('put(x, v, "0, 1:3"): whole numbers and slices, as in x[0, 1:3]')
 _PART = re.compile(r"(-?\d{1,9})|(-?\d{0,9}):(-?\d{0,9})(?::(-?\d{1,9}))?|(\.\.\.)")
 _ALL = (None, None, None)
 
@@ -26,7 +27,7 @@ def _index(at: str, axes: int) -> tuple[Part, ...]:
     for text in at.split(","):
         match = _PART.fullmatch(text.strip())
         if match is None or match[4] == "0":
-            raise ShapeError(f"'{at}' is not read as an index", _HINT)
+            raise ShapeError(tell("'{at}' is not read as an index", at=at), tell(_HINT))
         if match[5]:
             found.append(None)
         elif match[1]:
@@ -35,7 +36,7 @@ def _index(at: str, axes: int) -> tuple[Part, ...]:
             start, stop, step = (int(end) if end else None for end in match.group(2, 3, 4))
             found.append((start, stop, step))
     if found.count(None) > 1:
-        raise ShapeError("'...' stands there twice", _HINT)
+        raise ShapeError(tell("'...' stands there twice"), tell(_HINT))
     if None in found:
         place = found.index(None)
         found[place : place + 1] = [_ALL] * (axes - len(found) + 1)
@@ -45,7 +46,14 @@ def _index(at: str, axes: int) -> tuple[Part, ...]:
 def _shape(x: Shape, v: Shape, at: str) -> Shape:
     taken = picked_shape(x, _index(at, len(x)))
     if broadcast(taken, v) != taken:
-        raise ShapeError(f"{say(v)} does not fit into the places '{at}', which are {say(taken)}")
+        raise ShapeError(
+            tell(
+                "{v} does not fit into the places '{at}', which are {taken}",
+                v=say(v),
+                at=at,
+                taken=say(taken),
+            )
+        )
     return x
 
 
@@ -74,14 +82,19 @@ def _written(operands: list[Spelled]) -> Spelled:
 
 PUT = Gate(
     name="put",
-    summary='x with other entries at some places: put(x, v, "0, 1:3") is x[0, 1:3] = v in code',
+    summary=marked(
+        'x with other entries at some places: put(x, v, "0, 1:3") is x[0, 1:3] = v in code'
+    ),
     parameters=("x", "v", "at"),
     role=Role.ROUTER,
     forward=_forward,
     local=(),
     formula="put(x, v, at)",
     pullback=_back,
-    rules=("upstream where x has kept its entries, 0 at the places", "upstream at the places"),
+    rules=(
+        marked("upstream where x has kept its entries, 0 at the places"),
+        marked("upstream at the places"),
+    ),
     shape=_shape,
     fixed=("at",),
     notation=_written,

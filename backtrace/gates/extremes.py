@@ -13,6 +13,7 @@ from backtrace.algebra import Value
 from backtrace.gates.gate import Kink, Role
 from backtrace.gates.reductions import reduction
 from backtrace.gates.shapes import Axis
+from backtrace.language import marked
 
 
 def _winners(m: Any, u: Value, f: Value, x: Value, axis: Axis) -> Value:
@@ -41,16 +42,16 @@ def _tied(m: Any, f: Value, x: Value, axis: Axis) -> Value:
 _TIES = Kink(
     at=_tied,
     local=lambda m, k, f, x, constant: 0,
-    says="n tied entries get 1/n each",
+    says=marked("n tied entries get 1/n each"),
 )
 
 REDUCE_MAX = reduction(
     "reduce_max",
-    "the largest entry: routes to the winner",
+    marked("the largest entry: routes to the winner"),
     Role.ROUTER,
     forward=lambda m, x, axis: m.largest(x, axis),
     pullback=_winners,
-    rule="upstream to the largest entry, 0 to the rest",
+    rule=marked("upstream to the largest entry, 0 to the rest"),
     called="max",
     kink=_TIES,
     at_kink={"left": _one_sided(wins=False), "right": _one_sided(wins=True)},
@@ -58,11 +59,11 @@ REDUCE_MAX = reduction(
 
 REDUCE_MIN = reduction(
     "reduce_min",
-    "the smallest entry: routes to the winner",
+    marked("the smallest entry: routes to the winner"),
     Role.ROUTER,
     forward=lambda m, x, axis: m.smallest(x, axis),
     pullback=_winners,
-    rule="upstream to the smallest entry, 0 to the rest",
+    rule=marked("upstream to the smallest entry, 0 to the rest"),
     called="min",
     kink=_TIES,
     at_kink={"left": _one_sided(wins=True), "right": _one_sided(wins=False)},

@@ -12,6 +12,7 @@ from typing import Any
 from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import SPELLING, Binding, Spelled
 from backtrace.gates.shapes import Shape, broadcast
+from backtrace.language import marked, tell
 from backtrace.numbers import one_line
 
 
@@ -24,15 +25,28 @@ class Role(Enum):
     SCALER = "scaler"
 
     @property
+    def word(self) -> str:
+        """Its name as it is shown."""
+        return tell(_WORDS[self])
+
+    @property
     def sentence(self) -> str:
-        return _SENTENCES[self]
+        return tell(_SENTENCES[self])
 
 
+_WORDS = {
+    Role.DISTRIBUTOR: marked("distributor"),
+    Role.SWITCHER: marked("switcher"),
+    Role.ROUTER: marked("router"),
+    Role.SCALER: marked("scaler"),
+}
 _SENTENCES = {
-    Role.DISTRIBUTOR: "hands the upstream gradient to every input unchanged (up to its sign)",
-    Role.SWITCHER: "hands each input the upstream gradient times the other input",
-    Role.ROUTER: "hands the upstream gradient to the winning input, and zero to the rest",
-    Role.SCALER: "multiplies the upstream gradient by a local slope",
+    Role.DISTRIBUTOR: marked(
+        "hands the upstream gradient to every input unchanged (up to its sign)"
+    ),
+    Role.SWITCHER: marked("hands each input the upstream gradient times the other input"),
+    Role.ROUTER: marked("hands the upstream gradient to the winning input, and zero to the rest"),
+    Role.SCALER: marked("multiplies the upstream gradient by a local slope"),
 }
 
 
@@ -51,7 +65,7 @@ class Domain:
     holds: Callable[..., bool]
 
 
-EVERYWHERE = Domain(says="all real numbers", holds=lambda *x: True)
+EVERYWHERE = Domain(says=marked("all real numbers"), holds=lambda *x: True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +292,7 @@ class Gate:
         """The local gradient of input k as text, from the rule itself: `s*(1 - s)`; in words where
         the row has such, as those with a pullback have."""
         if self.rules and (self.pullback is not None or not self.is_own):
-            return self.rules[min(k, len(self.rules) - 1)]
+            return tell(self.rules[min(k, len(self.rules) - 1)])
         names = [Spelled(name) for name in self.parameters]
         inputs = names[k : k + 1] if self.variadic else names
         rule = self.local[0 if self.variadic else k](SPELLING, Spelled(self.output), *inputs)

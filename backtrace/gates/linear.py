@@ -24,6 +24,7 @@ from backtrace.gates.shapes import (
     with_axis,
     without_axis,
 )
+from backtrace.language import marked, tell
 
 
 def _as_matrices(m: Any, u: Value, x: Value, y: Value) -> tuple[Value, Value, Value]:
@@ -57,7 +58,7 @@ def matmul_pullback(m: Any, k: int, u: Value, _: Value, x: Value, y: Value) -> V
 
 MATMUL = Gate(
     name="matmul",
-    summary="matrix product: the gradient switcher, with transposes",
+    summary=marked("matrix product: the gradient switcher, with transposes"),
     parameters=("x", "y"),
     role=Role.SWITCHER,
     forward=lambda m, x, y: m.matmul(x, y),
@@ -73,13 +74,13 @@ MATMUL = Gate(
 
 def _turned(shape: Shape) -> Shape:
     if not shape:
-        raise ShapeError("a number has no transpose")
+        raise ShapeError(tell("a number has no transpose"))
     return shape[::-1]
 
 
 TRANSPOSE = Gate(
     name="transpose",
-    summary="rows become columns, written x.T",
+    summary=marked("rows become columns, written x.T"),
     parameters=("x",),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x: m.transpose(x),
@@ -94,14 +95,16 @@ TRANSPOSE = Gate(
 
 def _same_length(x: Shape, y: Shape) -> Shape:
     if len(x) != 1 or x != y:
-        words = f"dot takes two vectors of one length, not shapes {say(x)} and {say(y)}"
-        raise ShapeError(words, "a product of matrices is @")
+        words = tell(
+            "dot takes two vectors of one length, not shapes {x} and {y}", x=say(x), y=say(y)
+        )
+        raise ShapeError(words, tell("a product of matrices is @"))
     return ()
 
 
 DOT = Gate(
     name="dot",
-    summary="the sum of the products of two vectors' entries",
+    summary=marked("the sum of the products of two vectors' entries"),
     parameters=("x", "y"),
     role=Role.SWITCHER,
     forward=lambda m, x, y: m.matmul(x, y),
@@ -116,13 +119,15 @@ DOT = Gate(
 
 def _table(x: Shape, y: Shape) -> Shape:
     if len(x) != 1 or len(y) != 1:
-        raise ShapeError(f"outer takes two vectors, not shapes {say(x)} and {say(y)}")
+        raise ShapeError(
+            tell("outer takes two vectors, not shapes {x} and {y}", x=say(x), y=say(y))
+        )
     return (*x, *y)
 
 
 OUTER = Gate(
     name="outer",
-    summary="the table of products of two vectors' entries",
+    summary=marked("the table of products of two vectors' entries"),
     parameters=("x", "y"),
     role=Role.SWITCHER,
     forward=lambda m, x, y: m.outer(x, y),
@@ -136,26 +141,37 @@ OUTER = Gate(
 
 def _reshaped(shape: Shape, new: Shape) -> Shape:
     if len(new) > MOST_AXES:
-        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(new)}")
+        raise ShapeError(
+            tell(
+                "an array has at most {most_axes} axes, not {count}",
+                most_axes=MOST_AXES,
+                count=len(new),
+            )
+        )
     known = size(tuple(n for n in new if n != -1))
     if new.count(-1) == 1 and known and size(shape) % known == 0:
         new = tuple(size(shape) // known if n == -1 else n for n in new)
     if min(new, default=1) < 1 or size(new) != size(shape):
-        words = f"shape {say(shape)} has {size(shape)} entries, and {say(new)} is another number"
-        raise ShapeError(words, "one length may be -1: what is left over")
+        words = tell(
+            "shape {shape} has {size} entries, and {new} is another number",
+            shape=say(shape),
+            size=size(shape),
+            new=say(new),
+        )
+        raise ShapeError(words, tell("one length may be -1: what is left over"))
     return new
 
 
 RESHAPE = Gate(
     name="reshape",
-    summary="the same entries, row by row, in another shape: reshape(x, 2, 3)",
+    summary=marked("the same entries, row by row, in another shape: reshape(x, 2, 3)"),
     parameters=("x", "shape"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, shape: m.reshape(x, shape),
     local=(),
     formula="reshape(x, shape)",
     pullback=lambda m, k, u, f, x, shape: m.reshape(u, m.shape(x)),
-    rules=("upstream, in the shape of x",),
+    rules=(marked("upstream, in the shape of x"),),
     shape=_reshaped,
     fixed=("shape",),
 )
@@ -163,14 +179,14 @@ RESHAPE = Gate(
 
 EXPAND_DIMS = Gate(
     name="expand_dims",
-    summary="the same entries with a new axis of length 1: x[:, None], keepdims=True",
+    summary=marked("the same entries with a new axis of length 1: x[:, None], keepdims=True"),
     parameters=("x", "axis"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, axis: m.reshape(x, with_axis(m.shape(x), axis)),
     local=(),
     formula="expand_dims(x)",
     pullback=lambda m, k, u, f, x, axis: m.reshape(u, m.shape(x)),
-    rules=("upstream, in the shape of x",),
+    rules=(marked("upstream, in the shape of x"),),
     shape=with_axis,
     fixed=("axis",),
     defaults={"axis": "0"},
@@ -179,14 +195,14 @@ EXPAND_DIMS = Gate(
 
 SQUEEZE = Gate(
     name="squeeze",
-    summary="the same entries without an axis of length 1 (all of these)",
+    summary=marked("the same entries without an axis of length 1 (all of these)"),
     parameters=("x", "axis"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, axis: m.reshape(x, without_axis(m.shape(x), axis)),
     local=(),
     formula="squeeze(x)",
     pullback=lambda m, k, u, f, x, axis: m.reshape(u, m.shape(x)),
-    rules=("upstream, in the shape of x",),
+    rules=(marked("upstream, in the shape of x"),),
     shape=without_axis,
     fixed=("axis",),
     defaults={"axis": ""},
@@ -195,14 +211,14 @@ SQUEEZE = Gate(
 
 INDEX = Gate(
     name="index",
-    summary="some of an array's entries: x[0], x[1:3], x[:, 0]",
+    summary=marked("some of an array's entries: x[0], x[1:3], x[:, 0]"),
     parameters=("x", "index"),
     role=Role.ROUTER,
     forward=lambda m, x, index: m.pick(x, index),
     local=(),
     formula="index(x, index)",
     pullback=lambda m, k, u, f, x, index: m.put(u, index, m.shape(x)),
-    rules=("upstream at these entries, 0 at the rest",),
+    rules=(marked("upstream at these entries, 0 at the rest"),),
     shape=picked_shape,
     fixed=("index",),
     notation=lambda operands: Spelled(f"{operands[0].within(Binding.ATOM)}[{operands[1].text}]"),
@@ -212,12 +228,19 @@ INDEX = Gate(
 def _joined(*operands: Any) -> Shape:
     *shapes, axis = operands
     if not all(shapes):
-        raise ShapeError("concatenate joins arrays, not numbers", "stack(a, b) makes a vector")
+        raise ShapeError(
+            tell("concatenate joins arrays, not numbers"), tell("stack(a, b) makes a vector")
+        )
     place = axis_of(shapes[0], axis)
     for shape in shapes[1:]:
         others = shapes[0][:place] + shapes[0][place + 1 :]
         if len(shape) != len(shapes[0]) or shape[:place] + shape[place + 1 :] != others:
-            words = f"shapes {say(shapes[0])} and {say(shape)} do not fit along axis {axis}"
+            words = tell(
+                "shapes {shape} and {shape_shape} do not fit along axis {axis}",
+                shape=say(shapes[0]),
+                shape_shape=say(shape),
+                axis=axis,
+            )
             raise ShapeError(words)
     return (*shapes[0][:place], sum(s[place] for s in shapes), *shapes[0][place + 1 :])
 
@@ -232,7 +255,7 @@ def _own_part(m: Any, k: int, u: Value, _: Value, *operands: Any) -> Value:
 
 CONCATENATE = Gate(
     name="concatenate",
-    summary="arrays one after the other, along an axis (0)",
+    summary=marked("arrays one after the other, along an axis (0)"),
     parameters=("x", "y", "axis"),
     variadic=True,
     role=Role.DISTRIBUTOR,
@@ -240,7 +263,7 @@ CONCATENATE = Gate(
     local=(),
     formula="concatenate(x, y)",
     pullback=_own_part,
-    rules=("its own part of the upstream",),
+    rules=(marked("its own part of the upstream"),),
     shape=_joined,
     fixed=("axis",),
     defaults={"axis": "0"},
@@ -251,8 +274,13 @@ def _stacked(*operands: Any) -> Shape:
     *shapes, axis = operands
     if len(set(shapes)) > 1:
         place = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-        words = f"row {place + 1} has shape {say(shapes[place])}, the first {say(shapes[0])}"
-        raise ShapeError(f"a ragged array: {words}", "rows of one length")
+        words = tell(
+            "row {place} has shape {shape}, the first {shape_shape}",
+            place=place + 1,
+            shape=say(shapes[place]),
+            shape_shape=say(shapes[0]),
+        )
+        raise ShapeError(tell("a ragged array: {words}", words=words), tell("rows of one length"))
     axis_of((*shapes[0], 1), axis)
     place = axis % (len(shapes[0]) + 1)
     return (*shapes[0][:place], len(shapes), *shapes[0][place:])
@@ -271,7 +299,7 @@ def _as_literal(operands: list[Spelled]) -> Spelled:
 
 STACK = Gate(
     name="stack",
-    summary="arrays or numbers on top of each other, along a new axis; also written [x, y]",
+    summary=marked("arrays or numbers on top of each other, along a new axis; also written [x, y]"),
     parameters=("x", "y", "axis"),
     variadic=True,
     role=Role.DISTRIBUTOR,
@@ -279,7 +307,7 @@ STACK = Gate(
     local=(),
     formula="stack(x, y)",
     pullback=_own_slice,
-    rules=("its own entry of the upstream",),
+    rules=(marked("its own entry of the upstream"),),
     shape=_stacked,
     fixed=("axis",),
     defaults={"axis": "0"},

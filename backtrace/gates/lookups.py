@@ -12,9 +12,10 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, axis_of, broadcast, say
+from backtrace.language import marked, tell
 
-_SAYS = "every index to be a whole number below the length of what it is looked up in"
-_CURE = "entries are counted from 0, from the end with -1: of 3 they are 0, 1 and 2"
+_SAYS = marked("every index to be a whole number below the length of what it is looked up in")
+_CURE = marked("entries are counted from 0, from the end with -1: of 3 they are 0, 1 and 2")
 
 
 def _are_places(i: Value, count: int) -> bool:
@@ -25,11 +26,19 @@ def _are_places(i: Value, count: int) -> bool:
 
 def _taken_shape(x: Shape, i: Shape, axis: int) -> Shape:
     if not x:
-        raise ShapeError(f"{say(x)} is not looked up by {say(i)}", "a number has no entries")
+        raise ShapeError(
+            tell("{x} is not looked up by {i}", x=say(x), i=say(i)), tell("a number has no entries")
+        )
     place = axis_of(x, axis)
     found = (*x[:place], *i, *x[place + 1 :])
     if len(found) > MOST_AXES:
-        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(found)}")
+        raise ShapeError(
+            tell(
+                "an array has at most {most_axes} axes, not {count}",
+                most_axes=MOST_AXES,
+                count=len(found),
+            )
+        )
     return found
 
 
@@ -39,14 +48,17 @@ def _take_back(m: Any, k: int, u: Value, x: Value, i: Value, axis: int) -> Value
 
 TAKE = Gate(
     name="take",
-    summary="rows of an array by an array of whole numbers, C[i]: an embedding",
+    summary=marked("rows of an array by an array of whole numbers, C[i]: an embedding"),
     parameters=("x", "i", "axis"),
     role=Role.ROUTER,
     forward=lambda m, x, i, axis: m.looked_up(x, axis % len(m.shape(x)), i),
     local=(),
     formula="take(x, i)",
     pullback=lambda m, k, u, f, x, i, axis: _take_back(m, k, u, x, i, axis),
-    rules=("upstream added up at the rows that were taken, 0 at the rest", "0: an index"),
+    rules=(
+        marked("upstream added up at the rows that were taken, 0 at the rest"),
+        marked("0: an index"),
+    ),
     shape=_taken_shape,
     fixed=("axis",),
     defaults={"axis": "0"},
@@ -58,10 +70,19 @@ TAKE = Gate(
 def _looked_up_shape(x: Shape, *operands: Any) -> Shape:
     *indices, axis = operands
     if not x or not indices:
-        raise ShapeError(f"{say(x)} is not looked up", "x[i, j]: an array and its indices")
+        raise ShapeError(
+            tell("{x} is not looked up", x=say(x)), tell("x[i, j]: an array and its indices")
+        )
     place = axis_of(x, axis)
     if place + len(indices) > len(x):
-        raise ShapeError(f"shape {say(x)} has {len(x)} axes, not {place + len(indices)}")
+        raise ShapeError(
+            tell(
+                "shape {x} has {count} axes, not {place}",
+                x=say(x),
+                count=len(x),
+                place=place + len(indices),
+            )
+        )
     return (*x[:place], *broadcast(*indices), *x[place + len(indices) :])
 
 
@@ -84,7 +105,7 @@ def _are_all_places(x: Value, *operands: Any) -> bool:
 
 LOOKUP = Gate(
     name="lookup",
-    summary="entries by several arrays of whole numbers, one for each axis: x[i, j]",
+    summary=marked("entries by several arrays of whole numbers, one for each axis: x[i, j]"),
     parameters=("x", "i", "axis"),
     variadic=True,
     role=Role.ROUTER,
@@ -92,7 +113,10 @@ LOOKUP = Gate(
     local=(),
     formula="lookup(x, i)",
     pullback=_looked_up_back,
-    rules=("upstream added up at the entries that were taken, 0 at the rest", "0: an index"),
+    rules=(
+        marked("upstream added up at the entries that were taken, 0 at the rest"),
+        marked("0: an index"),
+    ),
     shape=_looked_up_shape,
     fixed=("axis",),
     defaults={"axis": "0"},
@@ -103,8 +127,10 @@ LOOKUP = Gate(
 
 def _one_of_each_row(x: Shape, k: Shape) -> Shape:
     if not x or k != x[:-1]:
-        hint = "of a matrix with 4 rows 4 whole numbers, one for each"
-        raise ShapeError(f"of {say(x)} one entry of each row is not looked up by {say(k)}", hint)
+        hint = tell("of a matrix with 4 rows 4 whole numbers, one for each")
+        raise ShapeError(
+            tell("of {x} one entry of each row is not looked up by {k}", x=say(x), k=say(k)), hint
+        )
     return k
 
 
@@ -127,14 +153,14 @@ def _pick_back(m: Any, place: int, u: Value, _: Value, x: Value, k: Value) -> Va
 
 PICK = Gate(
     name="pick",
-    summary="one entry of each row, by the whole numbers k: x[range(n), k]",
+    summary=marked("one entry of each row, by the whole numbers k: x[range(n), k]"),
     parameters=("x", "k"),
     role=Role.ROUTER,
     forward=_pick,
     local=(),
     formula="pick(x, k)",
     pullback=_pick_back,
-    rules=("upstream at the entry of each row, 0 at the rest", "0: an index"),
+    rules=(marked("upstream at the entry of each row, 0 at the rest"), marked("0: an index")),
     shape=_one_of_each_row,
     domain=Domain(says=_SAYS, holds=lambda x, k: _are_places(k, x.shape[-1])),
     cure=_CURE,
@@ -143,7 +169,7 @@ PICK = Gate(
 
 def _with_classes(i: Shape, n: int) -> Shape:
     if n < 1 or len(i) >= MOST_AXES:
-        raise ShapeError(f"there are no {n} classes", "one_hot(i, 3)")
+        raise ShapeError(tell("there are no {number} classes", number=n), "one_hot(i, 3)")
     return (*i, n)
 
 
@@ -155,21 +181,21 @@ def _one_hot(m: Any, i: Value, n: int) -> Value:
 
 ONE_HOT = Gate(
     name="one_hot",
-    summary="a 1 at the class i, 0 at the others of n; a class has no slope",
+    summary=marked("a 1 at the class i, 0 at the others of n; a class has no slope"),
     parameters=("i", "n"),
     role=Role.ROUTER,
     forward=_one_hot,
     local=(),
     formula="one_hot(i, n)",
     pullback=lambda m, k, u, f, i, n: 0.0 * i,
-    rules=("0: a class",),
+    rules=(marked("0: a class"),),
     shape=_with_classes,
     fixed=("n",),
     domain=Domain(
-        says="every i to be a class: a whole number from 0, below n",
+        says=marked("every i to be a class: a whole number from 0, below n"),
         holds=lambda i, n: _are_places(i, n) and bool((i >= 0).all()),
     ),
-    cure="classes are counted from 0: of 3 they are 0, 1 and 2",
+    cure=marked("classes are counted from 0: of 3 they are 0, 1 and 2"),
 )
 
 ROWS = (TAKE, LOOKUP, PICK, ONE_HOT)

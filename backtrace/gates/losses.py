@@ -13,6 +13,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import EVERYWHERE, Domain, Gate, Kink, Role
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
+from backtrace.language import marked, tell
 
 Rule = Callable[..., Value]
 """(m, *operands) -> what it is at every entry."""
@@ -20,7 +21,10 @@ Rule = Callable[..., Value]
 
 def _whole(shape: Shape, reduction: str) -> Shape:
     if reduction not in ("mean", "sum", "none"):
-        raise ShapeError(f"there is no reduction '{reduction}'", "there are mean, sum and none")
+        raise ShapeError(
+            tell("there is no reduction '{reduction}'", reduction=reduction),
+            tell("there are mean, sum and none"),
+        )
     return shape if reduction == "none" else ()
 
 
@@ -50,8 +54,8 @@ def _pullback(slopes: tuple[Rule, ...]) -> Callable[..., Value]:
 def _count(m: Any, *operands: Any) -> tuple[str, Value]:
     *given, reduction = operands
     if reduction != "mean":
-        return f"reduction is {reduction}", 1
-    return "the number of entries", size(broadcast(*map(m.shape, given)))
+        return tell("reduction is {reduction}", reduction=reduction), 1
+    return tell("the number of entries"), size(broadcast(*map(m.shape, given)))
 
 
 def _loss(
@@ -96,7 +100,7 @@ def _loss(
 
 MSE = _loss(
     "mse",
-    "the squared error of predictions p against targets t",
+    marked("the squared error of predictions p against targets t"),
     ("p", "t"),
     entries=lambda m, p, t: m.square(p - t),
     slopes=(lambda m, p, t: 2 * (p - t), lambda m, p, t: -2 * (p - t)),
@@ -125,7 +129,7 @@ def _signs(at_zero: int) -> tuple[Rule, ...]:
 
 L1 = _loss(
     "l1",
-    "the absolute error of predictions p against targets t",
+    marked("the absolute error of predictions p against targets t"),
     ("p", "t"),
     entries=lambda m, p, t: m.abs(p - t),
     slopes=_signs(0),
@@ -137,7 +141,7 @@ L1 = _loss(
             m.equal(p, t) if reduction == "none" else _anywhere(m, m.equal(p, t))
         ),
         local=lambda m, k, f, x, constant: 0,
-        says="where p is t the slope is taken as 0",
+        says=marked("where p is t the slope is taken as 0"),
     ),
 )
 
@@ -154,7 +158,7 @@ def _clipped(m: Any, p: Value, t: Value, delta: Value) -> Value:
 
 HUBER = _loss(
     "huber",
-    "half the squared error up to delta, and a straight line beyond",
+    marked("half the squared error up to delta, and a straight line beyond"),
     ("p", "t", "delta"),
     entries=_huber,
     slopes=(
@@ -170,7 +174,8 @@ HUBER = _loss(
     formula="mean(where(abs(p - t) <= delta, (p - t)^2/2, delta*(abs(p - t) - delta/2)))",
     defaults={"delta": "1"},
     domain=Domain(
-        says="a delta above 0", holds=lambda p, t, delta, _: _holds_nowhere("less_equal", delta, 0)
+        says=marked("a delta above 0"),
+        holds=lambda p, t, delta, _: _holds_nowhere("less_equal", delta, 0),
     ),
 )
 
@@ -182,7 +187,7 @@ def _bce_with_logits_slope(m: Any, z: Value, t: Value) -> Value:
 
 BCE_WITH_LOGITS = _loss(
     "bce_with_logits",
-    "the binary cross-entropy of sigmoid(z) and targets t, without its overflow",
+    marked("the binary cross-entropy of sigmoid(z) and targets t, without its overflow"),
     ("z", "t"),
     entries=lambda m, z, t: m.softplus(z) - t * z,
     slopes=(_bce_with_logits_slope, lambda m, z, t: -z),
@@ -209,7 +214,7 @@ def _part(m: Any, t: Value, value: Value) -> Value:
 
 BCE = _loss(
     "bce",
-    "the binary cross-entropy of probabilities p and targets t",
+    marked("the binary cross-entropy of probabilities p and targets t"),
     ("p", "t"),
     entries=lambda m, p, t: -_part(m, t, m.log(p)) - _part(m, 1 - t, m.log1p(-p)),
     slopes=(
@@ -220,19 +225,23 @@ BCE = _loss(
     formula="-mean(t*ln(p) + (1 - t)*ln(1 - p))",
     spellings=("mean(-t*ln(p) - (1 - t)*ln(1 - p))", "mean(-(t*ln(p) + (1 - t)*ln(1 - p)))"),
     domain=Domain(
-        says="probabilities between 0 and 1",
+        says=marked("probabilities between 0 and 1"),
         holds=lambda p, t, _: (
             _holds_nowhere("less_equal", p, 0) and _holds_nowhere("greater_equal", p, 1)
         ),
     ),
-    cure="of scores z bce_with_logits(z, t) is the same without taking a logarithm of 0",
+    cure=marked("of scores z bce_with_logits(z, t) is the same without taking a logarithm of 0"),
 )
 
 
 def _class_shape(z: Shape, k: Shape, reduction: str) -> Shape:
     if not z or k != z[:-1]:
-        words = f"nll takes log-probabilities and a class for each row: {say(z)} and {say(k)}"
-        raise ShapeError(f"{words} do not fit", "2x3 and 2: classes from 0 to 2")
+        words = tell(
+            "nll takes log-probabilities and a class for each row: {z} and {k}", z=say(z), k=say(k)
+        )
+        raise ShapeError(
+            tell("{words} do not fit", words=words), tell("2x3 and 2: classes from 0 to 2")
+        )
     return _whole(k, reduction)
 
 
@@ -260,14 +269,16 @@ def _are_classes(z: Value, k: Value, _: str) -> bool:
 
 NLL = Gate(
     name="nll",
-    summary="the negative log-likelihood: -z[k] of log-probabilities z, k is a class from 0",
+    summary=marked(
+        "the negative log-likelihood: -z[k] of log-probabilities z, k is a class from 0"
+    ),
     parameters=("z", "k", "reduction"),
     role=Role.SCALER,
     forward=_nll,
     local=(),
     formula="-mean(pick(z, k))",
     pullback=_nll_pullback,
-    rules=("-upstream*one_hot(k)/n", "0: a class"),
+    rules=("-upstream*one_hot(k)/n", marked("0: a class")),
     terms={
         "one_hot(k)": lambda m, f, z, k, reduction: (
             "",
@@ -280,10 +291,10 @@ NLL = Gate(
     by_name=True,
     defaults={"reduction": '"mean"'},
     domain=Domain(
-        says="every k to be a class: a whole number from 0, below the number of scores",
+        says=marked("every k to be a class: a whole number from 0, below the number of scores"),
         holds=_are_classes,
     ),
-    cure="classes are counted from 0: with 3 scores they are 0, 1 and 2",
+    cure=marked("classes are counted from 0: with 3 scores they are 0, 1 and 2"),
     spells=lambda z, k, reduction: reduction == "mean" and len(z) == 2,
 )
 

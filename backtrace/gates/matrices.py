@@ -13,6 +13,7 @@ from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
 from backtrace.gates.linear import flipped
 from backtrace.gates.shapes import Shape, ShapeError, broadcast, say, size
+from backtrace.language import marked, tell
 
 
 def _for_each(m: Any, u: Value, x: Value) -> Value:
@@ -22,7 +23,7 @@ def _for_each(m: Any, u: Value, x: Value) -> Value:
 
 def _square(x: Shape) -> Shape:
     if len(x) < 2 or x[-1] != x[-2]:
-        raise ShapeError(f"it takes a square matrix, not shape {say(x)}")
+        raise ShapeError(tell("it takes a square matrix, not shape {x}", x=say(x)))
     return x
 
 
@@ -38,8 +39,10 @@ def _is_above_zero(x: Value) -> bool:
     return not ARRAYS.truth(ARRAYS.less_equal(ARRAYS.det(x), 0)) and _has_inverse(x)
 
 
-_SAYS = "a matrix that has an inverse in 64-bit floats"
-_CURE = "its rows depend on one another; of a matrix nearby, x + 0.001*eye(3), there is an inverse"
+_SAYS = marked("a matrix that has an inverse in 64-bit floats")
+_CURE = marked(
+    "its rows depend on one another; of a matrix nearby, x + 0.001*eye(3), there is an inverse"
+)
 
 
 def _cubes(x: Shape, *_: Any) -> int:
@@ -61,7 +64,7 @@ def _det_pullback(m: Any, u: Value, f: Value, x: Value) -> Value:
 
 DET = Gate(
     name="det",
-    summary="the determinant of a square matrix",
+    summary=marked("the determinant of a square matrix"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.det(x),
@@ -75,7 +78,7 @@ DET = Gate(
 
 LOGDET = Gate(
     name="logdet",
-    summary="the logarithm of the determinant, without its overflow",
+    summary=marked("the logarithm of the determinant, without its overflow"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.logdet(x),
@@ -85,13 +88,13 @@ LOGDET = Gate(
     rules=("upstream*inv(x).T",),
     shape=lambda x: _square(x)[:-2],
     products=_cubes,
-    domain=Domain(says="a determinant above 0", holds=_is_above_zero),
-    cure="exchange two rows, which turns its sign; ln(abs(det(x))) takes both",
+    domain=Domain(says=marked("a determinant above 0"), holds=_is_above_zero),
+    cure=marked("exchange two rows, which turns its sign; ln(abs(det(x))) takes both"),
 )
 
 INV = Gate(
     name="inv",
-    summary="the inverse of a square matrix",
+    summary=marked("the inverse of a square matrix"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.inv(x),
@@ -109,12 +112,16 @@ INV = Gate(
 def _solution(A: Shape, b: Shape) -> Shape:
     _square(A)
     if b == A[:-1] and len(b) > 1:
-        words = f"solve of {say(A)} and {say(b)}: one matrix to NumPy and a batch of vectors"
-        raise ShapeError(f"{words} to PyTorch", "b[..., None] is a batch of columns")
+        words = tell(
+            "solve of {a} and {b}: one matrix to NumPy and a batch of vectors", a=say(A), b=say(b)
+        )
+        raise ShapeError(
+            tell("{words} to PyTorch", words=words), tell("b[..., None] is a batch of columns")
+        )
     rows = b[0] if len(b) == 1 else b[-2] if b else 0
     if rows != A[-1]:
-        words = f"solve takes a square matrix and as many rows on the right, not {say(b)}"
-        raise ShapeError(f"{words} for {say(A)}")
+        words = tell("solve takes a square matrix and as many rows on the right, not {b}", b=say(b))
+        raise ShapeError(tell("{words} for {a}", words=words, a=say(A)))
     if len(b) == 1:
         return (*A[:-2], *b)
     return (*broadcast(A[:-2], b[:-2]), *b[-2:])
@@ -137,7 +144,7 @@ def _solve_pullback(m: Any, k: int, u: Value, f: Value, A: Value, b: Value) -> V
 
 SOLVE = Gate(
     name="solve",
-    summary="the x of A@x = b; of a matrix b column by column",
+    summary=marked("the x of A@x = b; of a matrix b column by column"),
     parameters=("A", "b"),
     role=Role.SCALER,
     forward=lambda m, A, b: m.solve(A, b),
@@ -154,7 +161,9 @@ SOLVE = Gate(
 
 def _blocks(x: Shape, y: Shape) -> Shape:
     if not 1 <= len(x) == len(y) <= 2:
-        words = f"kron takes two matrices or two vectors, not shapes {say(x)} and {say(y)}"
+        words = tell(
+            "kron takes two matrices or two vectors, not shapes {x} and {y}", x=say(x), y=say(y)
+        )
         raise ShapeError(words)
     return tuple(a * b for a, b in zip(x, y, strict=True))
 
@@ -173,7 +182,7 @@ def _kron_pullback(m: Any, k: int, u: Value, x: Value, y: Value) -> Value:
 
 KRON = Gate(
     name="kron",
-    summary="the Kronecker product: a block x[i, j]*y for every entry of x",
+    summary=marked("the Kronecker product: a block x[i, j]*y for every entry of x"),
     parameters=("x", "y"),
     role=Role.SWITCHER,
     forward=lambda m, x, y: m.kron(x, y),
@@ -181,8 +190,8 @@ KRON = Gate(
     formula="kron(x, y)",
     pullback=lambda m, k, u, f, x, y: _kron_pullback(m, k, u, x, y),
     rules=(
-        "upstream, its blocks times y, each summed",
-        "upstream, its blocks times their entries of x, summed",
+        marked("upstream, its blocks times y, each summed"),
+        marked("upstream, its blocks times their entries of x, summed"),
     ),
     shape=_blocks,
 )

@@ -9,6 +9,7 @@ from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Kink, Role
 from backtrace.gates.linear import matmul_pullback
 from backtrace.gates.shapes import Shape, ShapeError, axis_of, broadcast, matrix_product, say, size
+from backtrace.language import marked, tell
 
 
 def _layer(W: Shape, x: Shape, b: Shape) -> Shape:
@@ -23,7 +24,7 @@ def _affine_pullback(m: Any, k: int, u: Value, f: Value, W: Value, x: Value, b: 
 
 AFFINE = Gate(
     name="affine",
-    summary="a linear layer: a matrix product and a bias",
+    summary=marked("a linear layer: a matrix product and a bias"),
     parameters=("W", "x", "b"),
     role=Role.SWITCHER,
     forward=lambda m, W, x, b: m.matmul(W, x) + b,
@@ -49,7 +50,7 @@ def _relu_layer_pullback(at_kink: float) -> Callable[..., Value]:
 
 RELU_LAYER = Gate(
     name="relu_layer",
-    summary="a linear layer and the relu on it",
+    summary=marked("a linear layer and the relu on it"),
     parameters=("W", "x", "b"),
     role=Role.SWITCHER,
     forward=lambda m, W, x, b: m.maximum(0, m.matmul(W, x) + b),
@@ -60,7 +61,7 @@ RELU_LAYER = Gate(
     kink=Kink(
         at=lambda m, f, W, x, b: m.equal(m.matmul(W, x) + b, 0),
         local=lambda m, k, f, x, constant: 0,
-        says="where W@x + b is 0 the slope is taken as 0",
+        says=marked("where W@x + b is 0 the slope is taken as 0"),
     ),
     rules=(
         "(upstream*(f > 0)) @ x.T",
@@ -75,7 +76,9 @@ RELU_LAYER = Gate(
 
 def _along(shape: Shape, axis: int) -> Shape:
     if not shape:
-        raise ShapeError("softmax is of an array, not a number", "stack(a, b) makes a vector")
+        raise ShapeError(
+            tell("softmax is of an array, not a number"), tell("stack(a, b) makes a vector")
+        )
     axis_of(shape, axis)
     return shape
 
@@ -112,7 +115,10 @@ def _softmax_like(
         rules=(rule,),
         terms={
             "p": lambda m, f, x, axis: ("exp(f)", m.exp(f)),
-            "sum": lambda m, f, x, axis: (f"along axis {axis}" * (len(m.shape(x)) > 1), None),
+            "sum": lambda m, f, x, axis: (
+                tell("along axis {axis}", axis=axis) * (len(m.shape(x)) > 1),
+                None,
+            ),
         },
         shape=_along,
         fixed=("axis",),
@@ -126,7 +132,7 @@ def _softmax_like(
 
 SOFTMAX = _softmax_like(
     "softmax",
-    "e^x over its sum along an axis (the last): probabilities",
+    marked("e^x over its sum along an axis (the last): probabilities"),
     _softmax_pullback,
     "f*(upstream - sum(upstream*f))",
     "exp(x)/sum(exp(x))",
@@ -135,7 +141,7 @@ SOFTMAX = _softmax_like(
 
 LOG_SOFTMAX = _softmax_like(
     "log_softmax",
-    "the logarithm of softmax, without its overflow",
+    marked("the logarithm of softmax, without its overflow"),
     _log_softmax_pullback,
     "upstream - p*sum(upstream)",
     "ln(softmax(x))",
@@ -145,11 +151,16 @@ LOG_SOFTMAX = _softmax_like(
 
 def _loss_shape(z: Shape, k: Shape, reduction: str) -> Shape:
     if len(z) not in (1, 2) or k not in (z, z[:-1]):
-        words = f"cross_entropy takes scores, and a class or a distribution for each row: {say(z)}"
-        hint = "scores 3 and a number, 100x3 and 100; or two of one shape"
-        raise ShapeError(f"{words} and {say(k)} do not fit", hint)
+        words = tell(
+            "cross_entropy takes scores, and a class or a distribution for each row: {z}", z=say(z)
+        )
+        hint = tell("scores 3 and a number, 100x3 and 100; or two of one shape")
+        raise ShapeError(tell("{words} and {k} do not fit", words=words, k=say(k)), hint)
     if reduction not in ("mean", "sum", "none"):
-        raise ShapeError(f"there is no reduction '{reduction}'", "there are mean, sum and none")
+        raise ShapeError(
+            tell("there is no reduction '{reduction}'", reduction=reduction),
+            tell("there are mean, sum and none"),
+        )
     return z[:-1] if reduction == "none" else ()
 
 
@@ -206,22 +217,26 @@ _OF_CLASSES = (
 
 CROSS_ENTROPY = Gate(
     name="cross_entropy",
-    summary="-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution",
+    summary=marked(
+        "-ln(softmax(z)[k]), the mean over the rows; k is a class from 0, or a distribution"
+    ),
     parameters=("z", "k", "reduction"),
     role=Role.SCALER,
     forward=_cross_entropy,
     local=(),
     formula="cross_entropy(z, k)",
     pullback=_cross_entropy_pullback,
-    rules=("upstream*(p - one_hot(k))/n", "0 for a class, else -upstream*log_softmax(z)/n"),
+    rules=("upstream*(p - one_hot(k))/n", marked("0 for a class, else -upstream*log_softmax(z)/n")),
     terms={
         "p": lambda m, f, z, k, reduction: _weighted(m, z, k),
         "one_hot(k)": lambda m, f, z, k, reduction: (
-            "k, a distribution" if m.shape(k) == m.shape(z) else "",
+            tell("k, a distribution") if m.shape(k) == m.shape(z) else "",
             _targets(m, z, k) * 1.0,
         ),
         "n": lambda m, f, z, k, reduction: (
-            "the number of rows" if reduction == "mean" else f"reduction is {reduction}",
+            tell("the number of rows")
+            if reduction == "mean"
+            else tell("reduction is {reduction}", reduction=reduction),
             _rows(m, z, reduction),
         ),
     },
@@ -230,10 +245,10 @@ CROSS_ENTROPY = Gate(
     by_name=True,
     defaults={"reduction": '"mean"'},
     domain=Domain(
-        says="every k to be a class: a whole number from 0, below the number of scores",
+        says=marked("every k to be a class: a whole number from 0, below the number of scores"),
         holds=lambda z, k, reduction: _is_class(z, k),
     ),
-    cure="classes are counted from 0: with 3 scores they are 0, 1 and 2",
+    cure=marked("classes are counted from 0: with 3 scores they are 0, 1 and 2"),
     spellings=(
         *_OF_ONE,
         *_OF_DISTRIBUTIONS,
@@ -254,7 +269,7 @@ def _weighted(m: Any, z: Value, k: Value) -> tuple[str, Value]:
     total = m.sum(_targets(m, z, k) * 1.0, -1)
     if not m.truth(m.not_equal(total, 1)):
         return "softmax(z)", p
-    return "softmax(z)*(the sum of k)", p * m.aligned(total, -1)
+    return tell("softmax(z)*(the sum of k)"), p * m.aligned(total, -1)
 
 
 def _is_class(z: Value, k: Value) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Domain, Gate, Role
 from backtrace.gates.shapes import Axis, Shape, ShapeError, broadcast, places_of, say, size, without
+from backtrace.language import marked, tell
 
 Axes = Callable[[Shape, Axis], Axis]
 """The axes that a row means, where none is said."""
@@ -90,15 +91,17 @@ class _Rules:
     def shape(self, x: Shape, *operands: Any) -> Shape:
         *others, eps, axis = operands
         if not x:
-            raise ShapeError(f"{self.name} is of an array, not of a number")
+            raise ShapeError(tell("{name} is of an array, not of a number", name=self.name))
         if eps:
-            raise ShapeError("eps is a number")
+            raise ShapeError(tell("eps is a number"))
         along = self.axes(x, axis)
         if along is not None:
             places_of(x, along)
         for other in others:
             if broadcast(x, self._seen(other, x, axis)) != x:
-                raise ShapeError(f"shape {say(other)} is not repeated to {say(x)}")
+                raise ShapeError(
+                    tell("shape {other} is not repeated to {x}", other=say(other), x=say(x))
+                )
         return x
 
     def fits(self, *operands: Any) -> bool:
@@ -150,7 +153,11 @@ def _row(
     spells: Callable[..., bool],
 ) -> Gate:
     to_eps = "-sum(upstream*g*h/(2*s^2))"
-    back = ("upstream*h, summed to g", *["upstream, summed to b"] * rules.centred, to_eps)
+    back = (
+        marked("upstream*h, summed to g"),
+        *[marked("upstream, summed to b")] * rules.centred,
+        to_eps,
+    )
     return Gate(
         name=rules.name,
         summary=summary,
@@ -168,18 +175,24 @@ def _row(
         defaults={"g": "1", **({"b": "0"} if rules.centred else {}), "eps": eps, "axis": axis},
         spellings=spellings,
         spells=lambda *operands: spells(*operands) and rules.fits(*operands),
-        domain=Domain(says="entries that differ, or an eps above 0", holds=lambda *x: False),
-        cure="an eps above 0 keeps the root from 0",
+        domain=Domain(
+            says=marked("entries that differ, or an eps above 0"), holds=lambda *x: False
+        ),
+        cure=marked("an eps above 0 keeps the root from 0"),
     )
 
 
 def _along(axis: Axis) -> str:
     if axis is None:
         return ""
-    words = ", ".join(map(str, axis)) if isinstance(axis, tuple) else str(axis)
-    return f"along {'axes' if isinstance(axis, tuple) else 'axis'} {words}"
+    if isinstance(axis, tuple):
+        return tell("along axes {axes}", axes=", ".join(map(str, axis)))
+    return tell("along axis {axis}", axis=axis)
 
 
+_NOT_ALL_EQUAL = Domain(
+    says=marked("entries that differ, or an eps above 0"), holds=lambda *x: False
+)
 _AS_IT_IS = "(upstream*g - h*mean(upstream*g*h))/s"
 _CENTRED = "(upstream*g - mean(upstream*g) - h*mean(upstream*g*h))/s"
 
@@ -199,7 +212,7 @@ _OF_COLUMNS = _spelled("axis=0")
 
 LAYER_NORM = _row(
     _Rules("layer_norm", _as_said, centred=True),
-    "each row less its mean, over the root of its variance, times g and plus b",
+    marked("each row less its mean, over the root of its variance, times g and plus b"),
     _OF_ROWS[0],
     axis="-1",
     eps="1e-5",
@@ -209,7 +222,10 @@ LAYER_NORM = _row(
 
 BATCH_NORM = _row(
     _Rules("batch_norm", _but_the_channels, centred=True),
-    "each feature less its mean over the batch, over the root of its variance, times g and plus b",
+    marked(
+        "each feature less its mean over the batch, over the root of its variance, times g and "
+        "plus b"
+    ),
     _OF_COLUMNS[0],
     axis="",
     eps="1e-5",
@@ -223,7 +239,7 @@ BATCH_NORM = _row(
 
 RMS_NORM = _row(
     _Rules("rms_norm", _as_said, centred=False),
-    "each row over the root of the mean of its squares, times g",
+    marked("each row over the root of the mean of its squares, times g"),
     "g*x/sqrt(mean(x^2, axis=-1, keepdims=True) + eps)",
     axis="-1",
     eps="1e-6",
@@ -272,17 +288,19 @@ def _cosine_pullback(
 def _one_a_row(x: Shape, y: Shape, eps: Shape, axis: int) -> Shape:
     shape = broadcast(x, y)
     if not shape:
-        raise ShapeError("cosine_similarity is of arrays, not of numbers")
+        raise ShapeError(tell("cosine_similarity is of arrays, not of numbers"))
     if eps:
-        raise ShapeError("eps is a number")
+        raise ShapeError(tell("eps is a number"))
     if not isinstance(axis, int):
-        raise ShapeError("it goes along one axis")
+        raise ShapeError(tell("it goes along one axis"))
     return without(shape, axis)
 
 
 COSINE_SIMILARITY = Gate(
     name="cosine_similarity",
-    summary="the cosine of the angle between two vectors, or two rows: their product over lengths",
+    summary=marked(
+        "the cosine of the angle between two vectors, or two rows: their product over lengths"
+    ),
     parameters=("x", "y", "eps", "axis"),
     role=Role.SCALER,
     forward=_cosine,
@@ -292,7 +310,7 @@ COSINE_SIMILARITY = Gate(
     rules=(
         "upstream*(y/(p*q) - f*x/p^2)",
         "upstream*(x/(p*q) - f*y/q^2)",
-        "0, where both are longer than eps",
+        marked("0, where both are longer than eps"),
     ),
     terms={
         "p": lambda m, f, x, y, eps, axis: ("norm(x)", _lengths(m, x, eps, axis)[0]),
@@ -304,8 +322,8 @@ COSINE_SIMILARITY = Gate(
     defaults={"eps": "1e-8", "axis": "-1"},
     spellings=("dot(x, y)/(max(norm(x), eps)*max(norm(y), eps))",),
     spells=lambda x, y, eps, axis: len(x) == len(y) == 1,
-    domain=Domain(says="vectors that are not 0, or an eps above 0", holds=lambda *x: False),
-    cure="an eps above 0 gives 0 where a vector is 0",
+    domain=Domain(says=marked("vectors that are not 0, or an eps above 0"), holds=lambda *x: False),
+    cure=marked("an eps above 0 gives 0 where a vector is 0"),
 )
 
 ROWS = (BATCH_NORM, LAYER_NORM, RMS_NORM, COSINE_SIMILARITY)

@@ -12,15 +12,22 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
 from backtrace.gates.shapes import Axis, Shape, ShapeError, say, without
+from backtrace.language import marked, tell
 
 
 def _of_vectors(matrix: str, entries: str) -> Callable[[Shape, Axis], Shape]:
     def shape(x: Shape, axis: Axis) -> Shape:
         if not x:
-            raise ShapeError("a number has no entries", "abs(x) is its size")
+            raise ShapeError(tell("a number has no entries"), tell("abs(x) is its size"))
         if not isinstance(axis, int) and len(x) > 1:
-            what = f"of a matrix this norm is the largest {matrix} sum; this has shape {say(x)}"
-            raise ShapeError(what, f"over all entries {entries}, of each row axis=-1")
+            what = tell(
+                "of a matrix this norm is the largest {matrix} sum; this has shape {x}",
+                matrix=matrix,
+                x=say(x),
+            )
+            raise ShapeError(
+                what, tell("over all entries {entries}, of each row axis=-1", entries=entries)
+            )
         return without(x, axis)
 
     return shape
@@ -40,7 +47,7 @@ def _anywhere(m: Any, condition: Value, axis: Axis) -> Value:
 
 NORM1 = Gate(
     name="norm1",
-    summary="the sum of a vector's absolute values, also written norm(x, ord=1)",
+    summary=marked("the sum of a vector's absolute values, also written norm(x, ord=1)"),
     parameters=("x", "axis"),
     role=Role.SCALER,
     forward=lambda m, x, axis: m.sum(m.abs(x), axis),
@@ -56,7 +63,7 @@ NORM1 = Gate(
     kink=Kink(
         at=lambda m, f, x, axis: _anywhere(m, m.equal(x, 0), axis),
         local=lambda m, k, f, x, constant: 0,
-        says="at an entry of 0 the slope is taken as 0",
+        says=marked("at an entry of 0 the slope is taken as 0"),
     ),
 )
 
@@ -100,7 +107,7 @@ def _is_tied(m: Any, f: Value, x: Value, axis: Axis) -> Value:
 
 NORM_INF = Gate(
     name="norm_inf",
-    summary="the largest of a vector's absolute values, also written norm(x, ord=inf)",
+    summary=marked("the largest of a vector's absolute values, also written norm(x, ord=inf)"),
     parameters=("x", "axis"),
     role=Role.ROUTER,
     forward=lambda m, x, axis: m.largest(m.abs(x), axis),
@@ -108,7 +115,7 @@ NORM_INF = Gate(
     formula="norm_inf(x)",
     pullback=lambda m, k, u, f, x, axis: _to_the_largest(m, u, f, x, axis),
     pullbacks={"left": _beside(-1), "right": _beside(1), "jax": _as_jax},
-    rules=("upstream*sign(x) to the entry of largest size, 0 to the rest",),
+    rules=(marked("upstream*sign(x) to the entry of largest size, 0 to the rest"),),
     shape=_of_vectors("row", "max(abs(x))"),
     fixed=("axis",),
     by_name=True,
@@ -116,7 +123,7 @@ NORM_INF = Gate(
     kink=Kink(
         at=_is_tied,
         local=lambda m, k, f, x, constant: 0,
-        says="n tied entries get 1/n each, and at 0 the slope is taken as 0",
+        says=marked("n tied entries get 1/n each, and at 0 the slope is taken as 0"),
     ),
 )
 

@@ -9,11 +9,12 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
 from backtrace.gates.shapes import Axis, Shape, ShapeError, axis_of, places_of
+from backtrace.language import marked, tell
 
 
 def _sorted_shape(shape: Shape, axis: int) -> Shape:
     if not shape:
-        raise ShapeError("a number is in order already", "stack(a, b) makes a vector")
+        raise ShapeError(tell("a number is in order already"), tell("stack(a, b) makes a vector"))
     axis_of(shape, axis)
     return shape
 
@@ -26,7 +27,7 @@ def _sort_pullback(ties: str) -> Callable[..., Value]:
 
 SORT = Gate(
     name="sort",
-    summary="the entries along an axis (the last) in order, the smallest first",
+    summary=marked("the entries along an axis (the last) in order, the smallest first"),
     parameters=("x", "axis"),
     role=Role.ROUTER,
     forward=lambda m, x, axis: m.in_order(x, axis),
@@ -39,21 +40,21 @@ SORT = Gate(
         "torch": _sort_pullback("each"),
         "jax": _sort_pullback("each"),
     },
-    rules=("upstream, each to where its entry stood",),
+    rules=(marked("upstream, each to where its entry stood"),),
     shape=_sorted_shape,
     fixed=("axis",),
     defaults={"axis": "-1"},
     kink=Kink(
         at=lambda m, f, x, axis: m.has_ties(x, axis),
         local=lambda m, k, f, x, constant: 0,
-        says="n tied entries get the mean of what comes to them",
+        says=marked("n tied entries get the mean of what comes to them"),
     ),
 )
 
 
 def _flipped_shape(shape: Shape, axis: Axis) -> Shape:
     if not shape:
-        raise ShapeError("a number has no order to be turned round")
+        raise ShapeError(tell("a number has no order to be turned round"))
     if axis is not None:
         places_of(shape, axis)
     return shape
@@ -61,14 +62,14 @@ def _flipped_shape(shape: Shape, axis: Axis) -> Shape:
 
 FLIP = Gate(
     name="flip",
-    summary="the entries along an axis (all axes) from the last to the first",
+    summary=marked("the entries along an axis (all axes) from the last to the first"),
     parameters=("x", "axis"),
     role=Role.DISTRIBUTOR,
     forward=lambda m, x, axis: m.flip(x, axis),
     local=(),
     formula="flip(x)",
     pullback=lambda m, k, u, f, x, axis: m.flip(u, axis),
-    rules=("upstream, turned round again",),
+    rules=(marked("upstream, turned round again"),),
     shape=_flipped_shape,
     fixed=("axis",),
     defaults={"axis": ""},
@@ -77,7 +78,7 @@ FLIP = Gate(
 
 def _rolled_shape(shape: Shape, _: int, axis: int | None) -> Shape:
     if not shape:
-        raise ShapeError("a number has no entries to be moved on")
+        raise ShapeError(tell("a number has no entries to be moved on"))
     if axis is not None:
         axis_of(shape, axis)
     return shape
@@ -89,14 +90,16 @@ def _rolled(m: Any, x: Value, shift: int, axis: int | None) -> Value:
 
 ROLL = Gate(
     name="roll",
-    summary="the entries moved on by so many places, what falls off the end comes in at the front",
+    summary=marked(
+        "the entries moved on by so many places, what falls off the end comes in at the front"
+    ),
     parameters=("x", "shift", "axis"),
     role=Role.DISTRIBUTOR,
     forward=_rolled,
     local=(),
     formula="roll(x, shift)",
     pullback=lambda m, k, u, f, x, shift, axis: _rolled(m, u, -shift, axis),
-    rules=("upstream, moved back by so many places",),
+    rules=(marked("upstream, moved back by so many places"),),
     shape=_rolled_shape,
     fixed=("shift", "axis"),
     defaults={"axis": ""},

@@ -16,6 +16,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
 from backtrace.gates.shapes import Axis, Shape, ShapeError, places_of, say, size, without
+from backtrace.language import marked, tell
 
 _ALL = {"axis": ""}  # no axis: over all entries
 
@@ -68,11 +69,11 @@ def _over(m: Any, u: Value, f: Value) -> Value:
     return m.where(zero, 0.0, m.divide(u, m.where(zero, 1.0, f)))
 
 
-_N = {"n": lambda m, f, x, axis: ("the entries that are averaged", _count(m, x, axis))}
+_N = {"n": lambda m, f, x, axis: (tell("the entries that are averaged"), _count(m, x, axis))}
 _MEAN_AND_N: dict[str, Callable[..., tuple[str, Value]]] = {
     "mean(x)": lambda m, f, x, axis, ddof: (_along(axis), _mean(m, x, axis)),
     "n": lambda m, f, x, axis, ddof: (
-        "the entries that are averaged" + f", less {ddof}" * bool(ddof),
+        tell("the entries that are averaged") + tell(", less {ddof}", ddof=ddof) * bool(ddof),
         _count(m, x, axis) - ddof,
     ),
 }
@@ -80,8 +81,8 @@ _MEAN_AND_N: dict[str, Callable[..., tuple[str, Value]]] = {
 
 def _along(axis: Axis) -> str:
     if isinstance(axis, tuple):
-        return f"along the axes {', '.join(map(str, axis))}"
-    return "" if axis is None else f"along axis {axis}"
+        return tell("along the axes {axis}", axis=", ".join(map(str, axis)))
+    return "" if axis is None else tell("along axis {axis}", axis=axis)
 
 
 def _zero_norm(says: str) -> Kink:
@@ -137,32 +138,32 @@ def reduction(
 
 SUM = reduction(
     "sum",
-    "the sum of the entries: distributes to every one",
+    marked("the sum of the entries: distributes to every one"),
     Role.DISTRIBUTOR,
     forward=lambda m, x, axis: m.sum(x, axis),
     pullback=lambda m, u, f, x, axis: m.spread(u, x, axis),
-    rule="upstream, to every entry",
+    rule=marked("upstream, to every entry"),
 )
 
 MEAN = reduction(
     "mean",
-    "the mean of the entries",
+    marked("the mean of the entries"),
     Role.SCALER,
     forward=_mean,
     pullback=lambda m, u, f, x, axis: m.spread(m.divide(u, _count(m, x, axis)), x, axis),
-    rule="upstream/n, to every entry",
+    rule=marked("upstream/n, to every entry"),
     terms=_N,
 )
 
 PROD = reduction(
     "prod",
-    "the product of the entries",
+    marked("the product of the entries"),
     Role.SWITCHER,
     forward=lambda m, x, axis: m.product(*_merged(m, x, axis)),
     pullback=lambda m, u, f, x, axis: (
         m.aligned(u, axis) * _parted(m, m.others(*_merged(m, x, axis)), x, axis)
     ),
-    rule="upstream*(the product of all other entries)",
+    rule=marked("upstream*(the product of all other entries)"),
 )
 
 
@@ -170,7 +171,14 @@ def _spread_shape(shape: Shape, axis: Axis, ddof: int) -> Shape:
     left = without(shape, axis)
     count = size(shape) // size(left)
     if not 0 <= ddof < count:
-        raise ShapeError(f"{count} entries of shape {say(shape)} cannot be divided by n - {ddof}")
+        raise ShapeError(
+            tell(
+                "{count} entries of shape {shape} cannot be divided by n - {ddof}",
+                count=count,
+                shape=say(shape),
+                ddof=ddof,
+            )
+        )
     return left
 
 
@@ -207,7 +215,7 @@ def _of_spread(
 
 VAR = _of_spread(
     "var",
-    "the variance: the sum of square distances from the mean, over n (ddof=1: over n - 1)",
+    marked("the variance: the sum of square distances from the mean, over n (ddof=1: over n - 1)"),
     forward=_variance,
     pullback=lambda m, u, f, x, axis, ddof: (
         m.aligned(m.divide(2 * u, _count(m, x, axis) - ddof), axis) * _deviations(m, x, axis)
@@ -253,32 +261,32 @@ def _at_zero(
 
 STD = _of_spread(
     "std",
-    "the standard deviation: the square root of the variance",
+    marked("the standard deviation: the square root of the variance"),
     forward=lambda m, x, axis, ddof: m.divide(
         m.norm(_deviations(m, x, axis), axis), (_count(m, x, axis) - ddof) ** 0.5
     ),
     pullback=_std_pullback,
     rule="upstream*(x - mean(x))/(n*f)",
-    kink=_zero_norm("all entries are equal: the slope is taken as 0"),
+    kink=_zero_norm(marked("all entries are equal: the slope is taken as 0")),
     at_kink={"left": _std_beside(-1), "right": _std_beside(1), "jax": _std_beside(math.nan)},
 )
 
 NORM = reduction(
     "norm",
-    "the Euclidean norm: the square root of the sum of squares",
+    marked("the Euclidean norm: the square root of the sum of squares"),
     Role.SCALER,
     forward=lambda m, x, axis: m.norm(x, axis),
     pullback=_norm_pullback,
     rule="upstream*x/f",
     formula="sqrt(sum(x^2))",
     spellings=("sqrt(norm2(x))",),
-    kink=_zero_norm("at 0 the slope is taken as 0"),
+    kink=_zero_norm(marked("at 0 the slope is taken as 0")),
     at_kink={"left": _norm_beside(-1), "right": _norm_beside(1), "jax": _norm_beside(math.nan)},
 )
 
 NORM2 = reduction(
     "norm2",
-    "the squared norm ||x||^2: the sum of squares",
+    marked("the squared norm ||x||^2: the sum of squares"),
     Role.SCALER,
     forward=lambda m, x, axis: m.sum(m.square(x), axis),
     pullback=lambda m, u, f, x, axis: m.aligned(2 * u, axis) * x,
@@ -293,7 +301,7 @@ def _shares(m: Any, x: Value, axis: Axis) -> Value:
 
 REDUCE_LOGSUMEXP = reduction(
     "reduce_logsumexp",
-    "the logarithm of the sum of the entries' exponentials",
+    marked("the logarithm of the sum of the entries' exponentials"),
     Role.SCALER,
     forward=lambda m, x, axis: m.logsumexp_along(*_merged(m, x, axis)),
     pullback=lambda m, u, f, x, axis: m.aligned(u, axis) * _shares(m, x, axis),

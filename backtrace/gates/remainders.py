@@ -8,6 +8,7 @@ from backtrace.algebra import Algebra, Value
 from backtrace.algebra.spelling import Binding
 from backtrace.gates.choices import MAX, MIN, flat_at
 from backtrace.gates.gate import CONVENTIONS, Domain, Gate, Kink, Role
+from backtrace.language import marked
 
 
 def _side(gate: Gate, convention: str) -> Callable[..., Value]:
@@ -56,7 +57,7 @@ def _is_at_bound(m: Algebra, _: Value, x: Value, lo: Value, hi: Value) -> Value:
 
 CLIP = Gate(
     name="clip",
-    summary="x cut to between lo and hi: min(max(x, lo), hi)",
+    summary=marked("x cut to between lo and hi: min(max(x, lo), hi)"),
     parameters=("x", "lo", "hi"),
     role=Role.ROUTER,
     forward=lambda m, x, lo, hi: m.minimum(m.maximum(x, lo), hi),
@@ -69,7 +70,9 @@ CLIP = Gate(
     kink=Kink(
         at=_is_at_bound,
         local=_clip_at_kink(CONVENTIONS[0]),
-        says="at a bound the slope is taken as 0; of a bound that is a variable as 1/2 each",
+        says=marked(
+            "at a bound the slope is taken as 0; of a bound that is a variable as 1/2 each"
+        ),
         others={
             **{name: _clip_at_kink(name) for name in ("left", "right", "split")},
             "torch": _within,
@@ -84,7 +87,7 @@ def _is_multiple(m: Algebra, _: Value, x: Value, y: Value) -> Value:
     return m.equal(whole, m.floor(whole))
 
 
-_NOT_ZERO = Domain(says="y is not 0", holds=lambda x, y: y != 0)
+_NOT_ZERO = Domain(says=marked("y is not 0"), holds=lambda x, y: y != 0)
 
 
 def _mod_slope(m: Algebra, k: int, _: Value, x: Value, y: Value) -> Value:
@@ -93,7 +96,9 @@ def _mod_slope(m: Algebra, k: int, _: Value, x: Value, y: Value) -> Value:
 
 MOD = Gate(
     name="mod",
-    summary="what is left of x when whole y are taken off, x - y*floor(x/y): has the sign of y",
+    summary=marked(
+        "what is left of x when whole y are taken off, x - y*floor(x/y): has the sign of y"
+    ),
     parameters=("x", "y"),
     role=Role.SCALER,
     forward=lambda m, x, y: m.mod(x, y),
@@ -109,13 +114,13 @@ MOD = Gate(
     kink=Kink(
         at=_is_multiple,
         local=lambda m, k, f, x, constant: _mod_slope(m, k, f, *x),
-        says="at the jump, where x is a multiple of y, the slopes are those on its right",
+        says=marked("at the jump, where x is a multiple of y, the slopes are those on its right"),
     ),
 )
 
 FLOORDIV = Gate(
     name="floordiv",
-    summary="how many whole y there are in x: floor(x/y)",
+    summary=marked("how many whole y there are in x: floor(x/y)"),
     parameters=("x", "y"),
     role=Role.SCALER,
     forward=lambda m, x, y: m.floor_divide(x, y),
@@ -128,7 +133,7 @@ FLOORDIV = Gate(
     binding=Binding.PRODUCT,
     is_flat=True,
     domain=_NOT_ZERO,
-    kink=flat_at(_is_multiple, says="at the jump the slope is taken as 0"),
+    kink=flat_at(_is_multiple, says=marked("at the jump the slope is taken as 0")),
 )
 
 ROWS = (CLIP, MOD, FLOORDIV)

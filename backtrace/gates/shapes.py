@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from backtrace.language import tell
+
 Shape = tuple[int, ...]
 Axis = int | tuple[int, ...] | None
 """What a sum goes along: one axis, several, or all."""
@@ -44,7 +46,7 @@ def is_too_large(entries: int, most: int) -> bool:
 
 def say(shape: Shape) -> str:
     """2x3; `number` for no axis at all."""
-    return "x".join(map(str, shape)) if shape else "number"
+    return "x".join(map(str, shape)) if shape else tell("number")
 
 
 def size(shape: Shape) -> int:
@@ -65,7 +67,13 @@ def broadcast(*shapes: Shape) -> Shape:
         merged = list(longer[:head])
         for a, b in zip(longer[head:], shorter, strict=True):
             if a != b and 1 not in (a, b):
-                raise ShapeError(f"shapes {say(result)} and {say(shape)} do not fit")
+                raise ShapeError(
+                    tell(
+                        "shapes {result} and {shape} do not fit",
+                        result=say(result),
+                        shape=say(shape),
+                    )
+                )
             merged.append(b if a == 1 else a)
         result = tuple(merged)
     return result
@@ -74,12 +82,14 @@ def broadcast(*shapes: Shape) -> Shape:
 def axis_of(shape: Shape, axis: int) -> int:
     """The axis counted from the front. Raises ShapeError where there is none such."""
     if isinstance(axis, tuple):
-        raise ShapeError("it goes along one axis, not several")
+        raise ShapeError(tell("it goes along one axis, not several"))
     if not -len(shape) <= axis < len(shape):
         last = len(shape) - 1
-        hint = f"its axes are 0 to {last}" if last else "its only axis is 0"
-        hint = hint if shape else "a number has no axes"
-        raise ShapeError(f"there is no axis {axis} in shape {say(shape)}", hint)
+        hint = tell("its axes are 0 to {last}", last=last) if last else tell("its only axis is 0")
+        hint = hint if shape else tell("a number has no axes")
+        raise ShapeError(
+            tell("there is no axis {axis} in shape {shape}", axis=axis, shape=say(shape)), hint
+        )
     return axis % len(shape)
 
 
@@ -95,7 +105,7 @@ def places_of(shape: Shape, axis: int | tuple[int, ...]) -> tuple[int, ...]:
     """One axis or several, counted from the front. Raises ShapeError."""
     places = tuple(axis_of(shape, a) for a in (axis if isinstance(axis, tuple) else (axis,)))
     if len(set(places)) < len(places):
-        raise ShapeError(f"an axis of shape {say(shape)} is named twice")
+        raise ShapeError(tell("an axis of shape {shape} is named twice", shape=say(shape)))
     return places
 
 
@@ -104,11 +114,18 @@ def matrix_product(x: Shape, y: Shape) -> Shape:
     front are a batch. Raises ShapeError."""
     for shape in (x, y):
         if not shape:
-            raise ShapeError("@ multiplies matrices and vectors, not a number", "a product is *")
+            raise ShapeError(
+                tell("@ multiplies matrices and vectors, not a number"), tell("a product is *")
+            )
     inner = y[0] if len(y) == 1 else y[-2]
     if x[-1] != inner:
-        words = f"shapes {say(x)} and {say(y)} do not fit: {x[-1]} columns on the left of @"
-        raise ShapeError(f"{words}, {inner} rows on its right")
+        words = tell(
+            "shapes {x} and {y} do not fit: {x_x} columns on the left of @",
+            x=say(x),
+            y=say(y),
+            x_x=x[-1],
+        )
+        raise ShapeError(tell("{words}, {inner} rows on its right", words=words, inner=inner))
     batch = broadcast(x[:-2], y[:-2])
     return batch + x[-2:-1] + (y[-1:] if len(y) > 1 else ())
 
@@ -118,7 +135,13 @@ def with_axis(shape: Shape, axis: int | tuple[int, ...]) -> Shape:
     count = len(shape) + len(axes)
     places = {place % count for place in axes if -count <= place < count}
     if count > MOST_AXES or len(places) < len(axes):
-        raise ShapeError(f"there is no place {axis} for a new axis in shape {say(shape)}")
+        raise ShapeError(
+            tell(
+                "there is no place {axis} for a new axis in shape {shape}",
+                axis=axis,
+                shape=say(shape),
+            )
+        )
     old = iter(shape)
     return tuple(1 if place in places else next(old) for place in range(count))
 
@@ -129,8 +152,8 @@ def without_axis(shape: Shape, axis: Axis) -> Shape:
         return tuple(n for n in shape if n != 1)
     places = places_of(shape, axis)
     if any(shape[place] != 1 for place in places):
-        words = f"shape {say(shape)} has no axis {axis} of length 1"
-        raise ShapeError(words, "reshape(x, ...) makes any other shape")
+        words = tell("shape {shape} has no axis {axis} of length 1", shape=say(shape), axis=axis)
+        raise ShapeError(words, tell("reshape(x, ...) makes any other shape"))
     return tuple(n for place, n in enumerate(shape) if place not in places)
 
 
@@ -138,8 +161,13 @@ def picked_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
     """What is left of the axes; None is a new one, ... stands for all that are not said."""
     said = sum(part is not None and part is not ... for part in index)
     if said > len(shape):
-        words = f"shape {say(shape)} has {len(shape)} axes, and the index {said}"
-        raise ShapeError("a number has no entries" if not shape else words)
+        words = tell(
+            "shape {shape} has {count} axes, and the index {said}",
+            shape=say(shape),
+            count=len(shape),
+            said=said,
+        )
+        raise ShapeError(tell("a number has no entries") if not shape else words)
     rest = len(shape) - said
     result: list[int] = []
     lengths = iter(shape)
@@ -149,7 +177,13 @@ def picked_shape(shape: Shape, index: tuple[Any, ...]) -> Shape:
         else:
             result += [1] if part is None else _left_of(next(lengths), part)
     if len(result) > MOST_AXES:
-        raise ShapeError(f"an array has at most {MOST_AXES} axes, not {len(result)}")
+        raise ShapeError(
+            tell(
+                "an array has at most {most_axes} axes, not {count}",
+                most_axes=MOST_AXES,
+                count=len(result),
+            )
+        )
     return tuple(result)
 
 
@@ -158,11 +192,11 @@ def _left_of(length: int, part: Any) -> list[int]:
     if isinstance(part, tuple):
         count = len(range(length)[slice(*part)])
         if not count:
-            raise ShapeError(f"the slice takes nothing of an axis of {length}")
+            raise ShapeError(tell("the slice takes nothing of an axis of {length}", length=length))
         return [count]
     if not -length <= part < length:
         raise ShapeError(
-            f"there is no entry {part} in an axis of {length}",
-            f"its entries are 0 to {length - 1}",
+            tell("there is no entry {part} in an axis of {length}", part=part, length=length),
+            tell("its entries are 0 to {length}", length=length - 1),
         )
     return []

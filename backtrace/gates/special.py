@@ -8,10 +8,11 @@ from typing import Any
 
 from backtrace.algebra import Algebra, Value
 from backtrace.gates.gate import Domain, Gate, Role
+from backtrace.language import marked
 
 ERFC = Gate(
     name="erfc",
-    summary="1 less the error function, with its digits where that is nearly 1",
+    summary=marked("1 less the error function, with its digits where that is nearly 1"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.erfc(x),
@@ -22,7 +23,7 @@ ERFC = Gate(
 )
 
 _NO_POLE = Domain(
-    says="x to be no whole number at or below 0",
+    says=marked("x to be no whole number at or below 0"),
     holds=lambda x, *_: x > 0 or x != math.floor(x),
 )
 
@@ -44,32 +45,32 @@ def _of_gamma(
         local=(lambda m, f, *x: slope(m, *x),),
         sympy=name,
         domain=_NO_POLE,
-        cure="keep the argument above 0: x^2 + 1, exp(x) or softplus(x) in its place",
+        cure=marked("keep the argument above 0: x^2 + 1, exp(x) or softplus(x) in its place"),
         **({"parameters": ("x",), "formula": f"{name}(x)"} | order),
     )
 
 
 LGAMMA = _of_gamma(
     "lgamma",
-    "the logarithm of the gamma function's size, ln|gamma(x)|: of n + 1 that of n!",
+    marked("the logarithm of the gamma function's size, ln|gamma(x)|: of n + 1 that of n!"),
     lambda m, x: m.lgamma(x),
     lambda m, x: m.digamma(x),
 )
 DIGAMMA = _of_gamma(
     "digamma",
-    "the slope of lgamma, also called psi",
+    marked("the slope of lgamma, also called psi"),
     lambda m, x: m.digamma(x),
     lambda m, x: m.trigamma(x),
 )
 TRIGAMMA = _of_gamma(
     "trigamma",
-    "the slope of digamma, also called polygamma(1, x)",
+    marked("the slope of digamma, also called polygamma(1, x)"),
     lambda m, x: m.trigamma(x),
     lambda m, x: m.polygamma(2, x),
 )
 POLYGAMMA = _of_gamma(
     "polygamma",
-    "the n-th slope of digamma, for a fixed n: polygamma(2, x) is that of trigamma",
+    marked("the n-th slope of digamma, for a fixed n: polygamma(2, x) is that of trigamma"),
     lambda m, x, n: m.polygamma(n, x),
     lambda m, x, n: m.polygamma(n + 1, x),
     parameters=("x", "n"),
@@ -88,7 +89,7 @@ def _sinc_slope(m: Algebra, f: Value, x: Value) -> Value:
 
 SINC = Gate(
     name="sinc",
-    summary="sin(pi*x)/(pi*x), and 1 at 0: NumPy's, with pi",
+    summary=marked("sin(pi*x)/(pi*x), and 1 at 0: NumPy's, with pi"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sinc(x),

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from backtrace.gates.gate import Gate, Role
+from backtrace.language import marked
 
 DETACH = Gate(
     name="detach",
-    summary="x itself, and no gradient: by definition, not by calculus (stop_gradient)",
+    summary=marked("x itself, and no gradient: by definition, not by calculus (stop_gradient)"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.detach(x),
     local=(lambda m, f, x: 0,),
     formula="detach(x)",
-    rules=("0: by definition",),
+    rules=(marked("0: by definition"),),
     sympy="detach",
     is_flat=True,
 )
 
 ZEROS_LIKE = Gate(
     name="zeros_like",
-    summary="0 in the shape of x",
+    summary=marked("0 in the shape of x"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.filled(x, 0),
@@ -31,7 +32,7 @@ ZEROS_LIKE = Gate(
 
 ONES_LIKE = Gate(
     name="ones_like",
-    summary="1 in the shape of x",
+    summary=marked("1 in the shape of x"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.filled(x, 1),
@@ -43,7 +44,7 @@ ONES_LIKE = Gate(
 
 FULL_LIKE = Gate(
     name="full_like",
-    summary="the number a in the shape of x",
+    summary=marked("the number a in the shape of x"),
     parameters=("x", "a"),
     role=Role.ROUTER,
     forward=lambda m, x, a: m.filled(x, a),

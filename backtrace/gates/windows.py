@@ -17,6 +17,7 @@ from typing import Any
 from backtrace.algebra import Value
 from backtrace.gates.gate import Gate, Kink, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, is_too_large, say, size
+from backtrace.language import marked, tell
 
 Told = int | tuple[int, ...] | None
 """A number for every axis that windows slide along, or one for all."""
@@ -30,10 +31,14 @@ def _each(told: Told, count: int, what: str, least: int) -> Shape:
     """`told` for every one of `count` axes. Raises ShapeError."""
     found = told if isinstance(told, tuple) else (told,) * count
     if len(found) != count:
-        words = f"{what} is one number or {count}, one for each axis that windows slide along"
-        raise ShapeError(f"{words}: not {len(found)}")
+        words = tell(
+            "{what} is one number or {count}, one for each axis that windows slide along",
+            what=what,
+            count=count,
+        )
+        raise ShapeError(tell("{words}: not {count}", words=words, count=len(found)))
     if any(type(n) is not int or n < least for n in found):
-        raise ShapeError(f"{what} is a whole number from {least}")
+        raise ShapeError(tell("{what} is a whole number from {least}", what=what, least=least))
     return tuple(n for n in found if n is not None)
 
 
@@ -42,9 +47,14 @@ def _counts(lengths: Shape, sizes: Shape, strides: Shape, padding: Shape) -> Sha
     found = []
     for n, size_, stride, zeros in zip(lengths, sizes, strides, padding, strict=True):
         if size_ > n + 2 * zeros:
-            around = f" with {zeros} zeros on both sides" * bool(zeros)
-            words = f"a window of {say(sizes)} does not fit into {say(lengths)}{around}"
-            raise ShapeError(words, "a smaller window, or padding=1")
+            around = tell(" with {zeros} zeros on both sides", zeros=zeros) * bool(zeros)
+            words = tell(
+                "a window of {sizes} does not fit into {lengths}{around}",
+                sizes=say(sizes),
+                lengths=say(lengths),
+                around=around,
+            )
+            raise ShapeError(words, tell("a smaller window, or padding=1"))
         found.append((n + 2 * zeros - size_) // stride + 1)
     return tuple(found)
 
@@ -52,7 +62,9 @@ def _counts(lengths: Shape, sizes: Shape, strides: Shape, padding: Shape) -> Sha
 def _too_many(*lengths: Shape) -> None:
     count = math.prod(map(size, lengths))
     if is_too_large(count, _MOST):
-        raise ShapeError(f"all windows together have {count:,} entries: that is too large")
+        raise ShapeError(
+            tell("all windows together have {count:,} entries: that is too large", count=count)
+        )
 
 
 # convolutions
@@ -65,16 +77,30 @@ def _convolved_shape(axes: int) -> Callable[..., Shape]:
 
     def shape(*operands: Any) -> Shape:
         *given, stride, padding = operands
-        hint = f"x of {letters} or Nx{letters}, w of {kernel}, a bias of F"
+        hint = tell(
+            "x of {letters} or Nx{letters}, w of {kernel}, a bias of F",
+            letters=letters,
+            kernel=kernel,
+        )
         x, w = given[:2]
         if len(x) not in (axes + 1, axes + 2) or len(w) != axes + 2:
-            raise ShapeError(f"conv{axes}d does not take shapes {say(x)} and {say(w)}", hint)
+            raise ShapeError(
+                tell("conv{axes}d does not take shapes {x} and {w}", axes=axes, x=say(x), w=say(w)),
+                hint,
+            )
         if x[-axes - 1] != w[1]:
-            words = f"shapes {say(x)} and {say(w)} do not fit"
-            raise ShapeError(f"{words}: x has {x[-axes - 1]} channels, w is of {w[1]}", hint)
+            words = tell("shapes {x} and {w} do not fit", x=say(x), w=say(w))
+            raise ShapeError(
+                tell(
+                    "{words}: x has {x} channels, w is of {w}", words=words, x=x[-axes - 1], w=w[1]
+                ),
+                hint,
+            )
         if len(given) == 3 and given[2] != w[:1]:
-            words = f"the bias is {_a(given[2])}, and there are {w[0]} kernels"
-            hint = f"{w[0]} entries, one for each; a stride is given by its name, stride=2"
+            words = tell("the bias is {a}, and there are {w} kernels", a=_a(given[2]), w=w[0])
+            hint = tell(
+                "{w} entries, one for each; a stride is given by its name, stride=2", w=w[0]
+            )
             raise ShapeError(words, hint)
         strides, zeros = _each(stride, axes, "stride", 1), _each(padding, axes, "padding", 0)
         counts = _counts(x[-axes:], w[2:], strides, zeros)
@@ -86,7 +112,7 @@ def _convolved_shape(axes: int) -> Callable[..., Shape]:
 
 
 def _a(shape: Shape) -> str:
-    return say(shape) if shape else "a number"
+    return say(shape) if shape else tell("a number")
 
 
 def _told(axes: int, stride: Told, padding: Told) -> tuple[Shape, Shape]:
@@ -129,10 +155,10 @@ def _convolved_products(axes: int) -> Callable[..., int]:
     return products
 
 
-def _convolution(axes: int, images: str) -> Gate:
+def _convolution(axes: int, summary: str) -> Gate:
     return Gate(
         name=f"conv{axes}d",
-        summary=f"every kernel of w times every window of {images}, and a bias if there is one",
+        summary=summary,
         parameters=("x", "w", "b", "stride", "padding"),
         role=Role.SWITCHER,
         forward=_convolved(axes),
@@ -140,15 +166,17 @@ def _convolution(axes: int, images: str) -> Gate:
         formula=f"conv{axes}d(x, w, b)",
         pullback=_convolved_back(axes),
         rules=(
-            "upstream*w at each of the windows, added up where they overlap",
-            "for each kernel the sum of upstream*(what it saw of x)",
-            "upstream, summed over all but the kernels",
+            marked("upstream*w at each of the windows, added up where they overlap"),
+            marked("for each kernel the sum of upstream*(what it saw of x)"),
+            marked("upstream, summed over all but the kernels"),
         ),
         terms={
             "windows": lambda m, f, *operands: (
-                "are "
-                + _said(
-                    m.shape(operands[0]), m.shape(operands[1])[2:], *_told(axes, *operands[-2:])
+                tell(
+                    "are {said}",
+                    said=_said(
+                        m.shape(operands[0]), m.shape(operands[1])[2:], *_told(axes, *operands[-2:])
+                    ),
                 ),
                 None,
             )
@@ -175,11 +203,14 @@ def _said(shape: Shape, sizes: Shape, strides: Shape, padding: Shape) -> str:
             starts = [stride * k for stride, k in zip(strides, place, strict=True)]
             ends = zip(starts, sizes, strict=True)
             inside = ",".join(f"{start}:{start + length}" for start, length in ends)
-            parts.append(f"[{inside}] for [{','.join(map(str, place))}]")
+            parts.append(
+                tell("[{inside}] for [{place}]", inside=inside, place=",".join(map(str, place)))
+            )
         return ", ".join(parts)
     letters = _LETTERS[: len(counts)]
     inside = ",".join(map(_slice, letters, sizes, strides, padding))
-    return f"[{inside}] for [{','.join(letters)}]" + ", with zeros around" * any(padding)
+    said = tell("[{inside}] for [{place}]", inside=inside, place=",".join(letters))
+    return said + tell(", with zeros around") * any(padding)
 
 
 def _slice(letter: str, length: int, stride: int, padding: int) -> str:
@@ -207,11 +238,17 @@ def _pooled_shape(x: Shape, *told: Told) -> Shape:
     sizes, strides, padding = _pool_told(*told)
     axes = len(sizes)
     if len(x) < axes or axes > MOST_AXES:
-        words = f"windows of {say(sizes)} slide along {axes} axes, and shape {say(x)} has {len(x)}"
-        raise ShapeError(words, "along the last axis alone: a size of (2,)")
+        words = tell(
+            "windows of {sizes} slide along {axes} axes, and shape {x} has {count}",
+            sizes=say(sizes),
+            axes=axes,
+            x=say(x),
+            count=len(x),
+        )
+        raise ShapeError(words, tell("along the last axis alone: a size of (2,)"))
     if any(2 * zeros > n for n, zeros in zip(sizes, padding, strict=True)):
-        words = f"padding is at most half of a window, which is {say(sizes)}"
-        raise ShapeError(f"{words}: more would be padding alone")
+        words = tell("padding is at most half of a window, which is {sizes}", sizes=say(sizes))
+        raise ShapeError(tell("{words}: more would be padding alone", words=words))
     counts = _counts(x[-axes:], sizes, strides, padding)
     _too_many(counts, sizes, x[:-axes])
     return (*x[:-axes], *counts)
@@ -237,8 +274,14 @@ def _pool(
         pullback=lambda m, k, u, f, x, *told: pullback(m, u, f, x, *_pool_told(*told)),
         rules=(rule,),
         terms={
-            "window": lambda m, f, x, *told: ("is " + _said(m.shape(x), *_pool_told(*told)), None),
-            "n": lambda m, f, x, *told: ("the entries of a window", size(_pool_told(*told)[0])),
+            "window": lambda m, f, x, *told: (
+                tell("is {said}", said=_said(m.shape(x), *_pool_told(*told))),
+                None,
+            ),
+            "n": lambda m, f, x, *told: (
+                tell("the entries of a window"),
+                size(_pool_told(*told)[0]),
+            ),
         },
         shape=_pooled_shape,
         fixed=("size", "stride", "padding"),
@@ -257,11 +300,11 @@ def _tied(ties: str) -> Callable[..., Value]:
 
 MAX_POOL = _pool(
     "max_pool",
-    "the largest entry of each window: routes to the winner; its windows lie side by side",
+    marked("the largest entry of each window: routes to the winner; its windows lie side by side"),
     Role.ROUTER,
     forward=lambda m, x, *told: m.window_max(x, *told),
     pullback=lambda m, u, f, x, *told: m.to_window_max(u, f, x, *told),
-    rule="upstream to the largest entry of each window, 0 to the rest",
+    rule=marked("upstream to the largest entry of each window, 0 to the rest"),
     pullbacks={
         "left": _tied("none"),
         "right": _tied("all"),
@@ -271,19 +314,28 @@ MAX_POOL = _pool(
     kink=Kink(
         at=lambda m, f, x, *told: m.greater(m.window_ties(f, x, *_pool_told(*told)), 1),
         local=lambda m, k, f, x, constant: 0,
-        says="n tied entries get 1/n each",
+        says=marked("n tied entries get 1/n each"),
     ),
 )
 
 AVG_POOL = _pool(
     "avg_pool",
-    "the mean of each window; its windows lie side by side",
+    marked("the mean of each window; its windows lie side by side"),
     Role.SCALER,
     forward=lambda m, x, sizes, *told: m.divide(m.window_sum(x, sizes, *told), size(sizes)),
     pullback=lambda m, u, f, x, sizes, *told: m.to_window_sum(
         m.divide(u, size(sizes)), m.shape(x), sizes, *told
     ),
-    rule="upstream/n to every entry of each window, added up where they overlap",
+    rule=marked("upstream/n to every entry of each window, added up where they overlap"),
 )
 
-ROWS = (_convolution(1, "a signal"), _convolution(2, "an image"), MAX_POOL, AVG_POOL)
+ROWS = (
+    _convolution(
+        1, marked("every kernel of w times every window of a signal, and a bias if there is one")
+    ),
+    _convolution(
+        2, marked("every kernel of w times every window of an image, and a bias if there is one")
+    ),
+    MAX_POOL,
+    AVG_POOL,
+)

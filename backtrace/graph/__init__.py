@@ -18,6 +18,7 @@ from backtrace.algebra import Algebra, Value
 from backtrace.errors import Span
 from backtrace.gates import Gate
 from backtrace.gates.shapes import Shape
+from backtrace.language import tell
 from backtrace.numbers import LONGEST_LINE, one_line
 
 T = TypeVar("T")
@@ -143,9 +144,15 @@ class Graph:
         for index, node in enumerate(self.nodes):
             for operand in node.operands:
                 if isinstance(operand, int) and not 0 <= operand < index:
-                    raise ValueError(f"node {index} reads node {operand}, which is not before it")
+                    raise ValueError(
+                        tell(
+                            "node {index} reads node {operand}, which is not before it",
+                            index=index,
+                            operand=operand,
+                        )
+                    )
         if not 0 <= self.output < len(self.nodes):
-            raise ValueError(f"output {self.output} is no node")
+            raise ValueError(tell("output {output} is no node", output=self.output))
 
     def __repr__(self) -> str:
         counts = f"{len(self.nodes):,} nodes, {self.gate_count:,} gates"

@@ -16,16 +16,23 @@ from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 from backtrace.graph.costs import Cost
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
+from backtrace.language import marked, tell
 from backtrace.numbers import Blank
 
 AGREE, LOST, DISAGREE, WRONG_AT_KINK, KINK, SKIPPED = VERDICTS = (
-    "agree",
-    "lost digits",
-    "disagree",
-    "wrong at kink",
-    "kink",
-    "skipped",
+    marked("agree"),
+    marked("lost digits"),
+    marked("disagree"),
+    marked("wrong at kink"),
+    marked("kink"),
+    marked("skipped"),
 )
+READ_AS = marked("read as {formula}")
+
+
+def is_read_as(note: str) -> bool:
+    """Whether a note says how the whole formula was read."""
+    return note.startswith(tell(READ_AS).partition("{")[0])
 
 
 class Edge(NamedTuple):
@@ -92,7 +99,9 @@ class SourceLine(NamedTuple):
 
     @property
     def words(self) -> str:
-        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+        if self.cell is None:
+            return tell("line {line}", line=self.line)
+        return tell("cell {cell}, line {line}", cell=self.cell, line=self.line)
 
     @property
     def short(self) -> str:
@@ -234,12 +243,23 @@ class Asked(NamedTuple):
     @property
     def verdicts(self) -> list[tuple[str, str, str]]:
         """(of what, the verdict, its reason) for all that has one of its own."""
-        found = [(f"the tangents by {f.variable}", f.verdict, f.reason) for f in self.forward]
+        found = [
+            (tell("the tangents by {variable}", variable=f.variable), f.verdict, f.reason)
+            for f in self.forward
+        ]
         for answer in (self.hessian, self.product):
             if answer is not None:
-                found.append(("the second derivatives", answer.verdict, answer.reason))
+                found.append((tell("the second derivatives"), answer.verdict, answer.reason))
         for s in self.seconds:
-            found.append((f"the second derivative by {s.first}, {s.second}", s.verdict, ""))
+            found.append(
+                (
+                    tell(
+                        "the second derivative by {first}, {second}", first=s.first, second=s.second
+                    ),
+                    s.verdict,
+                    "",
+                )
+            )
         return found
 
 

@@ -21,6 +21,7 @@ from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError, ne
 from backtrace.formula.parser import parse
 from backtrace.formula.values import read_value
 from backtrace.graph import Graph
+from backtrace.language import tell
 
 _NUMBERED = re.compile(r"(d?)#([0-9]{1,7})", re.ASCII)
 _QUOTIENT = re.compile(r"[d∂]\s*(\w+)\s*/\s*[d∂]\s*(\w+|#[0-9]{1,7})")
@@ -82,7 +83,9 @@ def from_mapping(answers: Mapping[str, Any], graph: Graph, output: str) -> list[
     for name, value in answers.items():
         text = as_text(value)
         if text is None:
-            raise ValueGivenError(f"'{name}' is answered by no number, list or formula")
+            raise ValueGivenError(
+                tell("'{name}' is answered by no number, list or formula", name=name)
+            )
         found.append(_answer(name, text, graph, output, ""))
     return each_once(found)
 
@@ -105,9 +108,13 @@ def read_file(path: str, text: str) -> dict[str, Any]:
                 object_pairs_hook=once,
             )
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read the answers in '{path}': {error}") from None
+        raise UsageError(
+            tell("cannot read the answers in '{path}': {error}", path=path, error=error)
+        ) from None
     if not isinstance(found, dict):
-        raise UsageError(f"'{path}' holds no names with answers", hint='{"dx": -4, "dy": -4}')
+        raise UsageError(
+            tell("'{path}' holds no names with answers", path=path), hint='{"dx": -4, "dy": -4}'
+        )
     return {str(name): value for name, value in found.items()}
 
 
@@ -116,13 +123,13 @@ def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"'{name}' is there twice")
+            raise ValueError(tell("'{name}' is there twice", name=name))
         found[name] = value
     return found
 
 
 def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is no answer")
+    raise ValueError(tell("{text} is no answer", text=text))
 
 
 def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -133,7 +140,9 @@ def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
         if not row or (line == 1 and [cell.strip() for cell in row] == ["name", "answer"]):
             continue
         if len(row) != 2:
-            raise UsageError(f"'{path}', line {line}: a name and an answer are due")
+            raise UsageError(
+                tell("'{path}', line {line}: a name and an answer are due", path=path, line=line)
+            )
         yield row[0].strip(), row[1].strip()
 
 
@@ -162,7 +171,9 @@ def each_once(answers: list[Answer]) -> list[Answer]:
     for answer in answers:
         key = (answer.node, answer.is_gradient)
         if key in seen:
-            raise ValueGivenError(f"'{answer.name}' is answered twice", text=answer.word)
+            raise ValueGivenError(
+                tell("'{name}' is answered twice", name=answer.name), text=answer.word
+            )
         seen.add(key)
     return answers
 
@@ -173,8 +184,15 @@ def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
     found = _readings(name, graph, output)
     if len({target for target, _ in found}) > 1:
         said = " or ".join(what for _, what in found)
-        hint = f"d{output}/d... is a gradient, and #N node N's value: d#N its gradient"
-        raise ValueGivenError(f"'{name}' is {said}", text=name, span=(0, len(name)), hint=hint)
+        hint = tell(
+            "d{output}/d... is a gradient, and #N node N's value: d#N its gradient", output=output
+        )
+        raise ValueGivenError(
+            tell("'{name}' is {said}", name=name, said=said),
+            text=name,
+            span=(0, len(name)),
+            hint=hint,
+        )
     return found[0][0] if found else None
 
 
@@ -184,16 +202,21 @@ def _readings(name: str, graph: Graph, output: str) -> list[tuple[tuple[int, boo
     everything = {**graph.inputs, **values}
     found: list[tuple[tuple[int, bool], str]] = []
     if name in values:
-        found.append(((values[name], False), f"the value of {name}"))
+        found.append(((values[name], False), tell("the value of {name}", name=name)))
     numbered = _NUMBERED.fullmatch(name)
     if numbered and int(numbered[2]) < len(graph.nodes):
         found.append(((int(numbered[2]), numbered[1] == "d"), name))
     quotient = _QUOTIENT.fullmatch(name)
     outputs = _output_names(graph, output)
     if quotient and quotient[1] not in outputs and quotient[1] in everything:
-        kind = "a variable" if quotient[1] in graph.inputs else "a stage"
+        kind = tell("a variable") if quotient[1] in graph.inputs else tell("a stage")
         raise ValueGivenError(
-            f"{quotient[1]} is {kind} here, and gradients are those of the output, {output}",
+            tell(
+                "{quotient} is {kind} here, and gradients are those of the output, {output}",
+                quotient=quotient[1],
+                kind=kind,
+                output=output,
+            ),
             text=name,
             span=quotient.span(1),
             hint=f"d{output}/d{quotient[2]}",
@@ -208,7 +231,7 @@ def _readings(name: str, graph: Graph, output: str) -> list[tuple[tuple[int, boo
         if node is None and number and int(number[1]) < len(graph.nodes):
             node = int(number[1])
         if node is not None:
-            found.append(((node, True), f"the gradient of {one}"))
+            found.append(((node, True), tell("the gradient of {one}", one=one)))
     return found
 
 
@@ -244,12 +267,19 @@ def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answe
         known = [f"d{n}" for n in (*graph.inputs, *graph.stages)] + [*graph.stages, output]
         near = near_misses(name, known)
         names = list(dict.fromkeys(known))[:12]
-        hint = f"did you mean {near[0]}?" if near else f"it can be {', '.join(names)}"
+        hint = (
+            tell("did you mean {near}?", near=near[0])
+            if near
+            else tell("it can be {names}", names=", ".join(names))
+        )
         raise ValueGivenError(
-            f"'{name}' is no answer to this formula", text=word, span=(0, len(name)), hint=hint
+            tell("'{name}' is no answer to this formula", name=name),
+            text=word,
+            span=(0, len(name)),
+            hint=hint,
         )
     if not text.strip():
-        raise ValueGivenError(f"'{name}' has no answer", text=word or text)
+        raise ValueGivenError(tell("'{name}' has no answer", name=name), text=word or text)
     offset = len(word) - len(text) if word else 0
     whole = word or text
     if _NUMBER.fullmatch(text):
@@ -266,8 +296,8 @@ def _answer(name: str, text: str, graph: Graph, output: str, word: str) -> Answe
         variables = {**graph.inputs, **graph.stages}
         unknown = [n for n in formula.inputs if n not in variables]
         if unknown:
-            what = f"'{unknown[0]}' is no variable here"
-            hint = f"a formula has {', '.join(variables)}" if word else ""
+            what = tell("'{unknown}' is no variable here", unknown=unknown[0])
+            hint = tell("a formula has {variables}", variables=", ".join(variables)) if word else ""
             raise ValueGivenError(what, text=whole, span=(offset, len(whole)), hint=hint)
         return Answer(name, *target, text, None, None, formula, word)
     value = read_value(text, whole, offset)

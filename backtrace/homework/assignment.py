@@ -28,6 +28,7 @@ from backtrace.homework.backward.judging import IN_GENERAL, UNREAD
 from backtrace.homework.questions import AnyQuestion, CodeQuestion, Question, question_of
 from backtrace.homework.settings import refuse_unknown, share, typed
 from backtrace.homework.verdicts import FOLLOWS, KINK, OK, ROUNDED, SIGN, TOLERANCE, WRONG
+from backtrace.language import tell
 from backtrace.numbers import number, one_line
 
 _KEYS = ("title", "tolerance", "hint-level", "decimal", "rubric", "columns", "problem")
@@ -89,22 +90,24 @@ def read_assignment(text: str, folder: str = "") -> Assignment:
     try:
         found = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"the assignment is no TOML: {error}") from None
-    refuse_unknown(found, _KEYS, "the assignment")
+        raise UsageError(tell("the assignment is no TOML: {error}", error=error)) from None
+    refuse_unknown(found, _KEYS, tell("the assignment"))
     problems = found.get("problem")
     if not isinstance(problems, list) or not problems:
-        raise UsageError("the assignment has no problems", hint="[[problem]] begins one")
+        raise UsageError(
+            tell("the assignment has no problems"), hint=tell("[[problem]] begins one")
+        )
     questions: dict[str, AnyQuestion] = {}
     for place, table in enumerate(problems, 1):
         question = question_of(table, place, folder)
         if question.id in questions:
-            raise UsageError(f"two problems have the id '{question.id}'")
+            raise UsageError(tell("two problems have the id '{id}'", id=question.id))
         questions[question.id] = question
     return Assignment(
-        title=typed(str, found, "title", "", "the assignment"),
+        title=typed(str, found, "title", "", tell("the assignment")),
         questions=tuple(questions.values()),
         rubric=_rubric(found.get("rubric", {})),
-        tolerance=share(found, "tolerance", TOLERANCE, "the assignment"),
+        tolerance=share(found, "tolerance", TOLERANCE, tell("the assignment")),
         hint_level=_level(found),
         columns=_columns(found),
         decimal=_decimal(found),
@@ -113,26 +116,31 @@ def read_assignment(text: str, folder: str = "") -> Assignment:
 
 def _rubric(given: Any) -> dict[str, float]:
     if not isinstance(given, dict):
-        raise UsageError("the rubric is a table", hint="[rubric]\nfollows = 1.0")
-    refuse_unknown(given, tuple(_RUBRIC_KEYS), "the rubric")
-    shares = {_RUBRIC_KEYS[key]: share(given, key, 0.0, "the rubric") for key in given}
+        raise UsageError(tell("the rubric is a table"), hint="[rubric]\nfollows = 1.0")
+    refuse_unknown(given, tuple(_RUBRIC_KEYS), tell("the rubric"))
+    shares = {_RUBRIC_KEYS[key]: share(given, key, 0.0, tell("the rubric")) for key in given}
     return {**RUBRIC, **shares}
 
 
 def _level(table: Mapping[str, Any]) -> int:
     level = table.get("hint-level", 2)
     if level not in (0, 1, 2, 3) or isinstance(level, bool):
-        raise UsageError(f"hint-level is 0, 1, 2 or 3, not {level!r}")
+        raise UsageError(tell("hint-level is 0, 1, 2 or 3, not {level!r}", level=level))
     return int(level)
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, str]:
     """What the headings of a class's own tables are called here."""
-    columns: dict[str, str] = typed(dict, found, "columns", {}, "the assignment")
+    columns: dict[str, str] = typed(dict, found, "columns", {}, tell("the assignment"))
     for heading, meaning in columns.items():
         if not isinstance(meaning, str) or not meaning.strip():
-            hint = f'"{heading}" = "student", or = "p1.dx"'
-            raise UsageError(f"[columns]: '{heading}' is called {meaning!r}", hint=hint)
+            hint = tell('"{heading}" = "student", or = "p1.dx"', heading=heading)
+            raise UsageError(
+                tell(
+                    "[columns]: '{heading}' is called {meaning!r}", heading=heading, meaning=meaning
+                ),
+                hint=hint,
+            )
     return columns
 
 
@@ -140,5 +148,5 @@ def _decimal(found: Mapping[str, Any]) -> str:
     """The decimal sign of tables that do not tell."""
     sign = found.get("decimal", "")
     if sign not in ("", ".", ","):
-        raise UsageError(f'decimal is "." or ",", not {sign!r}')
+        raise UsageError(tell('decimal is "." or ",", not {sign!r}', sign=sign))
     return str(sign)

@@ -11,6 +11,7 @@ from backtrace.homework.assignment import Assignment
 from backtrace.homework.backward.judging import UNREAD
 from backtrace.homework.rows import CodeFault, Mark, Part, Row
 from backtrace.homework.wording import first_slip, harmless, points_text
+from backtrace.language import tell
 from backtrace.numbers import json_text, plain
 from backtrace.render import View
 
@@ -18,7 +19,7 @@ from backtrace.render import View
 def gradescope(_: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     """results.json (https://gradescope-autograders.readthedocs.io/en/latest/specs/): a test for
     every answer. Raises UsageError for more than one submission."""
-    row = _only(rows, "gradescope has a results.json for each submission: give one")
+    row = _only(rows, tell("gradescope has a results.json for each submission: give one"))
     if row.error:  # no score: there it is shown as the autograder's failure, and costs nothing
         yield results(None, [view.text(first_slip(row))], [])
         return
@@ -30,7 +31,12 @@ def gradescope(_: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     reasons = [first_slip(row), *row.reasons[1:]] if row.is_refused else row.reasons
     said = [*reasons, *(f"{p.id}: {line}" for p in row.parts for line in p.lines)]
     if row.by_hand:
-        said.insert(0, f"{points_text(row.by_hand)} points are to be given by hand")
+        said.insert(
+            0,
+            tell(
+                "{points_text} points are to be given by hand", points_text=points_text(row.by_hand)
+            ),
+        )
     yield results(plain(row.points), [view.text(line) for line in said], tests)
 
 
@@ -47,7 +53,7 @@ def results(score: Any, said: list[str], tests: list[dict[str, Any]]) -> str:
 
 
 def _gradescope_test(part: Part, mark: Mark, place: str) -> dict[str, Any]:
-    said = mark.verdict + (f": {mark.reason}" if mark.reason else "")
+    said = tell(mark.verdict) + (f": {mark.reason}" if mark.reason else "")
     scored = {
         "score": plain(mark.points),
         "max_score": plain(mark.worth),
@@ -69,27 +75,33 @@ def github(assignment: Assignment, rows: Iterable[Row], _: View) -> Iterator[str
     """Annotations at the lines of a push or a pull request, and the points as GitHub Classroom
     reads them (https://docs.github.com/actions: workflow commands). Raises UsageError for more
     than one submission."""
-    row = _only(rows, "github has annotations for each submission: give one")
+    row = _only(rows, tell("github has annotations for each submission: give one"))
     if row.error:  # no points: a failure of ours, which costs nothing
-        yield _command("error", {"title": "not graded"}, row.error)
+        yield _command("error", {"title": tell("not graded")}, row.error)
         return
     for reason in row.reasons:
-        yield _command("error", {"title": "not read"}, reason)
+        yield _command("error", {"title": tell("not read")}, reason)
     for part in row.parts:
         for fault in part.faults:
             yield _annotation(row, part, fault)
         told = {mark.reason: mark.verdict for mark in part.marks if mark.reason}
         for reason, verdict in told.items():
             kind = "warning" if verdict == UNREAD else "error"
-            yield _command(kind, {"title": f"{part.id}: {verdict}"}, reason)
+            yield _command(kind, {"title": f"{part.id}: {tell(verdict)}"}, reason)
     worth = points_text(assignment.worth - row.by_hand)
     if row.by_hand:
-        what = f"{points_text(row.by_hand)} points are to be given by hand"
-        yield _command("warning", {"title": "Not judged"}, what)
+        what = tell(
+            "{points_text} points are to be given by hand", points_text=points_text(row.by_hand)
+        )
+        yield _command("warning", {"title": tell("Not judged")}, what)
     total = points_text(row.points)
-    yield _command("notice", {"title": "Autograding complete"}, f"Points {total}/{worth}")
+    yield _command(
+        "notice",
+        {"title": tell("Autograding complete")},
+        tell("Points {total}/{worth}", total=total, worth=worth),
+    )
     report = f'{{"totalPoints":{total},"maxPoints":{worth}}}'
-    yield _command("notice", {"title": "Autograding report"}, report)
+    yield _command("notice", {"title": tell("Autograding report")}, report)
 
 
 def _annotation(row: Row, part: Part, fault: CodeFault) -> str:
@@ -98,10 +110,12 @@ def _annotation(row: Row, part: Part, fault: CodeFault) -> str:
     place = {"file": os.path.normpath(os.path.join(folder, fault.file)).replace(os.sep, "/")}
     where = ""
     if fault.cell:
-        where = f"cell {fault.cell}, line {fault.line}: {fault.text}: "
+        where = tell(
+            "cell {cell}, line {line}: {text}: ", cell=fault.cell, line=fault.line, text=fault.text
+        )
     else:
         place |= {"line": str(fault.line), "col": str(fault.column)}
-    said = "; ".join((f"{fault.at} is not right", *fault.says))
+    said = "; ".join((tell("{at} is not right", at=fault.at), *fault.says))
     return _command("error", {**place, "title": f"{part.id} {fault.at}"}, where + said)
 
 
@@ -123,7 +137,7 @@ def _only(rows: Iterable[Row], several: str) -> Row:
     found = iter(rows)
     row = next(found, None)
     if row is None:
-        raise UsageError("there is no submission")
+        raise UsageError(tell("there is no submission"))
     if next(found, None) is not None:
         raise UsageError(several)
     return row

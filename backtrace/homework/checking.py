@@ -37,6 +37,7 @@ from backtrace.homework.verdicts import (
     fits,
     judge,
 )
+from backtrace.language import tell
 from backtrace.numbers import LONGEST_LINE, one_line
 from backtrace.tracing import passes
 from backtrace.tracing.request import Request
@@ -70,7 +71,7 @@ class Report:
             return ""
         names = {self.fault.answer.name, *self.twins}
         *first, last = [v.answer.name for v in self.verdicts if v.answer.name in names]
-        return f"{', '.join(first)} and {last}" if first else last
+        return tell("{first} and {last}", first=", ".join(first), last=last) if first else last
 
     @property
     def ok(self) -> bool:
@@ -99,7 +100,8 @@ def hold(problem: Problem, answers: Sequence[Answer], tolerance: float = TOLERAN
     """The report on answers to a problem."""
     if not answers:
         raise UsageError(
-            "there is no answer to check", hint="dx=-4 is the gradient of x, q=3 a value"
+            tell("there is no answer to check"),
+            hint=tell("dx=-4 is the gradient of x, q=3 a value"),
         )
     with quiet():  # numbers near the largest there is overflow, and are wrong
         return _held(problem, answers, tolerance)
@@ -200,7 +202,9 @@ def evaluate(
             if to_all_digits:
                 value = value_due(settled, point, found, m is ARRAYS)
     except BacktraceError as error:
-        raise UsageError(f"'{answer.name}' has no value: {error.what}") from None
+        raise UsageError(
+            tell("'{name}' has no value: {what}", name=answer.name, what=error.what)
+        ) from None
     return value if shape_of(value) else float(value)
 
 

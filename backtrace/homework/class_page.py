@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from html import escape
 
 from backtrace.homework.assignment import Assignment
+from backtrace.homework.backward.report import FITS as FITS_LINE
 from backtrace.homework.gate_pictures import Gate, gate_of_answer, gate_of_line, picture
+from backtrace.homework.report import FITS as FITS_ANSWER
 from backtrace.homework.rows import GRADED, Row
 from backtrace.homework.wording import first_slip, of_worth, points_text
+from backtrace.language import tell
 from backtrace.render import View
-from backtrace.render._page import document, scrolling, table
+from backtrace.render._page import document, heading, scrolling, table
 
 UNKNOWN = "unknown"
 _BARS = 12  # of the histogram, at most
@@ -39,29 +42,29 @@ class _Slips:
 def class_page(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     """The page, in one piece: its first lines speak of all rows."""
     seen = list(rows)
-    title = view.text(assignment.title or "Grades")
+    title = view.text(assignment.title or tell("Grades"))
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(_in_words(assignment, seen))}</p>",
-        "<h2>Points</h2>",
+        heading(tell("Points")),
         _histogram(assignment, [row for row in seen if row.state == GRADED]),
         *_slip_parts(assignment, seen, view),
-        "<h2>Everybody</h2>",
-        scrolling(_everybody(assignment, seen, view), "everybody"),
+        heading(tell("Everybody")),
+        scrolling(_everybody(assignment, seen, view), tell("everybody")),
     ]
     yield document(title, body)
 
 
 def _in_words(assignment: Assignment, rows: Sequence[Row]) -> str:
     graded = [row for row in rows if row.state == GRADED]
-    said = [f"{len(rows):,} submissions"]
+    said = [tell("{count:,} submissions", count=len(rows))]
     counts = Counter(row.state for row in rows)
-    said += [f"{n:,} {state}" for state, n in counts.items() if state != GRADED]
+    said += [f"{n:,} {tell(state)}" for state, n in counts.items() if state != GRADED]
     if graded:
         mean = sum(row.points for row in graded) / len(graded)
-        said.append(f"{of_worth(mean, assignment.worth)} points on average")
+        said.append(tell("{of_worth} points on average", of_worth=of_worth(mean, assignment.worth)))
     if by_hand := sum(bool(row.by_hand) for row in rows):
-        said.append(f"{by_hand:,} with points to be given by hand")
+        said.append(tell("{by_hand:,} with points to be given by hand", by_hand=by_hand))
     return ", ".join(said)
 
 
@@ -85,7 +88,8 @@ def _histogram(assignment: Assignment, rows: Sequence[Row]) -> str:
             f'<rect width="{100 * count / most:.4g}" height="10"/></svg>'
         )
         lines.append(f'<td class="n">{low}</td><td class="n">{count:,}</td><td>{drawn}</td>')
-    made = table(["from", "students", "as a bar"], lines, {"from", "students"})
+    heads = [tell("from"), tell("students"), tell("as a bar")]
+    made = table(heads, lines, set(heads[:2]))
     return made.replace("<table>", '<table class="bars">', 1)
 
 
@@ -96,20 +100,37 @@ def _slip_parts(assignment: Assignment, rows: Sequence[Row], view: View) -> Iter
     found = _counted(assignment, rows)
     if not found:
         return
-    yield "<h2>The commonest slips</h2>"
+    yield heading(tell("The commonest slips"))
     order = sorted(found, key=lambda key: (-found[key].count, key))
     for problem, at, code in order[:_MOST_SLIPS]:
         slips = found[problem, at, code]
-        head = escape(view.text(f"{code} at {at} ({problem})"))
+        head = escape(
+            view.text(tell("{code} at {at} ({problem})", code=code, at=at, problem=problem))
+        )
         yield f'<section class="slip"><h3><span class="times">{slips.count:,}×</span> {head}</h3>'
         if slips.says or code == UNKNOWN:
-            slips.says = slips.says or "no single slip of those known makes it what it is"
+            slips.says = slips.says or tell("no single slip of those known makes it what it is")
             yield f"<p>{escape(view.text(slips.says))}</p>"
         if slips.gate is not None and (drawn := picture(slips.gate, view)):
-            yield scrolling(drawn, view.text(f"the gate of {code} at {at} ({problem})"))
-        yield _lines(slips.lines, view.text(f"{code} at {at} ({problem})"), view) + "</section>"
+            yield scrolling(
+                drawn,
+                view.text(
+                    tell(
+                        "the gate of {code} at {at} ({problem})", code=code, at=at, problem=problem
+                    )
+                ),
+            )
+        yield (
+            _lines(
+                slips.lines,
+                view.text(tell("{code} at {at} ({problem})", code=code, at=at, problem=problem)),
+                view,
+            )
+            + "</section>"
+        )
     if len(order) > _MOST_SLIPS:
-        yield f'<p class="note">and {len(order) - _MOST_SLIPS:,} more kinds</p>'
+        more = tell("and {count:,} more kinds", count=len(order) - _MOST_SLIPS)
+        yield f'<p class="note">{escape(more)}</p>'
 
 
 def _lines(lines: Counter[str], slip: str, view: View) -> str:
@@ -121,7 +142,7 @@ def _lines(lines: Counter[str], slip: str, view: View) -> str:
         for line, n in sorted(lines.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_LINES]
     ]
     told = "\n".join(shown)
-    return scrolling(f"<pre>{told}</pre>", f"the lines that made {slip}")
+    return scrolling(f"<pre>{told}</pre>", tell("the lines that made {slip}", slip=slip))
 
 
 def _counted(assignment: Assignment, rows: Sequence[Row]) -> Mapping[tuple[str, str, str], _Slips]:
@@ -147,7 +168,8 @@ def _counted(assignment: Assignment, rows: Sequence[Row]) -> Mapping[tuple[str, 
 
 def _fitting(said: Sequence[str]) -> str:
     """The sentence that says which slip fits."""
-    return next((line for line in said if line.startswith("fits")), "")
+    begins = tuple(tell(words).partition("{")[0] for words in (FITS_ANSWER, FITS_LINE))
+    return next((line for line in said if line.startswith(begins)), "")
 
 
 # everybody
@@ -164,5 +186,10 @@ def _everybody(assignment: Assignment, rows: Sequence[Row], view: View) -> str:
         numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
         name, says = escape(view.text(row.student)), escape(view.text(first_slip(row)))
         lines.append(f'<td>{name}</td>{numbers}<td class="says">{says}</td>')
-    heads = ["student", "points", *(escape(view.text(id)) for id in ids), "first slip"]
+    heads = [
+        tell("student"),
+        tell("points"),
+        *(escape(view.text(id)) for id in ids),
+        tell("first slip"),
+    ]
     return table(heads, lines, set(heads[1:-1]))

@@ -14,6 +14,7 @@ from backtrace.homework.questions import CodeQuestion
 from backtrace.homework.rows import MISSING, UNREADABLE
 from backtrace.homework.submissions.code_files import CodeFile, text_of
 from backtrace.homework.submissions.submission import Broken, short
+from backtrace.language import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,33 @@ class NotFound(Exception):
 def find(question: CodeQuestion, files: Sequence[CodeFile], codes: Sequence[CodeQuestion]) -> Found:
     """The file that the question means; `codes` are all of the assignment. Raises NotFound."""
     if not files:
-        raise NotFound(MISSING, "no file of code was handed in")
+        raise NotFound(MISSING, tell("no file of code was handed in"))
     meant = _meant(question, files, codes)
     if not meant:
         names = ", ".join(short(file.name) for file in files[:4])
-        raise NotFound(MISSING, f"there is no {question.file}: there is {names}")
+        raise NotFound(
+            MISSING, tell("there is no {file}: there is {names}", file=question.file, names=names)
+        )
     read = [_read(file, len(meant) == 1) for file in meant]
     found = [one for one in read if one is not None]
     if question.code:
         having = [one for one in found if _defines(one.tree, question.code)]
         if not having and len(found) == len(meant):
             names = ", ".join(short(one.name) for one in found[:4])
-            raise NotFound(MISSING, f"there is no '{question.code}' in {names}")
+            raise NotFound(
+                MISSING, tell("there is no '{code}' in {names}", code=question.code, names=names)
+            )
         found = having
     if len(found) != 1:
         names = ", ".join(short(file.name) for file in meant[:4])
-        raise NotFound(UNREAD, f"which of {len(meant)} files is meant is not told: {names}")
+        raise NotFound(
+            UNREAD,
+            tell(
+                "which of {count} files is meant is not told: {names}",
+                count=len(meant),
+                names=names,
+            ),
+        )
     return found[0]
 
 

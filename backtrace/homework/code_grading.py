@@ -40,10 +40,11 @@ from backtrace.homework.questions import CodeQuestion
 from backtrace.homework.report import MISTAKE, PLACE
 from backtrace.homework.rows import MISSING, CodeFault, Mark, Part
 from backtrace.homework.submissions.code_files import CodeFile
+from backtrace.language import marked, tell
 
 _REMEMBERED = 2_000
 _VERSION = re.compile(r"(?<=\w)_v\d+\Z")  # of h_v2, which is h in the file
-_NOT_MET = "it is in the file, and nothing that the result needs leads there"
+_NOT_MET = marked("it is in the file, and nothing that the result needs leads there")
 
 
 class CodeGrader:
@@ -83,7 +84,9 @@ class CodeGrader:
             return self._unjudged(question, NotFound(MISSING, error.what), found)
         except BacktraceError as error:
             if is_undone(found.tree, question.code):
-                undone = NotFound(TO_DO, "NotImplementedError stands where it is to be written")
+                undone = NotFound(
+                    TO_DO, tell("NotImplementedError stands where it is to be written")
+                )
                 return self._unjudged(question, undone)
             lines = [visible(line) for line in str(error).split("\n")]
             return self._unjudged(question, NotFound(UNREAD, error.what, lines))
@@ -151,9 +154,13 @@ def _unmet(question: CodeQuestion, found: Found, name: str) -> tuple[str, str]:
     """The verdict on a gradient that nothing was judged of, and why: it is missing only where
     nothing in the file may be it."""
     if mentions(found.tree, name):
-        return UNREAD, _NOT_MET
+        return UNREAD, tell(_NOT_MET)
     other = unknown_in_place(found.tree, question.code, [*question.points])
-    return (UNREAD, f"it may be what is given back as {other}") if other else (MISSING, "")
+    return (
+        (UNREAD, tell("it may be what is given back as {other}", other=other))
+        if other
+        else (MISSING, "")
+    )
 
 
 def _verdict_of(asked: str, judged: Judged) -> LineVerdict | None:

@@ -20,6 +20,7 @@ from backtrace.homework.problem import Plant, Problem, Spread, own_numbers, with
 from backtrace.homework.replay import Replayed, shaped
 from backtrace.homework.slip_numbers import backward_slips, forward_slips
 from backtrace.homework.verdicts import SIGN, Verdict, fits
+from backtrace.language import tell
 
 _UNITS = 2.0  # of the last digit
 _SAME = 1e-9
@@ -121,7 +122,7 @@ def _value_slips(answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
     for key, (mistake, number) in first.items():
         numbers = [number, *(other[key][1] for other in others if key in other)]
         if _fits_one(answer, numbers):
-            yield Fit(mistake.code, mistake.says, node, node, number)
+            yield Fit(mistake.code, tell(mistake.says), node, node, number)
 
 
 def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[Fit]:
@@ -131,7 +132,7 @@ def _here(record: Record, answer: Answer, runs: Sequence[Replayed]) -> Iterator[
         numbers = [_shaped(s.rest, _summed(record, s.back, answer), answer) for s in slips]
         if _fits_one(answer, numbers):
             first = slips[0]
-            yield Fit(first.code, first.says, first.gate, answer.node, numbers[0])
+            yield Fit(first.code, tell(first.says), first.gate, answer.node, numbers[0])
 
 
 def _summed(record: Record, back: Any, answer: Answer) -> Any:
@@ -156,7 +157,9 @@ def _swapped(record: Record, verdicts: Sequence[Verdict], fault: Verdict) -> Ite
             continue
         mine, theirs = fault.answer, other.answer
         if fits(mine, other.exact) and fits(theirs, fault.exact) and not fits(mine, fault.exact):
-            says = f"{mine.name} and {theirs.name} are exchanged"
+            says = tell(
+                "{name} and {theirs_name} are exchanged", name=mine.name, theirs_name=theirs.name
+            )
             gate = record.graph.consumers[mine.node]
             place = gate[0][0] if gate else mine.node
             yield Fit("swapped-label", says, place, mine.node, other.exact)
@@ -184,10 +187,10 @@ def _scaled(
     elif len(pairs) < 3 or not is_alone:
         return
     if all(fits(answer, exact * factor, units=_UNITS) for answer, exact in pairs):
-        says = f"every gradient is {factor:.4g} times what is due: " + (
-            f"the backward pass was run {factor} times, and added up"
+        says = tell("every gradient is {factor:.4g} times what is due: ", factor=factor) + (
+            tell("the backward pass was run {factor} times, and added up", factor=factor)
             if factor in (2, 3)
-            else "the backward pass did not begin with 1"
+            else tell("the backward pass did not begin with 1")
         )
         yield Fit(SCALED, says, record.graph.output, fault.node, fault.value)
 
@@ -197,7 +200,11 @@ def _copied(record: Record, answer: Answer) -> Iterator[Fit]:
     for index, gradient in enumerate(record.upstreams):
         if index != answer.node and np.any(gradient) and fits(answer, gradient):
             yield Fit(
-                "wrong-upstream", "is the gradient of another node", index, answer.node, gradient
+                "wrong-upstream",
+                tell("is the gradient of another node"),
+                index,
+                answer.node,
+                gradient,
             )
             return
     for gate, slot in record.graph.consumers[answer.node]:
@@ -206,7 +213,7 @@ def _copied(record: Record, answer: Answer) -> Iterator[Fit]:
                 continue
             number = _shaped(0.0, record.upstreams[gate] * value, answer)
             if number is not None and np.any(number) and fits(answer, number):
-                says = "took another node's value for the local gradient"
+                says = tell("took another node's value for the local gradient")
                 node = record.graph.inputs_of[gate][slot]
                 yield Fit("wrong-node", says, gate, node, number)
                 return
@@ -267,8 +274,14 @@ def sentence(record: Record, fit: Fit) -> str:
     """fork-lost at #5 mul: did not add at a branch: one way back is missing."""
     gates = [_gate_name(record, gate) for gate in (fit.gate, *fit.elsewhere)[:SHOWN]]
     gates += ["…"] * (len(fit.elsewhere) >= SHOWN)
-    also = f" (or {', '.join(fit.also)}: the same number)" if fit.also else ""
-    return f"{fit.code} at {' or '.join(gates)}: {fit.says}{also}"
+    also = tell(" (or {also}: the same number)", also=", ".join(fit.also)) if fit.also else ""
+    return tell(
+        "{code} at {gates}: {says}{also}",
+        code=fit.code,
+        gates=" or ".join(gates),
+        says=fit.says,
+        also=also,
+    )
 
 
 def _gate_name(record: Record, gate: int) -> str:

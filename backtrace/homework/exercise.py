@@ -16,6 +16,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.printer import source
 from backtrace.gates import GATES, Gate
 from backtrace.homework.points import suggest, words
+from backtrace.language import tell
 from backtrace.numbers import json_text, number, one_line, plain
 from backtrace.render import View, draw
 from backtrace.tracing.trace import Trace
@@ -57,11 +58,20 @@ def known_gates(names: Sequence[str]) -> list[Gate]:
     for name in names:
         if name not in possible:
             near = near_misses(name, list(possible))
-            hint = f"did you mean {near[0]}?" if near else "backtrace gates lists them"
-            raise UsageError(f"there is no gate '{name}' for an exercise", hint=hint)
+            hint = (
+                tell("did you mean {near}?", near=near[0])
+                if near
+                else tell("backtrace gates lists them")
+            )
+            raise UsageError(
+                tell("there is no gate '{name}' for an exercise", name=name), hint=hint
+            )
         found.append(possible[name])
     if not 0 < len(found) <= MOST_GATES:
-        raise UsageError(f"an exercise has 1 to {MOST_GATES} gates", hint="--gates add,mul,max")
+        raise UsageError(
+            tell("an exercise has 1 to {most_gates} gates", most_gates=MOST_GATES),
+            hint=tell("--gates add,mul,max"),
+        )
     return found
 
 
@@ -76,8 +86,10 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
     gates = known_gates(names)
     room = room_for_forks(gates)
     if not 0 <= forks <= room:
-        most = f"{room} at most: {_open(gates)} inputs are open"
-        raise UsageError(f"these gates have no room for {forks} forks ({most})")
+        most = tell("{room} at most: {open} inputs are open", room=room, open=_open(gates))
+        raise UsageError(
+            tell("these gates have no room for {forks} forks ({most})", forks=forks, most=most)
+        )
     digest = hashlib.sha256(f"{','.join(names)} {forks} {seed}".encode("utf-8", "replace")).digest()
     chance = random.Random(digest)
     spare: tuple[str, Mapping[str, Any]] | None = None
@@ -101,7 +113,8 @@ def exercise(names: Sequence[str], forks: int = 0, seed: str = "0") -> Exercise:
     key = trace(*spare) if spare is not None else None
     if key is None or not key.ok:
         raise UsageError(
-            "no point tells anything of these gates", hint="another --seed, fewer --forks"
+            tell("no point tells anything of these gates"),
+            hint=tell("another --seed, fewer --forks"),
         )
     return Exercise(seed, key)
 
@@ -203,9 +216,20 @@ def sheet(made: Exercise, format: str, view: View, with_key: bool) -> str:
     if with_key:
         return text
     asked = " ".join(f"{name}=..." for name in made.answers)
-    how = f'backtrace check "{made.trace.formula}" {words(made.trace.point)} {asked}'
+    how = tell(
+        'backtrace check "{formula}" {words} {asked}',
+        formula=made.trace.formula,
+        words=words(made.trace.point),
+        asked=asked,
+    )
     lead, tick = ("", "`") if format == "markdown" else ("  ", "")
-    return f"{text}\ncheck it, with 4 digits:\n\n{lead}{tick}{view.text(how)}{tick}\n"
+    return tell(
+        "{text}\ncheck it, with 4 digits:\n\n{lead}{tick}{how}{tick}\n",
+        text=text,
+        lead=lead,
+        tick=tick,
+        how=view.text(how),
+    )
 
 
 def as_object(made: Exercise) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from backtrace.homework.assignment import Assignment
 from backtrace.homework.rows import Mark, Part, Row
 from backtrace.homework.verdicts import FOLLOWS
 from backtrace.homework.wording import escaped, first_slip, of_worth, points_text
+from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._page import document, scrolling, table
 
@@ -66,24 +67,36 @@ def _folded(name: str) -> str:
 
 def _points(assignment: Assignment, row: Row) -> str:
     if row.error:
-        return f"{first_slip(row)}. It costs no points."
-    said = f"{points_text(row.points)} of {points_text(assignment.worth - row.by_hand)} points"
-    return said + f"; {points_text(row.by_hand)} more are given by hand" * bool(row.by_hand)
+        return tell("{first_slip}. It costs no points.", first_slip=first_slip(row))
+    said = tell(
+        "{points_text} of {worth_points_text} points",
+        points_text=points_text(row.points),
+        worth_points_text=points_text(assignment.worth - row.by_hand),
+    )
+    return said + tell(
+        "; {points_text} more are given by hand", points_text=points_text(row.by_hand)
+    ) * bool(row.by_hand)
 
 
 def _words(assignment: Assignment, mark: Mark) -> str:
     """A verdict, and why; of one that pays for a slip, which."""
     if mark.verdict == FOLLOWS and not mark.points and mark.worth and assignment.rubric[FOLLOWS]:
-        return f"{mark.verdict}, in what is not asked for: it costs these points"
-    return mark.verdict + (f": {mark.reason}" if mark.reason else "")
+        return tell(
+            "{verdict}, in what is not asked for: it costs these points", verdict=tell(mark.verdict)
+        )
+    return tell(mark.verdict) + (f": {mark.reason}" if mark.reason else "")
 
 
 def _marked(mark: Mark) -> str:
-    return of_worth(mark.points, mark.worth, mark.by_hand) if not mark.by_hand else "by hand"
+    return of_worth(mark.points, mark.worth, mark.by_hand) if not mark.by_hand else tell("by hand")
+
+
+def _heads() -> list[str]:
+    return [tell("answer"), tell("verdict"), tell("points")]
 
 
 def as_html(assignment: Assignment, row: Row, view: View) -> str:
-    title = assignment.title or "Feedback"
+    title = assignment.title or tell("Feedback")
     body = [
         f"<h1>{escape(view.text(title))}</h1>",
         f"<p><b>{escape(view.text(row.student))}</b>: {escape(_points(assignment, row))}</p>",
@@ -98,21 +111,21 @@ def as_html(assignment: Assignment, row: Row, view: View) -> str:
         ]
         name = view.text(part.id)
         body.append(f"<h2>{escape(name)}</h2>")
-        body.append(scrolling(table(["answer", "verdict", "points"], rows, {"points"}), name))
+        body.append(scrolling(table(_heads(), rows, {tell("points")}), name))
         if part.lines:
             told = escape("\n".join(map(view.text, part.lines)))
-            body.append(scrolling(f"<pre>{told}</pre>", f"what is said of {name}"))
+            body.append(scrolling(f"<pre>{told}</pre>", tell("what is said of {name}", name=name)))
     return document(f"{view.text(row.student)}: {view.text(title)}", body)
 
 
 def as_markdown(assignment: Assignment, row: Row, view: View) -> str:
-    title = escaped(view.text(assignment.title or "Feedback"))
+    title = escaped(view.text(assignment.title or tell("Feedback")))
     found = [f"# {title}", "", f"**{escaped(view.text(row.student))}**: "]
     found[-1] += escaped(_points(assignment, row))
     found += [line for reason in row.reasons for line in ("", escaped(view.text(reason)))]
     for part in row.parts:
         found += ["", f"## {escaped(view.text(part.id))}", ""]
-        found += ["| answer | verdict | points |", "|---|---|---:|"]
+        found += [f"| {' | '.join(_heads())} |", "|---|---|---:|"]
         found += [
             f"| {escaped(view.text(mark.name))} | {escaped(view.text(_words(assignment, mark)))} "
             f"| {_marked(mark)} |"

@@ -20,8 +20,9 @@ from backtrace.homework.assignment import Assignment
 from backtrace.homework.autograders import github, gradescope
 from backtrace.homework.class_page import class_page
 from backtrace.homework.grading import Summary
-from backtrace.homework.rows import NOT_GRADED, REFUSED, CodeFault, Part, Row
+from backtrace.homework.rows import NOT_GRADED, CodeFault, Part, Row
 from backtrace.homework.wording import escaped, first_slip, of_worth, points_text
+from backtrace.language import tell
 from backtrace.numbers import json_text, number, plain
 from backtrace.render import View
 
@@ -53,8 +54,8 @@ def score_text(row: Row) -> str:
 def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     """Columns of fixed width, so that the first row can be written before the last is read. Where
     the problems have no room, only the points in all are shown."""
-    points = max(len("points"), len(of_worth(assignment.worth, assignment.worth)) + 2)
-    columns = [("student", _NAME), ("points", -points)]
+    points = max(cell_len(tell("points")), len(of_worth(assignment.worth, assignment.worth)) + 2)
+    columns = [(tell("student"), _NAME), (tell("points"), -points)]
     parts = [
         (q.id, -max(cell_len(q.id), len(of_worth(q.worth, q.worth)) + 2))
         for q in assignment.questions
@@ -75,7 +76,7 @@ def table(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[s
         said = _cell(view.text(first_slip(row)), room, view)
         yield f"{line}  {said}".rstrip() + "\n"
     if not has_parts:
-        yield "\n(no room for the problems: --format csv)\n"
+        yield "\n" + tell("(no room for the problems: --format csv)") + "\n"
 
 
 def _cell(text: str, width: int, view: View) -> str:
@@ -90,7 +91,8 @@ def _cell(text: str, width: int, view: View) -> str:
 
 def markdown(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterator[str]:
     ids = [question.id for question in assignment.questions]
-    yield f"| student | points | {' | '.join(map(escaped, ids))} | first slip |\n"
+    heads = [tell("student"), tell("points"), *map(escaped, ids), tell("first slip")]
+    yield f"| {' | '.join(heads)} |\n"
     yield f"|---|---:|{'---:|' * len(ids)}---|\n"
     for row in rows:
         parts = " | ".join(_parts_of(row, assignment, "-"))
@@ -99,7 +101,13 @@ def markdown(assignment: Assignment, rows: Iterable[Row], view: View) -> Iterato
 
 
 def comma_separated(assignment: Assignment, rows: Iterable[Row], _: View) -> Iterator[str]:
-    header = ["student", "points", "worth", *(q.id for q in assignment.questions), "first slip"]
+    header = [
+        "student",
+        "points",
+        "worth",
+        *(q.id for q in assignment.questions),
+        tell("first slip"),
+    ]
     yield _csv_line(header)
     for row in rows:
         given = "" if row.error else points_text(row.points)
@@ -202,13 +210,26 @@ def summary_text(assignment: Assignment, found: Summary, format: str, view: View
         lines += [[str(s.count), s.problem, s.at, s.code] for s in found.slips]
         return "".join(map(_csv_line, lines))
     average = number(found.points / found.graded) if found.graded else "0"
-    what = f"{found.submissions:,} submissions, "
+    what = tell("{submissions:,} submissions, ", submissions=found.submissions)
     if found.graded != found.submissions:
-        what += f"{found.graded:,} graded, "
-    what += f"{average} of {number(assignment.worth)} points on average"
+        what += tell("{graded:,} graded, ", graded=found.graded)
+    what += tell(
+        "{average} of {number} points on average", average=average, number=number(assignment.worth)
+    )
     bullet, around = ("- ", escaped) if format == "markdown" else ("", str)
     counted = [(count, what) for count, what in _left_out(found)]
-    counted += [(s.count, f"{s.code} at {around(s.at)} ({around(s.problem)})") for s in found.slips]
+    counted += [
+        (
+            s.count,
+            tell(
+                "{code} at {around} ({problem_around})",
+                code=s.code,
+                around=around(s.at),
+                problem_around=around(s.problem),
+            ),
+        )
+        for s in found.slips
+    ]
     width = 0 if format == "markdown" else max((len(f"{n:,}x") for n, _ in counted), default=0)
     lines_of = [f"{bullet}{f'{count:,}x'.rjust(width)} {words}" for count, words in counted]
     return view.text(what) + "\n" + "".join(f"\n{view.text(line)}" for line in lines_of) + "\n"
@@ -217,8 +238,11 @@ def summary_text(assignment: Assignment, found: Summary, format: str, view: View
 def _left_out(found: Summary) -> list[tuple[int, str]]:
     """What is in no average: how many, and why."""
     counts = [
-        (found.not_graded, f"{NOT_GRADED}: an error in backtrace"),
-        (found.refused, f"{REFUSED} for its form"),
+        (
+            found.not_graded,
+            tell("not graded: an error in backtrace"),
+        ),
+        (found.refused, tell("refused for its form")),
     ]
     return [(count, what) for count, what in counts if count]
 

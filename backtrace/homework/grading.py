@@ -34,6 +34,7 @@ from backtrace.homework.rows import (
 )
 from backtrace.homework.submissions import Submission, Unreadable, submission_of
 from backtrace.homework.verdicts import FOLLOWS, OK, WRONG, order
+from backtrace.language import tell
 
 _Given = str | Unreadable | None
 _REMEMBERED = 20_000
@@ -67,14 +68,19 @@ class Grader:
     def _graded(self, submission: Submission) -> Row:
         known = {question.id for question in self.assignment.questions}
         strange = [visible(str(id))[:40] for id in submission.answers if id not in known]
-        reasons = [*submission.reasons, *(f"no problem is called {id}" for id in strange[:3])]
+        reasons = [
+            *submission.reasons,
+            *(tell("no problem is called {id}", id=id) for id in strange[:3]),
+        ]
         parts = []
         for place, question in enumerate(self.assignment.questions):
             named = submission.answers.get(question.id, {})
             if not isinstance(question, Question):
                 parts.append(self._code(question, submission.code))
                 if named:
-                    reasons.append(f"{question.id} is answered by code: its numbers are not read")
+                    reasons.append(
+                        tell("{id} is answered by code: its numbers are not read", id=question.id)
+                    )
                 continue
             given = tuple((str(name), _given(value)) for name, value in islice(named.items(), 200))
             parts.append(self._part(place, given))
@@ -157,10 +163,10 @@ def _read(
             if isinstance(text, Unreadable):
                 raise BacktraceError(text.reason)
             if text is None:
-                raise BacktraceError("no number, list or formula")
+                raise BacktraceError(tell("no number, list or formula"))
             longest = _LONGEST_ARRAY if text.lstrip().startswith("[") else _LONGEST
             if len(text) > longest:
-                raise BacktraceError(f"longer than {longest:,} characters")
+                raise BacktraceError(tell("longer than {longest:,} characters", longest=longest))
             answer = settled(question.problem.record, read_answer(name, text, graph))
             found.setdefault((answer.node, answer.is_gradient), answer)
         except BacktraceError as error:
@@ -176,7 +182,7 @@ def _first(report: Report | None) -> tuple[str, str]:
     if report is None or report.ok:
         return "", ""
     code = report.fits[0].code if report.fits else "unknown"
-    return (report.fault.answer.name if report.fault else "every gradient"), code
+    return (report.fault.answer.name if report.fault else tell("every gradient")), code
 
 
 def grade(
@@ -237,7 +243,9 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
                 told = [fault for fault in part.faults if fault.at == part.fault]
                 is_value = part.fault in values.get(part.id, ()) or any(f.is_value for f in told)
                 at = part.fault if is_value else part.fault.removeprefix("d")
-                counts[part.id, f"the value of {at}" if is_value else at, part.code] += 1
+                counts[
+                    part.id, tell("the value of {at}", at=at) if is_value else at, part.code
+                ] += 1
             unanswered = {m.verdict for m in part.marks} & _UNANSWERED
             for verdict in unanswered:
                 counts[part.id, "some answer", verdict] += 1

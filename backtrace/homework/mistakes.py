@@ -16,12 +16,15 @@ from typing import Any
 from backtrace.algebra import Algebra
 from backtrace.algebra.values import shape_of
 from backtrace.gates import Gate, Role
+from backtrace.language import marked
 
 Value = Any
 Slip = Callable[[Value], Value]
 
 HELD = "held-constant"
-HELD_SAYS = "held it constant (a mean, a variance, an earlier step): nothing went back through it"
+HELD_SAYS = marked(
+    "held it constant (a mean, a variance, an earlier step): nothing went back through it"
+)
 NO_NUMBER = (ArithmeticError, ValueError, IndexError, TypeError, AttributeError)
 """What arithmetic raises on numbers that it has no result for, and on shapes that do not fit."""
 _DEGREE = math.pi / 180
@@ -311,55 +314,71 @@ def _reduction(at: Place) -> Iterator[Slip]:
 MISTAKES = (  # what is about one gate before what is about any
     Mistake(
         "dropped-constant",
-        "left a constant factor out",
+        marked("left a constant factor out"),
         _dropped_constant,
         _dropped_constant_turned,
     ),
-    Mistake("mul-not-swapped", "took its own value, not the other factor", _mul_not_swapped),
-    Mistake("max-loser", "went with the input that loses", _max_loser, _max_loser_turned),
-    Mistake("max-both", "routed the gradient to both inputs", _max_both),
-    Mistake("add-split", "split the gradient in halves: add gives all of it to each", _add_split),
-    Mistake("act-at-input", "took the slope with the input for the output", _act_at_input),
-    Mistake("deriv-at-output", "took the slope at the output, not at the input", _deriv_at_output),
-    Mistake("pow-rule", "forgot the factor or kept the exponent of the power rule", _pow_rule),
+    Mistake(
+        "mul-not-swapped", marked("took its own value, not the other factor"), _mul_not_swapped
+    ),
+    Mistake("max-loser", marked("went with the input that loses"), _max_loser, _max_loser_turned),
+    Mistake("max-both", marked("routed the gradient to both inputs"), _max_both),
+    Mistake(
+        "add-split", marked("split the gradient in halves: add gives all of it to each"), _add_split
+    ),
+    Mistake("act-at-input", marked("took the slope with the input for the output"), _act_at_input),
+    Mistake(
+        "deriv-at-output",
+        marked("took the slope at the output, not at the input"),
+        _deriv_at_output,
+    ),
+    Mistake(
+        "pow-rule", marked("forgot the factor or kept the exponent of the power rule"), _pow_rule
+    ),
     Mistake(
         "exp-as-power",
-        "differentiated an exponential like a power: x a^(x-1)",
+        marked("differentiated an exponential like a power: x a^(x-1)"),
         _exp_as_power,
     ),
-    Mistake("power-as-exp", "differentiated a power like an exponential: x^n ln", _power_as_exp),
-    Mistake("div-rule", "lost a part of the quotient rule", _div_rule),
-    Mistake("log-base", "took a logarithm to another base", _log_base, _log_base_turned),
-    Mistake("degrees", "took an angle in degrees", _degrees, _degrees_turned),
+    Mistake(
+        "power-as-exp", marked("differentiated a power like an exponential: x^n ln"), _power_as_exp
+    ),
+    Mistake("div-rule", marked("lost a part of the quotient rule"), _div_rule),
+    Mistake("log-base", marked("took a logarithm to another base"), _log_base, _log_base_turned),
+    Mistake("degrees", marked("took an angle in degrees"), _degrees, _degrees_turned),
     Mistake(
         "transposed",
-        "is transposed, or went through the transpose",
+        marked("is transposed, or went through the transpose"),
         _transposed,
         _transposed_turned,
     ),
     Mistake(
         "label-kept",
-        "gave p, the probabilities, where p - 1 is due at the label",
+        marked("gave p, the probabilities, where p - 1 is due at the label"),
         _label_kept,
     ),
     Mistake(
         "softmax-diagonal",
-        "took the diagonal of softmax's Jacobian alone",
+        marked("took the diagonal of softmax's Jacobian alone"),
         _softmax_diagonal,
     ),
-    Mistake("reduction", "did not sum over what was repeated (a mean, or no sum)", _reduction),
-    Mistake("sign", "has the sign turned", _sign, _sign_turned),
-    Mistake("no-local", "passed the upstream on, without the local gradient", _no_local),
-    Mistake("no-upstream", "gave the local gradient alone, without the upstream", _no_upstream),
+    Mistake(
+        "reduction", marked("did not sum over what was repeated (a mean, or no sum)"), _reduction
+    ),
+    Mistake("sign", marked("has the sign turned"), _sign, _sign_turned),
+    Mistake("no-local", marked("passed the upstream on, without the local gradient"), _no_local),
+    Mistake(
+        "no-upstream", marked("gave the local gradient alone, without the upstream"), _no_upstream
+    ),
     Mistake(
         "factor-two",
-        "is off by a factor of 2: a square's 2, or the 1/2 before it, is lost or too many",
+        marked("is off by a factor of 2: a square's 2, or the 1/2 before it, is lost or too many"),
         _factor_two,
     ),
-    Mistake("upstream-twice", "multiplied by the upstream twice", _upstream_twice),
+    Mistake("upstream-twice", marked("multiplied by the upstream twice"), _upstream_twice),
     Mistake(
         "output-as-upstream",
-        "took the gate's output for its upstream gradient",
+        marked("took the gate's output for its upstream gradient"),
         _output_as_upstream,
     ),
     Mistake(HELD, HELD_SAYS, _held),

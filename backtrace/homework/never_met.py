@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from backtrace.code.words import differentiated
 from backtrace.homework.assignment import Assignment
 from backtrace.homework.rows import MISSING, Row
+from backtrace.language import tell
 
 
 class NeverMet:
@@ -31,7 +32,9 @@ class NeverMet:
         """What is to be said of the assignment, where other gradients of the problem were met."""
         for problem, name in sorted(self._open):
             if problem in self._others:
-                yield (
-                    f"the assignment asks for {name} in {problem}, which no submission has and is"
-                    " the gradient of nothing in its point: is another name meant?"
+                yield tell(
+                    "the assignment asks for {name} in {problem}, which no submission has and is"
+                    " the gradient of nothing in its point: is another name meant?",
+                    name=name,
+                    problem=problem,
                 )

@@ -15,6 +15,7 @@ from backtrace.graph.record import Granularity, Practice, Slip, SlippedPoint
 from backtrace.homework.points import class_inputs, telling_points
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.slip_numbers import wrong_numbers
+from backtrace.language import tell
 from backtrace.tracing.trace import Trace
 
 MOST_GATES = 60
@@ -73,7 +74,7 @@ def _slips(problem: Problem, says: dict[str, int]) -> dict[str, tuple[Slip, ...]
     for (node, is_gradient), numbers in wrong_numbers(problem).items():
         if size_of(problem.record.values[node]) <= _MOST_ENTRIES:
             told = tuple(
-                (says.setdefault(n.says, len(says)), n.gate, _rounded(n.number))
+                (says.setdefault(tell(n.says), len(says)), n.gate, _rounded(n.number))
                 for n in numbers[:_PER_WIRE]
             )
             found[f"{'u' if is_gradient else 'v'}{node}"] = told

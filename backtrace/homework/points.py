@@ -22,6 +22,7 @@ from backtrace.gates.shapes import Shape
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Granularity, Record
 from backtrace.homework.problem import ALL_WIRES, MOST_EDGES, Problem, problem_of
+from backtrace.language import tell
 from backtrace.numbers import nested, plain
 
 SCHEMA = "backtrace.point/1"
@@ -73,7 +74,7 @@ def suggest(
     UsageError where no point has only finite numbers."""
     graph = parse(formula, shapes.keys())
     if not graph.inputs:
-        raise UsageError("the formula has no variables, so there is no point to choose")
+        raise UsageError(tell("the formula has no variables, so there is no point to choose"))
     tried = list(_tried(formula, graph, shapes, seed, tries, given or {}, below))
     own = None
     if given and set(given) == set(graph.inputs):
@@ -140,15 +141,18 @@ def _tried(
                 continue
             tried += 1
             if problem.record.graph.edge_count > MOST_EDGES:
-                what = f"every mistake at {problem.record.graph.edge_count:,} wires is too much"
-                raise UsageError(what, hint="a smaller formula, or a part of this one")
+                what = tell(
+                    "every mistake at {edge_count:,} wires is too much",
+                    edge_count=problem.record.graph.edge_count,
+                )
+                raise UsageError(what, hint=tell("a smaller formula, or a part of this one"))
             left = min(left, _REPLAYS // (len(graph.nodes) * max(1, len(problem.plants))))
             yield _seen(problem)
     if not tried:
         name = next(iter(graph.inputs))
         raise UsageError(
-            "no point was found where every number is finite",
-            hint=f"give one to begin at: {name}=...",
+            tell("no point was found where every number is finite"),
+            hint=tell("give one to begin at: {name}=...", name=name),
         )
 
 
@@ -253,17 +257,24 @@ def _typed(value: Any) -> str:
 
 def sentences(found: Telling, own: Telling | None) -> list[str]:
     """What is to be said of the point that was found, and of the one that was given."""
-    lines = [f"a point that tells: {words(found.point)}", f"  {_counted(found)}"]
+    lines = [tell("a point that tells: {words}", words=words(found.point)), f"  {_counted(found)}"]
     if own is not None:
-        lines += [f"the given point {words(own.point)}", f"  {_counted(own)}"]
+        lines += [tell("the given point {words}", words=words(own.point)), f"  {_counted(own)}"]
     return lines
 
 
 def _counted(found: Telling) -> str:
     shown = found.mistakes - found.hidden
-    what = f"of {found.mistakes} mistakes {shown} change an answer"
-    hidden = f"{found.hidden or 'none'} stay hidden"
-    return f"{what}, and lead to {found.apart} different wrong ones; {hidden}"
+    what = tell(
+        "of {mistakes} mistakes {shown} change an answer", mistakes=found.mistakes, shown=shown
+    )
+    hidden = tell("{hidden} stay hidden", hidden=found.hidden or tell("none"))
+    return tell(
+        "{what}, and lead to {apart} different wrong ones; {hidden}",
+        what=what,
+        apart=found.apart,
+        hidden=hidden,
+    )
 
 
 def as_object(formula: str, found: Telling, own: Telling | None) -> dict[str, Any]:

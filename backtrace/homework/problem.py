@@ -31,6 +31,7 @@ from backtrace.homework.mistakes import (
     turned,
 )
 from backtrace.homework.replay import Edge, Own, Replay, Replayed, Turn
+from backtrace.language import marked, tell
 from backtrace.tracing.request import Request
 from backtrace.tracing.trace import Trace
 from backtrace.tracing.tracer import trace_given
@@ -39,7 +40,7 @@ _RUNS, _RUNS_OF_ARRAYS = 40, 16
 MOST_EDGES = 400
 ALL_WIRES = -3  # in the place of which of a gate's wires
 _SLACK = 1.0 + 1e-9
-ONE_LOST = "gradients add at a branch, and this way back is missing"
+ONE_LOST = marked("gradients add at a branch, and this way back is missing")
 _FORK_LOST = Mistake("fork-lost", ONE_LOST, lambda _: iter(()))
 _HELD = Mistake(HELD, HELD_SAYS, lambda _: iter(()))
 _MOST_HELD = 6  # of which every two are held together
@@ -261,7 +262,7 @@ class Problem:
         found = self.replay(own)
         return Plant(
             mistake.code,
-            mistake.says,
+            tell(mistake.says),
             edge[0],
             node,
             (*edge, turn),
@@ -306,7 +307,10 @@ def traced(formula: str, given: Mapping[str, Given], granularity: Granularity) -
     record = trace_given(formula, given, Request(granularity=granularity, check=False))
     if not record.has_point:
         name = next(iter(record.graph.inputs))
-        raise UsageError(f"'{name}' has no value", hint=f"add {name}=... before the answers")
+        raise UsageError(
+            tell("'{name}' has no value", name=name),
+            hint=tell("add {name}=... before the answers", name=name),
+        )
     if record.fault is not None:
-        raise UsageError(f"there is no answer at this point: {record.fault.what}")
+        raise UsageError(tell("there is no answer at this point: {what}", what=record.fault.what))
     return record

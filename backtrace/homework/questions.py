@@ -33,6 +33,7 @@ from backtrace.graph.record import Granularity
 from backtrace.homework.answers import is_answer_name
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.settings import amount, refuse_unknown, typed
+from backtrace.language import tell
 
 _FORMULA_KEYS = ("id", "formula", "point", "ask", "points")
 _CODE_KEYS = ("id", "code", "file", "point", "seed", "of", "against", "ask", "points")
@@ -86,52 +87,64 @@ AnyQuestion = Question | CodeQuestion
 def question_of(table: Any, number: int, folder: str = "") -> AnyQuestion:
     """A [[problem]], the `number`th of an assignment; files that it names are in `folder`. Raises
     UsageError."""
-    where = f"problem {number}"
+    where = tell("problem {number}", number=number)
     if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table", hint="[[problem]] begins one")
+        raise UsageError(
+            tell("{where} is no table", where=where), hint=tell("[[problem]] begins one")
+        )
     if "formula" not in table and {"code", "file"} & table.keys():
         return _code_question(table, number, folder)
     return _formula_question(table, number)
 
 
 def _formula_question(table: dict[str, Any], number: int) -> Question:
-    where = f"problem {number}"
+    where = tell("problem {number}", number=number)
     refuse_unknown(table, _FORMULA_KEYS, where)
     id = typed(str, table, "id", f"p{number}", where)
     formula = typed(str, table, "formula", None, where)
-    where = f"problem '{id}'"
+    where = tell("problem '{id}'", id=id)
     point = typed(dict, table, "point", {}, where)
     try:
         problem = problem_of(formula, read_mapping(point), Granularity())
     except BacktraceError as error:
-        text = f" in '{error.text}'" if error.text else ""
+        text = tell(" in '{text}'", text=error.text) if error.text else ""
         raise UsageError(f"{where}: {error.what}{text}") from None
     graph = problem.record.graph
     ask = typed(list, table, "ask", [f"d{name}" for name in graph.inputs], where)
     for name in ask:
         if not isinstance(name, str) or not is_answer_name(name, graph):
-            hint = "dx is the gradient of x, q the value of a stage, #3 the value of gate 3"
-            raise UsageError(f"{where} asks for {name!r}, which is no number of it", hint=hint)
+            hint = tell("dx is the gradient of x, q the value of a stage, #3 the value of gate 3")
+            raise UsageError(
+                tell("{where} asks for {name!r}, which is no number of it", where=where, name=name),
+                hint=hint,
+            )
     return Question(id, problem, _points(table.get("points", 1), ask, where))
 
 
 def _code_question(table: dict[str, Any], number: int, folder: str) -> CodeQuestion:
-    where = f"problem {number}"
+    where = tell("problem {number}", number=number)
     refuse_unknown(table, _CODE_KEYS, where)
     id = typed(str, table, "id", f"p{number}", where)
-    where = f"problem '{id}'"
+    where = tell("problem '{id}'", id=id)
     given = table.get("points", 1)
     ask = typed(list, table, "ask", list(given) if isinstance(given, dict) else [], where)
     if not ask:
         hint = "points = { dW1 = 2, db1 = 1 }"
-        raise UsageError(f"{where} does not say which gradients earn points", hint=hint)
+        raise UsageError(
+            tell("{where} does not say which gradients earn points", where=where), hint=hint
+        )
     for name in ask:
         if not isinstance(name, str) or not (differentiated(name) or "." in name):
-            hint = "dW1 is the gradient of W1, __mul__.other that of other in an operator"
-            raise UsageError(f"{where} asks for {name!r}, which names no gradient", hint=hint)
+            hint = tell("dW1 is the gradient of W1, __mul__.other that of other in an operator")
+            raise UsageError(
+                tell("{where} asks for {name!r}, which names no gradient", where=where, name=name),
+                hint=hint,
+            )
     seed = table.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise UsageError(f"{where}: seed is a whole number from 0, not {seed!r}")
+        raise UsageError(
+            tell("{where}: seed is a whole number from 0, not {seed!r}", where=where, seed=seed)
+        )
     point = _values(typed(dict, table, "point", {}, where), seed, where)
     return CodeQuestion(
         id,
@@ -156,11 +169,20 @@ def _against(given: str, folder: str, point: Mapping[str, object], where: str) -
         if given:
             parse(given, [name for name, value in point.items() if not isinstance(value, str)])
     except OSError as error:
-        raise UsageError(f"{where}: cannot read '{path}': {error.strerror or error}") from None
+        raise UsageError(
+            tell(
+                "{where}: cannot read '{path}': {strerror}",
+                where=where,
+                path=path,
+                strerror=error.strerror or error,
+            )
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{where}: '{path}' is not UTF-8 text") from None
+        raise UsageError(
+            tell("{where}: '{path}' is not UTF-8 text", where=where, path=path)
+        ) from None
     except BacktraceError as error:
-        raise UsageError(f"{where}, against: {error.what}") from None
+        raise UsageError(tell("{where}, against: {what}", where=where, what=error.what)) from None
     return given
 
 
@@ -169,9 +191,17 @@ def _file_of(table: Mapping[str, Any], where: str) -> str:
     name: str = typed(str, table, "file", "", where)
     path = PurePosixPath(name)
     if name and (path.is_absolute() or ".." in path.parts or "\\" in name):
-        raise UsageError(f"{where}: file is a name in a student's folder, not '{name}'")
+        raise UsageError(
+            tell(
+                "{where}: file is a name in a student's folder, not '{name}'",
+                where=where,
+                name=name,
+            )
+        )
     if name and not name.endswith(CODE_SUFFIXES):
-        raise UsageError(f"{where}: file is a .py or a .ipynb, not '{name}'")
+        raise UsageError(
+            tell("{where}: file is a .py or a .ipynb, not '{name}'", where=where, name=name)
+        )
     return str(path) if name else ""
 
 
@@ -181,7 +211,7 @@ def _values(point: Mapping[str, Any], seed: int, where: str) -> dict[str, object
     try:
         found = read_mapping({n: v for n, v in point.items() if n not in texts}, seed)
     except BacktraceError as error:
-        text = f" in '{error.text}'" if error.text else ""
+        text = tell(" in '{text}'", text=error.text) if error.text else ""
         raise UsageError(f"{where}: {error.what}{text}") from None
     return {**{name: given.value for name, given in found.items()}, **texts}
 
@@ -191,6 +221,12 @@ def _points(given: Any, ask: list[str], where: str) -> dict[str, float]:
     if isinstance(given, dict):
         for name in given:
             if name not in ask:
-                raise UsageError(f"{where} has points for '{name}', which it does not ask for")
+                raise UsageError(
+                    tell(
+                        "{where} has points for '{name}', which it does not ask for",
+                        where=where,
+                        name=name,
+                    )
+                )
         return {name: amount(given.get(name, 0), where, "points") for name in ask}
     return dict.fromkeys(ask, amount(given, where, "points"))

@@ -19,6 +19,7 @@ from backtrace.graph.record import Edge, Record
 from backtrace.homework.checking import Report
 from backtrace.homework.diagnosis import SHOWN, Fit, sentence
 from backtrace.homework.verdicts import OK, ROUNDED, SIGN, WRONG, Verdict
+from backtrace.language import marked, tell
 from backtrace.numbers import json_text, plain, plain_list
 from backtrace.render import View
 from backtrace.render._rules import product_text, rule_of
@@ -28,15 +29,16 @@ from backtrace.render.tree import drawn, node_words
 SCHEMA = "backtrace.check/1"
 _LONGEST = 32  # characters of an answer
 PLACE, MISTAKE, ARITHMETIC = 1, 2, 3
+FITS = marked("fits {sentence}")
 
 
 def table(report: Report, view: View, level: int) -> str:
     """The answers with their verdicts, and what is to be said of the first fault."""
     shown = plain_table(view)
-    shown.add_column("answer", style="name", no_wrap=True)
-    shown.add_column("given", justify="right", style="value")
+    shown.add_column(tell("answer"), style="name", no_wrap=True)
+    shown.add_column(tell("given"), justify="right", style="value")
     if level >= ARITHMETIC:
-        shown.add_column("exact", justify="right", style="gradient")
+        shown.add_column(tell("exact"), justify="right", style="gradient")
     shown.add_column("", overflow="fold")
     for verdict in report.verdicts:
         row: list[str | Text] = [view.text(verdict.answer.name), _typed(verdict, view)]
@@ -58,7 +60,7 @@ def tree(report: Report, view: View, level: int) -> str:
     def line(index: int, _: Edge | None, again: bool) -> Text:
         text = node_words(record, view, index)
         if again:
-            return text.append("   (drawn above)", style="quiet")
+            return text.append(tell("   (drawn above)"), style="quiet")
         for verdict in by_node.get(index, ()):
             typed = _typed(verdict, view)
             text.append(f"   {view.text(verdict.answer.name)} = ").append(typed, style="value")
@@ -81,31 +83,35 @@ def _verdict_text(report: Report, verdict: Verdict, view: View, level: int) -> T
     if level == 0 and not verdict.passes:
         mark = "✗ "
     style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
-    words = verdict.verdict
+    words = tell(verdict.verdict)
     if level == 0:
-        words = OK if verdict.passes else WRONG
+        words = tell(OK) if verdict.passes else tell(WRONG)
     elif report.fault is not None and verdict.answer.name in report.twins:
-        words = f"the same slip as {report.fault.answer.name}"
+        words = tell("the same slip as {name}", name=report.fault.answer.name)
     elif verdict.verdict == ROUNDED:
-        words += f": exactly {view.value(verdict.exact)}"
+        words += tell(": exactly {exact}", exact=view.value(verdict.exact))
     return Text(view.text(mark if not view.ascii else "") + words, style=style)
 
 
 def remarks(report: Report, view: View, level: int) -> list[str]:
     """What is to be said, a line each."""
     if report.ok:
-        return ["all right" if len(report.verdicts) > 1 else "right"]
+        return [tell("all right") if len(report.verdicts) > 1 else tell("right")]
     if all(v.passes or v.verdict == SIGN for v in report.verdicts):
-        said = "all gradients have the other sign: a convention (T - O for O - T), or one lost sign"
-        return [said] if level >= PLACE else ["not all right"]
+        said = tell(
+            "all gradients have the other sign: a convention (T - O for O - T), or one lost sign"
+        )
+        return [said] if level >= PLACE else [tell("not all right")]
     if level < PLACE or report.fault is None:
-        return ["not all right"]
+        return [tell("not all right")]
     fault = report.fault
-    lines = [f"it first goes wrong at {report.together}"]
+    lines = [tell("it first goes wrong at {together}", together=report.together)]
     slips = what_fits(report.record, fault, report.fits if level >= MISTAKE else None)
     if level >= MISTAKE and len(report.fits) > SHOWN:
         more = len(report.fits) - SHOWN
-        slips.append(f"and {more} more: answers at the gates between would tell them apart")
+        slips.append(
+            tell("and {more} more: answers at the gates between would tell them apart", more=more)
+        )
     lines += slips
     if level >= ARITHMETIC:
         lines += _arithmetic(report, view, fault)
@@ -118,26 +124,35 @@ def what_fits(record: Record, fault: Verdict, fits: Sequence[Fit] | None) -> lis
     lines = []
     shapes = shape_of(fault.answer.value), shape_of(fault.exact)
     if fault.answer.value is not None and shapes[0] != shapes[1]:
-        words = [say_shape(shape) if shape else "one number" for shape in shapes]
-        lines.append(f"its shape is {words[0]}, and {words[1]} is due")
+        words = [say_shape(shape) if shape else tell("one number") for shape in shapes]
+        lines.append(
+            tell("its shape is {word}, and {words_word} is due", word=words[0], words_word=words[1])
+        )
     if fits is None:
         return lines
-    lines += [f"fits {sentence(record, fit)}" for fit in fits[:SHOWN]]
-    return lines if fits else [*lines, "no single slip of the catalogue leads to this number"]
+    lines += [tell(FITS, sentence=sentence(record, fit)) for fit in fits[:SHOWN]]
+    return lines if fits else [*lines, tell("no single slip of the catalogue leads to this number")]
 
 
 def _arithmetic(report: Report, view: View, fault: Verdict) -> list[str]:
     """How the right number comes about, edge by edge."""
     record, index = report.record, fault.answer.node
     if not fault.answer.is_gradient:
-        return [f"{fault.answer.name} is {view.value(fault.exact)}"]
+        return [tell("{name} is {exact}", name=fault.answer.name, exact=view.value(fault.exact))]
     lines = []
     for gate, operand in record.graph.consumers[index]:
         edge = record.edge(gate, operand)
         how = rule_of(record, edge) if edge.local is None else product_text(record, edge, view)
         name = f"#{gate} {label(record.graph.nodes[gate])}"
-        lines.append(f"  from {name}: {how} = {view.value(edge.downstream)}")
-    total = f"  together {view.value(fault.exact)}"
+        lines.append(
+            tell(
+                "  from {name}: {how} = {downstream}",
+                name=name,
+                how=how,
+                downstream=view.value(edge.downstream),
+            )
+        )
+    total = tell("  together {exact}", exact=view.value(fault.exact))
     return [*lines, total] if len(lines) > 1 else lines
 
 

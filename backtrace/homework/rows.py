@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backtrace.language import marked
 from backtrace.numbers import number, one_line
 
-MISSING, UNREADABLE = "missing", "cannot be read"
-GRADED, REFUSED, NOT_GRADED = STATES = "graded", "refused", "not graded"
+MISSING, UNREADABLE = marked("missing"), marked("cannot be read")
+GRADED, REFUSED, NOT_GRADED = STATES = marked("graded"), marked("refused"), marked("not graded")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from backtrace.graph.record import Record
 from backtrace.homework.mistakes import HELD, MISTAKES, Mistake, carried, slips_at, turned
 from backtrace.homework.problem import ONE_LOST, Problem
 from backtrace.homework.replay import Edge, Own, Replayed, shaped
+from backtrace.language import marked
 
-ONE_KEPT = "gradients add at a branch, and this way back is the only one"
+ONE_KEPT = marked("gradients add at a branch, and this way back is the only one")
 _SAME = 1e-9
 
 

@@ -22,14 +22,15 @@ from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer, decimals
 from backtrace.homework.problem import Problem, Spread, follow_number, own_numbers
 from backtrace.homework.replay import Own, Replayed
+from backtrace.language import marked
 
 OK, ROUNDED, SIGN, KINK, FOLLOWS, WRONG = VERDICTS = (
-    "ok",
-    "ok, rounded early",
-    "sign convention",
-    "kink",
-    "follows from an earlier slip",
-    "wrong",
+    marked("ok"),
+    marked("ok, rounded early"),
+    marked("sign convention"),
+    marked("kink"),
+    marked("follows from an earlier slip"),
+    marked("wrong"),
 )
 TOLERANCE = 1e-4
 _SLACK = 1.0 + 1e-9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backtrace.homework.rows import NOT_GRADED, Row
+from backtrace.language import tell
 
 
 def points_text(points: float) -> str:
@@ -19,21 +20,29 @@ def of_worth(points: float, worth: float, by_hand: float = 0.0) -> str:
 def first_slip(row: Row) -> str:
     """What there is to say of a row, in a few words."""
     if row.error:
-        return f"{NOT_GRADED}: {row.error}"
+        return f"{tell(NOT_GRADED)}: {row.error}"
     if row.is_refused:
-        return f"refused for its form: {row.reasons[0]}"
+        return tell("refused for its form: {reason}", reason=row.reasons[0])
     if row.reasons:
         return row.reasons[0]
     for part in row.parts:
         unread = next((mark for mark in part.marks if mark.reason), None)
         if unread is not None:
-            return f"{part.id} {unread.name} {unread.verdict}: {unread.reason}"
+            return f"{part.id} {unread.name} {tell(unread.verdict)}: {unread.reason}"
         if part.code:
-            return f"{part.code} at {part.id} {part.fault}"
+            return tell("{code} at {id} {fault}", code=part.code, id=part.id, fault=part.fault)
         if part.fault:
-            return f"wrong at {part.id} {part.fault}"
+            return tell("wrong at {id} {fault}", id=part.id, fault=part.fault)
     missing = [f"{p.id} {m.name}" for p in row.parts for m in p.marks if m.verdict == "missing"]
-    return f"missing: {', '.join(missing[:4])}{', …' * (len(missing) > 4)}" if missing else ""
+    return (
+        tell(
+            "missing: {names}{words}",
+            names=", ".join(missing[:4]),
+            words=", …" * (len(missing) > 4),
+        )
+        if missing
+        else ""
+    )
 
 
 def escaped(text: str) -> str:

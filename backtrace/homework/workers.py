@@ -14,16 +14,18 @@ from backtrace.homework.assignment import read_assignment
 from backtrace.homework.grading import Grader, not_graded
 from backtrace.homework.rows import Row
 from backtrace.homework.submissions import Submission
+from backtrace.language import choose, current, marked, tell
 
 _CHUNK = 64
-_KILLED = "the process that graded it was killed, or had no memory left; please report this"
+_KILLED = marked("the process that graded it was killed, or had no memory left; please report this")
 
 
 _grader: Grader
 
 
-def _begin(text: str, hint_level: int | None, folder: str) -> None:
+def _begin(language: str, text: str, hint_level: int | None, folder: str) -> None:
     global _grader
+    choose(language)
     _grader = Grader(read_assignment(text, folder), hint_level)
 
 
@@ -56,7 +58,7 @@ class _Workers:
     """A pool of processes, and another one where it breaks."""
 
     def __init__(self, text: str, jobs: int, hint_level: int | None, folder: str) -> None:
-        self._given = (text, hint_level, folder)
+        self._given = (current(), text, hint_level, folder)
         self._jobs = jobs
         self._pool = self._fresh(jobs)
 
@@ -89,7 +91,7 @@ class _Workers:
         except BrokenExecutor:
             if len(chunk) == 1:
                 [one] = chunk
-                return [not_graded(one, _KILLED)]
+                return [not_graded(one, tell(_KILLED))]
             middle = len(chunk) // 2
             return self._again(chunk[:middle]) + self._again(chunk[middle:])
         finally:

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from backtrace.errors import UsageError, near_misses
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render._view import View
 
 
@@ -33,7 +34,10 @@ def load(format: str) -> None:
 def draw(record: Record, format: str, view: View) -> str:
     """The record as text in a format, ending with a line's end. Raises UsageError."""
     if not is_text(format):
-        raise UsageError(f"{format} is no text", hint=f"-o picture{_module(format).SUFFIX}")
+        raise UsageError(
+            tell("{format} is no text", format=format),
+            hint=tell("-o picture{suffix}", suffix=_module(format).SUFFIX),
+        )
     text: str = _module(format).render(record, view)
     return text if text.endswith("\n") else text + "\n"
 
@@ -61,9 +65,16 @@ def format_of(path: str) -> str:
     suffix = os.path.splitext(path)[1].lower()
     suffixes = {_module(name).SUFFIX: name for name in formats()}
     if suffix not in suffixes:
-        what = f"no format has the suffix '{suffix}'" if suffix else f"'{path}' has no suffix"
+        what = (
+            tell("no format has the suffix '{suffix}'", suffix=suffix)
+            if suffix
+            else tell("'{path}' has no suffix", path=path)
+        )
         raise UsageError(
-            what, hint=f"choose one with --format, or a suffix of {', '.join(suffixes)}"
+            what,
+            hint=tell(
+                "choose one with --format, or a suffix of {suffixes}", suffixes=", ".join(suffixes)
+            ),
         )
     return suffixes[suffix]
 
@@ -73,8 +84,12 @@ def known(format: str) -> str:
     names = formats()
     if format not in names:
         near = near_misses(format, list(names))
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-        raise UsageError(f"there is no format '{format}'", hint=hint)
+        hint = (
+            tell("did you mean {near}?", near=near[0])
+            if near
+            else tell("there are {names}", names=", ".join(names))
+        )
+        raise UsageError(tell("there is no format '{format}'", format=format), hint=hint)
     return format
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label, short_expressions
 from backtrace.graph.record import Edge, Record
+from backtrace.language import tell
 from backtrace.render._rules import (
     jacobian_size,
     product_text,
@@ -30,8 +31,10 @@ def gate_lines(
 ) -> Iterator[Text]:
     """For every gate its value and upstream gradient, and below, for every input, how the
     downstream gradient comes about."""
-    yield Text(view.text("gate: value, upstream"), style="quiet")
-    yield Text(view.text("  input: upstream × local = downstream, or the rule"), style="quiet")
+    yield Text(view.text(tell("gate: value, upstream")), style="quiet")
+    yield Text(
+        view.text(tell("  input: upstream × local = downstream, or the rule")), style="quiet"
+    )
     texts = short_expressions(record.graph, view.width // 2)
     for index in indices:
         yield from _gate(record, view, index, texts[index])
@@ -47,7 +50,7 @@ def _gate(record: Record, view: View, index: int, computes: str) -> Iterator[Tex
     shape = shape_note(shape_of(record.values[index]))
     text.append(f"  {view.text(computes)}{shape} = ", style="not dim")
     value = [*_with_value(text, view.sized(record.values[index]), "value not dim", view, 6)]
-    text = Text("   upstream ", style="quiet")
+    text = Text(tell("   upstream "), style="quiet")
     sized = view.sized(record.upstreams[index])
     upstream = [*_with_value(text, sized, "gradient not dim", view, 6)]
     words = line_words(record, index)

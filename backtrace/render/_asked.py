@@ -9,6 +9,7 @@ from typing import Any
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.graph.record import Descent, Jacobian, Record
+from backtrace.language import right, tell
 from backtrace.numbers import plain
 from backtrace.render._view import View
 
@@ -20,9 +21,11 @@ _MOST_POINTS = 11
 def jacobian_lines(record: Record, view: View) -> Iterator[str]:
     """What each looks like; a small one in full."""
     for jacobian in record.asked.jacobians:
-        told = f"{jacobian.rows:,} x {jacobian.columns:,}, {jacobian.structure}"
+        told = f"{jacobian.rows:,} x {jacobian.columns:,}, {tell(jacobian.structure)}"
         if jacobian.products:
-            told += f" (not formed: by {jacobian.products} products with vectors)"
+            told += tell(
+                " (not formed: by {products} products with vectors)", products=jacobian.products
+            )
         yield f"{_title(record, jacobian)}: {told}"
         yield from _matrix(jacobian, view)
 
@@ -32,7 +35,12 @@ def _title(record: Record, jacobian: Jacobian) -> str:
     by = node.name or f"#{jacobian.input}"
     if jacobian.gate is None:
         return f"∂{record.graph.output_name}/∂{by}"
-    return f"#{jacobian.gate} {label(record.graph.nodes[jacobian.gate])} by {by}"
+    return tell(
+        "#{gate} {label} by {by}",
+        gate=jacobian.gate,
+        label=label(record.graph.nodes[jacobian.gate]),
+        by=by,
+    )
 
 
 def _matrix(jacobian: Jacobian, view: View) -> Iterator[str]:
@@ -67,8 +75,10 @@ def descent_lines(record: Record, view: View) -> Iterator[str]:
     assert descent is not None
     count = len(descent.outputs) - 1
     name = record.graph.output_name
-    steps = "one step" if count == 1 else f"{count:,} steps"
-    yield f"{steps} of {view.number(descent.rate)} against the gradient"
+    steps = tell("one step") if count == 1 else tell("{count:,} steps", count=count)
+    yield tell(
+        "{steps} of {rate} against the gradient", steps=steps, rate=view.number(descent.rate)
+    )
     for variable, value in descent.point.items():
         before = view.value(record.point[variable])
         if count == 1:
@@ -80,9 +90,14 @@ def descent_lines(record: Record, view: View) -> Iterator[str]:
     first, last = descent.outputs[0], descent.outputs[-1]
     yield f"  {name} = {view.number(first)} → {view.number(last)}"
     if not math.isfinite(last):
-        yield f"  stopped after {steps}: {name} is {view.number(last)}"
+        yield tell(
+            "  stopped after {steps}: {name} is {last}",
+            steps=steps,
+            name=name,
+            last=view.number(last),
+        )
     elif last > first and descent.rate > 0:
-        yield f"  {name} went up: the step is too large"
+        yield tell("  {name} went up: the step is too large", name=name)
     if count > 1:
         yield from _curve(descent, view, name)
 
@@ -96,7 +111,8 @@ def _curve(descent: Descent, view: View, name: str) -> Iterator[str]:
     largest = max(finite, default=0.0) or 1.0
     shown = {place: view.number(outputs[place]) for place in places}
     width = max(map(len, shown.values()))
-    yield f"  {'step':>{len(str(last)) + 4}}  {name:>{width}}"
+    head = tell("step")
+    yield f"  {right(head, len(str(last)) + 4)}  {name:>{width}}"
     for place, text in shown.items():
         value = outputs[place]
         length = round(_LONGEST_BAR * (value / largest)) if 0 <= value < float("inf") else 0

@@ -9,9 +9,10 @@ from backtrace.algebra.lengths import Length, terms_of, written
 from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.costs import Cost, GateCost, Work
+from backtrace.language import cells, left, marked, right, tell
 from backtrace.render._view import View
 
-TITLE = "cost: multiplications, and bytes kept for the way back"
+TITLE = marked("cost: multiplications, and bytes kept for the way back")
 _MOST_ROWS = 120
 _LONGEST_LABEL = 26
 _GAP = "  "
@@ -25,7 +26,8 @@ def cost_lines(graph: Graph, cost: Cost, shape_of: ShapeOf, view: View) -> Itera
     """Gate by gate, with totals; then the ways to all gradients; then what is counted."""
     gates = _gates(graph, cost, shape_of)
     yield from _aligned(gates, view, last_is_text=True)
-    yield from [f"... {len(cost.gates) - _MOST_ROWS:,} more gates"] * _is_long(cost)
+    if _is_long(cost):
+        yield tell("... {count:,} more gates", count=len(cost.gates) - _MOST_ROWS)
     yield ""
     yield from _aligned(_ways(cost), view, last_is_text=False)
     for line in legend(cost):
@@ -36,12 +38,12 @@ def cost_markdown(graph: Graph, cost: Cost, shape_of: ShapeOf, view: View) -> It
     """The same as two tables and a list."""
     tables = ((_gates(graph, cost, shape_of), True), (_ways(cost), False))
     for rows, last_is_text in tables:
-        right = ["---:"] * (len(rows[0]) - 1 - last_is_text)
+        numeric = ["---:"] * (len(rows[0]) - 1 - last_is_text)
         yield "| " + " | ".join(rows[0]) + " |"
-        yield "|" + "|".join(["---", *right, *["---"] * last_is_text]) + "|"
+        yield "|" + "|".join(["---", *numeric, *["---"] * last_is_text]) + "|"
         for row in rows[1:]:
-            cells = (view.text(cell).replace("|", "\\|").replace("*", "\\*") for cell in row)
-            yield "| " + " | ".join(cells) + " |"
+            texts = (view.text(cell).replace("|", "\\|").replace("*", "\\*") for cell in row)
+            yield "| " + " | ".join(texts) + " |"
         yield ""
     for line in legend(cost):
         yield "- " + view.text(line).replace("*", "\\*")
@@ -54,13 +56,14 @@ def _is_long(cost: Cost) -> bool:
 def _gates(graph: Graph, cost: Cost, shape_of: ShapeOf) -> Rows:
     """A row for every gate, and the totals; the columns of other work where there is some."""
     has_others = bool(cost.both.others)
-    others = ["other"] * has_others
-    rows = [["gate", "forward", *others, "backward", *others, "kept", "reads"]]
+    others = [tell("other")] * has_others
+    heads = [tell("gate"), tell("forward"), *others, tell("backward"), *others, tell("kept")]
+    rows = [[*heads, tell("reads")]]
     for gate in cost.gates[:_MOST_ROWS]:
         rows.append([_label(graph, gate, shape_of), *_work(gate, has_others)])
         rows[-1].append(", ".join(_name(graph, index) for index in gate.reads))
     total = GateCost(0, cost.forward, cost.backward, cost.kept, ())
-    return [*rows, ["in all", *_work(total, has_others), ""]]
+    return [*rows, [tell("in all"), *_work(total, has_others), ""]]
 
 
 def _work(gate: GateCost, has_others: bool) -> list[str]:
@@ -88,12 +91,18 @@ def _ways(cost: Cost) -> Rows:
     both, each, passes = cost.both, cost.forward_mode.of_each, cost.forward_mode.passes
     again = both.plus(cost.checkpoints.again)
     rows: list[tuple[str, Work, int, tuple[int, ...]]] = [
-        ("reverse mode", both, 1, (cost.kept,)),
-        ("forward mode", each, passes, cost.forward_mode.held),
-        (f"checkpoints, k = {cost.checkpoints.every}", again, 1, cost.checkpoints.kept),
+        (tell("reverse mode"), both, 1, (cost.kept,)),
+        (tell("forward mode"), each, passes, cost.forward_mode.held),
+        (
+            tell("checkpoints, k = {every}", every=cost.checkpoints.every),
+            again,
+            1,
+            cost.checkpoints.kept,
+        ),
     ]
     has_others = bool(both.others)
-    found = [["all gradients by", "multiplications", *["other"] * has_others, "bytes"]]
+    found = [[tell("all gradients by"), tell("multiplications")]]
+    found[0] += [*[tell("other")] * has_others, tell("bytes")]
     for name, work, times, held in rows:
         counts = [_times(work.multiplications, times)]
         counts += [_times(work.others, times)] * has_others
@@ -115,33 +124,37 @@ def _most(numbers: Sequence[int]) -> str:
 
 def legend(cost: Cost) -> Iterator[str]:
     """What is counted, and how the ways go."""
-    yield "a multiply-add is one multiplication; additions and comparisons are not counted"
+    yield tell("a multiply-add is one multiplication; additions and comparisons are not counted")
     both = cost.both
     if both.others:
-        names = ["divisions"] * bool(both.divisions) + sorted(both.functions)
-        yield f"other: {', '.join(names)}; each entry of one counts as one"
-    yield "bytes: 8 a number, of gates' values that some gate reads on the way back"
+        names = [tell("divisions")] * bool(both.divisions) + sorted(both.functions)
+        yield tell("other: {names}; each entry of one counts as one", names=", ".join(names))
+    yield tell("bytes: 8 a number, of gates' values that some gate reads on the way back")
     mode, points = cost.forward_mode, cost.checkpoints
     passes = written(mode.passes)
-    one = "1 pass" if mode.passes == 1 else f"{passes} passes"
-    yield f"forward mode: {one}, one for each entry of the inputs; nothing is kept"
+    one = tell("1 pass") if mode.passes == 1 else tell("{passes} passes", passes=passes)
+    yield tell("forward mode: {one}, one for each entry of the inputs; nothing is kept", one=one)
     count = len(cost.gates)
     is_root = points.every == max(1, round(count**0.5))
-    why = f"; k is the root of {count:,}" if is_root else f" of {count:,}"
-    yield f"checkpoints: k gates at a time are worked out again on the way back{why}"
+    why = (
+        tell("; k is the root of {count:,}", count=count)
+        if is_root
+        else tell(" of {count:,}", count=count)
+    )
+    yield tell("checkpoints: k gates at a time are worked out again on the way back{why}", why=why)
 
 
 def _aligned(rows: Rows, view: View, last_is_text: bool) -> Iterator[str]:
     """Columns, numbers to the right; below one another where the lines are too long."""
     rows = [[view.text(cell) for cell in row] for row in rows]
     numbers = [row[:-1] if last_is_text else row for row in rows]
-    widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*numbers, strict=True)]
     room = view.width - sum(widths) - len(_GAP) * (len(widths) - 1)
     if room < 0:
         yield from _below(rows)
         return
-    for row, cells in zip(rows, numbers, strict=True):
-        line = _GAP.join([f"{cells[0]:<{widths[0]}}", *map(str.rjust, cells[1:], widths[1:])])
+    for row, first in zip(rows, numbers, strict=True):
+        line = _GAP.join([left(first[0], widths[0]), *map(right, first[1:], widths[1:])])
         last = row[-1] if last_is_text else ""
         if last and len(_GAP + last) > room:
             last = last[: max(0, room - len(_GAP) - 1)] + view.text("…") if room > 4 else ""
@@ -155,8 +168,8 @@ def _below(rows: Rows) -> Iterator[str]:
         yield row[0]
         line = ""
         for name, cell in zip(head[1:], row[1:], strict=True):
-            if name == "other":
-                line += f"; other: {cell}"
+            if name == tell("other"):
+                line += tell("; other: {cell}", cell=cell)
                 continue
             yield from [line] * bool(line)
             line = f"  {name}: {cell}" if cell else ""

@@ -12,49 +12,61 @@ from backtrace.formula.printer import label
 from backtrace.gates.shapes import say
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import AGREE, Record
+from backtrace.language import cells, left, tell, tell_many
 from backtrace.numbers import plain
 from backtrace.render._view import View
 
 _MOST_ROWS = 120
 _MOST_COLUMNS = 10
 _MOST_EIGENVALUES = 8
-_MARKS = {AGREE: "✓ agree", "disagree": "✗ disagree"}
+_MARKS = {AGREE: "✓ ", "disagree": "✗ "}
 
 
 def forward_lines(record: Record, view: View, answer: ForwardMode) -> Iterator[str]:
     """Every node's tangent beside its adjoint, and the dot-product test."""
     name, output = answer.variable, record.graph.output_name
     yield _direction(view, {name: answer.along}, answer.is_chosen)
-    rows = [("node", "tangent", "adjoint")]
+    rows = [(tell("node"), tell("tangent"), tell("adjoint"))]
     for index in range(len(record.graph.nodes))[:_MOST_ROWS]:
         tangent, adjoint = map(view.sized, (answer.tangents[index], record.upstreams[index]))
         rows.append((_node(record, index), tangent, adjoint))
     yield from _columns(rows, view)
     if len(record.graph.nodes) > _MOST_ROWS:
-        yield f"... {len(record.graph.nodes) - _MOST_ROWS:,} more"
-    of = f"the sum of {output}" if shape_of(record.value) else output
-    yield f"tangent: the change of the node per step along v; adjoint: that of {of} with the node"
+        yield tell("... {count:,} more", count=len(record.graph.nodes) - _MOST_ROWS)
+    of = tell("the sum of {output}", output=output) if shape_of(record.value) else output
+    yield tell(
+        "tangent: the change of the node per step along v; adjoint: that of {of} with the node",
+        of=of,
+    )
     forward, backward = view.number(answer.by_tangents), view.number(answer.by_gradients)
-    test = f"dot-product test: u . Jv = {forward} by tangents, v . J.T u = {backward} by gradients"
-    yield f"{test}, {_judged(view, answer.measured, 'measured slope', answer)}"
+    test = tell(
+        "dot-product test: u . Jv = {forward} by tangents, v . J.T u = {backward} by gradients",
+        forward=forward,
+        backward=backward,
+    )
+    judged = _judged(view, answer.measured, tell("measured slope"), answer)
+    yield f"{test}, {judged}"
     entries = (sum(map(size_of, record.point.values())), size_of(record.value))
-    forward, backward = (f"{n:,} {'pass' if n == 1 else 'passes'}" for n in entries)
-    ways = f"{forward} forward, one an entry of what is given, or {backward} backward"
-    yield f"all derivatives take {ways}, one an entry of the output"
+    forward, backward = (tell_many("{n:,} pass", "{n:,} passes", n=n) for n in entries)
+    ways = tell(
+        "{forward} forward, one an entry of what is given, or {backward} backward",
+        forward=forward,
+        backward=backward,
+    )
+    yield tell("all derivatives take {ways}, one an entry of the output", ways=ways)
 
 
 def _columns(rows: Sequence[tuple[str, str, str]], view: View) -> Iterator[str]:
     """Side by side where that fits, else below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     if sum(widths) + 2 * len(widths) - 2 <= view.width:
         for row in rows:
-            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            yield "  ".join(cells).rstrip()
+            yield "  ".join(map(left, row, widths)).rstrip()
         return
     for name, tangent, adjoint in rows[1:]:
         yield name
-        yield f"  tangent  {tangent}"
-        yield f"  adjoint  {adjoint}"
+        yield f"  {rows[0][1]}  {tangent}"
+        yield f"  {rows[0][2]}  {adjoint}"
 
 
 def _node(record: Record, index: int) -> str:
@@ -70,15 +82,25 @@ def hessian_lines(record: Record, view: View) -> Iterator[str]:
     found = record.asked.hessian
     assert found is not None
     count = len(found.entries)
-    yield f"the Hessian {_of(record)} by {_named(found)}: {count:,} x {count:,}, {found.structure}"
+    yield tell(
+        "the Hessian {of} by {named}: {count:,} x {count:,}, {structure}",
+        of=_of(record),
+        named=_named(found),
+        count=count,
+        structure=tell(found.structure),
+    )
     for name, part in zip(found.variables, found.parts, strict=False):
-        yield f"by {name} alone: {part}"
+        yield tell("by {name} alone: {part}", name=name, part=part)
     if found.definiteness:
-        yield found.definiteness
+        yield tell(found.definiteness)
     if found.eigenvalues:
-        yield f"eigenvalues {_eigenvalues(found.eigenvalues, view)}"
+        yield tell("eigenvalues {eigenvalues}", eigenvalues=_eigenvalues(found.eigenvalues, view))
     yield from _matrix(found, view)
-    how = f"the measured slope of the gradient, {found.measured}: " if found.measured else ""
+    how = (
+        tell("the measured slope of the gradient, {measured}: ", measured=found.measured)
+        if found.measured
+        else ""
+    )
     yield f"{how}{_verdict(found)}"
     yield from _flat(record)
 
@@ -87,8 +109,12 @@ def _of(record: Record) -> str:
     name = record.graph.output_name
     upstream = record.upstreams[record.graph.output]
     is_one = bool((upstream == 1).all()) if shape_of(upstream) else upstream == 1
-    weighed = "" if is_one else " weighed by the upstream,"
-    return f"of the sum of {name}{weighed}" if shape_of(record.value) else f"of {name}{weighed}"
+    weighed = "" if is_one else tell(" weighed by the upstream,")
+    return (
+        tell("of the sum of {name}{weighed}", name=name, weighed=weighed)
+        if shape_of(record.value)
+        else tell("of {name}{weighed}", name=name, weighed=weighed)
+    )
 
 
 def _named(found: Hessian) -> str:
@@ -113,7 +139,7 @@ def _matrix(found: Hessian, view: View) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     side = max(map(len, names))
     if side + 2 + sum(widths) + 2 * count > view.width and not view.full:
-        yield "(--full writes it out)"
+        yield tell("(--full writes it out)")
         return
     for name, row in zip(["", *names], [names, *rows], strict=True):
         cells = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
@@ -132,20 +158,26 @@ def product_lines(record: Record, view: View) -> Iterator[str]:
     found = record.asked.product
     assert found is not None
     yield _direction(view, found.along, found.is_chosen)
-    yield f"Hv, the Hessian {_of(record)} times v: the change of the gradient per step along v"
+    yield tell(
+        "Hv, the Hessian {of} times v: the change of the gradient per step along v", of=_of(record)
+    )
     for name, value in found.product.items():
         size = f" ({say(shape_of(value))})" if shape_of(value) else ""
-        line = f"by {name}{size} = {view.sized(value)}"
+        line = tell("by {name}{size} = {value}", name=name, size=size, value=view.sized(value))
         slope = None if found.measured is None else found.measured[name]
-        beside = "" if slope is None else f"   measured {view.value(slope)}"
-        if len(line) + len(beside) <= view.width or not beside:
+        beside = "" if slope is None else tell("   measured {slope}", slope=view.value(slope))
+        if cells(line) + cells(beside) <= view.width or not beside:
             yield line + beside
         else:
             yield from (line, beside)
-    bend = "" if found.bend is None else f", measured of {record.graph.output_name} alone "
+    bend = (
+        ""
+        if found.bend is None
+        else tell(", measured of {output_name} alone ", output_name=record.graph.output_name)
+    )
     bend += "" if found.bend is None else view.number(found.bend)
     yield f"v . Hv = {view.number(found.curvature)}{bend}"
-    how = "the measured slope of the gradient: " if found.measured is not None else ""
+    how = tell("the measured slope of the gradient: ") if found.measured is not None else ""
     yield f"{how}{_verdict(found)}"
     yield from _flat(record)
 
@@ -155,15 +187,18 @@ def _flat(record: Record) -> Iterator[str]:
     kinked = [gate.name for _, _, gate in record.graph.gates() if gate.kink and not gate.is_own]
     if kinked:
         names = ", ".join(dict.fromkeys(kinked))
-        yield f"they say nothing about the kinks of {names}: between these each piece has its own"
+        yield tell(
+            "they say nothing about the kinks of {names}: between these each piece has its own",
+            names=names,
+        )
 
 
 def _direction(view: View, along: Mapping[str, Any], is_chosen: bool) -> str:
     if not is_chosen:
         names = [f"{n} ({say(shape_of(v))})" if shape_of(v) else n for n, v in along.items()]
-        return f"v = all ones, for {', '.join(names)}: no direction was given"
+        return tell("v = all ones, for {names}: no direction was given", names=", ".join(names))
     told = [f"{name} = {view.sized(value)}" for name, value in along.items()]
-    return f"along v: {', '.join(told)}"
+    return tell("along v: {told}", told=", ".join(told))
 
 
 def _judged(view: View, value: float | None, what: str, found: ForwardMode) -> str:
@@ -171,7 +206,7 @@ def _judged(view: View, value: float | None, what: str, found: ForwardMode) -> s
 
 
 def _verdict(found: ForwardMode | Hessian | HessianProduct) -> str:
-    verdict = _MARKS.get(found.verdict, found.verdict)
+    verdict = _MARKS.get(found.verdict, "") + tell(found.verdict)
     return f"{verdict} ({found.reason})" if found.reason else verdict
 
 

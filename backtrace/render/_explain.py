@@ -10,6 +10,7 @@ from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.record import Edge, Record
+from backtrace.language import marked, tell
 from backtrace.render._rules import local_text, repeated, rule_with_shapes, shape_note, where
 from backtrace.render._view import View
 from backtrace.render._words import line_words
@@ -17,23 +18,29 @@ from backtrace.render._words import line_words
 _MOST_GATES = 60
 LONGEST = 60  # characters of an operand that is written out
 _SAYS = {
-    "add": "An add gate distributes: every input gets the upstream gradient unchanged.",
-    "sub": "A sub gate distributes too, but the second input gets it with its sign turned.",
-    "mul": "A mul gate switches: each input gets the upstream gradient times the other input.",
-    "max": "A max gate routes: the largest input gets all of the upstream gradient.",
-    "min": "A min gate routes: the smallest input gets all of the upstream gradient.",
-    "where": "where() routes: the branch that was taken gets all of the upstream gradient.",
-    "matmul": "A matrix product switches: each input gets the upstream gradient times the other "
-    "input, transposed so that the shapes fit.",
-    "sum": "A sum distributes: every entry gets the upstream gradient.",
-    "mean": "A mean distributes an equal part of the upstream gradient to every entry.",
-    "reduce_max": "max routes: the largest entry gets all of the upstream gradient.",
-    "reduce_min": "min routes: the smallest entry gets all of the upstream gradient.",
-    "index": "Only the entries that were taken get the upstream gradient, the rest get 0.",
-    "relu": "relu passes the upstream gradient where its input is positive, else it stops it.",
+    "add": marked("An add gate distributes: every input gets the upstream gradient unchanged."),
+    "sub": marked("A sub gate distributes too, but the second input gets it with its sign turned."),
+    "mul": marked(
+        "A mul gate switches: each input gets the upstream gradient times the other input."
+    ),
+    "max": marked("A max gate routes: the largest input gets all of the upstream gradient."),
+    "min": marked("A min gate routes: the smallest input gets all of the upstream gradient."),
+    "where": marked("where() routes: the branch that was taken gets all of the upstream gradient."),
+    "matmul": marked(
+        "A matrix product switches: each input gets the upstream gradient times the other "
+        "input, transposed so that the shapes fit."
+    ),
+    "sum": marked("A sum distributes: every entry gets the upstream gradient."),
+    "mean": marked("A mean distributes an equal part of the upstream gradient to every entry."),
+    "reduce_max": marked("max routes: the largest entry gets all of the upstream gradient."),
+    "reduce_min": marked("min routes: the smallest entry gets all of the upstream gradient."),
+    "index": marked("Only the entries that were taken get the upstream gradient, the rest get 0."),
+    "relu": marked(
+        "relu passes the upstream gradient where its input is positive, else it stops it."
+    ),
 }
 
-KINK = "It stands at a kink: no derivative there, its local gradients are a convention."
+KINK = marked("It stands at a kink: no derivative there, its local gradients are a convention.")
 
 
 def steps(record: Record, view: View) -> Iterator[str]:
@@ -41,13 +48,19 @@ def steps(record: Record, view: View) -> Iterator[str]:
     above it."""
     name = record.graph.output_name
     if record.graph.gate_count == 0:
-        yield "There is no gate to go back through."
+        yield tell("There is no gate to go back through.")
         return
     seed = record.upstreams[record.graph.output]
     if record.has_arrays and (shape_of(seed) or seed != 1):
-        yield f"We go back from the output. The gradient that arrives there is {view.value(seed)}."
+        yield tell(
+            "We go back from the output. The gradient that arrives there is {seed}.",
+            seed=view.value(seed),
+        )
     else:
-        yield f"We go back from the output. {name} changes as {name} does: its gradient is 1."
+        yield tell(
+            "We go back from the output. {name} changes as {name} does: its gradient is 1.",
+            name=name,
+        )
     gates = [index for index, _, _ in record.graph.gates()]
     shown = sorted(gates, reverse=True)[:_MOST_GATES]
     texts = expressions(record.graph, LONGEST)
@@ -62,7 +75,9 @@ def steps(record: Record, view: View) -> Iterator[str]:
             if len(uses) > 1 and arrived[edge.input] == len(uses):
                 yield from _fork(record, view, edge.input, names)
     if len(gates) > len(shown):
-        yield f"... and {len(gates) - len(shown):,} gates before these, in the same way."
+        yield tell(
+            "... and {count:,} gates before these, in the same way.", count=len(gates) - len(shown)
+        )
 
 
 def _gate(
@@ -75,15 +90,28 @@ def _gate(
     shape = shape_note(shape_of(record.values[index]))
     line = f" ({words})" if (words := line_words(record, index)) else ""
     value = view.value(record.values[index])
-    yield f"#{index} {label(node)}: {stage}{text}{shape} is {value}{line}."
+    yield tell(
+        "#{index} {label}: {stage}{text}{shape} is {value}{line}.",
+        index=index,
+        label=label(node),
+        stage=stage,
+        text=text,
+        shape=shape,
+        value=value,
+        line=line,
+    )
     rule = rule_sentence(record, index)
-    if rule is KINK:
+    if rule == tell(KINK):
         yield f"  {rule}"
     elif rule not in said:
         said.add(rule)
         yield f"  {rule}"
     for edge in record.edges_of(index):
-        yield f"  to {names[edge.input]}: {_product(record, view, node, edge, names)}"
+        yield tell(
+            "  to {name}: {product}",
+            name=names[edge.input],
+            product=_product(record, view, node, edge, names),
+        )
         if words := repeated(record, edge):
             yield f"  {words}"
 
@@ -91,7 +119,7 @@ def _gate(
 def rule_sentence(record: Record, index: int) -> str:
     """What a gate does with the gradient that arrives."""
     if index in {note.node for note in record.notes if note.kind == "kink"}:
-        return KINK
+        return tell(KINK)
     return gate_sentence(record.graph.nodes[index])
 
 
@@ -100,10 +128,12 @@ def gate_sentence(node: Node) -> str:
     gate = node.gate
     assert gate is not None
     if len(node.inputs) == 1 and node.constants and gate.name in ("add", "sub"):
-        return "To add a constant changes no slope: the upstream gradient goes through."
+        return tell("To add a constant changes no slope: the upstream gradient goes through.")
     if len(node.inputs) == 1 and node.constants and gate.name == "mul":
-        return "Its input gets the upstream gradient times the constant."
-    return _SAYS.get(gate.name, f"It {gate.role.sentence}.")
+        return tell("Its input gets the upstream gradient times the constant.")
+    if gate.name in _SAYS:
+        return tell(_SAYS[gate.name])
+    return tell("It {sentence}.", sentence=gate.role.sentence)
 
 
 def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str]) -> str:
@@ -116,7 +146,13 @@ def _product(record: Record, view: View, node: Node, edge: Edge, names: list[str
     local = local_text(edge, view)
     formula = local_formula(record, node, edge, names)
     between = f" = {upstream} x {local}" if formula not in ("", local) else ""
-    return f"upstream x local = {upstream} x {formula or local}{between} = {downstream}"
+    return tell(
+        "upstream x local = {upstream} x {formula}{between} = {downstream}",
+        upstream=upstream,
+        formula=formula or local,
+        between=between,
+        downstream=downstream,
+    )
 
 
 def local_formula(record: Record, node: Node, edge: Edge, names: list[str]) -> str:
@@ -162,8 +198,12 @@ def spoken_names(graph: Graph, texts: list[str]) -> list[str]:
 def _fork(record: Record, view: View, index: int, names: list[str]) -> Iterator[str]:
     uses = record.graph.consumers[index]
     terms = [view.value(record.edge(gate, operand).downstream) for gate, operand in uses[:12]]
-    more = f" + ... ({len(uses) - 12} more)" if len(uses) > 12 else ""
+    more = tell(" + ... ({count} more)", count=len(uses) - 12) if len(uses) > 12 else ""
     total = view.value(record.upstreams[index])
-    times = "twice" if len(uses) == 2 else f"{len(uses)} times"
-    yield f"{names[index]} is used {times}, and gradients add where a value branches:"
+    times = tell("twice") if len(uses) == 2 else tell("{count} times", count=len(uses))
+    yield tell(
+        "{name} is used {times}, and gradients add where a value branches:",
+        name=names[index],
+        times=times,
+    )
     yield f"  {' + '.join(terms)}{more} = {total}"

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from backtrace.errors import UsageError
 from backtrace.formula.lettered_costs import LetteredCost
+from backtrace.language import tell
 from backtrace.numbers import json_text
 from backtrace.render._cost import TITLE, cost_lines, cost_markdown, cost_object
 from backtrace.render._terminal import paint
@@ -25,8 +26,8 @@ def with_cost(text: str, found: LetteredCost, format: str, view: View) -> str:
     if format == "markdown":
         return f"{text}{between}### {TITLE}\n\n" + "\n".join(cost_markdown(*told)) + "\n"
     if format != "table":
-        what = f"--cost has no place in {format}"
-        raise UsageError(what, hint="--format table, markdown or json")
+        what = tell("--cost has no place in {format}", format=format)
+        raise UsageError(what, hint=tell("--format table, markdown or json"))
     lines = [Text(view.text(line)) for line in cost_lines(*told)]
     return text + between + paint(view, Text(TITLE, style="heading"), *lines)
 

@@ -9,6 +9,7 @@ from backtrace.algebra.matrices import Form
 from backtrace.formula.letters import InLetters, Witnessed
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.record import Check, Record
+from backtrace.language import tell
 from backtrace.numbers import Formula
 
 
@@ -29,7 +30,9 @@ def as_record(found: InLetters, verdicts: Mapping[str, Witnessed]) -> Record:
     }
     return Record(
         formula=graph.text,
-        point={name: Formula(", ".join(d) or "a number", d) for name, d in found.shapes.items()},
+        point={
+            name: Formula(", ".join(d) or tell("a number"), d) for name, d in found.shapes.items()
+        },
         graph=graph,
         values=values,
         upstreams=upstreams,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from backtrace.formula.lettered_routes import LetteredRoutes
 from backtrace.formula.letters import InLetters, Witnessed
+from backtrace.language import tell
 from backtrace.render._lettered_steps import lettered_steps
 from backtrace.render._routes import more_routes, plain_count, routes_in_all, walk
 
@@ -29,7 +30,10 @@ def beside(found: InLetters, routes: Routes, explain: bool) -> Beside:
     """What is asked for."""
     output = found.graph.output_name
     sections = [
-        (f"routes from {name} to {output}", tuple(route_lines(found, name, *told)))
+        (
+            tell("routes from {name} to {output}", name=name, output=output),
+            tuple(route_lines(found, name, *told)),
+        )
         for name, told in routes.items()
     ]
     objects: dict[str, Any] = {}
@@ -37,7 +41,7 @@ def beside(found: InLetters, routes: Routes, explain: bool) -> Beside:
         objects["paths"] = route_objects(found, routes)
     if explain:
         steps = tuple(lettered_steps(found))
-        sections.append(("step by step", steps))
+        sections.append((tell("step by step"), steps))
         objects["explain"] = list(steps)
     return Beside(tuple(sections), objects)
 
@@ -47,7 +51,11 @@ def route_lines(
 ) -> Iterator[str]:
     output = found.graph.output_name
     if not routes.shown:
-        yield f"there is none: {output} does not depend on {name} by any gate"
+        yield tell(
+            "there is none: {output} does not depend on {name} by any gate",
+            output=output,
+            name=name,
+        )
         return
     for route in routes.shown:
         way = found.letters.told(walk(found.graph, route.gates, name))
@@ -55,9 +63,17 @@ def route_lines(
     left = routes.in_all - len(routes.shown)
     gradient = found.text(found.upstreams[found.graph.inputs[name]])
     if left:
-        yield f"... and {more_routes(left)}; all of them together: {gradient}"
+        yield tell(
+            "... and {more_routes}; all of them together: {gradient}",
+            more_routes=more_routes(left),
+            gradient=gradient,
+        )
         return
-    words = f"sum over {routes_in_all(routes.in_all)} = {gradient}, the gradient"
+    words = tell(
+        "sum over {routes_in_all} = {gradient}, the gradient",
+        routes_in_all=routes_in_all(routes.in_all),
+        gradient=gradient,
+    )
     yield words if sums.verdict == "agree" else f"{words} ({sums.verdict}: {sums.reason})"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from backtrace.formula.letters import InLetters
 from backtrace.formula.printer import expressions, label
+from backtrace.language import tell
 from backtrace.render._explain import LONGEST, gate_sentence, slope_formula, spoken_names
 from backtrace.render._rules import rule_in_names
 
@@ -19,9 +20,12 @@ def lettered_steps(found: InLetters) -> Iterator[str]:
     graph = found.graph
     output = graph.output_name
     if not graph.gate_count:
-        yield "There is no gate to go back through."
+        yield tell("There is no gate to go back through.")
         return
-    yield f"We go back from the output. {output} changes as {output} does: its gradient is 1."
+    yield tell(
+        "We go back from the output. {output} changes as {output} does: its gradient is 1.",
+        output=output,
+    )
     names = spoken_names(graph, expressions(graph, LONGEST))
     needed = graph.ancestors(graph.output)
     gates = [index for index, _, _ in graph.gates() if index in needed]
@@ -35,7 +39,9 @@ def lettered_steps(found: InLetters) -> Iterator[str]:
             if len(uses) > 1 and arrived[source] == len(uses):
                 yield from _fork(found, source, names)
     if len(gates) > _MOST_GATES:
-        yield f"... and {len(gates) - _MOST_GATES:,} gates before these, in the same way."
+        yield tell(
+            "... and {count:,} gates before these, in the same way.", count=len(gates) - _MOST_GATES
+        )
 
 
 def _gate(found: InLetters, index: int, names: list[str], said: set[str]) -> Iterator[str]:
@@ -43,19 +49,28 @@ def _gate(found: InLetters, index: int, names: list[str], said: set[str]) -> Ite
     told = found.letters.told
     stage = f"{node.name} = " if node.name else ""
     shape = found.letters.shape(found.values[index].shape)
-    has = f" has shape ({shape})" if shape else " is a number"
+    has = tell(" has shape ({shape})", shape=shape) if shape else tell(" is a number")
     text = told(expressions(graph, LONGEST)[index])
     yield f"#{index} {told(label(node))}: {stage}{text}{has}."
     if (sentence := gate_sentence(node)) not in said:
         said.add(sentence)
         yield f"  {sentence}"
     if index != graph.output:
-        yield f"  upstream = {found.arriving(index)}"
+        yield tell("  upstream = {arriving}", arriving=found.arriving(index))
     for slot, source in enumerate(node.inputs):
         down = found.text(found.downstreams[index][slot])
-        yield f"  to {names[source]}: {told(_rule(found, index, slot, names))} = {down}"
+        yield tell(
+            "  to {name}: {told} = {down}",
+            name=names[source],
+            told=told(_rule(found, index, slot, names)),
+            down=down,
+        )
         if words := _repeated(found, index, source):
-            yield f"  {names[source]} was repeated {words} times, and gradients add"
+            yield tell(
+                "  {name} was repeated {words} times, and gradients add",
+                name=names[source],
+                words=words,
+            )
 
 
 def _rule(found: InLetters, index: int, slot: int, names: list[str]) -> str:
@@ -91,7 +106,11 @@ def _fork(found: InLetters, index: int, names: list[str]) -> Iterator[str]:
         for gate, slot in graph.consumers[index]
         if found.downstreams[gate]
     ]
-    times = "twice" if len(terms) == 2 else f"{len(terms)} times"
-    yield f"{names[index]} is used {times}, and gradients add where a value branches:"
+    times = tell("twice") if len(terms) == 2 else tell("{count} times", count=len(terms))
+    yield tell(
+        "{name} is used {times}, and gradients add where a value branches:",
+        name=names[index],
+        times=times,
+    )
     shown = [f"({term})" if " + " in term or " - " in term else term for term in terms]
     yield f"  {' + '.join(shown)} = {found.arriving(index)}"

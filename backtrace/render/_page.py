@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from html import escape
 from importlib import resources
 
+from backtrace.language import current
+
 
 def document(title: str, body: Iterable[str], script: str = "") -> str:
     """A whole page; `body` is HTML, `title` plain text. Its policy lets in the styles and the
@@ -17,7 +19,7 @@ def document(title: str, body: Iterable[str], script: str = "") -> str:
     style = asset("page.css")
     styles = [style, *re.findall(r"<style>(.*?)</style>", inside, re.DOTALL)]
     parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<!DOCTYPE html>\n<html lang="{current()}">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, script)}">',
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>",
@@ -41,6 +43,10 @@ def table(heads: Iterable[str], rows: Iterable[str], numeric: Collection[str] = 
     )
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def heading(text: str) -> str:
+    return f"<h2>{escape(text)}</h2>"
 
 
 def scrolling(inside: str, label: str) -> str:

@@ -11,6 +11,7 @@ from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.paths import Routes, routes_of
 from backtrace.graph.record import Record
+from backtrace.language import tell, tell_many
 from backtrace.numbers import plain
 from backtrace.render._view import View
 
@@ -22,7 +23,11 @@ _LARGEST_COUNT = 10**15  # what is more is said in powers of ten
 def route_lines(record: Record, view: View, name: str) -> Iterator[str]:
     found = routes_of(record, name)
     if not found.shown:
-        yield f"there is none: {record.graph.output_name} does not depend on {name} by any gate"
+        yield tell(
+            "there is none: {output_name} does not depend on {name} by any gate",
+            output_name=record.graph.output_name,
+            name=name,
+        )
     elif isinstance(found, Routes):
         yield from _of_numbers(record, view, name, found)
     else:
@@ -51,26 +56,42 @@ def route_object(record: Record, name: str) -> dict[str, Any]:
 def _of_numbers(record: Record, view: View, name: str, found: Routes) -> Iterator[str]:
     for position, route in enumerate(found.shown):
         locals_ = " x ".join(view.number(edge.local) for edge in route.edges)
-        dominates = ", the largest" if position == 0 and len(found.shown) > 1 else ""
+        dominates = tell(", the largest") if position == 0 and len(found.shown) > 1 else ""
         way = walk(record.graph, [edge.gate for edge in route.edges], name)
         yield f"{way}: {locals_} = {view.number(route.product)}{dominates}"
         narrow = route.narrowest
         if abs(narrow.local) < _SMALL:
             gate = f"{label(record.graph.nodes[narrow.gate])} #{narrow.gate}"
-            kills = "stops the flow" if narrow.local == 0 else "lets next to nothing through"
-            yield f"  {gate} {kills}: its local gradient is {view.number(narrow.local)}"
+            kills = (
+                tell("stops the flow")
+                if narrow.local == 0
+                else tell("lets next to nothing through")
+            )
+            yield tell(
+                "  {gate} {kills}: its local gradient is {local}",
+                gate=gate,
+                kills=kills,
+                local=view.number(narrow.local),
+            )
     if found.in_all > len(found.shown):
-        yield f"... and {more_routes(found.in_all - len(found.shown))}, all smaller"
+        yield tell(
+            "... and {more_routes}, all smaller",
+            more_routes=more_routes(found.in_all - len(found.shown)),
+        )
     total = view.number(record.upstreams[record.graph.inputs[name]])
-    yield f"sum over {routes_in_all(found.in_all)} = {total}, the gradient"
+    yield tell(
+        "sum over {routes_in_all} = {total}, the gradient",
+        routes_in_all=routes_in_all(found.in_all),
+        total=total,
+    )
 
 
 def routes_in_all(number: int) -> str:
-    return "the one route" if number == 1 else f"all {count(number)} routes"
+    return tell("the one route") if number == 1 else tell("all {count} routes", count=count(number))
 
 
 def more_routes(number: int) -> str:
-    return f"{count(number)} more {'route' if number == 1 else 'routes'}"
+    return tell_many("{count} more route", "{count} more routes", n=number, count=count(number))
 
 
 def count(number: int) -> str:

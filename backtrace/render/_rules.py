@@ -13,14 +13,15 @@ from backtrace.gates import Gate
 from backtrace.gates.shapes import Shape, matrix_product, say, size
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Edge, Record
+from backtrace.language import marked, tell
 from backtrace.numbers import Blank, Formula
 from backtrace.render._view import View
 
 _WORTH_SAYING = 1000  # entries of a Jacobian
 _MOST_PRODUCTS = 64
 _LONGEST = 30  # characters of a constant that stands in a rule
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
-_AXES = {1: ("entries",), 2: ("rows", "columns")}
+_UNITS = (marked("bytes"), "kB", "MB", "GB", "TB", "PB")
+_AXES = {1: (marked("entries"),), 2: (marked("rows"), marked("columns"))}
 
 
 def rule_with_shapes(record: Record, edge: Edge) -> str:
@@ -64,7 +65,9 @@ def _named(graph: Graph, index: int, rule: str) -> str:
             names[parameter] = graph.nodes[operand].name or f"#{operand}"
         elif operand.fixed is None and len(text := spell_constant(operand).text) <= _LONGEST:
             names[parameter] = text
-    return re.sub(r"\b[A-Za-z]\b", lambda found: names.get(found.group(), found.group()), rule)
+    return re.sub(
+        r"\b[A-Za-z]\b", lambda found: names.get(found.group(), found.group()), rule, flags=re.ASCII
+    )
 
 
 def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
@@ -92,7 +95,7 @@ def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
 
 def named_terms(gate: Gate, k: int) -> list[str]:
     """Which of a gate's terms its rule for operand `k` names."""
-    rule = gate.local_rule(k)
+    rule = gate.rules[min(k, len(gate.rules) - 1)]
     return [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
 
 
@@ -107,7 +110,7 @@ def where(record: Record, edge: Edge, view: View) -> str:
         is_formula = "(" in says or says in (name, "")
         said = f"{says} = {shown}" if says and is_formula else shown
         parts.append(f"{name} = {said}" + (f" ({says})" if says and not is_formula else ""))
-    return view.text(f"where {', '.join(parts)}") if parts else ""
+    return view.text(tell("where {parts}", parts=", ".join(parts))) if parts else ""
 
 
 def _position(record: Record, edge: Edge) -> int:
@@ -143,8 +146,13 @@ def repeated(record: Record, edge: Edge) -> str:
     if not axes:
         return ""
     name = record.graph.nodes[edge.input].name or f"#{edge.input}"
-    words = " and ".join(f"{_length(whole[k])} {_axis_name(k, len(whole))}" for k in axes)
-    return f"{name} was repeated over {words}: {summed(record, edge)}"
+    words = tell(" and ").join(f"{_length(whole[k])} {_axis_name(k, len(whole))}" for k in axes)
+    return tell(
+        "{name} was repeated over {words}: {summed}",
+        name=name,
+        words=words,
+        summed=summed(record, edge),
+    )
 
 
 def _length(n: int | str) -> str:
@@ -156,7 +164,7 @@ def summed(record: Record, edge: Edge) -> str:
     """`summed over rows`; "" where nothing was repeated."""
     count = len(shape_of(record.values[edge.gate]))
     names = [_axis_name(k, count) for k in _repeated_axes(record, edge)]
-    return f"summed over {' and '.join(names)}" if names else ""
+    return tell("summed over {names}", names=tell(" and ").join(names)) if names else ""
 
 
 def _repeated_axes(record: Record, edge: Edge) -> list[int]:
@@ -170,7 +178,7 @@ def _repeated_axes(record: Record, edge: Edge) -> list[int]:
 
 
 def _axis_name(axis: int, count: int) -> str:
-    return _AXES[count][axis] if count in _AXES else f"axis {axis}"
+    return tell(_AXES[count][axis]) if count in _AXES else tell("axis {axis}", axis=axis)
 
 
 def product_text(record: Record, edge: Edge, view: View, longest: int = 1000) -> str:
@@ -189,15 +197,23 @@ def jacobian_size(record: Record, edge: Edge) -> str:
     if rows * columns < _WORTH_SAYING:
         return ""
     is_diagonal = edge.local is not None and rows == columns
-    kind = "diagonal of a Jacobian" if is_diagonal else "Jacobian"
-    return f"{kind} {rows:,} x {columns:,}, {_bytes(8.0 * rows * columns)}, not formed"
+    kind = tell("diagonal of a Jacobian") if is_diagonal else tell("Jacobian")
+    return tell(
+        "{kind} {rows:,} x {columns:,}, {bytes}, not formed",
+        kind=kind,
+        rows=rows,
+        columns=columns,
+        bytes=_bytes(8.0 * rows * columns),
+    )
 
 
 def _bytes(count: float) -> str:
     unit = 0
     while count >= 1000 and unit < len(_UNITS) - 1:
         count, unit = count / 1000, unit + 1
-    return f"{count:.2g} {_UNITS[unit]}" if count < 10 else f"{count:,.0f} {_UNITS[unit]}"
+    return (
+        f"{count:.2g} {tell(_UNITS[unit])}" if count < 10 else f"{count:,.0f} {tell(_UNITS[unit])}"
+    )
 
 
 def shape_note(shape: Shape) -> str:

@@ -15,6 +15,7 @@ from backtrace.errors import UsageError
 from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.layout import Layout, arrange
 from backtrace.layout.layers import Wire
 from backtrace.render._folding import Drawing, drawing
@@ -133,8 +134,10 @@ def placed(record: Drawing, view: View, has_title: bool = True) -> Scene:
     """The same of a record some of whose boxes are folded."""
     graph = record.graph
     if len(graph.nodes) > MOST_NODES:
-        what = f"a picture of {len(graph.nodes):,} nodes shows nothing"
-        raise UsageError(what, hint="--fuse, or named gates of your own; --format jsonl has all")
+        what = tell("a picture of {count:,} nodes shows nothing", count=len(graph.nodes))
+        raise UsageError(
+            what, hint=tell("--fuse, or named gates of your own; --format jsonl has all")
+        )
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
     for group in record.open_groups:
@@ -189,9 +192,15 @@ class _Drawing:
         low = lowest + self._top + _MARGIN
         gates = self.record.graph.gate_count
         smaller = (
-            "--fuse makes" if self.record.open_groups else "gates of your own (g(x) = ...) make"
+            tell("--fuse makes")
+            if self.record.open_groups
+            else tell("gates of your own (g(x) = ...) make")
         )
-        note = f"{gates:,} gates: made to be panned over; {smaller} it smaller"
+        note = tell(
+            "{gates:,} gates: made to be panned over; {smaller} it smaller",
+            gates=gates,
+            smaller=smaller,
+        )
         has_note = gates > MANY_GATES
         return Scene(
             tuple(self._title),
@@ -317,7 +326,7 @@ class _Drawing:
     def _under(self, index: int) -> str:
         """How many gates a box holds; the line of a stage's gate."""
         if index in self.record.folded:
-            return f"{len(self.record.folded[index].members)} gates"
+            return tell("{count} gates", count=len(self.record.folded[index].members))
         return line_label(self.record, index)
 
     def _sentence(self, index: int) -> str:
@@ -331,12 +340,22 @@ class _Drawing:
         )
         if index in self.record.folded:
             box = self.record.folded[index]
-            head = f"{box.name}, {len(box.members)} gates: {what}"
+            head = tell(
+                "{name}, {count} gates: {what}", name=box.name, count=len(box.members), what=what
+            )
         line = f", {words}" if (words := line_words(record, index)) else ""
         if not record.has_point:
             return view.text(f"{head}{line}")
         value, gradient = view.value(record.values[index]), view.value(record.upstreams[index])
-        return view.text(f"{head} = {value}, gradient {gradient}{line}")
+        return view.text(
+            tell(
+                "{head} = {value}, gradient {gradient}{line}",
+                head=head,
+                value=value,
+                gradient=gradient,
+                line=line,
+            )
+        )
 
     def _lines(self) -> Iterator[Line]:
         consumers = self.record.graph.consumers

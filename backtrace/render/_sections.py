@@ -10,6 +10,7 @@ from backtrace.gates.shapes import say
 from backtrace.graph import Graph
 from backtrace.graph.backprop import tangents
 from backtrace.graph.record import AGREE, KINK, Record, Wording
+from backtrace.language import aligned, marked, tell
 from backtrace.numbers import plain
 from backtrace.render._directions import (
     direction_objects,
@@ -21,8 +22,13 @@ from backtrace.render._directions import (
 from backtrace.render._routes import route_lines, route_object
 from backtrace.render._view import View
 
-_TITLES = {"symbolic": "as formulas, by the chain rule", "exact": "exactly"}
+_TITLES = {"symbolic": marked("as formulas, by the chain rule"), "exact": marked("exactly")}
 _MOST_ROWS = 120
+
+
+def _title(kind: str) -> str:
+    """exactly; to 30 digits."""
+    return tell(_TITLES[kind]) if kind in _TITLES else tell("to {kind}", kind=kind)
 
 
 def sections(
@@ -30,34 +36,40 @@ def sections(
 ) -> Iterator[tuple[str, list[str]]]:
     """(heading, lines) of everything the view asks for, but for what the format `has_tables` of."""
     for wording in record.asked.wordings:
-        yield _TITLES.get(wording.kind, f"to {wording.kind}"), list(_worded(record, view, wording))
+        yield _title(wording.kind), list(_worded(record, view, wording))
     if record.asked.seconds:
-        yield "second derivatives", list(_seconds(record, view))
+        yield tell("second derivatives"), list(_seconds(record, view))
     if record.asked.hessian is not None:
-        yield "second derivatives", list(hessian_lines(record, view))
+        yield tell("second derivatives"), list(hessian_lines(record, view))
     if record.asked.product is not None:
-        yield "second derivatives along a direction", list(product_lines(record, view))
+        yield tell("second derivatives along a direction"), list(product_lines(record, view))
     for name in view.paths:
         yield (
-            f"routes from {name} to {record.graph.output_name}",
+            tell(
+                "routes from {name} to {output_name}",
+                name=name,
+                output_name=record.graph.output_name,
+            ),
             list(route_lines(record, view, name)),
         )
     for name in view.forward:
         yield (
-            f"forward mode: how every gate changes with {name}",
+            tell("forward mode: how every gate changes with {name}", name=name),
             list(_tangents(record, view, name)),
         )
     for answer in record.asked.forward:
-        title = f"forward mode: how every gate changes with {answer.variable}"
+        title = tell(
+            "forward mode: how every gate changes with {variable}", variable=answer.variable
+        )
         yield title, list(forward_lines(record, view, answer))
     if record.asked.jacobians:
         from backtrace.render._asked import jacobian_lines
 
-        yield "Jacobians", list(jacobian_lines(record, view))
+        yield tell("Jacobians"), list(jacobian_lines(record, view))
     if record.asked.descent is not None:
         from backtrace.render._asked import descent_lines
 
-        yield "gradient descent", list(descent_lines(record, view))
+        yield tell("gradient descent"), list(descent_lines(record, view))
     if record.asked.cost is not None and not has_tables:
         from backtrace.render._cost import TITLE, cost_lines
 
@@ -66,7 +78,7 @@ def sections(
     if view.explain:
         from backtrace.render._explain import steps
 
-        yield "step by step", list(steps(record, view))
+        yield tell("step by step"), list(steps(record, view))
 
 
 def shape_in(graph: Graph) -> Callable[[int], str]:
@@ -88,14 +100,16 @@ def _seconds(record: Record, view: View) -> Iterator[str]:
         if entry.formula or entry.verdict != AGREE:
             line += f" = {entry.formula or '?'}"
         if entry.verdict == KINK:
-            line = f"∂²{name}/{below}: a gate is at a kink, so there is none"
+            line = tell(
+                "∂²{name}/{below}: a gate is at a kink, so there is none", name=name, below=below
+            )
         elif record.has_point:
             value = entry.numeric if entry.symbolic is None else entry.symbolic
             line += f" = {view.number(value)}" if value is not None else ""
-            slope = "not measured" if entry.numeric is None else view.number(entry.numeric)
+            slope = tell("not measured") if entry.numeric is None else view.number(entry.numeric)
             is_by_sides = entry.verdict == AGREE and entry.symbolic is None
-            how = "on both sides of a kink" if is_by_sides else entry.verdict
-            line += f"   slope of the gradient {slope}, {how}"
+            how = tell("on both sides of a kink") if is_by_sides else tell(entry.verdict)
+            line += tell("   slope of the gradient {slope}, {how}", slope=slope, how=how)
         yield line
 
 
@@ -106,7 +120,7 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
     at_kink = any(note.kind == "kink" for note in record.notes)
     can_kink = any(gate.kink is not None for _, _, gate in record.graph.gates())
     if wording.kind == "symbolic" and (at_kink or (can_kink and not record.has_point)):
-        yield "(away from ties and kinks)"
+        yield tell("(away from ties and kinks)")
 
     def beside(text: str, value: float) -> str:
         if not is_exact or record.graph.shapes is not None:
@@ -119,16 +133,22 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
         stage = f"{node.name} = " if node.name else ""
         value = beside(wording.values[index], record.values[index])
         yield f"#{index} {label(node)}: {stage}{value}"
-        yield f"  upstream {beside(wording.upstreams[index], record.upstreams[index])}"
+        yield tell(
+            "  upstream {beside}", beside=beside(wording.upstreams[index], record.upstreams[index])
+        )
         for operand, source in enumerate(record.graph.inputs_of[index]):
             name = record.graph.nodes[source].name or f"#{source}"
             local = wording.locals[index][operand]
             carried = wording.downstreams[index][operand]
             carried = beside(carried, record.downstreams[index][operand])
-            is_given = f"local {local}, downstream " if local else ""  # arrays have none
-            yield f"  to {name}: {is_given}{carried}"
+            is_given = (
+                tell("local {local}, downstream ", local=local) if local else ""
+            )  # arrays have none
+            yield tell(
+                "  to {name}: {is_given}{carried}", name=name, is_given=is_given, carried=carried
+            )
     if len(gates) > _MOST_ROWS:
-        yield f"... {len(gates) - _MOST_ROWS:,} more gates"
+        yield tell("... {count:,} more gates", count=len(gates) - _MOST_ROWS)
     is_simple = wording.kind == "symbolic" and record.graph.shapes is not None
     for name in record.wrt if not is_simple else ():
         index = record.graph.inputs[name]
@@ -136,7 +156,7 @@ def _worded(record: Record, view: View, wording: Wording) -> Iterator[str]:
             wording.upstreams[index], record.upstreams[index]
         )
     for name, text in wording.simplified:
-        said = "simplified, " * (not is_simple)
+        said = tell("simplified, ") * (not is_simple)
         yield f"{said}∂{record.graph.output_name}/∂{name} = {text}"
 
 
@@ -157,26 +177,28 @@ def _decimals(text: str, value: float) -> float:
 
 def _tangents(record: Record, view: View, name: str) -> Iterator[str]:
     found = tangents(record.graph, record.locals, record.graph.inputs[name])
-    rows = [("node", "value", "tangent", "adjoint")]
+    rows = [(tell("node"), tell("value"), tell("tangent"), tell("adjoint"))]
     nodes = record.graph.nodes
     for index, node in list(enumerate(nodes))[:_MOST_ROWS]:
         shown = node.name if node.gate is None else f"#{index} {label(node)} {node.name}".rstrip()
         numbers = (record.values[index], found[index], record.upstreams[index])
         rows.append((shown, *map(view.number, numbers)))  # type: ignore[arg-type]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [f"{row[0]:<{widths[0]}}"]
-        cells += [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join(cells)
+    yield from aligned(rows)
     if len(nodes) > _MOST_ROWS:
-        yield f"... {len(nodes) - _MOST_ROWS:,} more"
+        yield tell("... {count:,} more", count=len(nodes) - _MOST_ROWS)
     inputs = len(record.graph.inputs)
-    yield (
+    yield tell(
         "tangent: the change of the node with "
-        f"{name}; adjoint: the change of {record.graph.output_name} with the node"
+        "{name}; adjoint: the change of {output_name} with the node",
+        name=name,
+        output_name=record.graph.output_name,
     )
-    passes = "1 forward pass" if inputs == 1 else f"{inputs} forward passes, one an input"
-    yield f"all gradients cost {passes}, or 1 backward pass, one an output"
+    passes = (
+        tell("1 forward pass")
+        if inputs == 1
+        else tell("{inputs} forward passes, one an input", inputs=inputs)
+    )
+    yield tell("all gradients cost {passes}, or 1 backward pass, one an output", passes=passes)
 
 
 def objects(record: Record, view: View) -> dict[str, Any]:

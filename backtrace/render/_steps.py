@@ -10,6 +10,7 @@ from typing import Any
 from backtrace.algebra.values import Value
 from backtrace.formula.printer import expressions, in_operands, label
 from backtrace.graph.record import Edge, Record
+from backtrace.language import tell
 from backtrace.numbers import Blank, Formula
 from backtrace.render._bound import bound, cell_text
 from backtrace.render._explain import KINK, gate_sentence, slope_formula, spoken_names
@@ -127,7 +128,7 @@ class Steps:
         sentence = escape(view.text(gate_sentence(node)))
         if node.gate is None or node.gate.kink is None:
             return head + sentence
-        return head + self._either(gate, sentence, escape(KINK))
+        return head + self._either(gate, sentence, escape(tell(KINK)))
 
     def _either(self, gate: int, smooth: str, kink: str) -> str:
         """What holds away from the gate's kink, and what at it: one of the two is shown."""

@@ -25,7 +25,9 @@ from backtrace.graph.record import (
     Group,
     Note,
     Record,
+    is_read_as,
 )
+from backtrace.language import cells, left, tell, tell_many
 from backtrace.numbers import Formula, number
 from backtrace.render._rules import shape_note
 from backtrace.render._sections import sections
@@ -110,32 +112,42 @@ def plain_table(view: View) -> Table:
 
 
 def heading(record: Record, view: View) -> Text:
-    """The formula as it was typed, its point and its result."""
+    """The formula as it was typed, how it was read, and its point."""
+    formula, reading, point = heading_parts(record, view)
+    text = Text(formula, style="heading")
+    if reading:
+        text.append("\n" + reading, style="quiet not bold")
+    if point:
+        text.append("\n" + tell("at {point}", point=point), style="not bold")
+    return text
+
+
+def heading_parts(record: Record, view: View) -> tuple[str, str, str]:
+    """The formula as it was typed, how it was read ("" where that is the same), the point's
+    values."""
     lines = [view.formula(line) for line in formula_lines(record)]
     if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES - 1 :] = [view.text(f"… {len(lines) - _MOST_LINES + 1:,} more lines")]
+        lines[_MOST_LINES - 1 :] = [
+            view.text(tell("… {count:,} more lines", count=len(lines) - _MOST_LINES + 1))
+        ]
     room = view.width * 3
     cut = [line if len(line) <= room else line[: room - 3] + view.text("…") for line in lines]
-    text = Text("\n".join(cut), style="heading")
-    if reading := read_as(record):
-        text.append("\n" + view.formula(reading[:room]), style="quiet not bold")
     pairs = [
         f"{name}{shape_note(shape_of(value))} = {given_text(value, view)}"
         for name, value in record.point.items()
     ]
     most = 40
     if len(pairs) > most:
-        pairs[most:] = [f"and {len(pairs) - most:,} more"]
-    if pairs:
-        between = "\n   " if record.has_arrays else ", "
-        text.append("\nat " + between.join(map(view.text, pairs)), style="not bold")
-    return text
+        pairs[most:] = [tell("and {count:,} more", count=len(pairs) - most)]
+    between = "\n   " if record.has_arrays else ", "
+    reading = view.formula(read_as(record)[:room])
+    return "\n".join(cut), reading, between.join(map(view.text, pairs))
 
 
 def read_as(record: Record) -> str:
     """`read as dot(x, y)`, where signs mean something else of arrays; "" where they do not."""
     found = (note.text for note in record.notes if note.kind == "reading")
-    return next((text for text in found if text.startswith("read as ")), "")
+    return next((text for text in found if is_read_as(text)), "")
 
 
 def given_text(value: Any, view: View) -> str:
@@ -171,17 +183,28 @@ def fork_sums(record: Record, view: View) -> Iterator[Text]:
         text = Text(f"{partial(record, view, node_name(record, index))} = ", style="name")
         for position, (edge, name) in enumerate(zip(edges[:_LONGEST_SUM], labels, strict=False)):
             origin = name + (f" #{edge.gate}" if same_label[name] > 1 else "")
-            origin += f", input {edge.operand + 1}" if times_gate[edge.gate] > 1 else ""
+            origin += (
+                tell(", input {operand}", operand=edge.operand + 1)
+                if times_gate[edge.gate] > 1
+                else ""
+            )
             text.append(" + " if position else "", style="not italic")
             text.append(view.value(edge.downstream), style="gradient not italic")
-            text.append(view.text(f" (from {origin})"), style="quiet not italic")
+            text.append(
+                view.text(tell(" (from {origin})", origin=origin)), style="quiet not italic"
+            )
         if len(edges) > _LONGEST_SUM:
-            text.append(view.text(f" + … ({len(edges) - _LONGEST_SUM:,} more)"), style="quiet")
+            text.append(
+                view.text(tell(" + … ({count:,} more)", count=len(edges) - _LONGEST_SUM)),
+                style="quiet",
+            )
         text.append(" = ", style="not italic")
         text.append(view.value(record.upstreams[index]), style="gradient not italic")
         yield text
     if len(forks) > _MOST_FORKS:
-        yield Text(view.text(f"… {len(forks) - _MOST_FORKS:,} more forks"), style="quiet")
+        yield Text(
+            view.text(tell("… {count:,} more forks", count=len(forks) - _MOST_FORKS)), style="quiet"
+        )
 
 
 def remarks(record: Record, view: View) -> Iterator[Text]:
@@ -189,25 +212,39 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
     if record.fault is not None:
         yield from _fault_lines(record, view)
     for name, check in record.disagreements.items():
-        what = f"gradient of {name}" if name else "output"
-        yield Text(view.text(f"✗ the {what} is in doubt: {check.reason}"), style="disagree")
+        what = tell("gradient of {name}", name=name) if name else tell("output")
+        yield Text(
+            view.text(tell("✗ the {what} is in doubt: {reason}", what=what, reason=check.reason)),
+            style="disagree",
+        )
     for name, check in record.lost.items():
-        what = f"gradient of {name}" if name else "output"
-        yield Text(view.text(f"✗ the {what} has lost digits: {check.reason}"), style="disagree")
+        what = tell("gradient of {name}", name=name) if name else tell("output")
+        yield Text(
+            view.text(
+                tell("✗ the {what} has lost digits: {reason}", what=what, reason=check.reason)
+            ),
+            style="disagree",
+        )
     for name, check in record.wrong_at_kinks.items():
-        words = f"✗ the gradient of {name} is not the derivative: {check.reason}"
+        words = tell(
+            "✗ the gradient of {name} is not the derivative: {reason}",
+            name=name,
+            reason=check.reason,
+        )
         yield Text(view.text(words), style="disagree")
     notes = dict.fromkeys((_said(note), _noted(record, note)) for note in record.notes)
     texts = [(said, text) for said, text in notes if text != read_as(record)]
     for said, text in texts[:_MOST_NOTES]:
         yield Text(view.text(f"{said}: {text}"), style="note")
     if len(texts) > _MOST_NOTES:
-        yield Text(view.text(f"… {len(texts) - _MOST_NOTES:,} more notes"), style="note")
+        yield Text(
+            view.text(tell("… {count:,} more notes", count=len(texts) - _MOST_NOTES)), style="note"
+        )
     checks = record.checks.values()
     if record.has_arrays and checks and all(c.verdict == AGREE and not c.reason for c in checks):
-        words = "every entry is checked: by SymPy, and by a measured slope"
+        words = tell("every entry is checked: by SymPy, and by a measured slope")
         if any(isinstance(c.backprop, Formula) for c in checks):
-            words = (
+            words = tell(
                 "each formula is read again: it is backprop's number at random values of two sizes"
             )
         yield Text(words, style="quiet")
@@ -221,7 +258,7 @@ def remarks(record: Record, view: View) -> Iterator[Text]:
 
 
 def _said(note: Note) -> str:
-    return note.kind if note.kind == "cure" else "note"
+    return tell("cure") if note.kind == "cure" else tell("note")
 
 
 def _noted(record: Record, note: Note) -> str:
@@ -237,57 +274,93 @@ def _fault_lines(record: Record, view: View) -> Iterator[Text]:
         f"{view.text(label(nodes[index]))} #{index}" for index in fault.chain[:8]
     )
     more = view.text(" → …") if len(fault.chain) > 8 else ""
-    where = "forward" if fault.direction == "forward" else "backward"
+    where = tell("forward") if fault.direction == "forward" else tell("backward")
     line = f" ({words})" if (words := line_words(record, fault.node)) else ""
-    yield Text(view.text(f"✗ {where}, at #{fault.node}{line}: {fault.what}"), style="disagree")
-    yield Text(f"  it spreads: {chain}{more}")
+    yield Text(
+        view.text(
+            tell(
+                "✗ {where}, at #{node}{line}: {what}",
+                where=where,
+                node=fault.node,
+                line=line,
+                what=fault.what,
+            )
+        ),
+        style="disagree",
+    )
+    yield Text(tell("  it spreads: {chain}{more}", chain=chain, more=more))
     if fault.hint:
-        yield Text(view.text(f"  {'cure' if fault.cure else 'advice'}: {fault.hint}"))
+        said = tell("cure") if fault.cure else tell("advice")
+        yield Text(view.text(f"  {said}: {fault.hint}"))
 
 
 def group_remarks(record: Record, view: View) -> Iterator[Text]:
     """What was fused, or one quiet line that says what could be."""
     if record.granularity.is_fused:
         for group in record.groups[:_MOST_NOTES]:
-            gates = f"{len(group.members)} gates" if len(group.members) > 1 else "one gate"
-            words = f"#{group.node} {group.gate} stands for {gates}, {group.spelling}"
+            gates = (
+                tell("{count} gates", count=len(group.members))
+                if len(group.members) > 1
+                else tell("one gate")
+            )
+            words = tell(
+                "#{node} {gate} stands for {gates}, {spelling}",
+                node=group.node,
+                gate=group.gate,
+                gates=gates,
+                spelling=group.spelling,
+            )
             yield Text(view.text(f"{words}; {_local_rule(record, group)}"), style="quiet")
         if not record.groups:
-            yield Text("nothing here spells out a bigger gate", style="quiet")
+            yield Text(tell("nothing here spells out a bigger gate"), style="quiet")
     elif record.groups:
         counts = Counter(group.gate for group in record.groups)
-        what = ", ".join(name + (f" ({n} times)" if n > 1 else "") for name, n in counts.items())
-        yield Text(view.text(f"gates here spell out {what}: --fuse makes each one gate"), "quiet")
+        what = ", ".join(
+            name + (tell(" ({number} times)", number=n) if n > 1 else "")
+            for name, n in counts.items()
+        )
+        yield Text(
+            view.text(tell("gates here spell out {what}: --fuse makes each one gate", what=what)),
+            "quiet",
+        )
 
 
 def _local_rule(record: Record, group: Group) -> str:
     gate = record.graph.nodes[group.node].gate
     assert gate is not None
     if gate.is_own:
-        return "its local gradient is found by backprop inside"
+        return tell("its local gradient is found by backprop inside")
     operands = record.graph.nodes[group.node].operands
     free = [k for k, operand in enumerate(operands) if isinstance(operand, int)]
     rules = [gate.local_rule(k) for k in (free[:1] if gate.variadic else free)]
     if gate.pullback is not None:
-        return "; ".join(f"to {gate.parameters[k]}: {r}" for k, r in zip(free, rules, strict=False))
-    return f"local gradient {', '.join(rules)} with output {gate.output}"
+        return "; ".join(
+            tell("to {parameter}: {r}", parameter=gate.parameters[k], r=r)
+            for k, r in zip(free, rules, strict=False)
+        )
+    return tell(
+        "local gradient {rules} with output {output}", rules=", ".join(rules), output=gate.output
+    )
 
 
 def rounding_remark(view: View, shown: list[tuple[str, str, str]]) -> Iterator[Text]:
     """One line where some printed product is not exactly its printed factors."""
     if products_are_rounded(shown):
-        digits = f"{view.digits} digit{'s' * (view.digits != 1)}"
-        words = f"numbers are rounded to {digits}, so printed factors may not multiply exactly"
+        words = tell_many(
+            "numbers are rounded to {n} digit, so printed factors may not multiply exactly",
+            "numbers are rounded to {n} digits, so printed factors may not multiply exactly",
+            n=view.digits,
+        )
         yield Text(words, style="quiet")
 
 
 def side_by_side(parts: list[str], view: View) -> list[Text]:
     """Quiet words, as many in a line as have room."""
     shown = parts[:_MOST_SIDE_BY_SIDE]
-    shown += [f"… {len(parts) - len(shown):,} more"] * (len(parts) > len(shown))
+    shown += [tell("… {count:,} more", count=len(parts) - len(shown))] * (len(parts) > len(shown))
     lines: list[str] = []
     for part in map(view.text, shown):
-        if lines and len(lines[-1]) + 3 + len(part) <= view.width:
+        if lines and cells(lines[-1]) + 3 + cells(part) <= view.width:
             lines[-1] += f"   {part}"
         else:
             lines.append(part)
@@ -306,9 +379,9 @@ def section_texts(record: Record, view: View) -> list[Text]:
 def verdict(check: Check, view: View, is_whole: bool = False) -> Text:
     """The verdict with its mark; where digits are lost, `is_whole` adds the right number."""
     mark, style = _MARKS.get(check.verdict, ("", "note"))
-    words = check.verdict
+    words = tell(check.verdict)
     if is_whole and check.right is not None:
-        words += f": {view.value(check.right)} is right"
+        words += tell(": {right} is right", right=view.value(check.right))
     return Text(view.text(mark if not view.ascii else "") + words, style=style)
 
 
@@ -324,19 +397,19 @@ def gradient_lines(record: Record, view: View) -> list[Text]:
         name: partial(record, view, name) + shape_note(shape_of(record.gradients[name]))
         for name in record.wrt[:_MOST_GRADIENTS]
     }
-    room = max(view.width - max(map(len, names.values())) - len(" =    ✓ disagree"), 8)
+    room = max(view.width - max(map(cells, names.values())) - cells(" =    ✓ " + tell(DISAGREE)), 8)
     numbers = {name: _within(room, record.gradients[name], view) for name in names}
     align, widest = (">", max(map(len, numbers.values())))
     if record.has_arrays:
         align, widest = "<", min(widest, room)
     lines = []
     for name, shown in names.items():
-        line = Text(f"{shown:<{max(map(len, names.values()))}} = ", style="name")
+        line = Text(f"{left(shown, max(map(cells, names.values())))} = ", style="name")
         line.append(f"{numbers[name]:{align}{widest}}", style="gradient not italic")
         if name in record.checks:
             line.append("   ").append(verdict(record.checks[name], view, is_whole=True))
         lines.append(line)
     if len(record.wrt) > len(names):
-        more = f"… {len(record.wrt) - len(names):,} more"
+        more = tell("… {count:,} more", count=len(record.wrt) - len(names))
         lines.append(Text(view.text(more), style="quiet"))
     return lines

@@ -7,6 +7,7 @@ import re
 from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.numbers import Blank, Formula
 from backtrace.render._view import View
 
@@ -52,7 +53,11 @@ def line_label(record: Record, index: int) -> str:
     node = record.graph.nodes[index]
     if line is None or node.gate is None or not node.name:
         return ""
-    return f"{'line' if line.cell is None else 'cell'} {line.short}"
+    return (
+        tell("line {line}", line=line.short)
+        if line.cell is None
+        else tell("cell {line}", line=line.short)
+    )
 
 
 def shape_words(record: Record, index: int) -> str:
@@ -87,7 +92,7 @@ def number_text(value: Value, view: View) -> str | None:
     if isinstance(value, Formula):
         text = text if len(text) <= _LONGEST_FORMULA else text[: _LONGEST_FORMULA - 1] + "…"
     elif len(text) > _LONGEST and shape_of(value):
-        text = f"norm {view.number(_norm(value))}"
+        text = tell("norm {norm}", norm=view.number(_norm(value)))
     return text.replace("-", "−")
 
 

@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 
 from backtrace.formula.printer import expressions, label
-from backtrace.graph.record import Edge, Record
+from backtrace.graph.record import READ_AS, Edge, Record
+from backtrace.language import tell
 from backtrace.render._cost import TITLE, cost_markdown
 from backtrace.render._rules import local_text, rule_with_shapes, shown_products, where
 from backtrace.render._sections import sections, shape_in
 from backtrace.render._terminal import (
     fork_sums,
     group_remarks,
-    heading,
+    heading_parts,
     node_name,
     partial,
-    read_as,
     remarks,
     rounding_remark,
 )
@@ -30,15 +30,15 @@ _MOST_GATES = 400
 
 def render(record: Record, view: View) -> str:
     shown: list[tuple[str, str, str]] = []
-    formula, _, at = heading(record, view).plain.rpartition("\nat ")
-    reading = read_as(record)
-    formula = formula.removesuffix(f"\n{view.formula(reading)}") if reading else formula
-    lines = [f"**{_code(formula or at)}**", ""]
+    formula, reading, at = heading_parts(record, view)
+    lines = [f"**{_code(formula)}**", ""]
     if reading:
-        lines += [f"read as {_code(view.formula(reading.removeprefix('read as ')))}", ""]
-    if formula:
+        before, after = tell(READ_AS).split("{formula}")
+        read = reading.removeprefix(before).removesuffix(after)
+        lines += [tell(READ_AS, formula=_code(read)), ""]
+    if at:
         at = ", ".join(part.strip() for part in at.split("\n"))
-        lines += [f"at {escaped(at)}", ""]
+        lines += [tell("at {point}", point=escaped(at)), ""]
     if record.has_point:
         lines += _numbers(record, view, shown)
     for title, inner in sections(record, view, has_tables=True):
@@ -47,7 +47,7 @@ def render(record: Record, view: View) -> str:
             f"{'  ' * line.startswith('  ')}- {escaped(view.text(line.strip()))}" for line in inner
         ]
     if record.asked.cost is not None:
-        lines += ["", f"### {TITLE}", ""]
+        lines += ["", f"### {tell(TITLE)}", ""]
         graph = record.graph
         lines += cost_markdown(graph, record.asked.cost, shape_in(graph), view)
     return re.sub("\n{3,}", "\n\n", "\n".join(lines).strip()) + "\n"
@@ -64,9 +64,10 @@ def _numbers(record: Record, view: View, shown: list[tuple[str, str, str]]) -> l
 
 def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterator[str]:
     has_lines = bool(record.lines)
-    between = ("line | ", "---:|") if has_lines else ("", "")
-    yield f"| # | gate | {between[0]}computes | value | upstream | input | local | downstream |"
-    yield f"|---:|---|{between[1]}---|---:|---:|---|---:|---:|"
+    heads = ["#", tell("gate"), *[tell("line")] * has_lines, tell("computes"), tell("value")]
+    heads += [tell("upstream"), tell("input"), tell("local"), tell("downstream")]
+    yield f"| {' | '.join(heads)} |"
+    yield f"|---:|---|{'---:|' * has_lines}---|---:|---:|---|---:|---:|"
     texts = expressions(record.graph)
     gates = [index for index, _, _ in record.graph.gates()]
     for index in gates[:_MOST_GATES]:
@@ -83,7 +84,8 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
             yield f"| {' | '.join([*first, source, local, view.value(edge.downstream)])} |"
             first = [""] * len(first)
     if len(gates) > _MOST_GATES:
-        yield f"| | |{' |' * has_lines} {len(gates) - _MOST_GATES:,} more gates | | | | | |"
+        more = tell("{count:,} more gates", count=len(gates) - _MOST_GATES)
+        yield f"| | |{' |' * has_lines} {more} | | | | | |"
 
 
 def _rule(record: Record, view: View, edge: Edge) -> str:
@@ -95,7 +97,9 @@ def _rule(record: Record, view: View, edge: Edge) -> str:
 def _gradients(record: Record, view: View) -> Iterator[str]:
     if not record.wrt:
         return
-    yield "| gradient | backprop | SymPy | slope | verdict | by SymPy |"
+    heads = [tell("gradient"), tell("backprop"), "SymPy", tell("slope"), tell("verdict")]
+    heads.append(tell("by SymPy"))
+    yield f"| {' | '.join(heads)} |"
     yield "|---|---:|---:|---:|---|---|"
     for name in record.wrt[:_MOST_GATES]:
         check = record.checks.get(name)
@@ -107,7 +111,7 @@ def _gradients(record: Record, view: View) -> Iterator[str]:
             cells += ["" if w is None else view.value(w) for w in witnesses]
             formula = check.derivative if isinstance(check.derivative, str) else ""
             derivative = view.text(formula)
-            cells += [check.verdict, _code(derivative) if derivative else ""]
+            cells += [tell(check.verdict), _code(derivative) if derivative else ""]
         yield f"| {' | '.join(cells)} |"
 
 

@@ -6,6 +6,7 @@ from importlib import resources
 
 from backtrace.errors import UsageError
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render import svg
 from backtrace.render._scene import scene
 from backtrace.render._view import View
@@ -25,14 +26,14 @@ def render(record: Record, view: View) -> bytes:
         from resvg_py import svg_to_bytes
     except ImportError:
         raise UsageError(
-            "a PNG needs the package resvg-py", hint='pip install "backtrace-autodiff[png]"'
+            tell("a PNG needs the package resvg-py"), hint='pip install "backtrace-autodiff[png]"'
         ) from None
     drawn = scene(record, view)
     pixels = drawn.width * drawn.height
     if pixels > _MOST_PIXELS:
         raise UsageError(
-            f"the picture has {pixels / 1e6:,.0f} million pixels",
-            hint="-o picture.svg has no limit",
+            tell("the picture has {pixels:,.0f} million pixels", pixels=pixels / 1e6),
+            hint=tell("-o picture.svg has no limit"),
         )
     zoom = min(_ZOOM, (_MOST_PIXELS / pixels) ** 0.5)
     folder = resources.files("backtrace.fonts")

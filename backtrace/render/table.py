@@ -12,6 +12,7 @@ from rich.text import Text
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label, short_expressions
 from backtrace.graph.record import Record
+from backtrace.language import cells, marked, tell
 from backtrace.render._arrays import gate_lines
 from backtrace.render._rules import shape_note
 from backtrace.render._terminal import (
@@ -38,7 +39,15 @@ _LEAST_EXPRESSION = 10  # cells; with less, or with numbers cut, lines are easie
 _MOST_GATES = 120  # rows; of a larger graph the first and the last are shown
 _MOST_VARIABLES = 60
 _MOST_ENTRIES = 6
-_COLUMNS = ("#", "gate", "value", "upstream", "input", "local", "downstream")
+_COLUMNS = (
+    "#",
+    marked("gate"),
+    marked("value"),
+    marked("upstream"),
+    marked("input"),
+    marked("local"),
+    marked("downstream"),
+)
 _GAP = 2  # cells between columns
 
 
@@ -82,10 +91,10 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
     texts = short_expressions(record.graph, room)
     lines, has_room = _code_lines(record, room, texts)
     table = _empty(view, lines if has_room else [])
-    for index, cells in rows.items():
+    for index, gate_rows in rows.items():
         if hidden and index == tail[0]:
             table.add_row("", view.text("…"), *[""] * has_room, hidden)
-        for k, (number, gate, *numbers) in enumerate(cells):
+        for k, (number, gate, *numbers) in enumerate(gate_rows):
             computes = [view.text(texts[index]) if k == 0 else ""]
             if has_room:
                 computes.insert(0, lines[index] if k == 0 else "")
@@ -99,15 +108,15 @@ def _empty(view: View, lines: list[str]) -> Table:
     """The table's columns, one for the lines of the code where there are any."""
     table = plain_table(view)
     table.add_column("#", justify="right", style="quiet", no_wrap=True)
-    table.add_column("gate", style="gate", no_wrap=True)
+    table.add_column(tell("gate"), style="gate", no_wrap=True)
     if lines:
         table.add_column(_head_of_lines(lines), justify="right", style="quiet", no_wrap=True)
-    table.add_column("computes", overflow="fold", min_width=_LEAST_EXPRESSION)
-    table.add_column("value", justify="right", style="value", no_wrap=True)
-    table.add_column("upstream", justify="right", style="gradient", no_wrap=True)
-    table.add_column("input", style="name", no_wrap=True)
-    table.add_column("local", justify="right", no_wrap=True)
-    table.add_column("downstream", justify="right", style="gradient", no_wrap=True)
+    table.add_column(tell("computes"), overflow="fold", min_width=_LEAST_EXPRESSION)
+    table.add_column(tell("value"), justify="right", style="value", no_wrap=True)
+    table.add_column(tell("upstream"), justify="right", style="gradient", no_wrap=True)
+    table.add_column(tell("input"), style="name", no_wrap=True)
+    table.add_column(tell("local"), justify="right", no_wrap=True)
+    table.add_column(tell("downstream"), justify="right", style="gradient", no_wrap=True)
     return table
 
 
@@ -131,19 +140,19 @@ def _ranges(record: Record, gates: list[int]) -> list[str]:
 
 
 def _head_of_lines(lines: list[str]) -> str:
-    return "cell:line" if any(":" in line for line in lines) else "line"
+    return tell("cell:line") if any(":" in line for line in lines) else tell("line")
 
 
 def _width_of_lines(lines: list[str]) -> int:
-    return max(map(len, [_head_of_lines(lines), *lines])) + _GAP
+    return max(map(cells, [_head_of_lines(lines), *lines])) + _GAP
 
 
 def _room_for_expressions(rows: Iterable[list[list[str]]], view: View) -> int:
     """How wide the column of expressions may be, for the others to keep their width."""
-    widths = list(map(len, _COLUMNS))
+    widths = [cells(tell(column)) for column in _COLUMNS]
     for lines in rows:
         for line in lines:
-            widths = [max(width, len(cell)) for width, cell in zip(widths, line, strict=True)]
+            widths = [max(width, cells(cell)) for width, cell in zip(widths, line, strict=True)]
     return view.width - sum(widths) - _GAP * len(widths)
 
 
@@ -153,13 +162,13 @@ def _shown_gates(record: Record) -> tuple[list[int], str, list[int]]:
     hidden = len(gates) - _MOST_GATES
     if hidden <= 0:
         return gates, "", []
-    words = f"{hidden:,} gates not shown: --format jsonl has all"
+    words = tell("{hidden:,} gates not shown: --format jsonl has all", hidden=hidden)
     return gates[: _MOST_GATES // 2], words, gates[-_MOST_GATES // 2 :]
 
 
 def _gate_lines(record: Record, view: View) -> Iterator[Text]:
-    yield Text(view.text("gate = value, upstream"), style="quiet")
-    yield Text(view.text("  input: upstream × local = downstream"), style="quiet")
+    yield Text(view.text(tell("gate = value, upstream")), style="quiet")
+    yield Text(view.text(tell("  input: upstream × local = downstream")), style="quiet")
     head, hidden, tail = _shown_gates(record)
     texts = short_expressions(record.graph, view.width // 2)
     for index in (*head, *tail):
@@ -173,7 +182,7 @@ def _gate_lines(record: Record, view: View) -> Iterator[Text]:
         text.append(view.number(record.values[index]), style="value not dim")
         text.append(", ").append(view.number(record.upstreams[index]), style="gradient not dim")
         line = line_words(record, index)
-        if line and text.cell_len + 3 + len(line) <= view.width:
+        if line and text.cell_len + 3 + cells(line) <= view.width:
             text.append(f"   {line}", style="quiet")
         yield text
         for edge in record.edges_of(index):
@@ -210,11 +219,11 @@ def _gradients(record: Record, view: View) -> list[Table] | list[Text]:
     if record.has_arrays:
         return gradient_lines(record, view)
     table = plain_table(view)
-    table.add_column("gradient", style="name", no_wrap=True)
-    table.add_column("backprop", justify="right", style="gradient", no_wrap=True)
+    table.add_column(tell("gradient"), style="name", no_wrap=True)
+    table.add_column(tell("backprop"), justify="right", style="gradient", no_wrap=True)
     if record.checks:
         table.add_column("SymPy", justify="right", no_wrap=True)
-        table.add_column("slope", justify="right", no_wrap=True)
+        table.add_column(tell("slope"), justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
     widest = 0
     for name in record.wrt[:_MOST_VARIABLES]:
@@ -225,10 +234,10 @@ def _gradients(record: Record, view: View) -> list[Table] | list[Text]:
             row += [view.text("–" if w is None else view.number(w)) for w in witnesses]
             row.append(verdict(check, view))
         table.add_row(*row)
-        widest = max([widest, *(len(cell) for cell in row[1:])])
+        widest = max([widest, *(cells(str(cell)) for cell in row[1:])])
     if len(record.wrt) > _MOST_VARIABLES:
-        table.add_row(view.text(f"… {len(record.wrt) - _MOST_VARIABLES:,} more"))
-    names = max(len(partial(record, view, name)) for name in record.wrt[:_MOST_VARIABLES])
+        table.add_row(view.text(tell("… {count:,} more", count=len(record.wrt) - _MOST_VARIABLES)))
+    names = max(cells(partial(record, view, name)) for name in record.wrt[:_MOST_VARIABLES])
     if names + (widest + _GAP) * (len(table.columns) - 1) > view.width:
         return gradient_lines(record, view)
     return [table]
@@ -244,14 +253,16 @@ def _derivatives(record: Record, view: View) -> Iterator[Text]:
     if not found:
         return
     most = _MOST_ENTRIES if record.has_arrays else _MOST_VARIABLES
-    yield Text("\nby SymPy", style="quiet")
+    yield Text(tell("\nby SymPy"), style="quiet")
     for name, derivative in found[:most]:
         line = view.text(f"{partial(record, view, name)} = {derivative}")
         if len(line) > view.width:
             line = line[: view.width - 3].rstrip() + view.text("…")
         yield Text(line)
     if len(found) > most:
-        yield Text(view.text(f"… {len(found) - most:,} more entries"), style="quiet")
+        yield Text(
+            view.text(tell("… {count:,} more entries", count=len(found) - most)), style="quiet"
+        )
 
 
 def _formulas(derivative: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[str, str]]:

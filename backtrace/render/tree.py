@@ -10,6 +10,7 @@ from rich.tree import Tree
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.graph.record import Edge, Record
+from backtrace.language import cells, tell
 from backtrace.render._rules import product_text, rule_of, shape_note, shown_products, where
 from backtrace.render._terminal import (
     fork_sums,
@@ -37,7 +38,7 @@ def render(record: Record, view: View) -> str:
         return paint(view, heading(record, view), *section_texts(record, view))
     drawing = _Drawing(record, view)
     tree = drawing.tree()
-    legend = Text(view.text("gate = value   upstream × local = downstream"), style="quiet")
+    legend = Text(view.text(tell("gate = value   upstream × local = downstream")), style="quiet")
     parts: list[Tree | Text] = [heading(record, view), Text(), legend, tree]
     sums = list(fork_sums(record, view))
     if sums:
@@ -60,7 +61,7 @@ def of_numbers(record: Record, view: View) -> Tree:
         text.append(" = ").append(view.value(record.values[index]), style="value")
         text.append("   gradient ", style="quiet")
         text.append(view.value(record.upstreams[index]), style="gradient")
-        return text.append("   (drawn above)", style="quiet") if again else text
+        return text.append(tell("   (drawn above)"), style="quiet") if again else text
 
     return drawn(record, view, line)
 
@@ -87,7 +88,9 @@ def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], T
             below = reversed(record.edges_of(edge.input))
             stack += [(branch, further, depth + 1) for further in below]
     if left_out:
-        words = f"… {left_out:,} branches not shown: --format jsonl has every gate"
+        words = tell(
+            "… {left_out:,} branches not shown: --format jsonl has every gate", left_out=left_out
+        )
         root.add(Text(view.text(words), style="quiet"))
     return root
 
@@ -96,7 +99,7 @@ def _with_line(text: Text, record: Record, view: View, index: int, depth: int) -
     """The words, with the line of the code, unless they would need another row for it."""
     line = line_words(record, index)
     room = view.width - _GUIDE * depth
-    if line and not room - len(line) - 3 < text.cell_len <= room:
+    if line and not room - cells(line) - 3 < text.cell_len <= room:
         text.append(f"   {line}", style="quiet")
     return text
 
@@ -132,9 +135,8 @@ class _Drawing:
         text.append(shape_note(shape_of(record.values[index])), style="quiet")
         gradient = record.upstreams[index]
         if edge is None:
-            text.append("   gradient ", style="quiet").append(
-                view.value(gradient), style="gradient"
-            )
+            text.append(tell("   gradient "), style="quiet")
+            text.append(view.value(gradient), style="gradient")
         else:
             self.shown += shown_products(edge, view)
             text.append("   ")
@@ -147,8 +149,9 @@ class _Drawing:
             if terms := where(record, edge, view):
                 text.append(f", {terms}", style="quiet")
         if again:
-            text.append("   (drawn above)", style="quiet")
+            text.append(tell("   (drawn above)"), style="quiet")
         elif edge is not None and len(record.graph.consumers[index]) > 1:
-            text.append("   of ", style="quiet").append(view.value(gradient), style="gradient")
-            text.append(" in all", style="quiet")
+            before, after = tell("   of {gradient} in all").split("{gradient}")
+            text.append(before, style="quiet").append(view.value(gradient), style="gradient")
+            text.append(after, style="quiet")
         return text

@@ -12,6 +12,7 @@ from rich.text import Text
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.layout import arrange
 from backtrace.render import tree
 from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
@@ -44,7 +45,7 @@ def render(record: Record, view: View) -> str:
         drawing = Drawing(record, view)
         reason = drawing.reason
     if reason:
-        why = Text(view.text(f"(no wires: {reason}; a tree)"), style="quiet")
+        why = Text(view.text(tell("(no wires: {reason}; a tree)", reason=reason)), style="quiet")
         return paint(view, why) + "\n" + tree.render(record, view)
     parts = [heading(record, view), Text(), *drawing.grid.lines()]
     parts += _code_lines(record, view)
@@ -86,11 +87,11 @@ def _code_lines(record: Record, view: View) -> list[Text]:
 
 def _too_much(record: Record) -> str:
     if not record.has_point:
-        return "there is no point"
+        return tell("there is no point")
     if len(record.graph.nodes) > _MOST_NODES:
-        return f"{len(record.graph.nodes):,} nodes"
+        return tell("{count:,} nodes", count=len(record.graph.nodes))
     if record.graph.gate_count == 0:
-        return "there is no gate"
+        return tell("there is no gate")
     return ""
 
 
@@ -109,7 +110,9 @@ class Drawing:
         self._numbers = [self._stub(index) for index in range(len(graph.nodes))]
         tracks = list(self._all_tracks())
         self.rows = from_the_top(self.rows, len(graph.nodes))
-        self.reason = "" if all(t is not None for t in tracks) else "two wires would be read as one"
+        self.reason = (
+            "" if all(t is not None for t in tracks) else tell("two wires would be read as one")
+        )
         self._tracks = [t or {} for t in tracks]
         ways = {pair for chain in self.layout.chains for pair in pairwise(chain)}
         self._branches = Counter(source for source, _ in ways)
@@ -121,11 +124,15 @@ class Drawing:
     def _refusal(self) -> str:
         width = self._end[-1] + 1
         if width > self.view.width:
-            return f"they are {width} columns wide, and here are {self.view.width}"
+            return tell(
+                "they are {width} columns wide, and here are {view_width}",
+                width=width,
+                view_width=self.view.width,
+            )
         for index, node, gate in self.record.graph.gates():
             rows = [self._row_before(chain) for chain in self._chains_to(index)]
             if not gate.commutes and len(node.inputs) > 1 and rows != sorted(rows):
-                return "the operands would change places"
+                return tell("the operands would change places")
         return ""
 
     def _chains_to(self, gate: int) -> list[list[int]]:

@@ -19,6 +19,7 @@ from backtrace.gates import CONVENTIONS
 from backtrace.gates.shapes import Shape
 from backtrace.graph import Graph
 from backtrace.graph.record import Granularity, Group
+from backtrace.language import tell
 from backtrace.rewrite.expansion import expand
 from backtrace.rewrite.fusion import Fused, fusable, fuse
 
@@ -33,8 +34,8 @@ def graph_of(
     """The formula's graph, read and then `rewritten`; `shapes` has the shape of every value that
     is given. Raises FormulaError or UsageError."""
     if granularity.kink not in CONVENTIONS:
-        hint = f"there are {', '.join(CONVENTIONS)}"
-        raise UsageError(f"there is no convention '{granularity.kink}'", hint=hint)
+        hint = tell("there are {conventions}", conventions=", ".join(CONVENTIONS))
+        raise UsageError(tell("there is no convention '{kink}'", kink=granularity.kink), hint=hint)
     return rewritten(read(formula, shapes, granularity.gates), granularity)
 
 

@@ -12,6 +12,7 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph, Node
 from backtrace.graph.record import Group
 from backtrace.graph.shapes import plainly_refused, settled_node
+from backtrace.language import tell
 from backtrace.rewrite.expansion import expand, moved
 from backtrace.rewrite.patterns import Matcher, Pattern
 from backtrace.rewrite.spellings import as_pattern, spellings
@@ -44,10 +45,14 @@ def chosen(names: Collection[str] | None, own: Collection[Gate] = ()) -> dict[st
         if name not in table:
             near = near_misses(name, list(table))
             is_known = name in GATES
-            known = "made of others" if is_known else "known"
-            hint = f"there are {', '.join(table)}"
-            hint = f"did you mean {near[0]}?" if near and not is_known else hint
-            raise UsageError(f"no gate '{name}' that is {known} to fuse to", hint=hint)
+            hint = tell("there are {table}", table=", ".join(table))
+            hint = tell("did you mean {near}?", near=near[0]) if near and not is_known else hint
+            raise UsageError(
+                tell("no gate '{name}' that is made of others to fuse to", name=name)
+                if is_known
+                else tell("no gate '{name}' that is known to fuse to", name=name),
+                hint=hint,
+            )
     return {name: table[name] for name in names}
 
 

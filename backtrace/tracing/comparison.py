@@ -15,6 +15,7 @@ from backtrace.algebra.values import same
 from backtrace.formula.point import Given
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._rules import local_text, rule_of
 from backtrace.render._terminal import heading, paint, plain_table
@@ -94,14 +95,36 @@ def show(comparison: Comparison, view: View) -> str:
     counts = written.graph.gate_count, fused.graph.gate_count
     parts: list[Table | Text] = [heading(written, view), Text(), _gates(written, fused, view)]
     parts += [Text(), _gradients(comparison, view), Text()]
-    words = f"{counts[0]} gates as written, {counts[1]} fused; {_outcome(comparison)}"
+    words = tell(
+        "{count} gates as written, {counts_count} fused; {outcome}",
+        count=counts[0],
+        counts_count=counts[1],
+        outcome=_outcome(comparison),
+    )
     parts.append(Text(words))
     costs = [_cost(record) for record in (written, fused)]
     if all(costs):
-        parts.append(Text(f"{costs[0]} as written, {costs[1]} fused"))
+        parts.append(
+            Text(tell("{cost} as written, {costs_cost} fused", cost=costs[0], costs_cost=costs[1]))
+        )
     for survival in comparison.survivals:
-        at = f"at {survival.variable} = {view.number(survival.value)}{survival.where}"
-        parts.append(Text(view.text(f"{at} only the fused graph survives: {survival.written}")))
+        at = tell(
+            "at {variable} = {value}{where}",
+            variable=survival.variable,
+            value=view.number(survival.value),
+            where=survival.where,
+        )
+        parts.append(
+            Text(
+                view.text(
+                    tell(
+                        "{at} only the fused graph survives: {written}",
+                        at=at,
+                        written=survival.written,
+                    )
+                )
+            )
+        )
     return paint(view, *parts)
 
 
@@ -111,9 +134,19 @@ def _cost(record: Record) -> str:
     if found is None:
         return ""
     both = found.both
-    others = f", {spelled_count(both.others)} other" if both.others else ""
-    work = f"{spelled_count(both.multiplications)} multiplications{others}"
-    return f"{work} and {spelled_count(found.kept)} bytes kept"
+    others = (
+        tell(", {spelled_count} other", spelled_count=spelled_count(both.others))
+        if both.others
+        else ""
+    )
+    work = tell(
+        "{spelled_count} multiplications{others}",
+        spelled_count=spelled_count(both.multiplications),
+        others=others,
+    )
+    return tell(
+        "{work} and {spelled_count} bytes kept", work=work, spelled_count=spelled_count(found.kept)
+    )
 
 
 def _outcome(comparison: Comparison) -> str:
@@ -122,26 +155,32 @@ def _outcome(comparison: Comparison) -> str:
     if (written.lost or fused.lost) and not is_broken:
         return _loss(bool(written.lost), bool(fused.lost))
     if not comparison.written.ok:
-        return "as written it breaks here, fused it holds" if comparison.fused.ok else "both break"
+        return (
+            tell("as written it breaks here, fused it holds")
+            if comparison.fused.ok
+            else tell("both break")
+        )
     if not comparison.differences:
-        return "the same gradients"
+        return tell("the same gradients")
     if comparison.at_kink:
-        return "at a kink each gate goes by its own convention, so the gradients differ"
-    return "different gradients"
+        return tell("at a kink each gate goes by its own convention, so the gradients differ")
+    return tell("different gradients")
 
 
 def _loss(written: bool, fused: bool) -> str:
     if written and fused:
-        return "both lose digits here"
+        return tell("both lose digits here")
     return (
-        "as written it loses digits here, fused it does not" if written else "fused it loses digits"
+        tell("as written it loses digits here, fused it does not")
+        if written
+        else tell("fused it loses digits")
     )
 
 
 def _gates(written: Record, fused: Record, view: View) -> Table:
     """Gate by gate; a fused gate stands where the last gate of its group stood."""
     table = plain_table(view)
-    for column in ("as written", "local gradients", "fused", "local gradients"):
+    for column in (tell("as written"), tell("local gradients"), "fused", tell("local gradients")):
         table.add_column(column, overflow="fold")
     at_place = {node.span: i for i, node in enumerate(fused.graph.nodes) if node.gate is not None}
     for index, node, _ in list(written.graph.gates())[:_MOST_ROWS]:
@@ -169,8 +208,8 @@ def _cells(record: Record, index: int, view: View) -> list[str]:
 
 def _gradients(comparison: Comparison, view: View) -> Table:
     table = plain_table(view)
-    table.add_column("gradient by")
-    table.add_column("as written", justify="right")
+    table.add_column(tell("gradient by"))
+    table.add_column(tell("as written"), justify="right")
     table.add_column("fused", justify="right")
     for name, gradient in list(comparison.written.gradients.items())[:_MOST_ROWS]:
         other = comparison.fused.gradients[name]

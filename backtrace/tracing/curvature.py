@@ -19,6 +19,7 @@ from backtrace.formula.point import known_variables, read_mapping
 from backtrace.gates.shapes import say
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import KINK
+from backtrace.language import tell
 from backtrace.tracing.jacobians import blocks
 
 MOST_ENTRIES = 100
@@ -36,8 +37,17 @@ def forward_mode(
     moves = read_directions(subject, along or {})
     others = [other for other in moves if other != name]
     if others:
-        what = f"the direction moves {', '.join(others)}, and the tangents are by {name}"
-        raise UsageError(what, hint=f"{name}=... in its shape, or the tangents by {others[0]}")
+        what = tell(
+            "the direction moves {others}, and the tangents are by {name}",
+            others=", ".join(others),
+            name=name,
+        )
+        raise UsageError(
+            what,
+            hint=tell(
+                "{name}=... in its shape, or the tangents by {other}", name=name, other=others[0]
+            ),
+        )
     move = moves.get(name, _ones(subject.point[name]))
     asked = replace(subject, wrt=(name,))
     return directions.forward_mode(asked, name, move, bool(moves), convention, budget)
@@ -75,8 +85,15 @@ def hessian(subject: Subject, convention: str, budget: Budget) -> Hessian:
     subject = _moving(subject)
     names, point, count = tuple(subject.wrt), subject.point, _count(subject)
     if count > MOST_ENTRIES:
-        what = f"the Hessian by {', '.join(names)} is {count:,} x {count:,}: too large to form"
-        hint = f"its product with a direction, or by at most {MOST_ENTRIES} entries (--wrt)"
+        what = tell(
+            "the Hessian by {names} is {count:,} x {count:,}: too large to form",
+            names=", ".join(names),
+            count=count,
+        )
+        hint = tell(
+            "its product with a direction, or by at most {most_entries} entries (--wrt)",
+            most_entries=MOST_ENTRIES,
+        )
         raise UsageError(what, hint=hint)
     columns = []
     for unit in np.eye(count):
@@ -115,11 +132,20 @@ def read_directions(subject: Subject, along: Mapping[str, object]) -> dict[str, 
 def _in_shape(name: str, value: Any, like: Any) -> Any:
     shape, wanted = shape_of(value), shape_of(like)
     if shape and shape != wanted:
-        its = f"shape {say(wanted)}" if wanted else "no shape: it is a number"
-        what = f"the direction of {name} has shape {say(shape)}, and {name} has {its}"
-        raise UsageError(what, hint="a number stands for every entry")
+        its = (
+            tell("shape {wanted}", wanted=say(wanted))
+            if wanted
+            else tell("no shape: it is a number")
+        )
+        what = tell(
+            "the direction of {name} has shape {shape}, and {name} has {its}",
+            name=name,
+            shape=say(shape),
+            its=its,
+        )
+        raise UsageError(what, hint=tell("a number stands for every entry"))
     if not np.isfinite(value).all():
-        raise UsageError(f"the direction of {name} is not finite")
+        raise UsageError(tell("the direction of {name} is not finite", name=name))
     return np.array(np.broadcast_to(np.asarray(value, dtype=float), wanted))[()]
 
 
@@ -131,26 +157,38 @@ def structure(entries: Any, names: Sequence[str], shapes: Sequence[tuple[int, ..
     """What a Hessian looks like."""
     count, used = len(entries), entries != 0
     if not np.isfinite(entries).all():
-        return "not finite" if np.isnan(entries).all() else "not finite everywhere"
+        return tell("not finite") if np.isnan(entries).all() else tell("not finite everywhere")
     if not used.any():
-        return "zero"
+        return tell("zero")
     if count == 1:
-        return "one number"
+        return tell("one number")
     if not (used & ~np.eye(count, dtype=bool)).any():
         first = entries[0, 0]
         is_one = bool((np.diag(entries) == first).all())
-        return "diagonal" if not is_one else f"{'' if first == 1 else 'a multiple of '}the identity"
+        if not is_one:
+            return tell("diagonal")
+        return tell("the identity") if first == 1 else tell("a multiple of the identity")
     if len(names) > 1 and not _meet(used, shapes):
-        return f"block diagonal, a block for each of {', '.join(names)}"
-    even = ", symmetric" if _is_symmetric(entries) else ", not symmetric"
+        return tell("block diagonal, a block for each of {names}", names=", ".join(names))
+    even = tell(", symmetric") if _is_symmetric(entries) else tell(", not symmetric")
     found = blocks(used)
     if found > 1:
         side = count // found
         is_by_row = len(names) == 1 and len(shapes[0]) > 1 and found == shapes[0][0]
-        each = f", one for each row of {names[0]}" * is_by_row
-        return f"block diagonal: {found} blocks of {side} x {side}{each}{even}"
+        each = tell(", one for each row of {name}", name=names[0]) * is_by_row
+        return tell(
+            "block diagonal: {found} blocks of {side} x {side}{each}{even}",
+            found=found,
+            side=side,
+            each=each,
+            even=even,
+        )
     share = int(used.sum())
-    filled = "dense" if share == used.size else f"{share:,} of {used.size:,} entries are not 0"
+    filled = (
+        tell("dense")
+        if share == used.size
+        else tell("{share:,} of {size:,} entries are not 0", share=share, size=used.size)
+    )
     return filled + even
 
 
@@ -185,8 +223,20 @@ def definiteness(eigenvalues: Sequence[float]) -> str:
         return ""
     if above and below:
         zero = f", {flat} 0" * bool(flat)
-        return f"indefinite: {above} of {len(eigenvalues)} eigenvalues above 0, {below} below{zero}"
-    sign = "positive" if above else "negative"
+        return tell(
+            "indefinite: {above} of {count} eigenvalues above 0, {below} below{zero}",
+            above=above,
+            count=len(eigenvalues),
+            below=below,
+            zero=zero,
+        )
     if not flat:
-        return f"{sign} definite"
-    return f"{sign} semidefinite: {flat} of {len(eigenvalues)} eigenvalues are 0"
+        return tell("positive definite") if above else tell("negative definite")
+    count = len(eigenvalues)
+    if above:
+        return tell(
+            "positive semidefinite: {flat} of {count} eigenvalues are 0", flat=flat, count=count
+        )
+    return tell(
+        "negative semidefinite: {flat} of {count} eigenvalues are 0", flat=flat, count=count
+    )

@@ -9,6 +9,7 @@ from backtrace.algebra.values import is_finite, kept, shape_of
 from backtrace.errors import UsageError
 from backtrace.graph import Graph
 from backtrace.graph.record import Descent
+from backtrace.language import tell
 from backtrace.tracing import passes
 from backtrace.tracing.request import Request
 
@@ -38,13 +39,17 @@ def descend(
     step. Raises UsageError."""
     if graph.shapes and graph.shapes[graph.output]:
         raise UsageError(
-            "a step goes down one number, and the output is an array",
-            hint="make it one: sum(...), mean(...)",
+            tell("a step goes down one number, and the output is an array"),
+            hint=tell("make it one: sum(...), mean(...)"),
         )
     if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
-        raise UsageError(f"--steps takes 1 to {MOST_STEPS:,}, not {steps}")
+        raise UsageError(
+            tell(
+                "--steps takes 1 to {most_steps:,}, not {steps}", most_steps=MOST_STEPS, steps=steps
+            )
+        )
     if not wrt:
-        raise UsageError("there is no variable to step along")
+        raise UsageError(tell("there is no variable to step along"))
     here = dict(point)
     at = passes.run(graph, here, request)
     outputs = [float(at.values[graph.output])]

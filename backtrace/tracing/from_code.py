@@ -14,6 +14,7 @@ from backtrace.errors import BacktraceError
 from backtrace.formula.point import Given, read_mapping
 from backtrace.gates import CONVENTIONS
 from backtrace.graph.record import Note
+from backtrace.language import tell
 from backtrace.tracing.request import Request
 from backtrace.tracing.trace import Trace
 from backtrace.tracing.tracer import request_of, trace_given
@@ -60,7 +61,11 @@ def from_source(
     values, words = given_to_code(point or {}, seed)
     known = {**words, **{n: found.value for n, found in values.items()}}
     program = read_code(text, path, name, known, of)
-    told = f"read from {path}{':' * bool(path and name)}{name}" if path or name else ""
+    told = (
+        tell("read from {path}{words}{name}", path=path, words=":" * bool(path and name), name=name)
+        if path or name
+        else ""
+    )
     return trace_program(program, values, request, seed, told, of)
 
 
@@ -77,7 +82,9 @@ def from_function(
     known = {**words, **{n: found.value for n, found in values.items()}}
     program = read_function(function, known, of)
     name = called(function)
-    told = f"read from {program.source.path}:{name}".removesuffix(":<lambda>")
+    told = tell("read from {path}:{name}", path=program.source.path, name=name).removesuffix(
+        ":<lambda>"
+    )
     return trace_program(program, values, request, seed, told, of or name)
 
 
@@ -108,7 +115,13 @@ def trace_program(
         traced = trace_given(program.formula, given, request)
     except BacktraceError as error:
         raise placed(error, program) from None
-    without = f"left out, because {of} does not need it: {', '.join(sorted(idle))}" if idle else ""
+    without = (
+        tell(
+            "left out, because {of} does not need it: {names}", of=of, names=", ".join(sorted(idle))
+        )
+        if idle
+        else ""
+    )
     notes = [Note("reading", "; ".join(part for part in (told, *program.notes, without) if part))]
     notes = [note for note in notes if note.text]
     lines = program.lines_of(traced.graph)

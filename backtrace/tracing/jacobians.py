@@ -17,6 +17,7 @@ from backtrace.algebra.values import shape_of, size_of
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph
 from backtrace.graph.record import Jacobian
+from backtrace.language import tell
 from backtrace.tracing import sketches
 from backtrace.tracing.passes import Passes
 
@@ -133,20 +134,29 @@ def structure(matrix: Any) -> str:
     rows, columns = matrix.shape
     used = matrix != 0
     if not used.any():
-        return "zero"
+        return tell("zero")
     if rows == columns and not (matrix - np.diag(np.diag(matrix))).any():
-        return "the identity" if (np.diag(matrix) == 1).all() else "diagonal"
+        return tell("the identity") if (np.diag(matrix) == 1).all() else tell("diagonal")
     if rows == 1 or columns == 1:
-        return "one row" if rows == 1 else "one column"
+        return tell("one row") if rows == 1 else tell("one column")
     if (used.sum(1) == 1).all() and (matrix[used] == 1).all():
-        return "one-hot rows"
+        return tell("one-hot rows")
     count = blocks(used)
     if count > 1:
-        return f"block diagonal: {count} blocks of {rows // count} x {columns // count}"
+        return tell(
+            "block diagonal: {count} blocks of {rows} x {columns}",
+            count=count,
+            rows=rows // count,
+            columns=columns // count,
+        )
     if (matrix == matrix[0]).all():
-        return "every row the same"
+        return tell("every row the same")
     share = used.sum() / used.size
-    return "dense" if share == 1 else f"{used.sum():,} of {used.size:,} entries are not 0"
+    return (
+        tell("dense")
+        if share == 1
+        else tell("{sum:,} of {size:,} entries are not 0", sum=used.sum(), size=used.size)
+    )
 
 
 def blocks(used: Any) -> int:

@@ -19,6 +19,7 @@ from backtrace.errors import BacktraceError, UsageError
 from backtrace.formula.parser import parse
 from backtrace.graph import Graph, backprop
 from backtrace.graph.record import Wording
+from backtrace.language import tell
 from backtrace.tracing.other_numbers import MOST_DIGITS, NotExact, agreement
 
 _MOST_ENTRIES = 1_000
@@ -36,7 +37,13 @@ def with_digits(
     """Every entry to `digits` significant digits; entries are read as they are written: 0.1 is a
     tenth. Raises UsageError for more than 1,000 entries in all."""
     if not 1 <= digits <= MOST_DIGITS:
-        raise UsageError(f"--precision takes 1 to {MOST_DIGITS} digits, not {digits}")
+        raise UsageError(
+            tell(
+                "--precision takes 1 to {most_digits} digits, not {digits}",
+                most_digits=MOST_DIGITS,
+                digits=digits,
+            )
+        )
     _refuse_large(values, "--precision")
     from backtrace.algebra.digits import Digits
 
@@ -47,7 +54,7 @@ def with_digits(
         shown: str = m.context.nstr(m.context.mpf(value), digits, strip_zeros=True)
         return shown.removesuffix(".0").replace("e+", "e")
 
-    return _wording(f"{digits} digits", found, flow, text)
+    return _wording(tell("{digits} digits", digits=digits), found, flow, text)
 
 
 def exactly(
@@ -65,7 +72,7 @@ def exactly(
 
     _refuse_large(values, "--exact")
     if not all(np.all(np.isfinite(np.asarray(v, float))) for v in (*values, *upstreams)):
-        raise NotExact("a value that is not finite has no exact number")
+        raise NotExact(tell("a value that is not finite has no exact number"))
 
     def work() -> Wording:
         found, flow = _walk(graph, point, written, EXACT, convention)
@@ -77,18 +84,29 @@ def exactly(
     try:
         return within(_SECONDS, work)
     except OutOfTime:
-        raise NotExact(f"exact arithmetic takes more than {_SECONDS:g} s") from None
+        raise NotExact(
+            tell("exact arithmetic takes more than {seconds:g} s", seconds=_SECONDS)
+        ) from None
     except NotExact:
         raise
     except Exception as error:  # whatever SymPy raises, the floats stand
-        raise NotExact(f"exact arithmetic cannot do it ({type(error).__name__})") from None
+        raise NotExact(
+            tell("exact arithmetic cannot do it ({name})", name=type(error).__name__)
+        ) from None
 
 
 def _refuse_large(values: Sequence[Value], what: str) -> None:
     count = sum(map(size_of, values))
     if count > _MOST_ENTRIES:
-        words = f"{what} writes out every entry, and there are {count:,}"
-        raise UsageError(words, hint=f"smaller arrays: up to {_MOST_ENTRIES:,} entries in all")
+        words = tell(
+            "{what} writes out every entry, and there are {count:,}", what=what, count=count
+        )
+        raise UsageError(
+            words,
+            hint=tell(
+                "smaller arrays: up to {most_entries:,} entries in all", most_entries=_MOST_ENTRIES
+            ),
+        )
 
 
 def _walk(
@@ -123,7 +141,7 @@ def _whole(value: Any) -> Any:
         return int(value) if value == int(value) else value
     floats = [f for f in value.atoms() if f.is_Float]
     if any(f != int(f) for f in floats):
-        raise NotExact("a number on the way is rounded")
+        raise NotExact(tell("a number on the way is rounded"))
     return value.xreplace({f: int(f) for f in floats})
 
 

@@ -19,11 +19,12 @@ from backtrace.formula.parser import parse
 from backtrace.formula.printer import expressions
 from backtrace.graph import Graph, Node, backprop
 from backtrace.graph.record import Wording
+from backtrace.language import marked, tell
 from backtrace.numbers import number
 
 MOST_DIGITS = 1000
 EXACT_TOLERANCE = 1e-9
-DIFFER = "exact and float differ"
+DIFFER = marked("exact and float differ")
 _SECONDS = 2.0
 _LONGEST = 120  # characters of an operand that is written out
 
@@ -70,7 +71,13 @@ def simplified(
 def with_digits(graph: Graph, written: Mapping[str, str], digits: int, convention: str) -> Wording:
     """Every number to `digits` significant digits, literals read as they are written."""
     if not 1 <= digits <= MOST_DIGITS:
-        raise UsageError(f"--precision takes 1 to {MOST_DIGITS} digits, not {digits}")
+        raise UsageError(
+            tell(
+                "--precision takes 1 to {most_digits} digits, not {digits}",
+                most_digits=MOST_DIGITS,
+                digits=digits,
+            )
+        )
     from backtrace.algebra.digits import Digits
 
     m = Digits(digits + 10, decimal=True)
@@ -80,7 +87,7 @@ def with_digits(graph: Graph, written: Mapping[str, str], digits: int, conventio
         shown: str = m.context.nstr(m.context.mpf(value), digits, strip_zeros=True)
         return shown.removesuffix(".0").replace("e+", "e")
 
-    return _wording(f"{digits} digits", tuple(map(text, values)), flow, text)
+    return _wording(tell("{digits} digits", digits=digits), tuple(map(text, values)), flow, text)
 
 
 def exactly(
@@ -100,11 +107,13 @@ def exactly(
     try:
         return within(_SECONDS, work)
     except OutOfTime:
-        raise NotExact(f"exact arithmetic takes more than {_SECONDS:g} s") from None
+        raise NotExact(
+            tell("exact arithmetic takes more than {seconds:g} s", seconds=_SECONDS)
+        ) from None
     except TooLarge:
-        raise NotExact("a power is too large for exact arithmetic") from None
+        raise NotExact(tell("a power is too large for exact arithmetic")) from None
     except Exception as error:  # whatever SymPy raises, the floats stand
-        what = f"exact arithmetic cannot do it ({type(error).__name__})"
+        what = tell("exact arithmetic cannot do it ({name})", name=type(error).__name__)
         raise NotExact(what) from None
 
 
@@ -115,11 +124,21 @@ def agreement(floats: Sequence[float], exact: Sequence[float]) -> str:
     error = max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs), default=0.0)
     if error > EXACT_TOLERANCE:
         a, b = max(pairs, key=lambda pair: abs(pair[0] - pair[1]))
-        return f"{DIFFER}: {number(a, 6)} in floats is {number(b, 6)} exactly"
+        return tell(
+            "{differ}: {number} in floats is {b_number} exactly",
+            differ=tell(DIFFER),
+            number=number(a, 6),
+            b_number=number(b, 6),
+        )
     others = len(floats) - len(finite)
-    bad = f" ({others} are not finite)" if others else ""
+    bad = tell(" ({others} are not finite)", others=others) if others else ""
     size = number(max(error, 1e-16), 1)
-    return f"exact and float agree in all {len(finite)} numbers{bad}, to {size}"
+    return tell(
+        "exact and float agree in all {count} numbers{bad}, to {size}",
+        count=len(finite),
+        bad=bad,
+        size=size,
+    )
 
 
 def _walk(

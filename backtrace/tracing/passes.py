@@ -16,6 +16,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.gates.shapes import Shape, say, size
 from backtrace.graph import Constant, Graph, backprop
 from backtrace.graph.backprop import Backward
+from backtrace.language import tell
 from backtrace.tracing.request import Request
 
 _COPIES = 4  # a value, its gradient, and what an edge carries
@@ -85,10 +86,12 @@ def refuse_bad_constants(graph: Graph) -> None:
             if not is_finite(value):
                 bad = at(value, first_bad(value) or ())
                 raise ValueGivenError(
-                    f"the constant {spell_constant(constant).text} is {bad}",
+                    tell(
+                        "the constant {text} is {bad}", text=spell_constant(constant).text, bad=bad
+                    ),
                     text=graph.text,
                     span=constant.span,
-                    hint="it overflows a 64-bit float, divides by 0, or is not a real number",
+                    hint=tell("it overflows a 64-bit float, divides by 0, or is not a real number"),
                 )
 
 
@@ -97,9 +100,17 @@ def _seed(upstream: Any, output: Shape) -> Any:
         return 1.0
     shape = shape_of(upstream)
     if shape and shape != output:
-        given = f"shape {say(output)}" if output else "no shape: it is a number"
-        what = f"the upstream has shape {say(shape)}, and the output has {given}"
-        raise UsageError(what, hint="a number stands for every entry")
+        given = (
+            tell("shape {output}", output=say(output))
+            if output
+            else tell("no shape: it is a number")
+        )
+        what = tell(
+            "the upstream has shape {shape}, and the output has {given}",
+            shape=say(shape),
+            given=given,
+        )
+        raise UsageError(what, hint=tell("a number stands for every entry"))
     return upstream
 
 
@@ -107,7 +118,9 @@ def _refuse_too_large(shapes: tuple[Shape, ...]) -> None:
     needed = 8.0 * _COPIES * sum(map(size, shapes))
     if needed > memory():
         largest = max(shapes, key=size)
-        what = (
-            f"the trace needs {needed / 1e9:,.0f} GB of memory; the largest gate is {say(largest)}"
+        what = tell(
+            "the trace needs {needed:,.0f} GB of memory; the largest gate is {largest}",
+            needed=needed / 1e9,
+            largest=say(largest),
         )
         raise UsageError(what)

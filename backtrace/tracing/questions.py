@@ -15,6 +15,7 @@ from backtrace.formula.point import known_variables
 from backtrace.graph import backprop
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import Descent, Jacobian, SecondDerivative, Wording
+from backtrace.language import tell
 from backtrace.numbers import Blank
 
 if TYPE_CHECKING:
@@ -122,7 +123,13 @@ def jacobians(trace: Trace) -> tuple[Jacobian, ...]:
 def jacobian(trace: Trace, name: str) -> Jacobian:
     index = _variable(trace, name)
     if name not in trace.wrt:
-        raise UsageError(f"the trace was not asked for {name}: wrt is {', '.join(trace.wrt)}")
+        raise UsageError(
+            tell(
+                "the trace was not asked for {name}: wrt is {wrt}",
+                name=name,
+                wrt=", ".join(trace.wrt),
+            )
+        )
     return next(j for j in trace.jacobians() if j.gate is None and j.input == index)
 
 
@@ -173,7 +180,10 @@ def cost(trace: Trace, every: int | None) -> Cost:
     from backtrace.graph.counted import cost_of
 
     if every is not None and (type(every) is not int or every < 1):
-        raise UsageError(f"a checkpoint every {every} gates", hint="a whole number from 1")
+        raise UsageError(
+            tell("a checkpoint every {every} gates", every=every),
+            hint=tell("a whole number from 1"),
+        )
     graph = trace.graph
     shapes = {n: graph.shapes[i] if graph.shapes else () for n, i in graph.inputs.items()}
     return cost_of(graph, shapes, trace.wrt, every)
@@ -249,7 +259,10 @@ def needs_point(trace: Trace) -> None:
     """Raises ValueGivenError where there are formulas only."""
     if not trace.has_point:
         name = next(iter(trace.graph.inputs))
-        raise ValueGivenError(f"'{name}' has no value", hint=f"add {name}=... to the command")
+        raise ValueGivenError(
+            tell("'{name}' has no value", name=name),
+            hint=tell("add {name}=... to the command", name=name),
+        )
 
 
 def _is_of_arrays(trace: Trace) -> bool:
@@ -265,5 +278,7 @@ def _is_along(trace: Trace) -> bool:
 def _numbers_only(trace: Trace, what: str) -> None:
     """Raises UsageError for what is made of numbers, one by one."""
     if _is_along(trace):
-        words = f"{what} is for formulas of numbers, and here are arrays (or an upstream)"
-        raise UsageError(words, hint="write one entry out: w0*x0 + w1*x1")
+        words = tell(
+            "{what} is for formulas of numbers, and here are arrays (or an upstream)", what=what
+        )
+        raise UsageError(words, hint=tell("write one entry out: w0*x0 + w1*x1"))

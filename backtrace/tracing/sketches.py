@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.gates.shapes import Shape
+from backtrace.language import tell
 
 Product = Callable[[Any], Sequence[Any]]
 """u, in a row, to u.T @ J by every variable, each in a row."""
@@ -120,11 +121,11 @@ def _unit(rows: int, place: int) -> Any:
 def told(sketch: Sketch) -> str:
     """The structure in words; what holds of the rows alone that were looked at says so."""
     if not (np.isfinite(sketch.seen).all() and np.isfinite(sketch.random).all()):
-        return "not told: its products are not finite"
+        return tell("not told: its products are not finite")
     if not (sketch.random.any() or sketch.seen.any()):
-        return "zero"
+        return tell("zero")
     if sketch.rows == 1 or sketch.columns == 1:
-        return "one row" if sketch.rows == 1 else "one column"
+        return tell("one row") if sketch.rows == 1 else tell("one column")
     blocks = blocks_of(sketch)
     if blocks == sketch.rows == sketch.columns:
         return _diagonal(sketch)
@@ -135,40 +136,49 @@ def _diagonal(sketch: Sketch) -> str:
     """Its entries are the product with ones."""
     entries = sketch.products.ones()[sketch.which]
     if (entries == 1).all():
-        return "the identity"
+        return tell("the identity")
     count = int(np.count_nonzero(entries))
     if not count:
-        return "zero, but for rounding"
-    return "diagonal" if count == entries.size else f"diagonal, {count:,} entries are not 0"
+        return tell("zero, but for rounding")
+    return (
+        tell("diagonal")
+        if count == entries.size
+        else tell("diagonal, {count:,} entries are not 0", count=count)
+    )
 
 
 def _facts(sketch: Sketch, blocks: int) -> Iterator[str]:
     """Blocks, then what is in them, if they are not full; of what has none also the rank."""
     rows, columns, seen = sketch.rows, sketch.columns, sketch.seen
-    many = f"the {len(seen)} rows looked at"
+    many = tell("the {count} rows looked at", count=len(seen))
     parts = 1
     if blocks > 1:
         parts = blocks
-        yield f"block diagonal: {blocks:,} blocks of {rows // blocks:,} x {columns // blocks:,}"
+        yield tell(
+            "block diagonal: {blocks:,} blocks of {rows:,} x {columns:,}",
+            blocks=blocks,
+            rows=rows // blocks,
+            columns=columns // blocks,
+        )
     for count, words in _tied(sketch) if blocks == 1 else ():
         parts = max(parts, count)
         yield words
     if ((seen != 0).sum(1) == 1).all() and (seen[seen != 0] == 1).all():
-        yield f"{many} are one-hot"
+        yield tell("{many} are one-hot", many=many)
         return
     if _rows_are_same(sketch):
-        yield f"{many} are the same"
+        yield tell("{many} are the same", many=many)
         return
     share = np.count_nonzero(seen) / seen.size
     if share * parts < 1:
-        yield f"in {many} {100 * share:.2g}% is not 0"
+        yield tell("in {many} {x:.2g}% is not 0", many=many, x=100 * share)
     elif parts == 1:
-        yield f"{many} are dense"
+        yield tell("{many} are dense", many=many)
     rank = _rank(sketch.random)
     if rank < len(sketch.random):
-        yield f"rank {rank}"
+        yield tell("rank {rank}", rank=rank)
     elif parts == 1:
-        yield f"rank at least {rank}"
+        yield tell("rank at least {rank}", rank=rank)
 
 
 def _rows_are_same(sketch: Sketch) -> bool:
@@ -245,8 +255,11 @@ def _tied(sketch: Sketch) -> Iterator[tuple[int, str]]:
                 continue
             if is_within(sketch, ("axes", a, b), rows, columns, n):
                 size = f"{sketch.rows // n:,} x {sketch.columns // n:,}"
-                on = f"index i of axis {a} depends on index i of axis {b} alone"
-                yield n, f"{n:,} scattered blocks of {size}: {on}"
+                on = tell("index i of axis {a} depends on index i of axis {b} alone", a=a, b=b)
+                yield (
+                    n,
+                    tell("{number:,} scattered blocks of {size}: {on}", number=n, size=size, on=on),
+                )
 
 
 def _along(shape: Shape, axis: int) -> Any:

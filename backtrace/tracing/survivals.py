@@ -10,6 +10,7 @@ from typing import Any
 from backtrace.algebra.values import Place, Value, is_finite, place_text, size_of
 from backtrace.formula.point import Given
 from backtrace.graph.record import Granularity
+from backtrace.language import tell
 from backtrace.tracing.request import Request
 from backtrace.tracing.trace import Trace
 from backtrace.tracing.tracer import trace_given
@@ -40,7 +41,7 @@ class Survival:
 
     @property
     def where(self) -> str:
-        return " in every entry" if self.is_array and self.place is None else ""
+        return tell(" in every entry") if self.is_array and self.place is None else ""
 
 
 def survivals(

@@ -31,6 +31,7 @@ from backtrace.graph.record import (
     SecondDerivative,
     Wording,
 )
+from backtrace.language import tell
 from backtrace.numbers import LONGEST_LINE, array, one_line
 from backtrace.render import View
 from backtrace.tracing import questions
@@ -95,7 +96,9 @@ class Trace(Record):
             for format in render.PLAIN:
                 trace.show(format)
         except (ArithmeticError, LookupError, *_DAMAGE) as e:
-            raise UsageError(f"the saved trace is damaged: {type(e).__name__} {e}") from None
+            raise UsageError(
+                tell("the saved trace is damaged: {name} {e}", name=type(e).__name__, e=e)
+            ) from None
         return trace
 
     def save(self, path: str | os.PathLike[str], view: View | None = None) -> None:

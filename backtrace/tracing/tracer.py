@@ -21,6 +21,7 @@ from backtrace.formula.point import Given, known_variables, match_point, read_ma
 from backtrace.gates import CONVENTIONS
 from backtrace.graph import Graph
 from backtrace.graph.record import LOST, Fault, Granularity, Group, Note
+from backtrace.language import tell
 from backtrace.rewrite import graph_of
 from backtrace.tracing import passes
 from backtrace.tracing.request import Request
@@ -173,10 +174,12 @@ def _without_point(
     """The trace of a formula that is given no value: as formulas, with no numbers."""
     if graph.uses_arrays:
         name, index = next(iter(graph.inputs.items()))
-        hint = f"{name}=randn(3,2) is a value; {name}:m,n a shape, which gives formulas"
+        hint = tell(
+            "{name}=randn(3,2) is a value; {name}:m,n a shape, which gives formulas", name=name
+        )
         span = graph.nodes[index].span
         raise ValueGivenError(
-            f"'{name}' has no value, and arrays need that or a shape",
+            tell("'{name}' has no value, and arrays need that or a shape", name=name),
             text=graph.text,
             span=span,
             hint=hint,

@@ -12,6 +12,7 @@ from backtrace.errors import BacktraceError
 from backtrace.formula import read
 from backtrace.formula.letters import Dims, InLetters, Witnessed, with_sizes
 from backtrace.graph.record import AGREE, DISAGREE, SKIPPED
+from backtrace.language import tell
 
 _SIZES = ((3, 4, 5, 2), (2, 5, 3, 4))
 _LARGER = 4
@@ -91,9 +92,9 @@ def _numbers(
         if all(np.all(np.isfinite(np.asarray(n, float))) for n in numbers):
             break
     else:
-        raise BacktraceError("no values were found where its gradients are finite")
+        raise BacktraceError(tell("no values were found where its gradients are finite"))
     if check and trace(text, point).disagreements:
-        raise BacktraceError("backprop itself is in doubt here")
+        raise BacktraceError(tell("backprop itself is in doubt here"))
     return point, dict(traced.gradients)
 
 
@@ -109,13 +110,22 @@ def _compared(
     try:
         graph = read(with_sizes(whole, sizes), {n: np.shape(v) for n, v in point.items()})
     except BacktraceError as error:
-        return Witnessed(DISAGREE, f"it is not read again: {error.what}")
+        return Witnessed(DISAGREE, tell("it is not read again: {what}", what=error.what))
     with quiet():
         values = graph.evaluate(ARRAYS, {n: point[n] for n in graph.inputs})
     own, due = np.asarray(values[graph.output], float), np.asarray(right, float)
     if own.shape != due.shape:
-        return Witnessed(DISAGREE, f"it has shape {own.shape}, and backprop's is {due.shape}")
+        return Witnessed(
+            DISAGREE,
+            tell(
+                "it has shape {shape}, and backprop's is {due_shape}",
+                shape=own.shape,
+                due_shape=due.shape,
+            ),
+        )
     scale = max(1.0, float(np.max(np.abs(due), initial=0.0)))
     if not np.all(np.abs(own - due) <= _CLOSE * scale):
-        return Witnessed(DISAGREE, f"it is another number than backprop's at sizes {dict(sizes)}")
+        return Witnessed(
+            DISAGREE, tell("it is another number than backprop's at sizes {dict}", dict=dict(sizes))
+        )
     return Witnessed(AGREE)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from backtrace.errors import UsageError
 from backtrace.graph.record import NOTHING_ASKED, Record
+from backtrace.language import tell
 from backtrace.numbers import Blank
 
 KINDS = ("gradients", "values", "all")
@@ -19,14 +20,16 @@ def blanked(record: R, kind: str) -> R:
     or without both. Checks are left out: they would give the numbers away. Raises UsageError for a
     trace that says the numbers in other words too."""
     if kind not in KINDS:
-        raise UsageError(f"--blank is {', '.join(KINDS)}, not '{kind}'")
+        raise UsageError(
+            tell("--blank is {kinds}, not '{kind}'", kinds=", ".join(KINDS), kind=kind)
+        )
     if record.asked != NOTHING_ASKED:
         raise UsageError(
-            "a worksheet has blanks only, nothing in other words",
-            hint="leave --symbolic, --exact, --precision, --order, --jacobian and --step out",
+            tell("a worksheet has blanks only, nothing in other words"),
+            hint=tell("leave --symbolic, --exact, --precision, --order, --jacobian and --step out"),
         )
     if not record.has_point:
-        raise UsageError("a worksheet needs a point", hint="add x=... to the command")
+        raise UsageError(tell("a worksheet needs a point"), hint=tell("add x=... to the command"))
     changes: dict[str, Any] = {"checks": {}, "output_check": None, "notes": (), "fault": None}
     if kind != "gradients":
         changes["values"] = tuple(

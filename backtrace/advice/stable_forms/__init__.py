@@ -21,6 +21,7 @@ from backtrace.gates import GATES
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
 from backtrace.graph.record import Fault, Granularity
+from backtrace.language import tell, tell_many
 from backtrace.numbers import number
 from backtrace.rewrite import graph_of
 
@@ -82,13 +83,22 @@ def cure_of_lost(setting: Setting, names: Sequence[str]) -> str:
             continue
         found, right = dict(results.all()), dict(setting.right.all())
         healed = [name for name in found if agree(found[name], right[name])]
-        told = [f"{_called(setting, name)} is {_shown(found[name])}" for name in names]
+        told = [
+            tell("{called} is {shown}", called=_called(setting, name), shown=_shown(found[name]))
+            for name in names
+        ]
         if len(healed) == len(found):
-            return f"{words}: then {', '.join(told)}"
+            return tell("{words}: then {told}", words=words, told=", ".join(told))
         if "" in names and "" in healed and not only_value:
             still = [_called(setting, name) for name in found if name not in healed]
-            verb = "loses" if len(still) == 1 else "lose"
-            only_value = f"{words}: then {told[0]} ({', '.join(still)} still {verb} digits)"
+            only_value = tell_many(
+                "{words}: then {told} ({still} still loses digits)",
+                "{words}: then {told} ({still} still lose digits)",
+                n=len(still),
+                words=words,
+                told=told[0],
+                still=", ".join(still),
+            )
     return only_value
 
 
@@ -114,7 +124,7 @@ def _fused(setting: Setting) -> tuple[str, Graph] | None:
     names = ", ".join(
         dict.fromkeys(GATES[g.gate].word if g.gate in GATES else g.gate for g in groups)
     )
-    return (f"--fuse makes {names} of it", graph) if groups else None
+    return (tell("--fuse makes {names} of it", names=names), graph) if groups else None
 
 
 def _made(setting: Setting, proposal: Proposal) -> tuple[str, Graph] | None:
@@ -138,10 +148,17 @@ def _made(setting: Setting, proposal: Proposal) -> tuple[str, Graph] | None:
 
 def _words(proposal: Proposal) -> str:
     pairs = dict.fromkeys((edit.before, edit.after) for edit in proposal.edits)
-    told = [f"{before} as {after}" for before, after in list(pairs)[:_MOST_EDITS]]
-    more = f" (and {len(pairs) - _MOST_EDITS} more like it)" if len(pairs) > _MOST_EDITS else ""
-    where = f"in {proposal.gate} " if proposal.gate else ""
-    return f"{where}write {', and '.join(told)}{more}"
+    told = [
+        tell("{before} as {after}", before=before, after=after)
+        for before, after in list(pairs)[:_MOST_EDITS]
+    ]
+    more = (
+        tell(" (and {count} more like it)", count=len(pairs) - _MOST_EDITS)
+        if len(pairs) > _MOST_EDITS
+        else ""
+    )
+    where = tell("in {gate} ", gate=proposal.gate) if proposal.gate else ""
+    return tell("{where}write {told}{more}", where=where, told=", and ".join(told), more=more)
 
 
 def _outcome(setting: Setting, graph: Graph, chooses: bool) -> Outcome | None:
@@ -211,18 +228,25 @@ def _chosen(setting: Setting, graph: Graph) -> str:
         worst = max(worst, largest / (scale or 1.0))
     if not compared or worst > 1e-2:
         return ""
-    return "no value is right there" + (f"; elsewhere it moves by {worst:.0e}" if worst else "")
+    return tell("no value is right there") + (
+        tell("; elsewhere it moves by {worst:.0e}", worst=worst) if worst else ""
+    )
 
 
 def _told(setting: Setting, outcome: Outcome) -> str:
     value, gradients = outcome.results
     if outcome.chosen:
-        return f": then it is {_shown(value)} ({outcome.chosen})"
+        return tell(": then it is {shown} ({chosen})", shown=_shown(value), chosen=outcome.chosen)
     if not outcome.without_slope:
-        return f": then it is {_shown(value)}, and all gradients finite"
+        return tell(": then it is {shown}, and all gradients finite", shown=_shown(value))
     without = outcome.without_slope
-    taken = [f"{_called(setting, n)} set to {_shown(gradients[n])}" for n in without]
-    return f": then it is {_shown(value)}; no derivative, {', '.join(taken)}"
+    taken = [
+        tell("{called} set to {shown}", called=_called(setting, n), shown=_shown(gradients[n]))
+        for n in without
+    ]
+    return tell(
+        ": then it is {shown}; no derivative, {taken}", shown=_shown(value), taken=", ".join(taken)
+    )
 
 
 def _shown(value: Any) -> str:

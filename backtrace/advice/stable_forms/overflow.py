@@ -19,9 +19,10 @@ from backtrace.formula.parser import parse
 from backtrace.gates import Gate
 from backtrace.graph import Graph, Node
 from backtrace.graph.record import Fault
+from backtrace.language import marked, tell
 from backtrace.numbers import number
 
-_LARGEST = "64-bit floats end at 1.798e308"
+_LARGEST = marked("64-bit floats end at 1.798e308")
 _LONGEST = 30  # characters of an operand
 
 LOGARITHMS = {
@@ -53,7 +54,11 @@ def advice(setting: Setting, values: Sequence[Any], fault: Fault, m: Any) -> str
     node = setting.graph.nodes[fault.node]
     if node.gate is None or (fault.direction == "backward" and not _is_too_large(values, fault)):
         is_sum = node.gate is None or "overflows" in fault.what
-        return f"{_LARGEST}: divide the formula by a constant first" if is_sum else ""
+        return (
+            tell("{largest}: divide the formula by a constant first", largest=_LARGEST)
+            if is_sum
+            else ""
+        )
     operands = node.operand_values(values, m)
     if not overflows(node.gate, values[fault.node], operands):
         return ""
@@ -62,14 +67,20 @@ def advice(setting: Setting, values: Sequence[Any], fault: Fault, m: Any) -> str
     size = _size(true)
     if node.gate.is_own and not size:  # it may divide by 0 inside
         return ""
-    words = f"{_LARGEST}, and this is about {size}" if size else _LARGEST
+    words = (
+        tell("{largest}, and this is about {size}", largest=_LARGEST, size=size)
+        if size
+        else tell(_LARGEST)
+    )
     logarithm = ""
     if node.gate.pullback is None:
         whose = (
-            "its logarithm" if at(values[fault.node], place) > 0 else "the logarithm of its size"
+            tell("its logarithm")
+            if at(values[fault.node], place) > 0
+            else tell("the logarithm of its size")
         )
         logarithm = _logarithm(setting.graph, node, all_at(operands, place), true, whose)
-    helps = logarithm or "divide what goes in by a constant first, or take logarithms"
+    helps = logarithm or tell("divide what goes in by a constant first, or take logarithms")
     return f"{words}: {helps}"
 
 
@@ -103,7 +114,9 @@ def _logarithm(
     if not abs(found - true) <= AGREES * abs(true):
         return ""
     text = instantiated(template, dict(zip("ab", texts, strict=False)))
-    return f"work with {whose}, {text} = {number(found)}"
+    return tell(
+        "work with {whose}, {text} = {number}", whose=whose, text=text, number=number(found)
+    )
 
 
 @functools.cache

@@ -50,6 +50,7 @@ from backtrace.algebra.matrices.products import chain, outer, permuted, shaped
 from backtrace.algebra.matrices.sliding import Sliding
 from backtrace.algebra.matrices.spelled import LARGEST, Letters, is_decimal
 from backtrace.algebra.matrices.sums import lengths_of, picked, placed, summed, with_new_axes
+from backtrace.language import tell
 
 _ENTRYWISE = (
     *("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt", "abs", "sign", "floor", "ceil"),
@@ -97,7 +98,7 @@ class Matrices(Orders, Sliding, Lookups, Asking):
 
     def divide(self, a: Any, b: Any) -> Form:
         if is_zero(form(b)):
-            raise NotInLetters("a division by 0")
+            raise NotInLetters(tell("a division by 0"))
         return product([form(a), (form(b), Fraction(-1))])
 
     def power(self, a: Any, b: Any) -> Form:
@@ -213,7 +214,7 @@ class Matrices(Orders, Sliding, Lookups, Asking):
     def on_diagonal(self, u: Any, shape: Shape, k: int) -> Form:
         inner = form(u)
         if shape[0] != shape[1]:
-            raise NotInLetters("the diagonal of a matrix that is not square")
+            raise NotInLetters(tell("the diagonal of a matrix that is not square"))
         before, core = forms.scalars_apart(inner)
         if core.kind == forms.ONES and not k:
             return product([before, Form(forms.EYE, shape)])
@@ -224,7 +225,7 @@ class Matrices(Orders, Sliding, Lookups, Asking):
         rows, columns = inner.shape
         count = min(rows + min(k, 0), columns - max(k, 0))
         if rows != columns:
-            raise NotInLetters("the diagonal of a matrix that is not square")
+            raise NotInLetters(tell("the diagonal of a matrix that is not square"))
         if inner.kind == forms.EYE and not k:
             return ones(inner.shape[:1])
         before, core = forms.scalars_apart(inner)
@@ -339,7 +340,7 @@ class Matrices(Orders, Sliding, Lookups, Asking):
             return lambda a, b: compared(word, form(a), form(b))
         if word in _DERIVED:
             return lambda *given: getattr(Derived, word)(self, *given)
-        raise NotInLetters(f"the function {word} of arrays")
+        raise NotInLetters(tell("the function {word} of arrays", word=word))
 
 
 class AsTyped(Matrices):

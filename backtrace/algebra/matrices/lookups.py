@@ -24,6 +24,7 @@ from backtrace.algebra.matrices.forms import (
     whole,
 )
 from backtrace.algebra.matrices.products import chain, outer, shaped, turned
+from backtrace.language import tell
 
 
 class Lookups:
@@ -35,7 +36,7 @@ class Lookups:
         """C[i], x[i, j], x[:, j]: the entries that arrays name, one for each axis from this on."""
         inner, places = form(x), tuple(form(i) for i in indices)
         if any(place.kind not in (NAME, NUMBER) for place in places):
-            raise NotInLetters("a lookup by what is worked out")
+            raise NotInLetters(tell("a lookup by what is worked out"))
         common = broadcast(place.shape for place in places)
         shape = (*inner.shape[:axis], *common, *inner.shape[axis + len(places) :])
         return Form(LOOKED_UP, shape, (inner, axis, places))

@@ -26,6 +26,7 @@ from backtrace.algebra.matrices.functions import compared
 from backtrace.algebra.matrices.products import permuted, shaped
 from backtrace.algebra.matrices.spelled import LARGEST
 from backtrace.algebra.matrices.sums import picked, placed
+from backtrace.language import tell
 
 Lengths = tuple[int, ...]
 Count = tuple[int, int, int]
@@ -58,7 +59,7 @@ class Sliding:
         sizes = kernels.shape[2:]
         around = tuple(k - 1 - p for k, p in zip(sizes, padding, strict=True))
         if min(around) < 0:
-            raise NotInLetters("a padding as wide as the kernel")
+            raise NotInLetters(tell("a padding as wide as the kernel"))
         turned = self.flip(_swapped(kernels), tuple(range(2, 2 + axes)) if axes > 1 else 2)
         spread = self._spread(form(u), shape, sizes, strides, padding)
         return self.convolved(spread, turned, (1,) * axes, around)
@@ -106,7 +107,7 @@ class Sliding:
         """By all entries of each window: a convolution by kernels that each pick one."""
         axes = len(sizes)
         if axes > 2:
-            raise NotInLetters("max_pool along three axes, with windows that overlap")
+            raise NotInLetters(tell("max_pool along three axes, with windows that overlap"))
         lead, count = x.shape[:-axes], math.prod(sizes)
         inside = [(p, p + n, None) for n, p in zip(x.shape[-axes:], padding, strict=True)]
         index = (*[(None, None, None)] * len(lead), *inside)
@@ -177,7 +178,7 @@ class Sliding:
         if base > LARGEST and count != base:
             found = (base, before + off * by, by * stride)  # a quotient of a quotient is one
             if self.windows.setdefault(count, found) != found:
-                raise NotInLetters("two lengths that are equal only where another one is odd")
+                raise NotInLetters(tell("two lengths that are equal only where another one is odd"))
 
     def _learn_slice(
         self, count: int, n: int, start: int | None, stop: int | None, step: int | None

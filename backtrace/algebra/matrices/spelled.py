@@ -25,6 +25,7 @@ from backtrace.algebra.matrices.forms import (
     product,
 )
 from backtrace.algebra.spelling import Binding, Spelled, call
+from backtrace.language import tell
 
 LARGEST = 1000  # a whole number that stands for itself: letters have far larger primes
 _LONG = re.compile(r"(?<![\d.])\d{4,}(?![\d.])")
@@ -64,7 +65,7 @@ class Letters:
         if rest > LARGEST:
             near = self._near(rest) or self._sums(rest)
             if not near:
-                raise NotInLetters("a length that is no product of the letters")
+                raise NotInLetters(tell("a length that is no product of the letters"))
             found.append(near[0])
         elif rest != 1 or not found:
             found.insert(0, str(rest))
@@ -78,7 +79,7 @@ class Letters:
             text += f" - {self._letters[prime]}"
             off += prime
         if abs(off) > LARGEST:
-            raise NotInLetters("a length that is no product of the letters")
+            raise NotInLetters(tell("a length that is no product of the letters"))
         text += f" {'-' if off < 0 else '+'} {abs(off)}" * bool(off)
         if stride == 1:
             return f"({text})" if " " in text else text

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from backtrace.errors import FormulaError
 from backtrace.formula.bars import paired
 from backtrace.formula.token import END, Token
+from backtrace.language import tell
 
 _SIGN = re.compile(r"\\|\$|[_^]\s*\{")
 
@@ -36,9 +37,11 @@ def tokens_of(text: str, names: Collection[str]) -> list[Token]:
         nodes, _, _ = walker.get_latex_nodes()
     except LatexWalkerParseError as error:
         place = min(error.pos or 0, max(0, len(text) - 1))
-        what = f"this is not LaTeX: {str(error.msg).strip().splitlines()[0]}"
+        what = tell(
+            "this is not LaTeX: {splitline}", splitline=str(error.msg).strip().splitlines()[0]
+        )
         raise FormulaError(what, text=text, span=(place, place + 1)) from None
     except RecursionError:
-        raise FormulaError("groups are nested too deep", text=text, span=(0, 1)) from None
+        raise FormulaError(tell("groups are nested too deep"), text=text, span=(0, 1)) from None
     found = Reader(text, frozenset(names)).tokens(list(items_of(text, nodes)), 0)
     return paired([*found, Token(END, "", len(text), len(text))])

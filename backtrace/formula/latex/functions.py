@@ -10,6 +10,7 @@ from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.scripts import Scripts
 from backtrace.formula.latex.words import GREEK, SPACES
 from backtrace.formula.token import NAME, NUMBER, SIDE, Token
+from backtrace.language import tell
 
 
 class Functions(Scripts):
@@ -20,7 +21,7 @@ class Functions(Scripts):
         if order in ("2", "3"):
             return [Token(NAME, "sqrt" if order == "2" else "cbrt", item.start, item.end), *body]
         if not order.isdigit() or int(order) < 2:
-            raise self.error("the degree of a root is a whole number from 2", item)
+            raise self.error(tell("the degree of a root is a whole number from 2"), item)
         place = (item.end, item.end)
         above = [("^", "^"), ("(", "("), (NUMBER, "1"), ("/", "/"), (NUMBER, order), (")", ")")]
         return [*body, *(Token(kind, word, *place) for kind, word in above)]
@@ -33,17 +34,23 @@ class Functions(Scripts):
         while at < len(items) and items[at].kind == "macro" and items[at].text in SPACES:
             at += 1
         if at < len(items) and items[at].kind == "char" and items[at].text == "_":
-            hint = "a base or an index is written out: log2(x), max(x)"
-            raise self.error(f"a subscript of {function.text} is not read", items[at], hint)
+            hint = tell("a base or an index is written out: log2(x), max(x)")
+            raise self.error(
+                tell("a subscript of {text} is not read", text=function.text), items[at], hint
+            )
         if at < len(items) and items[at].kind == "char" and items[at].text == "^":
             power, at = self._scripts([], items, at, depth)
             while at < len(items) and items[at].kind == "macro" and items[at].text in SPACES:
                 at += 1
             if [t.text for t in power[1:]] == ["(", "-", "1", ")"]:
-                hint = f"write 1/{function.text}(x), or the inverse function's own name"
-                raise self.error("it is not clear what the power is", _span(power), hint)
+                hint = tell(
+                    "write 1/{text}(x), or the inverse function's own name", text=function.text
+                )
+                raise self.error(tell("it is not clear what the power is"), _span(power), hint)
         if at >= len(items):
-            raise self.error(f"'{function.text}' takes something", (function.start, function.end))
+            raise self.error(
+                tell("'{text}' takes something", text=function.text), (function.start, function.end)
+            )
         if (items[at].kind == "char" and items[at].text in "([") or items[at].text in (
             "{",
             "lbrace",
@@ -51,7 +58,9 @@ class Functions(Scripts):
             return self._call(function, power, items, at, depth)
         argument, after = self._factor(items, at, depth)
         if not argument:
-            raise self.error(f"'{function.text}' takes something", (function.start, function.end))
+            raise self.error(
+                tell("'{text}' takes something", text=function.text), (function.start, function.end)
+            )
         self._refuse_more(function, items, at, after)
         opened = Token("(", "(", argument[0].start, argument[0].start)
         closed = Token(")", ")", argument[-1].end, argument[-1].end)
@@ -70,7 +79,7 @@ class Functions(Scripts):
                 break
             end += 1
         if level:
-            raise self.error("'(' is never closed", items[at], "add the missing ')'")
+            raise self.error(tell("'(' is never closed"), items[at], tell("add the missing ')'"))
         inner = self.tokens(items[at + 1 : end], depth + 1)
         opened = Token("(", "(", items[at].start, items[at].end)
         closed = Token(")", ")", items[end].start, items[end].end)
@@ -90,11 +99,24 @@ class Functions(Scripts):
         if has_power or goes_on:
             more = self.text[items[after].start : items[after].end] if after < len(items) else ""
             name, (base, _, power) = function.text, takes.partition("^")
-            hint = f"write {name}({takes}{more}), or ({name}({takes}))"
+            hint = tell(
+                "write {name}({takes}{more}), or ({name}({takes}))",
+                name=name,
+                takes=takes,
+                more=more,
+            )
             if has_power:
-                hint = f"write {name}({takes}), or ({name}({base}))^{power}"
+                hint = tell(
+                    "write {name}({takes}), or ({name}({base}))^{power}",
+                    name=name,
+                    takes=takes,
+                    base=base,
+                    power=power,
+                )
             span = (function.start, function.end)
-            raise self.error(f"it is not clear what '{function.text}' takes here", span, hint)
+            raise self.error(
+                tell("it is not clear what '{text}' takes here", text=function.text), span, hint
+            )
 
     def _sum(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
         r"""\sum_i a_i b_i: the sum over the entries; inside, products are entry by entry."""
@@ -103,7 +125,7 @@ class Functions(Scripts):
         index = ""
         while at < len(items) and items[at].kind == "char" and items[at].text in "_^":
             if at + 1 >= len(items):
-                what = f"'{items[at].text}' needs something on its right"
+                what = tell("'{text}' needs something on its right", text=items[at].text)
                 raise self.error(what, items[at])
             is_lower = items[at].text == "_"
             bound = items[at + 1]
@@ -112,12 +134,12 @@ class Functions(Scripts):
             if is_lower and matched:
                 index = matched[1]
             elif is_lower or text.isdigit() or text == "infty":
-                hint = "a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])"
-                raise self.error("these limits of the sum are not read", bound, hint)
+                hint = tell("a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])")
+                raise self.error(tell("these limits of the sum are not read"), bound, hint)
             at += 2
         end = _end_of_term(items, at)
         if end == at:
-            raise self.error("the sum has nothing after it", sign)
+            raise self.error(tell("the sum has nothing after it"), sign)
         inner = self.tokens(items[at:end], depth + 1)
         body = [self._summed(token, index) for token in inner]
         opened = Token("(", "(", items[at].start, items[at].start)
@@ -134,8 +156,8 @@ class Functions(Scripts):
         if index and subscript == index:
             return token._replace(text=name)
         if index and index in subscript:
-            hint = "write it as arrays: sum(W*x), W@x"
-            raise self.error("entries of several indices are not read", _span([token]), hint)
+            hint = tell("write it as arrays: sum(W*x), W@x")
+            raise self.error(tell("entries of several indices are not read"), _span([token]), hint)
         return token
 
 

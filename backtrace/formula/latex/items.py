@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from backtrace.errors import FormulaError
 from backtrace.formula.latex.words import ACCENTS, FONTS, FRACTIONS, LINES, MATRICES
+from backtrace.language import tell
 
 
 class Item(NamedTuple):
@@ -62,8 +63,11 @@ def _macro(text: str, node: Any, start: int, end: int) -> Iterator[Item]:
     inner = [_argument(text, argument) for argument in given]
     if name in (*FRACTIONS, "sqrt") or name in FONTS | set(ACCENTS):
         if len(inner) < 1 + (name in FRACTIONS):
-            what = f"'\\{name}' needs {'two groups' if name in FRACTIONS else 'a group'} behind it"
-            hint = f"write \\{name}{{...}}" + "{...}" * (name in FRACTIONS)
+            what = tell("'\\{name}' needs a group behind it", name=name)
+            hint = tell("write \\{name}{{...}}", name=name)
+            if name in FRACTIONS:
+                what = tell("'\\{name}' needs two groups behind it", name=name)
+                hint = tell("write \\{name}{{...}}{{...}}", name=name)
             raise FormulaError(what, text=text, span=(start, start + 1 + len(name)), hint=hint)
         yield Item("macro", name, start, end, inner)
         return
@@ -86,9 +90,9 @@ def _environment(text: str, node: Any, start: int, end: int) -> Iterator[Item]:
         nodes = list(items_of(text, node.nodelist))
         yield Item("matrix", name, start, end, _cells(nodes))
     else:
-        hint = "a choice is written where(x > 0, a, b)" if name == "cases" else ""
-        hint = hint or "there are bmatrix, pmatrix and align"
-        what = f"the environment '{name}' is not read"
+        hint = tell("a choice is written where(x > 0, a, b)") if name == "cases" else ""
+        hint = hint or tell("there are bmatrix, pmatrix and align")
+        what = tell("the environment '{name}' is not read", name=name)
         raise FormulaError(what, text=text, span=(start, end), hint=hint)
 
 

@@ -22,6 +22,7 @@ from backtrace.formula.latex.words import (
 )
 from backtrace.formula.token import BREAK, NAME, NUMBER, SIDE, SUBSCRIPT, Token
 from backtrace.gates import GATES
+from backtrace.language import tell
 
 _DEEPEST = 48
 
@@ -30,14 +31,14 @@ class Reader(Functions):
     def tokens(self, items: list[Item], depth: int) -> list[Token]:
         """Tokens of a list of items, with a sign between factors that stand side by side."""
         if depth > _DEEPEST:
-            raise self.error("groups are nested too deep", items[0])
+            raise self.error(tell("groups are nested too deep"), items[0])
         found: list[Token] = []
         at = 0
         while at < len(items):
             is_head, before = _is_head(items, at), at
             factor, at = self._factor(items, at, depth)
             if at <= before:
-                raise self.error("this is not read in LaTeX", items[before])
+                raise self.error(tell("this is not read in LaTeX"), items[before])
             if found and factor and _ends(found[-1]) and _begins(factor[0]):
                 is_call = is_head or (factor[0].kind == "(" and self._is_called(found, factor))
                 if not is_call:
@@ -88,9 +89,11 @@ class Reader(Functions):
         if item.text.isalpha():
             return self._letters(items, at, depth)
         if item.text in "^_":
-            raise self.error(f"'{item.text}' has nothing before it", item)
+            raise self.error(tell("'{text}' has nothing before it", text=item.text), item)
         if item.text == "'":
-            raise self.error("a prime is not part of a name", item, "a transpose is x^T")
+            raise self.error(
+                tell("a prime is not part of a name"), item, tell("a transpose is x^T")
+            )
         if item.text == "&":
             return [], at + 1
         if item.text == ",":
@@ -105,7 +108,7 @@ class Reader(Functions):
         if item.text in ")]":
             closed = [Token(item.text, item.text, item.start, item.end)]
             return self._scripts(closed, items, at + 1, depth)
-        raise self.error(f"'{item.text}' is not read in LaTeX", item)
+        raise self.error(tell("'{text}' is not read in LaTeX", text=item.text), item)
 
     def _comma(self, items: list[Item], at: int) -> Token:
         """Between statements, `q = x + y, f = qz`, a comma ends the one."""
@@ -124,7 +127,9 @@ class Reader(Functions):
             end += 1
         text = "".join(item.text for item in items[at:end])
         if text.count(".") > 1:
-            raise self.error(f"malformed number '{text}'", (items[at].start, items[end - 1].end))
+            raise self.error(
+                tell("malformed number '{text}'", text=text), (items[at].start, items[end - 1].end)
+            )
         token = Token(NUMBER, text, items[at].start, items[end - 1].end)
         return self._scripts([token], items, end, depth)
 
@@ -147,7 +152,7 @@ class Reader(Functions):
     def _matrix(self, item: Item, depth: int) -> list[Token]:
         rows = [[self.tokens(cell, depth + 1) for cell in row] for row in item.inner]
         if any(not cell for row in rows for cell in row) or len({len(row) for row in rows}) != 1:
-            raise self.error("the rows of the matrix have not one length", item)
+            raise self.error(tell("the rows of the matrix have not one length"), item)
         if all(len(row) == 1 for row in rows):
             return _listed([cell for (cell,) in rows], item)
         return _listed([_listed(row, item) for row in rows], item)
@@ -187,10 +192,14 @@ class Reader(Functions):
             return self._scripts([Token(NAME, "pi", *span)], items, at + 1, depth)
         if name in GREEK:
             return self._named(GREEK[name], span, items, at + 1, depth)
-        hint = INSTEAD.get(name, "")
+        hint = tell(INSTEAD.get(name, ""))
         near = near_misses(name, [*FUNCTIONS, *GREEK, *SIGNS, "frac", "sqrt", "sum"])
-        hint = hint or (f"did you mean \\{near[0]}?" if near else "write it in plain letters")
-        raise self.error(f"'\\{name}' is not read", span, hint)
+        hint = hint or (
+            tell("did you mean \\{near}?", near=near[0])
+            if near
+            else tell("write it in plain letters")
+        )
+        raise self.error(tell("'\\{name}' is not read", name=name), span, hint)
 
     def _word(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
         r"""\mathrm{softmax}, \mathbf{W}: a function, or a name."""
@@ -200,7 +209,11 @@ class Reader(Functions):
         typed = self.text[item.inner[-1].start : item.inner[-1].end].strip("{}")
         is_prose = typed != typed.strip() or " " in typed or word in TRANSPOSED
         if is_prose or not re.fullmatch(r"[^\W\d]\w*", word):
-            raise self.error(f"'{word}' is not read", item, "words are names: \\mathrm{softmax}")
+            raise self.error(
+                tell("'{word}' is not read", word=word),
+                item,
+                tell("words are names: \\mathrm{softmax}"),
+            )
         if word.lower() in GATES and word not in self.names and len(word) > 1:
             token = Token(NAME, word.lower(), *span)
             return self._applied(token, items, at + 1, depth)

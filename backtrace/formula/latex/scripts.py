@@ -9,6 +9,7 @@ from backtrace.errors import FormulaError, Span
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.words import FONTS, GREEK, TRANSPOSED
 from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, Token
+from backtrace.language import tell
 
 DIGITS = "0123456789"
 
@@ -48,7 +49,7 @@ class Scripts(ABC):
 
     def _subscript(self, items: list[Item], at: int) -> tuple[str, int]:
         if at >= len(items):
-            raise self.error("'_' needs something on its right", items[at - 1])
+            raise self.error(tell("'_' needs something on its right"), items[at - 1])
         item = items[at]
         parts = item.inner if item.kind == "group" else [item]
         text = "".join(GREEK.get(p.text, p.text) if p.kind == "macro" else p.text for p in parts)
@@ -56,8 +57,8 @@ class Scripts(ABC):
             if part.kind == "macro" and part.text in FONTS:
                 text = "".join(i.text for i in part.inner[-1].inner)
         if not re.fullmatch(r"\w+", text):
-            hint = "a subscript is part of a name: x_1, W_{hh}; an entry of an array is x[0]"
-            raise self.error("this subscript is not read", item, hint)
+            hint = tell("a subscript is part of a name: x_1, W_{hh}; an entry of an array is x[0]")
+            raise self.error(tell("this subscript is not read"), item, hint)
         return text, at + 1
 
     def _scripts(
@@ -68,7 +69,7 @@ class Scripts(ABC):
             return tokens, at
         sign = items[at]
         if at + 1 >= len(items):
-            raise self.error("'^' needs something on its right", sign)
+            raise self.error(tell("'^' needs something on its right"), sign)
         above = items[at + 1]
         parts = above.inner if above.kind == "group" else [above]
         if len(parts) == 1 and parts[0].text in TRANSPOSED and "T" not in self.names:
@@ -76,10 +77,18 @@ class Scripts(ABC):
         if parts and parts[0].text in ("(", "[") and parts[-1].text in (")", "]"):
             inner = self.text[parts[0].end : parts[-1].start]
             base = self.text[tokens[0].start : tokens[-1].end]
-            hint = f"write the layer as a subscript, {base}_{inner}, or the power without brackets"
-            raise self.error(f"'^{{({inner})}}' can be a layer or a power", above, hint)
+            hint = tell(
+                "write the layer as a subscript, {base}_{inner}, or the power without brackets",
+                base=base,
+                inner=inner,
+            )
+            raise self.error(
+                tell("'^{{({inner})}}' can be a layer or a power", inner=inner), above, hint
+            )
         if len(parts) == 1 and parts[0].text in ("prime", "*", "ast", "dagger", "circ"):
-            raise self.error(f"'^{parts[0].text}' is not read", above, "a transpose is x^T")
+            raise self.error(
+                tell("'^{text}' is not read", text=parts[0].text), above, tell("a transpose is x^T")
+            )
         power = self._power(above, depth)
         return [*tokens, Token("^", "^", sign.start, sign.end), *power], at + 2
 
@@ -92,7 +101,7 @@ class Scripts(ABC):
 
     def _bracketed(self, item: Item, depth: int) -> list[Token]:
         if not item.inner:
-            raise self.error("an empty group", item)
+            raise self.error(tell("an empty group"), item)
         inner = self.tokens(item.inner, depth + 1)
         opened = Token("(", "(", item.start, item.start)
         return [opened, *inner, Token(")", ")", item.end, item.end)]

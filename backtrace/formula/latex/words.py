@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from backtrace.formula.characters import GREEK_LETTERS
+from backtrace.language import marked
 
 _OTHERWISE = {"LAMDA": "lambda", "FINAL SIGMA": "varsigma"}
 
@@ -60,13 +61,13 @@ MATRICES = {"bmatrix", "pmatrix", "matrix", "array", "smallmatrix"}
 LINES = {"align", "align*", "aligned", "equation", "equation*", "gather", "gather*", "split"}
 TRANSPOSED = {"T", "top", "intercal"}
 INSTEAD = {
-    "partial": "backtrace finds the derivatives itself: write the formula alone",
-    "nabla": "backtrace finds the gradients itself: write the formula alone",
-    "int": "there are no integrals: write what is to be differentiated",
-    "lim": "there are no limits: give the point as a value",
-    "infty": "there is no infinity: leave it out",
-    "prod": "write prod(x)",
-    "pm": "write one of the two signs",
-    "begin": "there are bmatrix, pmatrix and align",
+    "partial": marked("backtrace finds the derivatives itself: write the formula alone"),
+    "nabla": marked("backtrace finds the gradients itself: write the formula alone"),
+    "int": marked("there are no integrals: write what is to be differentiated"),
+    "lim": marked("there are no limits: give the point as a value"),
+    "infty": marked("there is no infinity: leave it out"),
+    "prod": marked("write prod(x)"),
+    "pm": marked("write one of the two signs"),
+    "begin": marked("there are bmatrix, pmatrix and align"),
 }
 FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")

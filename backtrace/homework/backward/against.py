@@ -18,6 +18,7 @@ from backtrace.homework.backward.edit import Around, Edit
 from backtrace.homework.backward.edits import edits
 from backtrace.homework.backward.figures import agree
 from backtrace.homework.backward.judging import MOST_FITS, WRONG, Court, LineVerdict, of_shapes
+from backtrace.language import tell
 
 _MOST_STAGES = 40  # that an edit is looked for in, where no name tells which
 
@@ -45,8 +46,8 @@ def _values(court: Court, formula: str) -> list[dict[str, Any]]:
     missing = [name for name in graph.inputs if name not in point]
     if missing:
         known = ", ".join(court.graphs.forward.inputs)
-        what = f"the formula has {missing[0]}, which the code has not"
-        raise UsageError(what, hint=f"the code's inputs are {known}")
+        what = tell("the formula has {missing}, which the code has not", missing=missing[0])
+        raise UsageError(what, hint=tell("the code's inputs are {known}", known=known))
     found = []
     for figures in court.figures:
         with quiet():
@@ -72,8 +73,8 @@ def _verdict(court: Court, stage: Stage, name: str, due: list[dict[str, Any]]) -
             break
     given = court.figures[0].own.get(stage.name)
     shown = exact[0] if stage.name in (name, court.code.result) else None
-    shapes = of_shapes(given, shown, stage.name, "the formula's") if shown is not None else ""
-    note = shapes or "it is not the formula's value"
+    shapes = of_shapes(given, shown, stage.name, tell("the formula's")) if shown is not None else ""
+    note = shapes or tell("it is not the formula's value")
     gradient = Gradient(stage.name, (), (_line(court.code.source, stage),))
     line = gradient.lines[0]
     return LineVerdict(gradient, stage.name, WRONG, line, fits, given, shown, note, "value")

@@ -26,6 +26,7 @@ from backtrace.code.program import Source
 from backtrace.code.values import CannotRead
 from backtrace.homework.backward.composed import wrong_values
 from backtrace.homework.backward.edit import Edit
+from backtrace.homework.backward.factor_edits import LOCAL_LOST
 from backtrace.homework.backward.figures import agree, own_point
 from backtrace.homework.backward.judging import (
     IN_GENERAL,
@@ -37,6 +38,7 @@ from backtrace.homework.backward.judging import (
     LineVerdict,
 )
 from backtrace.homework.backward.orders import are_same, slips_of_order
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _MEANT: dict[str, Callable[..., float]] = {
@@ -145,8 +147,13 @@ class _Method:
                 continue
             if not isinstance(due, complex) and not agree(own, due):
                 values = " and ".join(map(number, operands))
-                given = "nothing" if own is None else number(float(own))
-                note = f"of {values} it gives {given}, and {number(due)} is due"
+                given = tell("nothing") if own is None else number(float(own))
+                note = tell(
+                    "of {values} it gives {given}, and {number} is due",
+                    values=values,
+                    given=given,
+                    number=number(due),
+                )
                 gradient = Gradient(self.name, (), (Line(operation.value, self.node),))
                 line = _line_of_value(self.node)
                 return LineVerdict(gradient, self.name, WRONG, line, (), own, due, note, "value")
@@ -158,8 +165,14 @@ class _Method:
         if error is None or OBJECT not in self.read or self.name not in _ARITHMETIC:
             return
         operand = self.node.args.args[1].arg
-        note = f"it fails where {operand} is a plain number: x {_ARITHMETIC[self.name]} 1"
-        says = f"takes {operand} for an object without asking: isinstance() is due"
+        note = tell(
+            "it fails where {operand} is a plain number: x {arithmetic} 1",
+            operand=operand,
+            arithmetic=_ARITHMETIC[self.name],
+        )
+        says = tell(
+            "takes {operand} for an object without asking: isinstance() is due", operand=operand
+        )
         gradient = Gradient(f"{self.name}.{operand}", (), (), error)
         fits = (Edit("plain-number", says, ""),)
         yield LineVerdict(gradient, self.name, WRONG, None, fits, note=note)
@@ -179,11 +192,11 @@ def _told(verdict: LineVerdict, case: str, fits: tuple[Edit, ...]) -> LineVerdic
     """The verdict with the case that it was found in."""
     if verdict.passes:
         return verdict
-    words = "where both operands are one object: x*x" if case == SAME else ""
+    words = tell("where both operands are one object: x*x") if case == SAME else ""
     if isinstance(verdict.gradient.error, NoLocalGradient):
         return replace(verdict, verdict=WRONG)
     if verdict.verdict == IN_GENERAL:
-        words = "right above 0, and not below"
+        words = tell("right above 0, and not below")
     note = "; ".join(filter(None, (verdict.note, words)))
     said = WRONG if verdict.verdict == IN_GENERAL else verdict.verdict
     found = tuple(map(_of_upstream, fits or verdict.fits))
@@ -192,8 +205,10 @@ def _told(verdict: LineVerdict, case: str, fits: tuple[Edit, ...]) -> LineVerdic
 
 def _of_upstream(edit: Edit) -> Edit:
     """dout is what has come back to the node; to others it is an input like the rest."""
-    if edit.code == "no-local" and edit.says.endswith(f"times {UPSTREAM}"):
-        return edit._replace(code="no-upstream", says="forgets what has come back: times out.grad")
+    if edit.code == "no-local" and edit.says == tell(LOCAL_LOST, name=UPSTREAM):
+        return edit._replace(
+            code="no-upstream", says=tell("forgets what has come back: times out.grad")
+        )
     return edit
 
 
@@ -206,9 +221,9 @@ def _of_earlier(verdict: LineVerdict, court: Court, earlier: str | None) -> tupl
     if any(value is None for value, _, _ in own):
         return ()
     if isinstance(verdict.gradient.lines[-1].node, ast.FunctionDef):  # no line has set it
-        return (Edit("no-gradient", "gives this operand no gradient", ""),)
+        return (Edit("no-gradient", tell("gives this operand no gradient"), ""),)
     if all(agree(value + before, right) for value, before, right in own):
-        says = "is set with = where += is due: a value that is used twice loses a gradient"
+        says = tell("is set with = where += is due: a value that is used twice loses a gradient")
         return (Edit("fork-lost", says, ""),)
     return ()
 
@@ -234,7 +249,7 @@ def _order(
     """The verdict on `backward`, once the operators that it is tried with are right."""
     used = {f"__{operation}__" for _, operation, _, _ in STEPS}
     if any(v.gradient.name.partition(".")[0] in used and not v.passes for v in before):
-        note = f"it is judged once {' and '.join(sorted(used))} are right"
+        note = tell("it is judged once {names} are right", names=" and ".join(sorted(used)))
         return LineVerdict(
             Gradient("backward", (), (_at(method),)), "", UNREAD, _at(method), note=note
         )
@@ -254,9 +269,14 @@ def _order(
     said = "; ".join(
         f"{name} = {a}*{b}" if op == "mul" else f"{name} = {a} + {b}" for name, op, a, b in STEPS
     )
-    note = f"in {said} the gradient of {_node(wrong)} is {number(float(wrong.exact))}"
+    note = tell(
+        "in {said} the gradient of {node} is {number}",
+        said=said,
+        node=_node(wrong),
+        number=number(float(wrong.exact)),
+    )
     if wrong.given is not None:
-        note += f", and here {number(float(wrong.given))}"
+        note += tell(", and here {number}", number=number(float(wrong.given)))
     return LineVerdict(gradient, "backward", WRONG, _at(method), tuple(fits[:1]), note=note)
 
 

@@ -18,6 +18,7 @@ from backtrace.homework.backward.autograd import judge_class
 from backtrace.homework.backward.figures import own_point
 from backtrace.homework.backward.judging import Court, Judged, NothingToJudge
 from backtrace.homework.backward.readings import likeliest
+from backtrace.language import tell
 
 
 def check_code(
@@ -75,8 +76,8 @@ def _lines(
 
     court = court_of(tree, of)
     if not court.code.gradients:
-        hint = "they are told by their names: dW, dL_dW, grad_W, W_grad"
-        raise NothingToJudge(f"no gradient is worked out in {path}", hint=hint)
+        hint = tell("they are told by their names: dW, dL_dW, grad_W, W_grad")
+        raise NothingToJudge(tell("no gradient is worked out in {path}", path=path), hint=hint)
     judged = likeliest(court, partial(court_of, tree)).judged()
     fault = forward_fault(court, against) if against else None
     return replace(judged, verdicts=(fault, *judged.verdicts)) if fault is not None else judged

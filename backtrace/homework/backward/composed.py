@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 
 from backtrace.homework.backward.figures import agree
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _AT = (0.7, -1.3)
@@ -40,7 +41,12 @@ def wrong_values(
                     continue
                 if not agree(own, due):
                     words = " and ".join(map(number, values.values()))
-                    said = f"of {words} it gives {number(own)}, and {number(due)} is due"
+                    said = tell(
+                        "of {words} it gives {number}, and {due_number} is due",
+                        words=words,
+                        number=number(own),
+                        due_number=number(due),
+                    )
                     yield method, given, own, due, said
 
 

@@ -27,6 +27,7 @@ from backtrace.homework.backward.trees import (
     expression,
     replaced,
 )
+from backtrace.language import tell
 
 _MOST = 1500  # edits of one line
 _VERSION = re.compile(r"_v\d+$")
@@ -59,16 +60,16 @@ def _of_assignment(tree: ast.expr, around: Around) -> Makes:
     """= where += is due, the other way round, and a line that spoils what was right."""
     before = ast.Name(around.before)
     if around.added_up:
-        says = "sets rows of which some are named twice: np.add.at is due, which adds up"
+        says = tell("sets rows of which some are named twice: np.add.at is due, which adds up")
         yield Found("repeated-index", says, expression(around.added_up))
     if around.before and not around.adds:
-        says = "is set with = where += is due: what came back on the other way is lost"
+        says = tell("is set with = where += is due: what came back on the other way is lost")
         yield Found("fork-lost", says, ast.BinOp(before, ast.Add(), tree))
     if around.before:
-        says = "changes in place what was right before"
+        says = tell("changes in place what was right before")
         yield Found("changed-in-place", says, before)
     if around.adds and isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
-        yield Found("added-twice", "is added with += where = is due", tree.right)
+        yield Found("added-twice", tell("is added with += where = is due"), tree.right)
 
 
 def _of_nodes(tree: ast.expr, _: Around) -> Makes:
@@ -99,21 +100,39 @@ def _of_numbers(tree: ast.expr, around: Around) -> Makes:
 def _numbers_for(n: float, around: Around) -> Iterator[tuple[str, str, float]]:
     counts = around.lengths
     is_count = n in counts and not around.lessens
-    yield from (("wrong-count", "has the wrong count", c) for c in counts if is_count and c != n)
+    yield from (
+        ("wrong-count", tell("has the wrong count"), c) for c in counts if is_count and c != n
+    )
     for size in around.sizes if is_count else ():
         if size > n and size % n == 0 and size != 2 * n:
-            says = f"divides by {n:g} where the mean is over all {size} entries"
+            says = tell(
+                "divides by {number:g} where the mean is over all {size} entries",
+                number=n,
+                size=size,
+            )
             yield "wrong-count", says, size
     for other in (n - 1, n + 1):
         is_factor = {n, other} == {1, 2}  # 2 for 1 is a factor of 2
         if (n in counts or other in counts) and not is_factor:
-            yield "n-or-less", f"has {n:g} where {other:g} is due: n or n - 1", other
+            yield (
+                "n-or-less",
+                tell("has {number:g} where {other:g} is due: n or n - 1", number=n, other=other),
+                other,
+            )
     others = [c for c in counts if c not in (n, 2 * n, n / 2)]  # which is a factor of 2
-    yield from (("wrong-count", "has the wrong count", c) for c in others)
+    yield from (("wrong-count", tell("has the wrong count"), c) for c in others)
     for other in (2 * n, n / 2):
-        yield "factor-two", f"has {n:g} where {other:g} is due: a factor of 2", other
+        yield (
+            "factor-two",
+            tell("has {number:g} where {other:g} is due: a factor of 2", number=n, other=other),
+            other,
+        )
     for other in (0, n + 1, n - 1, -n):
-        yield "wrong-number", f"has {n:g} where {other:g} is due", other
+        yield (
+            "wrong-number",
+            tell("has {number:g} where {other:g} is due", number=n, other=other),
+            other,
+        )
 
 
 def _of_names(tree: ast.expr, around: Around) -> Makes:
@@ -136,16 +155,32 @@ def _renamed(own: str, other: str, around: Around, is_mask: bool) -> tuple[str, 
     shown = family(own)[0] if _VERSION.search(own) else own
     more = 0.25 * (around.shape(own) != around.shape(other))
     if around.ends.get(own) == other:
-        return "deriv-at-output", f"uses {own}, the value, where {other} is due", more
+        return (
+            "deriv-at-output",
+            tell("uses {own}, the value, where {other} is due", own=own, other=other),
+            more,
+        )
     if around.ends.get(other) == own:
-        return "act-at-input", f"uses {own}, the pre-activation, where {other} is due", more
+        return (
+            "act-at-input",
+            tell("uses {own}, the pre-activation, where {other} is due", own=own, other=other),
+            more,
+        )
     if _VERSION.sub("", own) == _VERSION.sub("", other):
-        return "changed-in-place", f"uses {shown} after it has been changed in place", more
+        return (
+            "changed-in-place",
+            tell("uses {shown} after it has been changed in place", shown=shown),
+            more,
+        )
     if family(own)[0].rstrip("0123456789") != family(other)[0].rstrip("0123456789"):
         more += 0.25 + 0.25 * ((own in around.forward) != (other in around.forward))
     if is_mask:
-        return "wrong-mask", f"has its mask on {own} where {other} is due", more
-    return "wrong-variable", f"uses {own} where {other} is due", more
+        return (
+            "wrong-mask",
+            tell("has its mask on {own} where {other} is due", own=own, other=other),
+            more,
+        )
+    return "wrong-variable", tell("uses {own} where {other} is due", own=own, other=other), more
 
 
 def family(name: str) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from backtrace.homework.backward.trees import (
     replaced,
     times,
 )
+from backtrace.language import marked, tell
 
 
 def of_whole(tree: ast.expr, around: Around) -> Makes:
@@ -27,23 +28,31 @@ def of_whole(tree: ast.expr, around: Around) -> Makes:
             more += 0.5 * (is_count and 2 not in around.rows)  # a square's 2, and no count
             yield Found(code, says, made, place, more)
         made = replaced(tree, place, ast.UnaryOp(ast.USub(), node))
-        yield Found("sign", "has the other sign", made, place, 0.25)
+        yield Found("sign", tell("has the other sign"), made, place, 0.25)
 
 
 def _factors(lengths: Sequence[int], sizes: Sequence[int]) -> Iterator[tuple[str, str, ast.expr]]:
-    says = "is off by a factor of 2: a square's 2 is lost"
+    says = tell("is off by a factor of 2: a square's 2 is lost")
     yield "factor-two", says, ast.Constant(2)
-    says = "is off by a factor of 2: it is there twice, or a 1/2 is lost"
+    says = tell("is off by a factor of 2: it is there twice, or a 1/2 is lost")
     yield "factor-two", says, ast.Constant(0.5)
     for n in sizes:
         if n not in lengths:
-            yield "no-mean", f"lacks the 1/{n} of a mean over all entries", _ratio(1, n)
+            yield (
+                "no-mean",
+                tell("lacks the 1/{number} of a mean over all entries", number=n),
+                _ratio(1, n),
+            )
     for n in lengths:
-        yield "no-mean", f"lacks the 1/{n} of a mean", _ratio(1, n)
-        yield "mean-twice", f"divides by {n} twice", ast.Constant(n)
+        yield "no-mean", tell("lacks the 1/{number} of a mean", number=n), _ratio(1, n)
+        yield "mean-twice", tell("divides by {number} twice", number=n), ast.Constant(n)
         for a, b in ((n, n - 1), (n - 1, n)):
             if a > 1 and b > 1:  # 2 for 1 is a factor of 2
-                yield "n-or-less", f"has {b} where {a} is due: n or n - 1", _ratio(b, a)
+                yield (
+                    "n-or-less",
+                    tell("has {b} where {a} is due: n or n - 1", b=b, a=a),
+                    _ratio(b, a),
+                )
 
 
 def _is_two(factor: ast.expr) -> bool:
@@ -92,8 +101,11 @@ def of_upstream(tree: ast.expr, around: Around) -> Makes:
     for place, node in (*_terms(tree), *_numbers_added(tree)):
         for name in (*around.gradients[::-1], *around.others):
             made = replaced(tree, place, times(node, ast.Name(name)))
-            says = f"forgets the upstream gradient: times {name}"
+            says = tell("forgets the upstream gradient: times {name}", name=name)
             yield Found("no-upstream", says, made, place, 0.25 * (place > 0), name)
+
+
+LOCAL_LOST = marked("forgets a local gradient: times {name}")
 
 
 def of_factors(tree: ast.expr, around: Around) -> Makes:
@@ -105,10 +117,10 @@ def of_factors(tree: ast.expr, around: Around) -> Makes:
         if isinstance(part, ast.Name) and part.id in around.gradients:
             yield from _unmasked(tree, place, part, around)
         if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult | ast.Div):
-            says = f"has a factor too many: {ast.unparse(part.right)}"
+            says = tell("has a factor too many: {unparse}", unparse=ast.unparse(part.right))
             yield Found("extra-factor", says, replaced(tree, place, part.left), place)
             if isinstance(part.op, ast.Mult):
-                says = f"has a factor too many: {ast.unparse(part.left)}"
+                says = tell("has a factor too many: {unparse}", unparse=ast.unparse(part.left))
                 yield Found("extra-factor", says, replaced(tree, place, part.right), place)
 
 
@@ -118,7 +130,7 @@ def _unmasked(tree: ast.expr, place: int, node: ast.Name, around: Around) -> Mak
     for name in around.forward:
         if shape and around.shape(name) == shape:
             mask = ast.Compare(ast.Name(name), [ast.Gt()], [ast.Constant(0)])
-            says = f"uses {node.id} without relu's mask: times ({name} > 0)"
+            says = tell("uses {id} without relu's mask: times ({name} > 0)", id=node.id, name=name)
             made = replaced(tree, place, times(node, mask))
             yield Found("no-mask", says, made, place, 0, name)
 
@@ -129,17 +141,21 @@ def _with_local(tree: ast.expr, place: int, node: ast.expr, name: str) -> Makes:
     mask = ast.Compare(stage, [ast.Gt()], [ast.Constant(0)])
     squared = ast.BinOp(stage, ast.Pow(), ast.Constant(2))
     slope = times(stage, ast.BinOp(one, ast.Sub(), stage))
-    forgets = "forgets a local gradient"
     locals_ = (
-        ("no-mask", f"lets everything back through relu: times ({name} > 0)", mask),
-        ("no-local", f"forgets tanh's 1 - {name}**2", ast.BinOp(one, ast.Sub(), squared)),
-        ("no-local", f"forgets sigmoid's {name}*(1 - {name})", slope),
-        ("no-local", f"{forgets}: times {name}", stage),
+        ("no-mask", tell("lets everything back through relu: times ({name} > 0)", name=name), mask),
+        (
+            "no-local",
+            tell("forgets tanh's 1 - {name}**2", name=name),
+            ast.BinOp(one, ast.Sub(), squared),
+        ),
+        ("no-local", tell("forgets sigmoid's {name}*(1 - {name})", name=name), slope),
+        ("no-local", tell(LOCAL_LOST, name=name), stage),
     )
     for code, says, factor in locals_:
         yield Found(code, says, replaced(tree, place, times(node, factor)), place, 0, name)
     made = ast.BinOp(node, ast.Div(), stage)
-    yield Found("no-local", f"{forgets}: 1/{name}", replaced(tree, place, made), place, 0, name)
+    says = tell("forgets a local gradient: 1/{name}", name=name)
+    yield Found("no-local", says, replaced(tree, place, made), place, 0, name)
 
 
 def of_labels(tree: ast.expr, around: Around) -> Makes:
@@ -153,7 +169,9 @@ def of_labels(tree: ast.expr, around: Around) -> Makes:
             if labels.shape == shape[:1] and np.all(labels == np.round(labels)):
                 hot = call("one_hot", ast.Name(name), ast.Constant(shape[1]))
                 made = replaced(tree, place, ast.BinOp(node, ast.Sub(), hot))
-                says = f"keeps the probabilities where p - 1 is due at the label {name}"
+                says = tell(
+                    "keeps the probabilities where p - 1 is due at the label {name}", name=name
+                )
                 yield Found("label-kept", says, made, place, 0, name)
 
 
@@ -164,15 +182,15 @@ def of_terms(tree: ast.expr, _: Around) -> Makes:
             continue
         for factor in (2, 0.5):
             twice = times(ast.Constant(factor), node.right)
-            says = f"has {ast.unparse(node.right)[:40]} off by a factor of 2"
+            says = tell("has {unparse} off by a factor of 2", unparse=ast.unparse(node.right)[:40])
             made = replaced(tree, place, ast.BinOp(node.left, node.op, twice))
             yield Found("factor-two", says, made, place)
             twice = times(ast.Constant(factor), node.left)
-            says = f"has {ast.unparse(node.left)[:40]} off by a factor of 2"
+            says = tell("has {unparse} off by a factor of 2", unparse=ast.unparse(node.left)[:40])
             made = replaced(tree, place, ast.BinOp(twice, node.op, node.right))
             yield Found("factor-two", says, made, place)
         for kept, dropped in ((node.left, node.right), (node.right, node.left)):
-            says = f"has a term too many: {ast.unparse(dropped)[:40]}"
+            says = tell("has a term too many: {unparse}", unparse=ast.unparse(dropped)[:40])
             yield Found("extra-term", says, replaced(tree, place, kept), place)
 
 
@@ -188,7 +206,7 @@ def of_lost(tree: ast.expr, around: Around) -> Makes:
         factor = float(np.sum(around.missing * value) / np.sum(value * value))
         if factor and np.allclose(factor * value, around.missing, rtol=1e-6, atol=1e-9):
             term = times(ast.Constant(round(factor, 9)), ast.Name(name))
-            says = f"lacks a term: + {round(factor, 9):g}*{name}"
+            says = tell("lacks a term: + {round:g}*{name}", round=round(factor, 9), name=name)
             made = ast.BinOp(tree, ast.Add(), term)
             is_fork = name in around.gradients
             code = "fork-lost" if is_fork else "lost-term"

@@ -16,6 +16,7 @@ from backtrace.errors import BacktraceError
 from backtrace.formula.kept import read_once
 from backtrace.formula.point import read_mapping
 from backtrace.graph import Graph
+from backtrace.language import tell
 from backtrace.tracing import passes
 from backtrace.tracing.request import Request
 
@@ -170,7 +171,7 @@ class Graphs:
             _graph(text, {n: shape_of(v) for n, v in names.items() if n in names_in(text)})
         except BacktraceError as error:
             return error.what
-        return "it has no value"
+        return tell("it has no value")
 
 
 class _Unguarded(ast.NodeTransformer):

@@ -25,17 +25,18 @@ from backtrace.homework.backward.mending import Mending
 from backtrace.homework.backward.replays import Replays
 from backtrace.homework.backward.rewrites import Rewrite, reshaped, rewrites
 from backtrace.homework.backward.search import Fault, Search
+from backtrace.language import marked, tell
 
 OK, FOLLOWS, WRONG, UNREAD, IN_GENERAL, TO_DO = (
-    "ok",
-    "follows from an earlier slip",
-    "wrong",
-    "not judged",
-    "right at these numbers only",
-    "still to do",
+    marked("ok"),
+    marked("follows from an earlier slip"),
+    marked("wrong"),
+    marked("not judged"),
+    marked("right at these numbers only"),
+    marked("still to do"),
 )
 _SEEDS = (1, 2)
-_MADE_OF_IT = "what is made of it is right"
+_MADE_OF_IT = marked("what is made of it is right")
 MOST_FITS = 3
 
 
@@ -219,7 +220,7 @@ class Court:
         if not made_of_it or not all(v.passes for v in made_of_it):
             return verdict
         line = verdict.gradient.lines[-1]
-        return replace(verdict, verdict=OK, fits=(), note=_MADE_OF_IT, line=line)
+        return replace(verdict, verdict=OK, fits=(), note=tell(_MADE_OF_IT), line=line)
 
     def _verdict(self, gradient: Gradient) -> LineVerdict:
         line = gradient.lines[-1] if gradient.lines else None
@@ -228,11 +229,11 @@ class Court:
         if isinstance(error, ToDo):
             return LineVerdict(gradient, of, TO_DO, None)
         if error is not None or line is None:
-            note = error.what if error is not None else "it is nowhere worked out"
+            note = error.what if error is not None else tell("it is nowhere worked out")
             faulty, fits = self._misread(gradient)
             return LineVerdict(gradient, of, UNREAD, faulty or line, fits, note=note)
         if not of:
-            note = "the result does not depend on it"
+            note = tell("the result does not depend on it")
             return LineVerdict(gradient, "", UNREAD, line, note=note)
         return self._held(gradient, of, line)
 
@@ -242,10 +243,10 @@ class Court:
         shown = of if of in gradient.of else gradient.of[0]
         given, exact = self.figures[0].own.get(final), self.figures[0].right[of]
         if final not in replays.finals:
-            return LineVerdict(gradient, shown, OK, line, (), given, exact, _MADE_OF_IT)
+            return LineVerdict(gradient, shown, OK, line, (), given, exact, tell(_MADE_OF_IT))
         right = [replays.is_due(f.own.get(final), gradient, of, f) for f in self.figures]
         if all(right):
-            note = _MADE_OF_IT if final in replays.late else ""
+            note = tell(_MADE_OF_IT) if final in replays.late else ""
             return LineVerdict(gradient, shown, OK, line, (), given, exact, note)
         is_mended = replays.is_mended(gradient, of)
         if is_mended or all(replays.follows(gradient, of, f) for f in replays.figures):
@@ -316,17 +317,24 @@ def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     own, due = shape_of(given), shape_of(exact)
     if own == due:
         return ""
-    words = [say(shape) if shape else "a number" for shape in (own, due)]
+    words = [say(shape) if shape else tell("a number") for shape in (own, due)]
     hint = ""
     if len(own) > len(due):
-        hint = ": to be summed over the batch?"
+        hint = tell(": to be summed over the batch?")
     elif sorted(own) == sorted(due) and own != due:
         hint = ": transposed?"
     elif [n for n in due if n != 1] == list(own):
         hint = ": keepdims=True?"
     elif len(own) < len(due):
-        hint = ": summed over too much?"
-    return f"{name} is {words[0]}, {of} is {words[1]}{hint}"
+        hint = tell(": summed over too much?")
+    return tell(
+        "{name} is {word}, {of} is {words_word}{hint}",
+        name=name,
+        word=words[0],
+        of=of,
+        words_word=words[1],
+        hint=hint,
+    )
 
 
 def _of_lost_axis(verdict: LineVerdict) -> LineVerdict:
@@ -335,7 +343,7 @@ def _of_lost_axis(verdict: LineVerdict) -> LineVerdict:
     if not verdict.passes or shape_of(verdict.given) == shape_of(verdict.exact):
         return verdict
     note = of_shapes(verdict.given, verdict.exact, verdict.gradient.name, verdict.of)
-    says = "loses an axis that keepdims=True keeps, or has one too many"
+    says = tell("loses an axis that keepdims=True keeps, or has one too many")
     return replace(verdict, verdict=WRONG, fits=(Edit("keepdims", says, ""),), note=note)
 
 

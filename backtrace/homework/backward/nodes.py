@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from backtrace.homework.backward.trees import call, product, times, turned
+from backtrace.language import marked, tell
 
 Made = Iterator[ast.expr]
 
@@ -51,60 +52,62 @@ _CHANGES = (
     Change(
         ast.MatMult,
         "transposed",
-        "lacks a .T on the first factor, or has one too many",
+        marked("lacks a .T on the first factor, or has one too many"),
         lambda a, b: iter([product(turned(a), b)]),
     ),
     Change(
         ast.MatMult,
         "transposed",
-        "lacks a .T on the second factor, or has one too many",
+        marked("lacks a .T on the second factor, or has one too many"),
         lambda a, b: iter([product(a, turned(b))]),
     ),
-    Change(ast.MatMult, "factors-swapped", "has its factors in the wrong order", _swapped),
+    Change(ast.MatMult, "factors-swapped", marked("has its factors in the wrong order"), _swapped),
     Change(
         ast.MatMult,
         "transposed",
-        "is transposed",
+        marked("is transposed"),
         lambda a, b: iter([product(turned(a), turned(b))]),
     ),
     Change(
         ast.MatMult,
         "matrix-product",
-        "multiplies matrices where entry by entry is due",
+        marked("multiplies matrices where entry by entry is due"),
         lambda a, b: iter([times(a, b)]),
     ),
-    Change(ast.Mult, "entry-product", "multiplies entry by entry where @ is due", _products),
-    Change(ast.Mult, "inverted", "multiplies where dividing is due", _quotient),
+    Change(
+        ast.Mult, "entry-product", marked("multiplies entry by entry where @ is due"), _products
+    ),
+    Change(ast.Mult, "inverted", marked("multiplies where dividing is due"), _quotient),
     Change(
         ast.Mult,
         "softmax-diagonal",
-        "takes the diagonal of softmax's Jacobian alone",
+        marked("takes the diagonal of softmax's Jacobian alone"),
         _softmax,
     ),
     Change(
         ast.Div,
         "inverted",
-        "divides where multiplying is due",
+        marked("divides where multiplying is due"),
         lambda a, b: iter([times(a, b)]),
     ),
-    Change(ast.Div, "div-rule", "lacks the square below the line", _squared_below),
-    Change(ast.FloorDiv, "floor-division", "divides by // where / is due", _quotient),
+    Change(ast.Div, "div-rule", marked("lacks the square below the line"), _squared_below),
+    Change(ast.FloorDiv, "floor-division", marked("divides by // where / is due"), _quotient),
     Change(
         ast.Add,
         "sign",
-        "has a + where - is due",
+        marked("has a + where - is due"),
         lambda a, b: iter([ast.BinOp(a, ast.Sub(), b)]),
     ),
     Change(
         ast.Sub,
         "sign",
-        "has a - where + is due",
+        marked("has a - where + is due"),
         lambda a, b: iter([ast.BinOp(a, ast.Add(), b)]),
     ),
     Change(
         ast.Sub,
         "sign",
-        "has the difference the wrong way round",
+        marked("has the difference the wrong way round"),
         lambda a, b: iter([ast.BinOp(b, ast.Sub(), a)]),
     ),
 )
@@ -116,16 +119,16 @@ def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
         case ast.BinOp(left=left, op=op, right=right):
             for row in _CHANGES:
                 if isinstance(op, row.operation):
-                    yield from ((row.code, row.says, made) for made in row.meant(left, right))
+                    yield from ((row.code, tell(row.says), made) for made in row.meant(left, right))
             yield from _powers(node)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
-            yield "sign", "has a minus too many", inner
+            yield "sign", tell("has a minus too many"), inner
         case ast.Compare():
             yield from _masks(node)
         case ast.Name(ctx=ast.Load()):
             yield from _names(node)
         case ast.Attribute(value=inner, attr="T"):
-            yield "transposed", "has a .T too many", inner
+            yield "transposed", tell("has a .T too many"), inner
         case ast.Call():
             yield from _calls(node)
 
@@ -136,24 +139,28 @@ def _powers(node: ast.BinOp) -> Iterator[tuple[str, str, ast.expr]]:
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() | float() as n)):
             for other in (n - 1, n + 1, -n):
                 made = ast.BinOp(left, ast.Pow(), ast.Constant(other))
-                yield "pow-rule", "has the wrong exponent", made
-            says = f"lacks the factor {n + 1:g} that the exponent was"
+                yield "pow-rule", tell("has the wrong exponent"), made
+            says = tell("lacks the factor {number:g} that the exponent was", number=n + 1)
             yield "pow-rule", says, times(ast.Constant(n + 1), node)
             lower = ast.BinOp(left, ast.Pow(), ast.Constant(n - 1))
-            says = f"leaves x^{n:g} as it is: {n:g}*x^{n - 1:g} is due"
+            says = tell(
+                "leaves x^{number:g} as it is: {number:g}*x^{other_number:g} is due",
+                number=n,
+                other_number=n - 1,
+            )
             yield "pow-rule", says, times(ast.Constant(n), lower)
 
 
 def _names(node: ast.Name) -> Iterator[tuple[str, str, ast.expr]]:
     """t for t^2, or for 1/t."""
     squared = ast.BinOp(node, ast.Pow(), ast.Constant(2))
-    yield "pow-rule", f"has {node.id} where its square is due", squared
+    yield "pow-rule", tell("has {id} where its square is due", id=node.id), squared
     inverse = ast.BinOp(ast.Constant(1), ast.Div(), node)
-    yield "pow-rule", f"has {node.id} where 1/{node.id} is due", inverse
+    yield "pow-rule", tell("has {id} where 1/{id} is due", id=node.id), inverse
 
 
 def _masks(node: ast.Compare) -> Iterator[tuple[str, str, ast.expr]]:
-    says = "has its mask the wrong way round, or at the wrong entries"
+    says = tell("has its mask the wrong way round, or at the wrong entries")
     for new in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
         if not isinstance(node.ops[0], new):
             yield "wrong-mask", says, ast.Compare(node.left, [new()], node.comparators)
@@ -162,17 +169,17 @@ def _masks(node: ast.Compare) -> Iterator[tuple[str, str, ast.expr]]:
 def _calls(node: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
     match node:
         case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
-            yield "transposed", "has a .t() too many", inner
+            yield "transposed", tell("has a .t() too many"), inner
         case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
-            says = "has its mask the wrong way round"
+            says = tell("has its mask the wrong way round")
             yield "wrong-mask", says, call("where", condition, b, a)
-            says = "sets what a mask tells with = where += is due"
+            says = tell("sets what a mask tells with = where += is due")
             yield "fork-lost", says, call("where", condition, ast.BinOp(b, ast.Add(), a), b)
         case ast.Call(func=ast.Name(id="put"), args=[whole, new, ast.Constant(value=str() as at)]):
             part = ast.Subscript(whole, ast.parse(f"x[{at}]", mode="eval").body.slice)  # type: ignore[attr-defined]
-            says = "sets entries with = where += is due: what they held is lost"
+            says = tell("sets entries with = where += is due: what they held is lost")
             added = ast.BinOp(part, ast.Add(), new)
             yield "fork-lost", says, call("put", whole, added, ast.Constant(at))
             if isinstance(new, ast.BinOp) and isinstance(new.op, ast.Add):
-                says = "adds to entries with += where = is due"
+                says = tell("adds to entries with += where = is due")
                 yield "added-twice", says, call("put", whole, new.right, ast.Constant(at))

@@ -13,6 +13,7 @@ from typing import Any
 
 from backtrace.code.autograd import STEPS
 from backtrace.homework.backward.edit import Edit
+from backtrace.language import tell
 
 
 def are_same(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
@@ -85,17 +86,19 @@ def slips_of_order(inputs: Mapping[str, float]) -> Iterator[tuple[Edit, dict[str
     def made(code: str, says: str, order: Sequence[str], seed: float = 1.0) -> Any:
         return Edit(code, says, ""), of.passed(order, seed)
 
-    says = "never sets the gradient of the result to 1"
+    says = tell("never sets the gradient of the result to 1")
     yield made("no-seed", says, once[::-1], 0.0)
-    yield made("order", "goes from the inputs to the result, not the other way round", once)
+    yield made("order", tell("goes from the inputs to the result, not the other way round"), once)
     yield made(
-        "node-twice", "takes a node again each time it is met: it lacks `visited`", twice[::-1]
+        "node-twice",
+        tell("takes a node again each time it is met: it lacks `visited`"),
+        twice[::-1],
     )
-    says = "passes a gradient on before all that use the node have added to it"
+    says = tell("passes a gradient on before all that use the node have added to it")
     for turn in (1, -1):
         yield made("order", says, [*of.at_once(of.result, set(), turn)])
         yield made("order", says, [*of.breadth_first(True, turn)])
     for turn in (1, -1):
-        says = "passes a node's gradient on again each time it is met"
+        says = tell("passes a node's gradient on again each time it is met")
         yield made("node-twice", says, [*of.at_once(of.result, None, turn)])
         yield made("node-twice", says, [*of.breadth_first(False, turn)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from backtrace.homework.backward.judging import FOLLOWS, IN_GENERAL, WRONG, Judged, LineVerdict
+from backtrace.homework.backward.judging import IN_GENERAL, WRONG, Judged, LineVerdict
 from backtrace.homework.backward.report import (
     ARITHMETIC,
     PLACE,
@@ -14,23 +14,30 @@ from backtrace.homework.backward.report import (
     place,
     row_words,
     sentences,
+    standing,
 )
+from backtrace.language import tell
 from backtrace.render import View
-from backtrace.render._page import document, scrolling, table
+from backtrace.render._page import document, heading, scrolling, table
 
 
 def page(judged: Judged, view: View, level: int) -> str:
     """One file of HTML that loads nothing."""
-    path = judged.code.source.path or "the code"
+    path = judged.code.source.path or tell("the code")
     passed = sum(verdict.passes for verdict in judged.verdicts)
-    said = f"{passed} of {len(judged.verdicts)} gradients are right"
+    said = tell(
+        "{passed} of {count} gradients are right", passed=passed, count=len(judged.verdicts)
+    )
     body = [
         f"<h1>{escape(path)}</h1>",
         f'<p class="at">{said}</p>',
-        scrolling(_gradients(judged, view, level), "gradients"),
+        scrolling(_gradients(judged, view, level), tell("gradients")),
     ]
     if level >= PLACE:
-        body += ["<h2>The code</h2>", scrolling(_code(judged, level), "the code")]
+        body += [
+            heading(tell("The code")),
+            scrolling(_code(judged, level), tell("the code")),
+        ]
     if of := of_result(judged):
         body.append(f'<p class="at">{escape(of)}</p>')
     body += [f'<p class="note">{escape(note)}</p>' for note in judged.code.notes]
@@ -38,7 +45,8 @@ def page(judged: Judged, view: View, level: int) -> str:
 
 
 def _gradients(judged: Judged, view: View, level: int) -> str:
-    heads = ["gradient", "line", *["given", "exact"] * (level >= ARITHMETIC), "verdict"]
+    numeric = [tell("line"), *[tell("given"), tell("exact")] * (level >= ARITHMETIC)]
+    heads = [tell("gradient"), *numeric, tell("verdict")]
     rows = []
     for verdict in judged.verdicts:
         cells = [f"<td><code>{escape(verdict.gradient.name)}</code></td>"]
@@ -51,7 +59,7 @@ def _gradients(judged: Judged, view: View, level: int) -> str:
             f'<td class="{_kind([verdict])}">{escape(mark(verdict, view, level).plain)}</td>'
         )
         rows.append("".join(cells))
-    return table(heads, rows, ("line", "given", "exact"))
+    return table(heads, rows, numeric)
 
 
 def _code(judged: Judged, level: int) -> str:
@@ -67,7 +75,8 @@ def _code(judged: Judged, level: int) -> str:
         at = source.place(number)
         if at.cell != cell:
             cell = at.cell
-            rows.append(f'<tr class="cell"><td colspan="3">cell {cell}</td></tr>')
+            said = escape(tell("cell {cell}", cell=cell))
+            rows.append(f'<tr class="cell"><td colspan="3">{said}</td></tr>')
         verdicts = told.get(number, [])
         rows.append(_line(at.line, text, verdicts))
         rows += [_remark(said) for said in _said(verdicts, level)]
@@ -97,6 +106,5 @@ def _remark(said: str) -> str:
 def _said(verdicts: list[LineVerdict], level: int) -> Iterator[str]:
     for verdict in verdicts:
         if not verdict.passes:
-            verb = "" if verdict.verdict == FOLLOWS else "is "
-            yield f"{verdict.gradient.name} {verb}{verdict.verdict}"
+            yield standing(verdict)
             yield from sentences(verdict, level)

@@ -9,6 +9,7 @@ from backtrace.algebra.arrays import quiet
 from backtrace.code.losses import Candidate
 from backtrace.errors import BacktraceError
 from backtrace.homework.backward.judging import Court
+from backtrace.language import tell
 
 _MOST_OTHERS = 5
 
@@ -35,7 +36,9 @@ def likeliest(court: Court, of: Callable[[Candidate], Court]) -> Court:
 
 
 def _said(first: Court, best: Court) -> str:
-    return (
-        f"the gradients are taken for those of {best.code.result}, which they fit, "
-        f"and not of {first.code.result}: --of NAME says which is meant"
+    return tell(
+        "the gradients are taken for those of {result}, which they fit, "
+        "and not of {code_result}: --of NAME says which is meant",
+        result=best.code.result,
+        code_result=first.code.result,
     )

@@ -12,6 +12,7 @@ from backtrace.homework.backward.trees import (
     operand,
     replaced,
 )
+from backtrace.language import tell
 
 
 def of_reductions(tree: ast.expr, _: Around) -> Makes:
@@ -28,11 +29,11 @@ def of_reductions(tree: ast.expr, _: Around) -> Makes:
             continue
         other = "mean" if name == "sum" else "sum"
         made: ast.expr = ast.Call(ast.Name(other), [inner, *_after(node)], node.keywords)
-        says = f"takes a {name} where a {other} is due"
+        says = tell("takes a {name} where a {other} is due", name=name, other=other)
         yield Found("mean-for-sum", says, replaced(tree, place, made), place)
         for found in _along(name, node, inner):
             yield found._replace(tree=replaced(tree, place, found.tree), place=place)
-        says = f"takes a {name} where none is due"
+        says = tell("takes a {name} where none is due", name=name)
         yield Found("summed", says, replaced(tree, place, inner), place)
 
 
@@ -45,12 +46,16 @@ def _along(name: str, node: ast.Call, inner: ast.expr) -> Makes:
     """The same sum along another axis, and with its axis kept or not."""
     written, keeps = axis_of(node)
     if written:
-        says = "keeps the axis of its sum" if keeps else "lacks keepdims=True"
+        says = tell("keeps the axis of its sum") if keeps else tell("lacks keepdims=True")
         axis = int(written) if _is_int(written) else 0
         yield Found("keepdims", says, _sum(name, inner, axis, not keeps))
     for other in (0, 1, 2, None, -1):
         if str(other) != written:
-            says = "sums over one axis only" if other is None else "sums over the wrong axis"
+            says = (
+                tell("sums over one axis only")
+                if other is None
+                else tell("sums over the wrong axis")
+            )
             for kept in (keeps, not keeps):
                 more = 0.25 * (kept != keeps and bool(written))
                 yield Found("wrong-axis", says, _sum(name, inner, other, kept), 0, more)
@@ -66,7 +71,7 @@ def _sum(name: str, inner: ast.expr, axis: int | None, keeps: bool) -> ast.expr:
 
 
 def _summed(tree: ast.expr, place: int, node: ast.expr) -> Makes:
-    says = "is not summed over the batch, as what is repeated has to be"
+    says = tell("is not summed over the batch, as what is repeated has to be")
     for keeps in (False, True):
         for axis in (0, 1, (0, 1), None):
             given = {} if axis is None else {"axis": axis}

@@ -22,6 +22,7 @@ from backtrace.homework.backward.judging import (
     Judged,
     LineVerdict,
 )
+from backtrace.language import marked, tell, tell_many
 from backtrace.numbers import json_text, plain, plain_list
 from backtrace.render import View
 from backtrace.render._terminal import paint, plain_table
@@ -29,16 +30,17 @@ from backtrace.render._terminal import paint, plain_table
 SCHEMA = "backtrace.check/1"
 _VERSION = re.compile(r"(?<=\w)_v\d+\b")  # of h_v2, which is h in the file
 PLACE, MISTAKE, ARITHMETIC = 1, 2, 3
+FITS = marked("fits: it {says}")
 
 
 def table(judged: Judged, view: View, level: int) -> str:
     """Every gradient with its line and its verdict, then the faults, each with its line."""
     shown = plain_table(view)
-    shown.add_column("gradient", style="name", no_wrap=True)
-    shown.add_column("line", justify="right", style="quiet")
+    shown.add_column(tell("gradient"), style="name", no_wrap=True)
+    shown.add_column(tell("line"), justify="right", style="quiet")
     if level >= ARITHMETIC:
-        shown.add_column("given", style="value", overflow="fold")
-        shown.add_column("exact", style="gradient", overflow="fold")
+        shown.add_column(tell("given"), style="value", overflow="fold")
+        shown.add_column(tell("exact"), style="gradient", overflow="fold")
     shown.add_column("", overflow="fold")
     for verdict in judged.verdicts:
         row: list[str | Text] = [view.text(verdict.gradient.name), row_words(judged, verdict)]
@@ -54,11 +56,11 @@ def mark(verdict: LineVerdict, view: View, level: int) -> Text:
     is_hidden = level == 0 and verdict.verdict != TO_DO
     mark = "✓ " if verdict.passes else "✗ " if verdict.verdict == WRONG or is_hidden else "· "
     style = "agree" if verdict.passes else "disagree" if verdict.verdict == WRONG else "note"
-    words = verdict.verdict
+    words = tell(verdict.verdict)
     if is_hidden:
-        words = OK if verdict.passes else WRONG
+        words = tell(OK) if verdict.passes else tell(WRONG)
     elif verdict.verdict == UNREAD:
-        words = f"{UNREAD}: {verdict.note}"
+        words = f"{tell(UNREAD)}: {verdict.note}"
     return Text(view.text(("" if view.ascii else mark) + words), style=style)
 
 
@@ -66,14 +68,18 @@ def remarks(judged: Judged, level: int) -> list[str]:
     """What is to be said, a line each, then whose gradients they are, and how the code was read
     where that is not as written."""
     notes = [*filter(None, [of_result(judged)])]
-    notes += [f"note: {said}" for said in judged.code.notes]
+    notes += [tell("note: {said}", said=said) for said in judged.code.notes]
     return [*_remarks(judged, level), *([""] * bool(notes)), *notes]
 
 
 def of_result(judged: Judged) -> str:
     """Which result the gradients were held to be of; "" where the code has several."""
     name, row = result_name(judged), judged.code.result_line
-    return f"gradients of {name}, {_worded(judged.code.source, row)}" if name else ""
+    return (
+        tell("gradients of {name}, {worded}", name=name, worded=_worded(judged.code.source, row))
+        if name
+        else ""
+    )
 
 
 def result_name(judged: Judged) -> str:
@@ -85,15 +91,15 @@ def result_name(judged: Judged) -> str:
 
 def _worded(source: Source, line: int) -> str:
     at = source.place(line)
-    return f"line {at.line}" if at.cell is None else at.words
+    return tell("line {line}", line=at.line) if at.cell is None else at.words
 
 
 def _remarks(judged: Judged, level: int) -> list[str]:
     wrong = [v for v in judged.verdicts if not v.passes]
     if not wrong:
-        return ["all right" if len(judged.verdicts) > 1 else "right"]
+        return [tell("all right") if len(judged.verdicts) > 1 else tell("right")]
     if level < PLACE:
-        return ["not all right"]
+        return [tell("not all right")]
     found: list[str] = []
     for verdict in by_line(judged):
         found += [*_told(judged, verdict, level), ""]
@@ -104,12 +110,26 @@ def _remarks(judged: Judged, level: int) -> list[str]:
 def _undone(judged: Judged) -> list[str]:
     """How many gradients are still to do; how many could not be judged where no fault is told."""
     said = []
-    for verdict, words in ((TO_DO, "still to do"), (UNREAD, "not to be judged")):
+    for verdict in (TO_DO, UNREAD):
         count = sum(v.verdict == verdict for v in judged.verdicts)
         is_told = verdict == UNREAD and bool(by_line(judged))
         if count and not is_told:
-            verb = "is" if count == 1 else "are"
-            said.append(f"{count} of {len(judged.verdicts)} gradients {verb} {words}")
+            whole = len(judged.verdicts)
+            if verdict == TO_DO:
+                words = tell_many(
+                    "{n} of {whole} gradients is still to do",
+                    "{n} of {whole} gradients are still to do",
+                    n=count,
+                    whole=whole,
+                )
+            else:
+                words = tell_many(
+                    "{n} of {whole} gradients is not to be judged",
+                    "{n} of {whole} gradients are not to be judged",
+                    n=count,
+                    whole=whole,
+                )
+            said.append(words)
     return said
 
 
@@ -145,7 +165,7 @@ def _told(judged: Judged, verdict: LineVerdict, level: int) -> list[str]:
     text = source.text(line)
     end = source.column(line, last) if last_line == line else len(text)
     where = f"{source.path}:{_counted(source, line)}:{column + 1}"
-    found = [f"{where}: {verdict.gradient.name} is {verdict.verdict}"]
+    found = [f"{where}: {standing(verdict)}"]
     indent = len(text) - len(text.lstrip())
     found.append(f"  {text.strip()}")
     found.append("  " + " " * (column - indent) + "^" * max(1, end - column))
@@ -156,11 +176,11 @@ def sentences(verdict: LineVerdict, level: int) -> list[str]:
     """What is said below the line of a verdict: of its shape, which slip fits, what is meant."""
     found = [verdict.note] if verdict.note else []
     if level >= MISTAKE:
-        found += [f"fits: it {edit.says}" for edit in verdict.fits]
+        found += [tell(FITS, says=edit.says) for edit in verdict.fits]
         if not verdict.fits and verdict.verdict == WRONG:
-            found.append("no single slip of those known makes it what it is")
+            found.append(tell("no single slip of those known makes it what it is"))
     if level >= ARITHMETIC and verdict.fits and verdict.fits[0].text:
-        found.append(f"meant: {_VERSION.sub('', verdict.fits[0].text)}")
+        found.append(tell("meant: {sub}", sub=_VERSION.sub("", verdict.fits[0].text)))
     return found
 
 
@@ -192,7 +212,7 @@ def as_object(judged: Judged, level: int) -> dict[str, Any]:
         "first_fault": judged.fault_name,
         "twins": [],
         "fits": [
-            {"code": edit.code, "says": f"it {edit.says}", "meant": edit.text}
+            {"code": edit.code, "says": tell("it {says}", says=edit.says), "meant": edit.text}
             for edit in (fault.fits if fault is not None and level >= MISTAKE else ())
         ],
         "more_fit": 0,
@@ -237,14 +257,23 @@ def _plain(value: Any) -> Any:
 
 
 def markdown(judged: Judged, level: int) -> str:
-    rows = ["| gradient | line | verdict |", "|---|---:|---|"]
+    heads = (tell("gradient"), tell("line"), tell("verdict"))
+    rows = [f"| {' | '.join(heads)} |", "|---|---:|---|"]
     for v in judged.verdicts:
-        words = v.verdict if v.verdict != UNREAD else f"{UNREAD}: {v.note}"
+        words = tell(v.verdict) if v.verdict != UNREAD else f"{tell(UNREAD)}: {v.note}"
         cells = (f"`{v.gradient.name}`", row_words(judged, v), words)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     told = "\n".join(remarks(judged, level))
     fence = "```"
     return "\n".join([*rows, "", fence, told, fence]) + "\n"
+
+
+def standing(verdict: LineVerdict) -> str:
+    """dW1 is wrong."""
+    name = verdict.gradient.name
+    if verdict.verdict == FOLLOWS:
+        return tell("{name} follows from an earlier slip", name=name)
+    return tell("{name} is {verdict}", name=name, verdict=tell(verdict.verdict))
 
 
 def github(judged: Judged, level: int) -> str:
@@ -256,7 +285,10 @@ def github(judged: Judged, level: int) -> str:
         line, first, _, _ = place(verdict)
         column = judged.code.source.column(line, first) + 1
         kind = "notice" if verdict.verdict == TO_DO else "error"
-        words = [f"{verdict.gradient.name} is {verdict.verdict}", *sentences(verdict, level)]
+        words = [
+            standing(verdict),
+            *sentences(verdict, level),
+        ]
         message = _escaped("; ".join(words))
         path = _escaped(judged.code.source.path).replace(",", "%2C").replace(":", "%3A")
         found.append(f"::{kind} file={path},line={line},col={column}::{message}")

@@ -14,6 +14,7 @@ from backtrace.code.words import differentiated
 from backtrace.homework.backward.codes import CODES
 from backtrace.homework.backward.nodes import changed
 from backtrace.homework.backward.trees import axis_of, called, expression, operand
+from backtrace.language import tell
 
 _Statement = ast.Assign | ast.AugAssign
 _Node = ast.expr | ast.stmt
@@ -71,15 +72,15 @@ def _of_sums(tree: ast.Module, statement: _Statement, node: ast.AST) -> Iterator
         axis, keeps = axis_of(node)
         plain = [word for word in node.keywords if word.arg not in ("keepdims", "keepdim")]
         kept = ast.keyword("keepdims", ast.Constant(True))
-        says = "keeps the axis of its sum" if keeps else "lacks keepdims=True"
+        says = tell("keeps the axis of its sum") if keeps else tell("lacks keepdims=True")
         made = ast.Call(node.func, node.args, plain if keeps else [*plain, kept])
         yield _rewrite(tree, node, made, "keepdims", says, whole)
         other = ast.keyword("axis", ast.Constant(0 if axis == "1" else 1))
         along = [word for word in node.keywords if word.arg not in ("axis", "dim")]
         made = ast.Call(node.func, node.args[: _is_function(node)], [*along, other])
-        yield _rewrite(tree, node, made, "wrong-axis", "sums over the wrong axis", whole)
+        yield _rewrite(tree, node, made, "wrong-axis", tell("sums over the wrong axis"), whole)
     elif isinstance(node, ast.BinOp | ast.Compare | ast.Name):
-        says = "is not summed over the batch, as what is repeated has to be"
+        says = tell("is not summed over the batch, as what is repeated has to be")
         for axis_ in (0, 1):
             given = [ast.keyword("axis", ast.Constant(axis_))]
             made = ast.Call(ast.Attribute(node, "sum", ast.Load()), [], given)
@@ -111,9 +112,20 @@ def _of_names(tree: ast.Module, statement: _Statement) -> Iterator[Rewrite]:
                     continue
                 is_mask = id(node) in masks
                 code = "wrong-mask" if is_mask else "wrong-variable"
-                has = f"has its mask on {node.id}" if is_mask else f"uses {node.id}"
+                has = (
+                    tell("has its mask on {id}", id=node.id)
+                    if is_mask
+                    else tell("uses {id}", id=node.id)
+                )
                 made = ast.Name(other, ast.Load())
-                yield _rewrite(tree, node, made, code, f"{has} where {other} is due", whole)
+                yield _rewrite(
+                    tree,
+                    node,
+                    made,
+                    code,
+                    tell("{has} where {other} is due", has=has, other=other),
+                    whole,
+                )
 
 
 def _in_comparisons(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -139,7 +151,7 @@ def _not_in_place(tree: ast.Module, statement: ast.AugAssign) -> Iterator[Rewrit
         name = statement.target.id
         whole = ast.BinOp(ast.Name(name, ast.Load()), statement.op, statement.value)
         plain = ast.Assign([ast.Name(name, ast.Store())], whole)
-        says = f"changes {name} in place, which cannot hold it"
+        says = tell("changes {name} in place, which cannot hold it", name=name)
         meant = ast.unparse(whole)
         found = _copied(tree, statement, plain)
         yield Rewrite("changed-in-place", says, statement, meant, found)
@@ -154,7 +166,7 @@ def _rows(node: ast.stmt) -> set[int]:
 
 
 def _divisions(tree: ast.Module, statement: _Statement) -> Iterator[Rewrite]:
-    says = "divides by // where / is due: what is behind the point is lost"
+    says = tell("divides by // where / is due: what is behind the point is lost")
     for node in ast.walk(statement):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
             made = ast.BinOp(node.left, ast.Div(), node.right)
@@ -176,7 +188,7 @@ def _sums(tree: ast.Module, loop: ast.For, rows: Collection[int]) -> Iterator[Re
             target = node.targets[0]
             if isinstance(target, ast.Name):
                 made = ast.AugAssign(ast.Name(target.id, ast.Store()), ast.Add(), node.value)
-                says = "is set with = where += is due: every round's but the last is lost"
+                says = tell("is set with = where += is due: every round's but the last is lost")
                 meant = f"{target.id} + {ast.unparse(node.value)}"
                 yield Rewrite("fork-lost", says, node.value, meant, _copied(tree, node, made))
 
@@ -189,14 +201,16 @@ def _ranges(node: ast.Call) -> Iterator[tuple[str, list[ast.expr]]]:
         end = node.args[0]
     else:
         start, end, *rest = node.args
-    later: tuple[tuple[str, Callable[[ast.expr], ast.expr]], ...] = (
-        ("early", lambda n: ast.BinOp(n, ast.Add(), ast.Constant(1))),
-        ("late", lambda n: ast.BinOp(n, ast.Sub(), ast.Constant(1))),
+    later: tuple[tuple[bool, Callable[[ast.expr], ast.expr]], ...] = (
+        (True, lambda n: ast.BinOp(n, ast.Add(), ast.Constant(1))),
+        (False, lambda n: ast.BinOp(n, ast.Sub(), ast.Constant(1))),
     )
-    for word, moved in later:
-        yield f"ends one too {word}", [start, moved(end), *rest]
-    for word, moved in later:
-        yield f"starts one too {word}", [moved(start), end, *rest]
+    for is_early, moved in later:
+        says = tell("ends one too early") if is_early else tell("ends one too late")
+        yield says, [start, moved(end), *rest]
+    for is_early, moved in later:
+        says = tell("starts one too early") if is_early else tell("starts one too late")
+        yield says, [moved(start), end, *rest]
 
 
 def _loaded(made: ast.expr) -> ast.expr:

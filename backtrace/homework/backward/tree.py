@@ -8,6 +8,7 @@ from rich.tree import Tree
 from backtrace.homework.backward.figures import names_in
 from backtrace.homework.backward.judging import Judged, LineVerdict
 from backtrace.homework.backward.report import mark, remarks, row_words
+from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._terminal import paint
 
@@ -30,7 +31,9 @@ def tree(judged: Judged, view: View, level: int) -> str:
 def _words(judged: Judged, verdict: LineVerdict, view: View, level: int) -> Text:
     text = Text(view.text(verdict.gradient.name), style="name")
     if row := row_words(judged, verdict):
-        text.append(f"   line {row}" if row.isdecimal() else f"   {row}", style="quiet")
+        text.append(
+            tell("   line {row}", row=row) if row.isdecimal() else f"   {row}", style="quiet"
+        )
     return text.append("   ").append_text(mark(verdict, view, level))
 
 

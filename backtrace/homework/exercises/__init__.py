@@ -13,6 +13,7 @@ from types import ModuleType
 
 from backtrace.errors import UsageError
 from backtrace.homework.exercises._sheet import Sheet, of_code, of_gates
+from backtrace.language import tell
 
 __all__ = ["Sheet", "formats", "of_code", "of_gates", "package", "written"]
 
@@ -35,7 +36,10 @@ def package(sheet: Sheet, format: str) -> bytes:
     packed = getattr(_module(format), "package", None)
     if packed is None:
         suffix = _module(format).SUFFIX
-        raise UsageError(f"{format} is one file, and no package", hint=f"-o exercise{suffix}")
+        raise UsageError(
+            tell("{format} is one file, and no package", format=format),
+            hint=tell("-o exercise{suffix}", suffix=suffix),
+        )
     data: bytes = packed(sheet)
     return data
 

@@ -24,6 +24,7 @@ from backtrace.homework.exercises._slips import slips
 from backtrace.homework.problem import Problem, problem_of
 from backtrace.homework.programs import CodeExercise
 from backtrace.homework.programs.source import forward
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _SLACK = 0.1  # of a unit: for the platform's own floats
@@ -86,7 +87,9 @@ def of_gates(made: Exercise) -> Sheet:
     }
     point = tuple(f"{name} = {number(float(value))}" for name, value in trace.point.items())
     output = trace.graph.output_name or "f"
-    return Sheet(f"backtrace exercise {made.seed}", (trace.formula,), point, output, fields)
+    return Sheet(
+        tell("backtrace exercise {seed}", seed=made.seed), (trace.formula,), point, output, fields
+    )
 
 
 def _with_slips(problem: Problem, name: str, exact: float) -> Field:
@@ -106,7 +109,7 @@ def of_code(made: CodeExercise) -> Sheet:
     }
     program = made.program
     point = tuple(f"{name} = {value}" for name, value in program.given.items())
-    title = f"backtrace exercise level {made.level} {made.seed}"
+    title = tell("backtrace exercise level {level} {seed}", level=made.level, seed=made.seed)
     return Sheet(title, tuple(forward(program)), point, program.loss, fields, made)
 
 

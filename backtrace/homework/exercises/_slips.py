@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from backtrace.homework.exercise import DIGITS
 from backtrace.homework.problem import ALL_WIRES, Problem
+from backtrace.language import tell
 from backtrace.numbers import number
 
 _MOST = 12  # numbers of one field
@@ -33,9 +34,12 @@ def _wrong_numbers(problem: Problem, node: int) -> Iterator[tuple[float, str]]:
     for plant in problem.plants:
         gate = graph.nodes[plant.gate].gate
         if plant.key[1] != ALL_WIRES and gate is not None:
-            yield float(plant.gradients[node]), f"at {gate.name}: {plant.says}"
+            yield (
+                float(plant.gradients[node]),
+                tell("at {name}: {says}", name=gate.name, says=plant.says),
+            )
 
 
 def _sentence(words: list[str]) -> str:
-    more = f" (and {len(words) - _MOST_WORDS} more)" * (len(words) > _MOST_WORDS)
-    return f"fits, {'; or, '.join(words[:_MOST_WORDS])}{more}"
+    more = tell(" (and {count} more)", count=len(words) - _MOST_WORDS) * (len(words) > _MOST_WORDS)
+    return tell("fits, {names}{more}", names="; or, ".join(words[:_MOST_WORDS]), more=more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from backtrace.errors import UsageError
 from backtrace.homework.exercises._sheet import Sheet
 from backtrace.homework.programs.source import BLANK, source
+from backtrace.language import tell
 from backtrace.numbers import array
 
 SUFFIX = ".py"
@@ -15,15 +16,30 @@ def write(sheet: Sheet, with_key: bool) -> str:
     made = sheet.program
     if made is None:
         raise UsageError(
-            "an exercise of --gates is no Python file", hint="--level 1 --format python"
+            tell("an exercise of --gates is no Python file"), hint=tell("--level 1 --format python")
         )
-    head = f"# {made.program.about}: level {made.level}, seed {made.seed!a}"
+    head = tell(
+        "# {about}: level {level}, seed {seed!a}",
+        about=made.program.about,
+        level=made.level,
+        seed=made.seed,
+    )
     if with_key:
         remarks = {name: array(value, 4) for name, value in made.answers.items()}
-        return f"{head}: the key\n{source(made.program, made.program.gradients, remarks)}"
+        return tell(
+            "{head}: the key\n{source}",
+            head=head,
+            source=source(made.program, made.program.gradients, remarks),
+        )
     ask = [
-        "# Write every gradient in the place of its dots, from the top down: dNAME is the gradient",
-        f"# of {sheet.output} by NAME, and has NAME's shape. Then: backtrace check FILE.py",
+        tell(
+            "# Write every gradient in the place of its dots, from the top down: "
+            "dNAME is the gradient"
+        ),
+        tell(
+            "# of {output} by NAME, and has NAME's shape. Then: backtrace check FILE.py",
+            output=sheet.output,
+        ),
     ]
     blanks = dict.fromkeys(made.program.gradients, BLANK)
     remarks = {name: _shape(made.answers[name].shape) for name in blanks}
@@ -31,4 +47,4 @@ def write(sheet: Sheet, with_key: bool) -> str:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return f"TODO: {'x'.join(map(str, shape)) or 'a number'}"
+    return tell("TODO: {shape}", shape="x".join(map(str, shape)) or tell("a number"))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from backtrace.homework.programs.program import Program, Step, Value
 from backtrace.homework.programs.values import matrix, vector
+from backtrace.language import tell
 
 
 class _Activation(NamedTuple):
@@ -49,7 +50,7 @@ def neuron(chance: random.Random) -> Program:
         given |= {"t": matrix(chance, rows, units)}
         first = _affine("z", "X", "W", "b", passes=False)
     second = _activated(chance.choice(_ACTIVATIONS), "z", "h")
-    return Program("a neuron", given, (first, second, _squared(chance, "h", rows * units)))
+    return Program(tell("a neuron"), given, (first, second, _squared(chance, "h", rows * units)))
 
 
 def _squared(chance: random.Random, out: str, count: int) -> Step:
@@ -85,7 +86,7 @@ def two_layers(chance: random.Random) -> Program:
         Step("p", "np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)", {}),
         _cross_entropy(rows, classes, penalty),
     )
-    return Program("a net of two layers with a softmax loss", given, steps, ("y",))
+    return Program(tell("a net of two layers with a softmax loss"), given, steps, ("y",))
 
 
 def _cross_entropy(rows: int, classes: int, penalty: str) -> Step:
@@ -108,7 +109,9 @@ def batch_norm(chance: random.Random) -> Program:
         "t": matrix(chance, rows, columns),
     }
     eps = chance.choice(("1e-5", "1e-3"))
-    return Program("batch norm", given, (*_normed(rows, eps), _squared(chance, "out", rows * 2)))
+    return Program(
+        tell("batch norm"), given, (*_normed(rows, eps), _squared(chance, "out", rows * 2))
+    )
 
 
 def _normed(rows: int, eps: str) -> tuple[Step, ...]:

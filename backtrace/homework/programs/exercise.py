@@ -19,6 +19,7 @@ from backtrace.homework.programs.arrays import batch_norm, neuron, two_layers
 from backtrace.homework.programs.program import Program
 from backtrace.homework.programs.scalars import branches, one_gate
 from backtrace.homework.programs.source import forward, source
+from backtrace.language import tell
 from backtrace.numbers import nested
 
 LEVELS: Mapping[int, Callable[[random.Random], Program]] = {
@@ -59,15 +60,20 @@ def exercise_in_code(level: int, seed: str = "0") -> CodeExercise:
     """The exercise of a level (1 to 5) and a seed. Raises UsageError for another level, and where
     no point tells anything."""
     if level not in LEVELS:
-        raise UsageError(f"there is no level {level}", hint=f"levels go from 1 to {max(LEVELS)}")
-    digest = hashlib.sha256(f"code {level} {seed}".encode("utf-8", "replace")).digest()
+        raise UsageError(
+            tell("there is no level {level}", level=level),
+            hint=tell("levels go from 1 to {levels}", levels=max(LEVELS)),
+        )
+    digest = hashlib.sha256(
+        tell("code {level} {seed}", level=level, seed=seed).encode("utf-8", "replace")
+    ).digest()
     chance = random.Random(digest)
     for _ in range(_TRIES):
         program = _at_a_telling_point(LEVELS[level](chance), chance)
         made = CodeExercise(level, seed, program, _checked(program))
         if made.judged.ok and all(map(_tells, made.answers.values())):
             return made
-    raise UsageError("no point tells anything of this exercise", hint="another --seed")
+    raise UsageError(tell("no point tells anything of this exercise"), hint="another --seed")
 
 
 def as_object(made: CodeExercise) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backtrace.homework.programs.program import Program, Step
+from backtrace.language import tell
 
 _NAMES = ("x", "y", "z", "w")
 _STAGES = ("q", "r", "s", "u")
@@ -54,7 +55,7 @@ def one_gate(chance: random.Random) -> Program:
     """f = x * y."""
     row = chance.choice(_ROWS)
     operands = _NAMES[: len(row.back)]
-    return _program("one gate", [_step(row, "f", operands)], operands)
+    return _program(tell("one gate"), [_step(row, "f", operands)], operands)
 
 
 def branches(chance: random.Random) -> Program:
@@ -77,7 +78,7 @@ def _chain(chance: random.Random) -> Program:
         operands = [last, chance.choice(others)][: len(row.back)]
         chance.shuffle(operands)
         steps.append(_step(row, name, operands))
-    return _program("a chain with a branch", steps, inputs)
+    return _program(tell("a chain with a branch"), steps, inputs)
 
 
 def _rows(count: int, chance: random.Random) -> list[_Row]:

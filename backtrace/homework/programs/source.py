@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backtrace.homework.programs.program import Program, Value
+from backtrace.language import tell
 from backtrace.numbers import plain
 
 BLANK = "..."
@@ -14,7 +15,7 @@ def source(program: Program, gradients: Mapping[str, str], remarks: Mapping[str,
     """The file's text; `gradients` are the right sides, and `remarks` what stands behind them."""
     lines = ["import numpy as np", ""]
     lines += [f"{name} = {_literal(value)}" for name, value in program.given.items()]
-    lines += ["", "# forward pass", *forward(program), "", "# backward pass"]
+    lines += ["", tell("# forward pass"), *forward(program), "", tell("# backward pass")]
     lines.append(f"d{program.loss} = 1.0")
     for name, text in gradients.items():
         remark = remarks.get(name, "")

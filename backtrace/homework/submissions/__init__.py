@@ -35,6 +35,7 @@ from backtrace.homework.submissions.submission import (
     short,
 )
 from backtrace.homework.submissions.tables import table_file
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.homework.assignment import Assignment
@@ -59,9 +60,9 @@ _READ = (".json", *_LINES, *_TABLES[:2], *_BOOKS)
 _OTHERS = (".xls", ".xlsb", ".ods", ".numbers")
 _ZIP = b"PK\x03\x04"
 _ALIEN = {
-    b"\xd0\xcf\x11\xe0": "an Excel file of the old kind",
-    _ZIP: "a zip file",
-    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": marked("an Excel file of the old kind"),
+    _ZIP: marked("a zip file"),
+    b"%PDF": marked("a PDF"),
 }
 
 
@@ -77,7 +78,8 @@ def files_of(paths: Sequence[str]) -> list[str]:
             found.append(path)
     if not found:
         raise UsageError(
-            "there is no submission", hint="a .json, .jsonl, .csv or .xlsx file, or a folder"
+            tell("there is no submission"),
+            hint=tell("a .json, .jsonl, .csv or .xlsx file, or a folder"),
         )
     return found
 
@@ -90,14 +92,16 @@ def sources_of(
     nothing is, which is no student's."""
     for path in paths:
         if path != "-" and not os.path.lexists(path):
-            raise UsageError(f"there is no file and no folder '{visible(path)}'")
+            raise UsageError(tell("there is no file and no folder '{path}'", path=visible(path)))
     if not assignment.codes:
         return [*files_of(paths)]
     if is_of_one and len(paths) == 1 and os.path.isdir(paths[0]):
         return [folder_of(paths[0], _is_one)]
     found = sorted_out(paths, assignment.codes, _is_one)
     if not found:
-        raise UsageError("there is no submission", hint="a .py, .ipynb or .json file, or a folder")
+        raise UsageError(
+            tell("there is no submission"), hint=tell("a .py, .ipynb or .json file, or a folder")
+        )
     return found
 
 
@@ -150,9 +154,13 @@ def read_submissions(
             else:
                 yield from _json_file(path, headings, tick)
         except Changed as error:  # whose answers these are can no longer be told
-            raise UsageError(f"cannot read '{path}': {error.strerror}") from None
+            raise UsageError(
+                tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror)
+            ) from None
         except OSError as error:
-            yield refused(_stem(path), path, f"unreadable: {error.strerror or error}")
+            yield refused(
+                _stem(path), path, tell("unreadable: {strerror}", strerror=error.strerror or error)
+            )
 
 
 def submission_of(
@@ -181,12 +189,12 @@ def _of_folder(folder: Folder, assignment: Assignment | None) -> Submission:
         answered = [rows for rows in read if any(row.answers for row in rows)]
         for rows in answered or read:
             if len(rows) > 1:
-                what = "is of several students, and stands in the folder of one"
+                what = tell("is of several students, and stands in the folder of one")
                 found = joined(found, refused("", "", f"{short(rows[0].source)} {what}"))
             elif rows:
                 found = joined(found, replace(rows[0], student=folder.student))
     if not found.code and not found.answers and not found.reasons:
-        return replace(found, reasons=("no submission in it",))
+        return replace(found, reasons=(tell("no submission in it"),))
     return found
 
 
@@ -204,15 +212,15 @@ def _alien(path: str) -> str:
     is_book = path.lower().endswith(_BOOKS)
     if is_book and head.startswith(_ZIP):
         return ""
-    what = next((kind for start, kind in _ALIEN.items() if head.startswith(start)), "")
+    what = next((tell(kind) for start, kind in _ALIEN.items() if head.startswith(start)), "")
     suffix = os.path.splitext(path)[1]
     if not what and is_book:
-        what = f"no {suffix} workbook, whatever its name says"
+        what = tell("no {suffix} workbook, whatever its name says", suffix=suffix)
     if not what and path.lower().endswith(_OTHERS):
-        what = f"a {suffix} file"
+        what = tell("a {suffix} file", suffix=suffix)
     if suffix.lower() == ".zip" and what:
-        return f"it is {what}: unpack it"
-    return f"it is {what}: save it as CSV UTF-8" if what else ""
+        return tell("it is {what}: unpack it", what=what)
+    return tell("it is {what}: save it as CSV UTF-8", what=what) if what else ""
 
 
 def _json_file(path: str, headings: Headings, tick: Callable[[int], None]) -> Iterator[Submission]:
@@ -221,19 +229,23 @@ def _json_file(path: str, headings: Headings, tick: Callable[[int], None]) -> It
     tick(len(data))
     try:
         if len(data) > LARGEST_FILE:
-            raise Broken(f"larger than {LARGEST_FILE // 1_000_000} MB")
+            raise Broken(
+                tell("larger than {largest_file} MB", largest_file=LARGEST_FILE // 1_000_000)
+            )
         found = objects.json_of(data)
     except Broken as broken:
         yield refused(_stem(path), path, broken)
         return
     if found == []:
-        yield refused(_stem(path), path, "no submission in it")
+        yield refused(_stem(path), path, tell("no submission in it"))
     if not isinstance(found, list):
         yield objects.from_object(found, headings, path, _stem(path))
         return
     default = _stem(path) if len(found) == 1 else ""
     yield from grouped(
-        objects.from_object(entry, headings, f"{path}, entry {number}", default)
+        objects.from_object(
+            entry, headings, tell("{path}, entry {number}", path=path, number=number), default
+        )
         for number, entry in enumerate(found, 1)
     )
 
@@ -244,7 +256,7 @@ def _json_lines(path: str, headings: Headings, tick: Callable[[int], None]) -> I
         closing(lines(file, encoding_of(file.peek()), tick)) as source,
     ):
         for line in source:
-            where = f"{path}, line {line.number}"
+            where = tell("{path}, line {number}", path=path, number=line.number)
             if line.reason:
                 yield refused("", where, line.reason)
             elif line.text.strip():

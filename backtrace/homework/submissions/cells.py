@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtrace.homework.submissions.submission import Unreadable, short
+from backtrace.language import tell
 
 _MINUSES = "−–‒‐‑﹣－"
 _MINUS = dict.fromkeys(map(ord, _MINUSES), "-")
@@ -57,8 +58,8 @@ def as_typed(value: Any, signs: Signs) -> Any:
     if text.isascii() and _NUMBER.fullmatch(text):
         return _other_group(text, signs) or text
     if any(date.fullmatch(text) for date in _DATES):
-        what = f"'{short(text)}' can be a date"
-        return Unreadable(f"{what}, which spreadsheets make of 1/3 and the like")
+        what = tell("'{short}' can be a date", short=short(text))
+        return Unreadable(tell("{what}, which spreadsheets make of 1/3 and the like", what=what))
     number = _plain(text)
     if "," not in number:
         return number if _SIMPLE.fullmatch(number) else text
@@ -66,8 +67,12 @@ def as_typed(value: Any, signs: Signs) -> Any:
     if marked is not None:
         return _with_comma(text, marked, signs)
     if signs.decimal == "," and not signs.commas_part and _PARTED_DIGITS.search(number):
-        what = f"'{short(text)}' has commas between digits, which may be decimal signs"
-        return Unreadable(f"{what}: write points, or a blank after a comma that parts")
+        what = tell(
+            "'{short}' has commas between digits, which may be decimal signs", short=short(text)
+        )
+        return Unreadable(
+            tell("{what}: write points, or a blank after a comma that parts", what=what)
+        )
     return text
 
 
@@ -91,16 +96,28 @@ def _with_comma(text: str, marked: re.Match[str], signs: Signs) -> str | Unreada
         before, _, after = digits.partition(".")
         if _GROUPS.fullmatch(before) and "," not in after:
             return f"{sign}{whole}{exponent}"  # 1,234.5
-        return Unreadable(f"'{short(text)}' has points and commas that make no number")
+        return Unreadable(
+            tell("'{short}' has points and commas that make no number", short=short(text))
+        )
     if digits.count(",") > 1:
         if _GROUPS.fullmatch(digits):
             return f"{sign}{whole}{exponent}"
-        return Unreadable(f"'{short(text)}' has several commas; a number has one")
+        return Unreadable(tell("'{short}' has several commas; a number has one", short=short(text)))
     if _GROUPS.fullmatch(digits) and (signs.commas_part or signs.decimal != ","):
-        how = f"write {sign}{decimal} or {sign}{whole}"
-        return Unreadable(f"'{short(text)}' has two readings: {how}")
+        how = tell(
+            "write {sign}{decimal} or {sign}{whole}", sign=sign, decimal=decimal, whole=whole
+        )
+        return Unreadable(tell("'{short}' has two readings: {how}", short=short(text), how=how))
     if signs.commas_part and signs.decimal != ",":
-        return Unreadable(f"'{short(text)}' has a comma: write {sign}{decimal}{exponent}")
+        return Unreadable(
+            tell(
+                "'{short}' has a comma: write {sign}{decimal}{exponent}",
+                short=short(text),
+                sign=sign,
+                decimal=decimal,
+                exponent=exponent,
+            )
+        )
     return f"{sign}{decimal}{exponent}"
 
 
@@ -115,8 +132,12 @@ def _other_group(text: str, signs: Signs) -> Unreadable | None:
     if signs.decimal != "," or not _GROUPS.fullmatch(text.lstrip("+-").replace(".", ",")):
         return None
     whole = text.replace(".", "")
-    how = f"its file has decimal commas: write {text.replace('.', ',')} or {whole}"
-    return Unreadable(f"'{short(text)}' has two readings: {how}")
+    how = tell(
+        "its file has decimal commas: write {text} or {whole}",
+        text=text.replace(".", ","),
+        whole=whole,
+    )
+    return Unreadable(tell("'{short}' has two readings: {how}", short=short(text), how=how))
 
 
 def decimal_sign(cells: Iterable[str]) -> str:

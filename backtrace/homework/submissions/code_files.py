@@ -16,6 +16,7 @@ from typing import Any
 
 from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions.submission import Broken
+from backtrace.language import tell
 
 LARGEST_FILE = 10_000_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -38,9 +39,9 @@ def text_of(file: CodeFile) -> str:
     """What is in the file; of a notebook the cells alone, as JSON. Raises Broken, and Changed."""
     data = _bytes_of(file)
     if len(data) > LARGEST_FILE:
-        raise Broken(f"larger than {LARGEST_FILE // 1_000_000} MB")
+        raise Broken(tell("larger than {largest_file} MB", largest_file=LARGEST_FILE // 1_000_000))
     if not data.strip():
-        raise Broken("it is empty")
+        raise Broken(tell("it is empty"))
     return _cells_of(data) if file.is_notebook else _python(data)
 
 
@@ -53,14 +54,14 @@ def _bytes_of(file: CodeFile) -> bytes:
     except Changed:
         raise
     except OSError as error:
-        raise Broken(f"unreadable: {error.strerror or error}") from None
+        raise Broken(tell("unreadable: {strerror}", strerror=error.strerror or error)) from None
 
 
 def _python(data: bytes) -> str:
     if data.startswith(_UTF16):
         return _decoded(data, "utf-16")
     if b"\0" in data:
-        raise Broken("it is no text: it has bytes that are 0")
+        raise Broken(tell("it is no text: it has bytes that are 0"))
     try:
         name, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except (SyntaxError, UnicodeError, ValueError):
@@ -72,10 +73,18 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise Broken(f"not {name.upper()} text: {what}; save it as UTF-8") from None
+        what = tell("byte {start} is 0x{data:02x}", start=error.start, data=data[error.start])
+        raise Broken(
+            tell("not {name} text: {what}; save it as UTF-8", name=name.upper(), what=what)
+        ) from None
     except (LookupError, ValueError) as error:  # a coding that is none of texts: hex, idna
-        raise Broken(f"its text cannot be read as {name}: {type(error).__name__}") from None
+        raise Broken(
+            tell(
+                "its text cannot be read as {name}: {type_name}",
+                name=name,
+                type_name=type(error).__name__,
+            )
+        ) from None
 
 
 def _cells_of(data: bytes) -> str:
@@ -84,14 +93,14 @@ def _cells_of(data: bytes) -> str:
         text = data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
         found = json.loads(text)
     except UnicodeDecodeError as error:
-        raise Broken(f"no notebook: byte {error.start} is not UTF-8") from None
+        raise Broken(tell("no notebook: byte {start} is not UTF-8", start=error.start)) from None
     except (ValueError, RecursionError):
-        raise Broken("no notebook: it is not JSON") from None
+        raise Broken(tell("no notebook: it is not JSON")) from None
     if not isinstance(found, dict):
-        raise Broken("no notebook: it has no cells")
+        raise Broken(tell("no notebook: it has no cells"))
     language = _language(found)
     if not language.startswith(("python", "ipython")):
-        raise Broken(f"a notebook of {language[:20]}, not of Python")
+        raise Broken(tell("a notebook of {language}, not of Python", language=language[:20]))
     return json.dumps({"cells": [{"cell_type": "code", "source": s} for s in _sources(found)]})
 
 
@@ -114,14 +123,14 @@ def _sources(notebook: dict[str, Any]) -> list[str]:
         sheets = [s for s in notebook["worksheets"] if isinstance(s, dict)]
         cells = [c for s in sheets for c in s.get("cells") or []]
     if not isinstance(cells, list):
-        raise Broken("no notebook: it has no cells")
+        raise Broken(tell("no notebook: it has no cells"))
     found = []
     for cell in cells:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             source = cell.get("source", cell.get("input", ""))
             lines = [source] if isinstance(source, str) else source
             if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-                raise Broken("no notebook: a cell of it holds no text")
+                raise Broken(tell("no notebook: a cell of it holds no text"))
             found.append("".join(lines))
     return found
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from backtrace.files import InputFile
 from backtrace.homework.submissions.submission import short
+from backtrace.language import tell
 
 LONGEST_LINE = 1_000_000
 _MARKS = {
@@ -38,7 +39,7 @@ class Encoding:
     def note(self) -> str:
         """What is to be said of a guess."""
         guessed = self.name in ("cp1252", "cp949") and not self.others
-        return f"it is no UTF-8, and was read as {self.name}" if guessed else ""
+        return tell("it is no UTF-8, and was read as {name}", name=self.name) if guessed else ""
 
 
 def encoding_of(head: bytes) -> Encoding:
@@ -113,7 +114,7 @@ def _texts(reader: io.TextIOWrapper, tick: Callable[[int], None]) -> Iterator[tu
         tick(len(text))
         reason = ""
         if len(text) == LONGEST_LINE and not text.endswith("\n"):
-            reason = f"longer than {LONGEST_LINE:,} characters"
+            reason = tell("longer than {longest_line:,} characters", longest_line=LONGEST_LINE)
             while (rest := reader.readline(LONGEST_LINE)) and not rest.endswith("\n"):
                 tick(len(rest))
             tick(len(rest))
@@ -127,12 +128,24 @@ def _undecoded(text: str, encoding: Encoding) -> str:
     for place, character in enumerate(text, 1):
         if "\udc80" <= character <= "\udcff":
             byte = f"0x{ord(character) - 0xDC00:02x}"
-            return f"not {encoding.name.upper()} text: {byte} at character {place}"
+            return tell(
+                "not {name} text: {byte} at character {place}",
+                name=encoding.name.upper(),
+                byte=byte,
+                place=place,
+            )
         if character == "\ufffd":
-            return f"not {encoding.name.upper()} text at character {place}"
+            return tell(
+                "not {name} text at character {place}", name=encoding.name.upper(), place=place
+            )
     if encoding.others:
         raw = (_OUTSIDE_ASCII.search(text) or [""])[0]
         other = raw.encode(encoding.name).decode(encoding.others[0], "replace")
-        names = f"{encoding.name} and {encoding.others[0]}"
-        return f"text in {names}, '{short(raw)}' or '{short(other)}': save it as CSV UTF-8"
+        names = tell("{name} and {other}", name=encoding.name, other=encoding.others[0])
+        return tell(
+            "text in {names}, '{short}' or '{other_short}': save it as CSV UTF-8",
+            names=names,
+            short=short(raw),
+            other_short=short(other),
+        )
     return ""

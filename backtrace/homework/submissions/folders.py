@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from backtrace.homework.questions import CODE_SUFFIXES, CodeQuestion
 from backtrace.homework.submissions.code_files import CodeFile
 from backtrace.homework.submissions.submission import name_of, short
+from backtrace.language import tell
 
 _DEEPEST = 4  # folders in a student's folder
 _MOST_FILES = 200
@@ -109,9 +110,11 @@ def folder_of(path: str, is_answers: Callable[[str], bool]) -> Folder:
         if not (is_code(name) or is_answers(name)) or not os.path.isfile(full):
             continue
         if os.path.commonpath([root, os.path.realpath(full)]) != root:
-            reasons.append(f"{short(name)} is a link that leads out of the folder")
+            reasons.append(
+                tell("{short} is a link that leads out of the folder", short=short(name))
+            )
         elif len(codes) + len(others) >= _MOST_FILES:
-            reasons.append(f"more than {_MOST_FILES} files")
+            reasons.append(tell("more than {most_files} files", most_files=_MOST_FILES))
             break
         elif is_code(name):
             codes.append(CodeFile(name, full))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from backtrace.errors import near_misses
 from backtrace.homework.answers import is_answer_name
 from backtrace.homework.submissions.submission import short
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.homework.questions import Question
@@ -77,12 +78,12 @@ class Headings:
         """What would do instead."""
         for heading in strange:
             if near := self.meant(heading):
-                return f"did you mean {near}?"
+                return tell("did you mean {near}?", near=near)
         if self._questions is None:
-            return "p1.dx is due, or problem, answer and value"
+            return tell("p1.dx is due, or problem, answer and value")
         due = self.due()
         shown = ", ".join(due[:_MOST_SHOWN]) + ", …" * (len(due) > _MOST_SHOWN)
-        return f"due is {shown}, or problem, answer and value"
+        return tell("due is {shown}, or problem, answer and value", shown=shown)
 
     def meant(self, heading: str) -> str:
         """The answers that a heading might be about: dx is p1.dx or p2.dx."""

@@ -27,6 +27,7 @@ from backtrace.homework.submissions.submission import (
     refused,
     short,
 )
+from backtrace.language import tell
 
 _MOST_NOTED = 3
 
@@ -43,12 +44,14 @@ def json_of(data: bytes) -> Any:
             object_pairs_hook=once,
         )
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise Broken(f"not {error.encoding.upper()} text: {what}") from None
+        what = tell("byte {start} is 0x{data:02x}", start=error.start, data=data[error.start])
+        raise Broken(
+            tell("not {encoding} text: {what}", encoding=error.encoding.upper(), what=what)
+        ) from None
     except RecursionError:
-        raise Broken("not JSON that can be read: too deep") from None
+        raise Broken(tell("not JSON that can be read: too deep")) from None
     except ValueError as error:
-        raise Broken(f"not JSON: {error}") from None
+        raise Broken(tell("not JSON: {error}", error=error)) from None
 
 
 def submission_of(entry: Submission | Mapping[str, Any], headings: Headings) -> Submission:
@@ -61,7 +64,7 @@ def submission_of(entry: Submission | Mapping[str, Any], headings: Headings) -> 
 def from_object(entry: Any, headings: Headings, source: str, default: str) -> Submission:
     """One object's submission; refused with the student's name, where it has one."""
     if not isinstance(entry, dict):
-        return refused(default, source, "no object with a student and answers")
+        return refused(default, source, tell("no object with a student and answers"))
     entry = {headings.renamed(str(key)): value for key, value in entry.items()}
     student = name_of(entry.get("student", entry.get("name") if "answer" not in entry else None))
     try:
@@ -83,23 +86,32 @@ def _answers_of(entry: dict[str, Any], headings: Headings) -> _Found:
     tops = {key: value for key, value in rest.items() if _is_answers(key, value, headings)}
     if "answers" in entry:
         if tops and headings.due():
-            raise Broken(f"answers under 'answers', and at the top too: {listed(list(tops))}")
+            raise Broken(
+                tell(
+                    "answers under 'answers', and at the top too: {listed}",
+                    listed=listed(list(tops)),
+                )
+            )
         answers = entry["answers"]
         if isinstance(answers, str) and "problem" in entry:
             answers = words_of(answers)
         if not isinstance(answers, dict):
-            raise Broken(f"'answers' is no object: {_due(headings)}")
+            raise Broken(tell("'answers' is no object: {due}", due=_due(headings)))
         tops = answers
     elif "problem" in entry and "value" in entry and isinstance(entry.get("answer"), str):
         tops = {entry["answer"]: entry["value"]}
     elif not tops:
-        has = f"it has {listed(list(entry))}" if entry else "it is empty"
-        raise Broken(f"no 'answers' in it: {has}; {_due(headings)}")
+        has = tell("it has {listed}", listed=listed(list(entry))) if entry else tell("it is empty")
+        raise Broken(tell("no 'answers' in it: {has}; {due}", has=has, due=_due(headings)))
     if "problem" in entry:
         id = headings.problem(str(entry["problem"])) or str(entry["problem"])
         tops = {id: tops}
     strange = [key for key in rest if "answers" in entry or key not in tops]
-    notes = [f"{listed(strange[:_MOST_NOTED])} means nothing here"] if strange else []
+    notes = (
+        [tell("{listed} means nothing here", listed=listed(strange[:_MOST_NOTED]))]
+        if strange
+        else []
+    )
     return *_by_problem(tops, headings), notes
 
 
@@ -129,7 +141,11 @@ def _by_problem(
             continue
         for name, text in named.items():
             if name in found.setdefault(known, {}):
-                reasons.append(f"{visible(known)} {short(name)} is answered twice")
+                reasons.append(
+                    tell(
+                        "{known} {short} is answered twice", known=visible(known), short=short(name)
+                    )
+                )
                 continue
             found[known][name] = as_typed(text, Signs())
         found.setdefault(known, {})
@@ -143,11 +159,11 @@ def _name(headings: Headings, id: str | None, name: str) -> str:
 def _neither(key: str, id: str | None, headings: Headings) -> str:
     """Why a key is neither a problem with its answers nor an answer."""
     if id is None and (meant := headings.meant(key)):
-        return f"{short(key)} names no problem: {meant} is due"
-    return f"the answers to {visible(key)[:LONGEST_NAME]} are no object"
+        return tell("{short} names no problem: {meant} is due", short=short(key), meant=meant)
+    return tell("the answers to {key} are no object", key=visible(key)[:LONGEST_NAME])
 
 
 def _due(headings: Headings) -> str:
     due = headings.due() or ["p1.dx"]
     id, _, name = due[0].rpartition(".")
-    return f'due is {{"answers": {{"{visible(id)}": {{"{name}": ...}}}}}}'
+    return tell('due is {{"answers": {{"{id}": {{"{name}": ...}}}}}}', id=visible(id), name=name)

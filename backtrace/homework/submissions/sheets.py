@@ -24,6 +24,7 @@ from backtrace.homework.submissions.submission import (
     name_of,
     short,
 )
+from backtrace.language import tell
 
 _NEXT_WORD = re.compile(r"\s+(?=[\w#/∂]+\s*=(?!=))")
 Place = tuple[str, str]
@@ -77,11 +78,17 @@ def sheet_of(header: Sequence[str], headings: Headings) -> Sheet:
         place = None if renamed in WORDS else headings.place(renamed)
         if renamed in WORDS:
             if renamed in words:
-                raise Broken(f"two columns are called {renamed}")
+                raise Broken(tell("two columns are called {renamed}", renamed=renamed))
             words[renamed] = index
         elif place is not None:
             if place in places.values():
-                raise Broken(f"two columns have the same name, {place[0]}.{place[1]}")
+                raise Broken(
+                    tell(
+                        "two columns have the same name, {place}.{place_place}",
+                        place=place[0],
+                        place_place=place[1],
+                    )
+                )
             places[index] = place
         elif renamed:
             strange.append(heading.strip())
@@ -115,7 +122,11 @@ def _refuse_unanswered(sheet: Sheet, header: Sequence[str], headings: Headings) 
     has_pair = any(pair <= words for pair in pairs)
     has_problem = "problem" in words or bool(headings.only)
     if not (has_problem and ("answers" in words or has_pair)):
-        has = f"the columns are {listed(header)}" if header else "there are no columns"
+        has = (
+            tell("the columns are {listed}", listed=listed(header))
+            if header
+            else tell("there are no columns")
+        )
         raise Broken(f"{has}: {headings.advice(sheet.strange)}")
 
 
@@ -131,10 +142,10 @@ def notes_of(sheet: Sheet, headings: Headings) -> list[str]:
         return []
     names = listed(sheet.strange)
     is_one = len(sheet.strange) == 1
-    said = f"the column {names} means nothing here"
-    said = said if is_one else f"the columns {names} mean nothing here"
+    said = tell("the column {names} means nothing here", names=names)
+    said = said if is_one else tell("the columns {names} mean nothing here", names=names)
     meant = next((m for h in sheet.strange if (m := headings.meant(h))), "")
-    return [f"{said}; did you mean {meant}?" if meant else said]
+    return [tell("{said}; did you mean {meant}?", said=said, meant=meant) if meant else said]
 
 
 Cell = str | Unreadable
@@ -161,7 +172,9 @@ def row_of(
     while len(cells) > sheet.width and _is_empty(cells[-1]):
         cells.pop()  # a comma at the end
     if len(cells) != sheet.width:
-        raise Broken(f"{len(cells)} cells, and {sheet.width} are due")
+        raise Broken(
+            tell("{count} cells, and {width} are due", count=len(cells), width=sheet.width)
+        )
     student = student_of(sheet, cells, default)
     if not sheet.answers:
         return made(student, where, _of_long_row(sheet, headings, cells, signs))
@@ -188,7 +201,9 @@ def _of_long_row(
     else:
         name, value = sheet.name_and_value
         if not _word(row, name):
-            raise Broken("an empty row" if _is_empty(row[value]) else "no answer's name")
+            raise Broken(
+                tell("an empty row") if _is_empty(row[value]) else tell("no answer's name")
+            )
         named = {} if _is_empty(row[value]) else {_word(row, name): row[value]}
     answers = {name: as_typed(cell, signs) for name, cell in named.items()}
     if known is None:
@@ -211,8 +226,8 @@ def words_of(text: str) -> dict[str, str]:
         name, equals, value = word.partition("=")
         name = name.strip()
         if not equals:
-            raise Broken(f"'{short(word)}' is no NAME=VALUE")
+            raise Broken(tell("'{short}' is no NAME=VALUE", short=short(word)))
         if name in found:
-            raise Broken(f"{short(name)} is answered twice")
+            raise Broken(tell("{short} is answered twice", short=short(name)))
         found[name] = value.strip()
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from backtrace.errors import visible
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from backtrace.homework.submissions.code_files import CodeFile
@@ -46,7 +47,7 @@ class Submission:
     code: tuple[CodeFile, ...] = ()
 
 
-NAMELESS = "no student's name"
+NAMELESS = marked("no student's name")
 
 
 class Broken(Exception):
@@ -55,7 +56,7 @@ class Broken(Exception):
 
 def made(student: str, source: str, answers: Answers, reasons: Iterable[str] = ()) -> Submission:
     """A submission of what was read; that the name is missing is a reason too."""
-    nameless = () if student else (NAMELESS,)
+    nameless = () if student else (tell(NAMELESS),)
     return Submission(student or "?", source, answers, (*reasons, *nameless))
 
 
@@ -110,7 +111,9 @@ def joined(first: Submission, second: Submission) -> Submission:
         known = answers.setdefault(id, {})
         for name, value in named.items():
             if name in known:
-                reasons.append(f"{visible(id)} {visible(name)} is answered twice")
+                reasons.append(
+                    tell("{id} {name} is answered twice", id=visible(id), name=visible(name))
+                )
             else:
                 known[name] = value
     notes = (*first.notes, *second.notes)

@@ -39,6 +39,7 @@ from backtrace.homework.submissions.submission import (
     noted,
     refused,
 )
+from backtrace.language import tell
 
 LARGEST_HELD = 10_000_000  # bytes of a table whose rows are put together wherever they stand
 _MOST_LINES = 30  # of one row, whose cells hold line ends
@@ -94,7 +95,7 @@ def _begun(
         elif line.text.strip():
             break
     else:
-        raise Broken("no submission in it")
+        raise Broken(tell("no submission in it"))
     ahead = [line, *islice(source, _MOST_LINES)]
     readings, behind = {}, {}
     for parting in [given] if given else _PARTS:
@@ -102,7 +103,7 @@ def _begun(
         if row := next(_rows(iter(()), behind[parting], parting, 0), None):
             readings[parting] = row
     if not readings:
-        raise Broken("no submission in it")
+        raise Broken(tell("no submission in it"))
     parting, header = _chosen(readings, headings)
     waiting.extend(behind[parting])
     return parting, header
@@ -118,7 +119,12 @@ def _chosen(readings: dict[str, _Row], headings: Headings) -> tuple[str, list[st
     cells = [good[parting] for parting in best]
     if most and any(one != cells[0] for one in cells):
         words = " or ".join(_PARTS.get(parting, parting) for parting in best)
-        raise Broken(f"its columns may be parted by {words}: the header can be read both ways")
+        raise Broken(
+            tell(
+                "its columns may be parted by {words}: the header can be read both ways",
+                words=words,
+            )
+        )
     return max(zip(best, cells, strict=True), key=lambda pair: len(pair[1]))
 
 
@@ -139,7 +145,7 @@ def _rows(source: Iterator[Line], waiting: deque[Line], parting: str, width: int
             cells = _continued(line, source, waiting, parting, width)
         if cells is None:
             rough = next(csv.reader([line.text], delimiter=parting, quoting=csv.QUOTE_NONE), [])
-            yield _Row(line.number, rough, "no line of CSV: a quote that does not end")
+            yield _Row(line.number, rough, tell("no line of CSV: a quote that does not end"))
         elif any(cell.strip() for cell in cells):
             yield _Row(line.number, cells)
 
@@ -191,7 +197,7 @@ def _sign_of(head: bytes, encoding: str, parting: str, sheet: Sheet) -> str:
 def sign_note(signs: Signs) -> str:
     """What is to be said of numbers that elsewhere mean something else."""
     is_comma = signs.decimal == "," and not signs.commas_part
-    return "commas are decimal signs in it: 1,234 is read as 1.234" if is_comma else ""
+    return tell("commas are decimal signs in it: 1,234 is read as 1.234") if is_comma else ""
 
 
 def _submissions(
@@ -199,7 +205,7 @@ def _submissions(
 ) -> Iterator[Submission]:
     is_empty = True
     for row in rows:
-        where = f"{path}, line {row.number}"
+        where = tell("{path}, line {number}", path=path, number=row.number)
         is_empty = False
         try:
             if row.reason:
@@ -208,4 +214,4 @@ def _submissions(
         except Broken as broken:
             yield refused(student_of(sheet, row.cells, default), where, broken)
     if is_empty:
-        yield refused("", path, "no submission in it")
+        yield refused("", path, tell("no submission in it"))

@@ -38,6 +38,7 @@ from backtrace.homework.submissions.submission import (
     short,
 )
 from backtrace.homework.submissions.tables import sign_note
+from backtrace.language import marked, tell
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -46,7 +47,7 @@ LARGEST_UNPACKED = 100_000_000  # bytes of a workbook, as its zip file declares 
 _MOST_ROWS = 200_000
 _MOST_COLUMNS = 2_000
 _FIRST = 20  # rows among which the headings stand
-_MISSING = (
+_MISSING = marked(
     "it is an Excel workbook, which openpyxl reads: pip install 'backtrace-autodiff[xlsx]', or "
     "save it as CSV UTF-8"
 )
@@ -69,12 +70,17 @@ def _opened(file: InputFile) -> Iterator[Workbook]:
     try:
         import openpyxl
     except ImportError:
-        raise Broken(_MISSING) from None
+        raise Broken(tell(_MISSING)) from None
     try:
         with zipfile.ZipFile(file) as packed:
             size = sum(entry.file_size for entry in packed.infolist())
         if size > LARGEST_UNPACKED:
-            raise Broken(f"it unpacks to more than {LARGEST_UNPACKED // 1_000_000} MB")
+            raise Broken(
+                tell(
+                    "it unpacks to more than {largest_unpacked} MB",
+                    largest_unpacked=LARGEST_UNPACKED // 1_000_000,
+                )
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it leaves out: styles, validations
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -89,7 +95,7 @@ def _opened(file: InputFile) -> Iterator[Workbook]:
 
 
 def _damaged(error: Exception) -> Broken:
-    return Broken(f"no workbook that can be read ({type(error).__name__})")
+    return Broken(tell("no workbook that can be read ({name})", name=type(error).__name__))
 
 
 def _submissions(
@@ -119,9 +125,9 @@ def _found(book: Workbook, headings: Headings) -> tuple[str, int]:
             found.append((title, counts.index(max(counts))))
     if len(found) > 1:
         names = " and ".join(f"'{short(title)}'" for title, _ in found[:3])
-        raise Broken(f"its sheets {names} can both hold the answers: leave one")
+        raise Broken(tell("its sheets {names} can both hold the answers: leave one", names=names))
     if not found:
-        what = f"no headings in its first {_FIRST} rows that mean something"
+        what = tell("no headings in its first {first} rows that mean something", first=_FIRST)
         raise Broken(f"{what}: {headings.advice()}")
     return found[0]
 
@@ -139,7 +145,7 @@ def _rows(book: Workbook, title: str) -> Iterator[tuple[int, list[Cell]]]:
         sheet.reset_dimensions()  # what the file declares may be anything
         for number, row in enumerate(sheet.iter_rows(max_col=_MOST_COLUMNS, values_only=True), 1):
             if number > _MOST_ROWS:
-                raise Broken(f"more than {_MOST_ROWS:,} rows")
+                raise Broken(tell("more than {most_rows:,} rows", most_rows=_MOST_ROWS))
             if any(cell is not None and cell != "" for cell in row):
                 yield number, [_cell(value) for value in row]
     except Broken:
@@ -153,11 +159,13 @@ def _cell(value: Any) -> Cell:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return Unreadable(f"{str(value).upper()} is no number")
+        return Unreadable(tell("{value} is no number", value=str(value).upper()))
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
-        return Unreadable(f"'{value}' is a date, which Excel makes of 1/3 and the like")
+        return Unreadable(
+            tell("'{value}' is a date, which Excel makes of 1/3 and the like", value=value)
+        )
     if isinstance(value, str) and value.startswith("#") and value.endswith(("!", "?", "/A")):
-        return Unreadable(f"{value} is an error of the workbook's own formula")
+        return Unreadable(tell("{value} is an error of the workbook's own formula", value=value))
     return repr(value) if isinstance(value, int | float) else str(value)
 
 
@@ -170,9 +178,9 @@ def _read(
     default: str,
 ) -> Iterator[Submission]:
     if not rows:
-        yield refused("", path, "no submission in it")
+        yield refused("", path, tell("no submission in it"))
     for number, cells in rows:
-        where = f"{path}, row {number}"
+        where = tell("{path}, row {number}", path=path, number=number)
         padded = cells + [""] * (sheet.width - len(cells))
         try:
             yield row_of(sheet, headings, padded, signs, where, default)

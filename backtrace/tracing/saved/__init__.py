@@ -29,6 +29,7 @@ from backtrace.graph.record import (
     SourceLine,
     Wording,
 )
+from backtrace.language import tell
 from backtrace.render._cost import cost_object
 from backtrace.rewrite import graph_of
 from backtrace.tracing.saved import along, twice
@@ -44,14 +45,16 @@ def read(text: str, arrays: Mapping[str, Any] = MappingProxyType({})) -> dict[st
     apart = Apart(arrays)
     saved = parsed(text, apart.put_in)
     if not isinstance(saved, dict) or saved.get("schema") != _SCHEMA:
-        raise UsageError(f"this is not a saved trace: its schema is not {_SCHEMA}")
+        raise UsageError(
+            tell("this is not a saved trace: its schema is not {schema}", schema=_SCHEMA)
+        )
     apart.hold(saved.get("arrays_sha256"))
     try:
         fields = _fields(saved)
         twice.hold(saved, fields["graph"], fields)
     except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         words = str(error) if type(error) is ValueError else f"{type(error).__name__} {error}"
-        raise UsageError(f"the saved trace is damaged: {words}") from None
+        raise UsageError(tell("the saved trace is damaged: {words}", words=words)) from None
     return fields
 
 
@@ -63,19 +66,25 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
     )
     nodes = saved["nodes"]
     if len(nodes) != len(graph.nodes):
-        raise ValueError(f"the formula has {len(graph.nodes)} nodes, not {len(nodes)}")
+        raise ValueError(
+            tell(
+                "the formula has {count} nodes, not {nodes_count}",
+                count=len(graph.nodes),
+                nodes_count=len(nodes),
+            )
+        )
     slots: list[list[dict[str, Any]]] = [[] for _ in nodes]
     for edge in saved["edges"]:
         if edge["gate"] not in range(len(nodes)):
-            raise ValueError("an edge leads nowhere")
+            raise ValueError(tell("an edge leads nowhere"))
         slots[edge["gate"]].append(edge)
     for node, edges in zip(graph.nodes, slots, strict=True):
         if tuple(edge["input"] for edge in edges) != node.inputs:
-            raise ValueError("the edges are not those of the formula")
+            raise ValueError(tell("the edges are not those of the formula"))
     checks = {name: _check(check) for name, check in saved["checks"].items()}
     known = graph.inputs.keys()
     if not {*saved["gradients"], *checks} <= known or (point and point.keys() != known):
-        raise ValueError("the variables are not those of the formula")
+        raise ValueError(tell("the variables are not those of the formula"))
     output = saved.get("output_check")
     notes = tuple(Note(str(n["kind"]), str(n["text"]), n["node"]) for n in saved["notes"])
     fault = _fault(saved["fault"]) if saved.get("fault") else None
@@ -116,7 +125,7 @@ def _lines(nodes: list[dict[str, Any]]) -> tuple[SourceLine | None, ...]:
     found = [(node.get("line"), node.get("cell")) for node in nodes]
     for number in (number for place in found for number in place if number is not None):
         if type(number) is not int or number < 1:
-            raise ValueError("a line of the code is a whole number from 1")
+            raise ValueError(tell("a line of the code is a whole number from 1"))
     lines = tuple(SourceLine(line, cell) if line else None for line, cell in found)
     return lines if any(lines) else ()
 
@@ -145,11 +154,11 @@ def _cost(saved: dict[str, Any], graph: Graph, wrt: Collection[str]) -> Cost:
     """It follows from the formula and its shapes: counted again, it has to be what was saved."""
     every = saved["checkpoints"]["every"]
     if type(every) is not int or every < 1:
-        raise ValueError("checkpoints are every so many gates, from 1")
+        raise ValueError(tell("checkpoints are every so many gates, from 1"))
     shapes = {n: graph.shapes[i] if graph.shapes else () for n, i in graph.inputs.items()}
     found = cost_of(graph, shapes, tuple(wrt), every)
     if cost_object(found) != saved:
-        raise ValueError("the cost is not that of the formula")
+        raise ValueError(tell("the cost is not that of the formula"))
     return found
 
 
@@ -162,7 +171,7 @@ def _second(saved: dict[str, Any]) -> SecondDerivative:
 def _wording(saved: dict[str, Any], count: int) -> Wording:
     columns = [saved[key] for key in ("values", "gradients", "locals", "downstreams")]
     if any(len(column) != count for column in columns):
-        raise ValueError("a wording has another number of nodes")
+        raise ValueError(tell("a wording has another number of nodes"))
     values, gradients, locals_, downstreams = columns
     return Wording(
         str(saved["kind"]),
@@ -187,7 +196,7 @@ def _granularity(saved: dict[str, Any]) -> Granularity:
 
 def _check(saved: dict[str, Any]) -> Check:
     if saved["verdict"] not in VERDICTS:
-        raise ValueError(f"'{saved['verdict']}' is no verdict")
+        raise ValueError(tell("'{saved}' is no verdict", saved=saved["verdict"]))
     derivative = saved["derivative"]
     return Check(
         backprop=value_of(saved["backprop"]),

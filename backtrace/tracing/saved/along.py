@@ -7,6 +7,7 @@ from typing import Any
 
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import VERDICTS
+from backtrace.language import tell
 from backtrace.tracing.saved.numbers import value_of, value_or_none
 
 
@@ -26,7 +27,7 @@ def read(saved: Mapping[str, Any], nodes: int) -> dict[str, Any]:
 
 def _forward(name: str, told: Mapping[str, Any], tangents: list[Any], nodes: int) -> ForwardMode:
     if len(tangents) != nodes:
-        raise ValueError("the tangents are of another number of nodes")
+        raise ValueError(tell("the tangents are of another number of nodes"))
     return ForwardMode(
         str(name),
         value_of(told["along"]),
@@ -67,7 +68,7 @@ def _product(told: Mapping[str, Any]) -> HessianProduct:
 
 def _judged(told: Mapping[str, Any]) -> tuple[str, str]:
     if told["verdict"] not in VERDICTS:
-        raise ValueError(f"'{told['verdict']}' is no verdict")
+        raise ValueError(tell("'{told}' is no verdict", told=told["verdict"]))
     return str(told["verdict"]), str(told["reason"])
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from backtrace.errors import UsageError
+from backtrace.language import marked, tell
 
 _KEY = re.compile("array[0-9]{1,9}")
-_OTHERS = "the arrays beside this trace (.npz) are not those it was saved with"
-_HINT = "keep FILE.json and FILE.npz of one run together, under one name"
+_OTHERS = marked("the arrays beside this trace (.npz) are not those it was saved with")
+_HINT = marked("keep FILE.json and FILE.npz of one run together, under one name")
 
 
 class Apart:
@@ -28,7 +29,7 @@ class Apart:
             return described
         array = self._array(described["npz"])
         if described["shape"] != list(array.shape):
-            raise UsageError(_OTHERS, hint=_HINT)
+            raise UsageError(tell(_OTHERS), hint=tell(_HINT))
         return array
 
     def hold(self, expected: object) -> None:
@@ -39,7 +40,7 @@ class Apart:
         from backtrace.files.numpyfiles import digest
 
         if digest(self._used) != expected:
-            raise UsageError(_OTHERS, hint=_HINT)
+            raise UsageError(tell(_OTHERS), hint=tell(_HINT))
 
     def _array(self, name: str) -> Any:
         if name not in self._used:
@@ -52,13 +53,19 @@ class Apart:
         except (UsageError, MemoryError):
             raise
         except Exception as error:  # numpy.load reads only now, and raises what zipfile raises
-            what = f"the array '{name}' of this trace cannot be read: {error}"
+            what = tell(
+                "the array '{name}' of this trace cannot be read: {error}", name=name, error=error
+            )
             raise UsageError(what) from None
         if array is None:
-            what = "the large arrays of this trace are in another file (.npz)"
-            raise UsageError(what, hint=_HINT)
+            what = tell("the large arrays of this trace are in another file (.npz)")
+            raise UsageError(what, hint=tell(_HINT))
         if getattr(getattr(array, "dtype", None), "kind", "") not in tuple("fiub"):
-            raise UsageError(f"the array '{name}' of this trace holds something that is no number")
+            raise UsageError(
+                tell(
+                    "the array '{name}' of this trace holds something that is no number", name=name
+                )
+            )
         return array
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from backtrace.algebra.values import kept
 from backtrace.errors import UsageError
+from backtrace.language import tell
 from backtrace.numbers import Blank
 
 _NOT_FINITE = ("nan", "inf", "-inf")
@@ -30,9 +31,9 @@ def parsed(text: str, put_in: Callable[[dict[str, Any]], Any]) -> Any:
             parse_constant=_refuse_constant,
         )
     except (json.JSONDecodeError, RecursionError) as error:
-        raise UsageError(f"this is not JSON: {error}") from None
+        raise UsageError(tell("this is not JSON: {error}", error=error)) from None
     except ValueError as error:  # of the numbers, below
-        raise UsageError(f"the saved trace is damaged: {error}") from None
+        raise UsageError(tell("the saved trace is damaged: {error}", error=error)) from None
 
 
 def value_of(given: Any) -> Any:
@@ -56,7 +57,7 @@ def value_or_none(given: Any) -> Any:
 def index_of(given: Any, count: int) -> int:
     """A node's index, of so many nodes. Raises ValueError."""
     if type(given) is not int or not 0 <= given < count:
-        raise ValueError(f"{_quoted(given)} is no node of the formula")
+        raise ValueError(tell("{quoted} is no node of the formula", quoted=_quoted(given)))
     return given
 
 
@@ -73,7 +74,7 @@ def _hold(rows: list[Any]) -> None:
         wrong = next((text for text in texts if text not in _NOT_FINITE), None)
         if bad or wrong is not None:
             entry = next(entry for entry in row if type(entry) in bad) if bad else wrong
-            raise ValueError(f"{_quoted(entry)} is no number")
+            raise ValueError(tell("{quoted} is no number", quoted=_quoted(entry)))
 
 
 def _quoted(entry: Any) -> str:
@@ -89,13 +90,17 @@ def _decimal(text: str) -> float:
     """Raises ValueError where it is too large."""
     number = float(text)
     if math.isinf(number):
-        shown = text if len(text) <= _LONGEST else f"a number of {len(text):,} characters"
-        raise ValueError(f"{shown} is too large for a 64-bit float")
+        shown = (
+            text
+            if len(text) <= _LONGEST
+            else tell("a number of {count:,} characters", count=len(text))
+        )
+        raise ValueError(tell("{shown} is too large for a 64-bit float", shown=shown))
     return number
 
 
 def _refuse_constant(text: str) -> float:
-    raise ValueError(f"JSON has no {text}; the trace writes it as a text")
+    raise ValueError(tell("JSON has no {text}; the trace writes it as a text", text=text))
 
 
 __all__ = ["index_of", "parsed", "value_of", "value_or_none"]

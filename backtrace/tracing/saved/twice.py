@@ -7,6 +7,7 @@ from typing import Any
 
 from backtrace.algebra.values import shape_of, size_of
 from backtrace.graph import Graph
+from backtrace.language import tell
 from backtrace.numbers import Blank
 from backtrace.tracing.saved.numbers import value_of
 
@@ -17,15 +18,21 @@ def hold(saved: Mapping[str, Any], graph: Graph, fields: Mapping[str, Any]) -> N
     values, upstreams = fields["values"], fields["upstreams"]
     for name, index in graph.inputs.items():
         if name in fields["point"]:
-            _same(fields["point"][name], values[index], f"the value of {name}")
+            _same(fields["point"][name], values[index], tell("the value of {name}", name=name))
     if saved["output"]["node"] != graph.output:
-        raise ValueError("the output is not that of the formula")
-    _same(value_of(saved["output"]["value"]), values[graph.output], "the output")
+        raise ValueError(tell("the output is not that of the formula"))
+    _same(value_of(saved["output"]["value"]), values[graph.output], tell("the output"))
     for name, gradient in saved["gradients"].items():
-        _same(value_of(gradient), upstreams[graph.inputs[name]], f"the gradient of {name}")
+        _same(
+            value_of(gradient),
+            upstreams[graph.inputs[name]],
+            tell("the gradient of {name}", name=name),
+        )
     for edge in saved["edges"]:
         _same(
-            value_of(edge["upstream"]), upstreams[edge["gate"]], f"the upstream of #{edge['gate']}"
+            value_of(edge["upstream"]),
+            upstreams[edge["gate"]],
+            tell("the upstream of #{edge}", edge=edge["gate"]),
         )
     for jacobian in fields["asked"].jacobians:
         of = values[graph.output if jacobian.gate is None else jacobian.gate]
@@ -34,7 +41,7 @@ def hold(saved: Mapping[str, Any], graph: Graph, fields: Mapping[str, Any]) -> N
         if (jacobian.rows, jacobian.columns) != shape or (
             is_there and shape_of(jacobian.entries) != shape
         ):
-            raise ValueError("a Jacobian has another shape than what it is of")
+            raise ValueError(tell("a Jacobian has another shape than what it is of"))
     _hold_shapes(graph, values, upstreams, fields["downstreams"])
 
 
@@ -47,12 +54,14 @@ def _hold_shapes(
         pairs += [(values[s], d) for s, d in zip(sources, downstreams[index], strict=True)]
         for of, gradient in pairs:
             if not _is_blank(of, gradient) and shape_of(of) != shape_of(gradient):
-                raise ValueError(f"a gradient at #{index} has another shape than what it is by")
+                raise ValueError(
+                    tell("a gradient at #{index} has another shape than what it is by", index=index)
+                )
 
 
 def _same(first: Any, second: Any, what: str) -> None:
     if not _is_blank(first, second) and not _are_equal(first, second):
-        raise ValueError(f"{what} is told twice, and differs")
+        raise ValueError(tell("{what} is told twice, and differs", what=what))
 
 
 def _are_equal(first: Any, second: Any) -> bool:
