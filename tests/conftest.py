@@ -8,6 +8,8 @@ import os
 import pathlib
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import resources
 from typing import NamedTuple
@@ -48,6 +50,15 @@ class Ended(NamedTuple):
     status: int
     out: str
     err: str
+
+
+def pytest_configure() -> None:
+    """Catalogues of other languages that are newer than what is compiled of them, are compiled."""
+    files = list((ROOT / "backtrace" / "locale").glob("*/LC_MESSAGES/*.po"))
+    made = [(file, file.with_suffix(".mo")) for file in files]
+    if any(not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime for po, mo in made):
+        command = [sys.executable, str(ROOT / ".ci" / "catalogues.py")]
+        subprocess.run(command, check=False, capture_output=True)  # without Babel: English alone
 
 
 os.environ["LANGUAGE"] = "en"  # the language of the transcripts, whoever runs them

@@ -115,7 +115,7 @@ class Reader:
                 what = tell(
                     "there are several on the line of {named}, and one cannot be told", named=named
                 )
-            raise UsageError(what, hint="import it again, or run its cell again")
+            raise UsageError(what, hint=tell("import it again, or run its cell again"))
         return same[0]
 
     def _tree(self, text: str, file: str, named: str) -> tuple[ast.Module, int]:

@@ -16,6 +16,7 @@ from backtrace.formula.printer import label
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.numbers import Blank, Formula, json_text
 from backtrace.render._rules import named_terms
 
@@ -79,7 +80,9 @@ class Program:
         try:
             return made | self._rules(node, gate, values, index)
         except NotWrittenError:
-            raise StillError(f"a page cannot compute {label(node)} anew") from None
+            raise StillError(
+                tell("a page cannot compute {label} anew", label=label(node))
+            ) from None
 
     def _own_gate(self, node: Node, gate: Gate, values: Sequence[Value]) -> dict[str, Any]:
         """A gate that the formula defines: a graph in the graph."""
@@ -159,10 +162,14 @@ def program(record: Record) -> Program:
         raise StillError("")
     if graph.gate_count > MOST_GATES:
         raise StillError(
-            f"a page computes up to {MOST_GATES:,} gates anew, not {graph.gate_count:,}"
+            tell(
+                "a page computes up to {most_gates:,} gates anew, not {gate_count:,}",
+                most_gates=MOST_GATES,
+                gate_count=graph.gate_count,
+            )
         )
     if sum(max(1, size_of(value)) for value in record.values) > _MOST_COMPUTED:
-        raise StillError("its arrays are too large to be computed anew in a page")
+        raise StillError(tell("its arrays are too large to be computed anew in a page"))
     made = Program(_numbers(record), record.granularity.kink)
     with _quiet(record):
         made.graph(graph, record.values)
