@@ -31,6 +31,12 @@ DOCUMENTS = [
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GATES_TABLE = re.compile(r"(<!-- gates -->\n\n)(.*?)(\n<!-- /gates -->)", re.DOTALL)
 NEEDS = ("jq",)
+READMES = [ROOT / "README.md", ROOT / "docs" / "ko" / "README.md"]
+
+
+def called(document: pathlib.Path) -> str:
+    """Where it stands: there is a README in every language."""
+    return document.relative_to(ROOT).as_posix()
 
 
 def split(block: str) -> list[tuple[str, str]]:
@@ -69,7 +75,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
 def test_transcripts(
     document: pathlib.Path, folder: pathlib.Path, request: pytest.FixtureRequest
 ) -> None:
@@ -93,7 +99,7 @@ def test_transcripts(
         document.write_text(text, "utf-8")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
 def test_python_blocks(document: pathlib.Path, folder: pathlib.Path) -> None:
     here = pathlib.Path.cwd()
     os.chdir(folder)
@@ -116,14 +122,31 @@ def test_the_table_of_gates(request: pytest.FixtureRequest) -> None:
         assert found[2] == catalogue.markdown()
 
 
-def test_the_readme_opens_with_two_commands_that_ci_runs() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    commands = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
+@pytest.mark.parametrize("readme", READMES, ids=called)
+def test_the_readme_opens_with_two_commands_that_ci_runs(readme: pathlib.Path) -> None:
+    commands = re.search(r"```sh\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
     assert commands is not None
     assert len(commands[1].strip().splitlines()) == 2
     test_command = commands[1].strip().splitlines()[1]
     assert "pytest" in test_command
     assert test_command in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def what_a_reader_finds(readme: pathlib.Path) -> dict[str, list[str]]:
+    """The commands and where links lead, but for the language and the links to one another."""
+    text = readme.read_text("utf-8")
+    commands = [line for line in text.splitlines() if line.startswith(("$ ", "python3 "))]
+    links = [(readme.parent / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", text)]
+    return {
+        "headings": re.findall(r"^#+ ", text, re.MULTILINE),
+        "commands": [re.sub(r" --lang \w+", "", command) for command in commands],
+        "links": [called(link) for link in links if link not in READMES],
+    }
+
+
+@pytest.mark.parametrize("readme", READMES[1:], ids=called)
+def test_the_readme_of_another_language_has_all_of_it(readme: pathlib.Path) -> None:
+    assert what_a_reader_finds(readme) == what_a_reader_finds(READMES[0])
 
 
 def test_a_wrong_transcript_would_be_found(folder: pathlib.Path) -> None:
