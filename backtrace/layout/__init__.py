@@ -6,8 +6,9 @@ Nodes and wires only: what they look like is the matter of `render`. layers (col
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from backtrace.layout.heights import Heights
 from backtrace.layout.layers import Layered, Wire, layered
@@ -34,18 +35,24 @@ def arrange(
     gap: float = 14.0,
     port: float = 16.0,
     passage: float = 4.0,
+    fixed: Mapping[int, Sequence[float]] = MappingProxyType({}),
+    from_left: bool = False,
 ) -> Layout:
     """The layout of nodes (of these heights, in evaluation order) and wires (an operand each).
 
     `is_free` says of a node whether its operands may be taken in any order: then wires enter from
     top to bottom as they come; else operand by operand. `gap` is between two nodes of a column,
-    `port` between two wires into a gate, `passage` the height of a wire that passes.
+    `port` between two wires into a gate, `passage` the height of a wire that passes. `fixed` says
+    of some gates how far below their middle each wire enters. `from_left`: all inputs stand in
+    the first column, and not just before they are used.
     """
-    graph = layered(len(sizes), wires, is_free)
+    graph = layered(len(sizes), wires, is_free, from_left)
     columns = ordered(graph)
     ranks = _ranks(graph, columns, is_free)
 
     def offset(place: int, k: int) -> float:
+        if place in fixed:
+            return fixed[place][k]
         count = len(graph.before[place])
         return (ranks[place][k] - (count - 1) / 2) * (port if count > 2 else min(port, 15.0))
 

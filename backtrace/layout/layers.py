@@ -43,10 +43,13 @@ class Layered:
         return found
 
 
-def layered(count: int, wires: Sequence[Wire], is_free: Sequence[bool]) -> Layered:
+def layered(
+    count: int, wires: Sequence[Wire], is_free: Sequence[bool], from_left: bool = False
+) -> Layered:
     """Columns for nodes in evaluation order; a wire for every operand of every gate, in order.
-    `is_free` says whether a gate's operands may enter in any order."""
-    column = _columns(count, wires)
+    `is_free` says whether a gate's operands may enter in any order; `from_left`, that all inputs
+    stand in the first column."""
+    column = _columns(count, wires, from_left)
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     enters: list[list[float]] = [[] for _ in range(count)]
@@ -77,7 +80,7 @@ def layered(count: int, wires: Sequence[Wire], is_free: Sequence[bool]) -> Layer
     return Layered(count, column, before, after, enters, chains)
 
 
-def _columns(count: int, wires: Sequence[Wire]) -> list[int]:
+def _columns(count: int, wires: Sequence[Wire], from_left: bool) -> list[int]:
     sources: list[list[int]] = [[] for _ in range(count)]
     users: list[list[int]] = [[] for _ in range(count)]
     for source, gate in wires:
@@ -91,7 +94,7 @@ def _columns(count: int, wires: Sequence[Wire]) -> list[int]:
         moved = [slack.slide(node) for node in range(count - 1, -1, -1)]
         if not any(moved):
             break
-    return [slack.start(node) for node in range(count)]
+    return column if from_left else [slack.start(node) for node in range(count)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 from backtrace.algebra.values import Value
@@ -32,12 +33,20 @@ class Drawing(Record):
     texts     what each computes, in the trace's own words
     folded    the boxes that are drawn as gates, by their places here
     ways      by node the ways of the trace behind each of its wires: of a box there may be several
+    at_point  whether there are numbers
+    ports     the places of what comes in from outside, where this is the inside of a box
     """
 
     nodes_of: tuple[int, ...] = ()
     texts: tuple[str, ...] = ()
     folded: Mapping[int, Box] = field(default_factory=dict)
     ways: tuple[tuple[tuple[Way, ...], ...], ...] = ()
+    at_point: bool = True
+    ports: frozenset[int] | None = None
+
+    @property
+    def has_point(self) -> bool:
+        return self.at_point
 
 
 def drawing(record: Record, view: View) -> Drawing:
@@ -67,13 +76,18 @@ def _seen(gates: int, found: Sequence[Box], closed: Sequence[int]) -> int:
     return gates - sum(len(found[place].members) - 1 for place in closed)
 
 
-def folded(record: Record, closed: Collection[Box]) -> Drawing:
-    """The trace with these boxes as gates: none of them holds another."""
+def folded(
+    record: Record,
+    closed: Collection[Box],
+    orders: Mapping[int, Sequence[int]] = MappingProxyType({}),
+) -> Drawing:
+    """The trace with these boxes as gates: none of them holds another. Of boxes in `orders`, by the
+    last of their gates, the inputs are taken in this order."""
     graph = record.graph
     home: dict[int, Box] = {member: box for box in closed for member in box.members}
     kept = [k for k in range(len(graph.nodes)) if k not in home or home[k].output == k]
     place = {index: position for position, index in enumerate(kept)}
-    inputs = [_inputs(graph, home[k]) if k in home else None for k in kept]
+    inputs = [_inputs(graph, home[k], orders.get(k)) if k in home else None for k in kept]
     nodes: list[Node] = []
     ways: list[tuple[tuple[Way, ...], ...]] = []
     for index, behind in zip(kept, inputs, strict=True):
@@ -87,9 +101,7 @@ def folded(record: Record, closed: Collection[Box]) -> Drawing:
     parts = {f.name: getattr(record, f.name) for f in fields(Record)}
     downstreams = [tuple(_added(record, way) for way in own) for own in ways]
     parts |= {
-        "graph": replace(
-            graph, nodes=tuple(nodes), output=place[graph.output], shapes=_at(graph.shapes, kept)
-        ),
+        "graph": replace(graph, nodes=tuple(nodes), output=place[graph.output], shapes=None),
         "values": _at(record.values, kept),
         "upstreams": _at(record.upstreams, kept),
         "locals": tuple((None,) * len(own) for own in ways),
@@ -105,18 +117,56 @@ def folded(record: Record, closed: Collection[Box]) -> Drawing:
         texts=tuple(texts[index] for index in kept),
         folded={place[box.output]: box for box in closed},
         ways=tuple(ways),
+        at_point=record.has_point,
     )
 
 
-def _inputs(graph: Graph, box: Box) -> dict[int, list[Way]]:
-    """What comes into a box, in reading order: from each node the ways that it takes inside."""
+def inside(
+    record: Record,
+    box: Box,
+    closed: Collection[Box],
+    orders: Mapping[int, Sequence[int]] = MappingProxyType({}),
+) -> Drawing:
+    """What is in a box, with these boxes in it as gates; what comes in from outside are inputs."""
+    whole = folded(record, closed, orders)
+    members = set(box.members)
+    kept = [k for k, node in enumerate(whole.nodes_of) if node in members]
+    sources = {source for k in kept for source in whole.graph.inputs_of[k]} - set(kept)
+    kept = sorted(sources | set(kept))
+    place = {index: position for position, index in enumerate(kept)}
+    nodes = tuple(
+        Node(None, (), f"#{k}") if k in sources else _moved(whole.graph.nodes[k], place)
+        for k in kept
+    )
+    graph = replace(whole.graph, nodes=nodes, output=len(nodes) - 1, shapes=None)
+    groups = (g for g in whole.groups if {whole.nodes_of[m] for m in g.members} < members)
+    return replace(
+        whole,
+        graph=graph,
+        values=_at(whole.values, kept),
+        upstreams=_at(whole.upstreams, kept),
+        locals=tuple(() if k in sources else whole.locals[k] for k in kept),
+        downstreams=tuple(() if k in sources else whole.downstreams[k] for k in kept),
+        lines=_at(whole.lines, kept) if whole.lines else (),
+        groups=tuple(_group(g, place) for g in groups),
+        nodes_of=_at(whole.nodes_of, kept),
+        texts=_at(whole.texts, kept),
+        folded={place[k]: b for k, b in whole.folded.items() if k in place and k not in sources},
+        ways=tuple(() if k in sources else whole.ways[k] for k in kept),
+        ports=frozenset(place[k] for k in sources),
+    )
+
+
+def _inputs(graph: Graph, box: Box, order: Sequence[int] | None) -> dict[int, list[Way]]:
+    """What comes into a box, in reading order if in no other: from each node the ways that it takes
+    inside."""
     inside = set(box.members)
     found: dict[int, list[Way]] = {}
     for member in box.members:
         for k, source in enumerate(graph.inputs_of[member]):
             if source not in inside:
                 found.setdefault(source, []).append((member, k))
-    return found
+    return found if order is None else {source: found[source] for source in order}
 
 
 def _added(record: Record, ways: Sequence[Way]) -> Value:
@@ -150,8 +200,8 @@ def _moved(node: Node, place: Mapping[int, int]) -> Node:
     return node._replace(operands=operands)
 
 
-def _at(values: Sequence[Any] | None, kept: Sequence[int]) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(values[index] for index in kept)
+def _at(values: Sequence[Any], kept: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(values[index] for index in kept)
 
 
 def _is_seen(group: Group, home: Mapping[int, Box]) -> bool:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from backtrace.algebra.values import shape_of
@@ -18,7 +18,8 @@ from backtrace.graph.record import Record
 from backtrace.language import tell
 from backtrace.layout import Layout, arrange
 from backtrace.layout.layers import Wire
-from backtrace.render._folding import Drawing, drawing
+from backtrace.render._boxes import Box
+from backtrace.render._folding import Drawing, Way, drawing, folded, inside
 from backtrace.render._view import View
 from backtrace.render._words import (
     line_label,
@@ -38,6 +39,7 @@ _HEIGHT = 46.0  # of a gate, with the numbers on its wire
 _MARGIN = 24.0
 _ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
 _FRAME, _ABOVE = 12.0, 14.0  # from a gate to the frame round it: beside it, above it
+_PORT_SIZE = 4.0  # the height of a wire that comes into an open box
 _PAD = 7.0  # on both sides of a number
 TITLE_SIZE, TITLE_LINE = 15.0, 22.0
 NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
@@ -59,6 +61,7 @@ class Sign:
     name       of a stage; shape of an array: small, above the value
     line       of the code, at a stage's gate; small, below the shape
     title      what the gate computes, in a line
+    box        what is folded here
     """
 
     index: int
@@ -76,6 +79,12 @@ class Sign:
     shape: str
     line: str
     title: str
+    box: Box | None = None
+
+    def moved(self, x: float, y: float) -> Sign:
+        begin, end = self.wire
+        wire = (begin + x, end + x)
+        return replace(self, x=self.x + x, y=self.y + y, wire=wire, numbers=self.numbers + x)
 
     @property
     def is_gate(self) -> bool:
@@ -90,7 +99,9 @@ class Sign:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A wire from a stub's end to a gate: points, with a curve and a straight piece by turns. Where
-    its source branches, `gradient` is what this branch carries back, written at `at`."""
+    its source branches, `gradient` is what this branch carries back, written at `at`. `ways` are
+    the wires of the trace behind it: of a box there may be several. `is_to_frame`: it ends at the
+    frame of an open box, and others go on inside."""
 
     source: int
     gate: int
@@ -99,17 +110,27 @@ class Line:
     is_branch: bool
     gradient: str | None
     at: tuple[float, float]
+    ways: tuple[Way, ...]
+    is_to_frame: bool = False
+
+    def moved(self, x: float, y: float) -> Line:
+        points = tuple((a + x, b + y) for a, b in self.points)
+        return replace(self, points=points, at=(self.at[0] + x, self.at[1] + y))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A dashed box round gates that spell out a bigger one."""
+    """A dashed box round gates that spell out a bigger one, or round those of an open `box`."""
 
     label: str
     x: float
     y: float
     width: float
     height: float
+    box: Box | None = None
+
+    def moved(self, x: float, y: float) -> Frame:
+        return replace(self, x=self.x + x, y=self.y + y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +159,111 @@ def placed(record: Drawing, view: View, has_title: bool = True) -> Scene:
         raise UsageError(
             what, hint=tell("--fuse, or named gates of your own; --format jsonl has all")
         )
+    sizes = _sizes(record)
+    layout = arrange(sizes, *wiring(graph), port=PORT)
+    return _Drawing(record, view, layout, sizes, has_title, {}).scene()
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The drawing of what a box holds, from the frame's left border at x = 0: how high its output
+    stands, and by node of the trace, from the top, where what comes in crosses the border."""
+
+    scene: Scene
+    output: float
+    ports: tuple[tuple[int, float], ...]
+
+    @property
+    def height(self) -> float:
+        """With as much above the output as below it."""
+        return 2 * max(self.output, self.scene.height - self.output)
+
+
+def with_open(
+    record: Record, view: View, found: Sequence[Box], place: int, has_title: bool = True
+) -> Scene:
+    """The drawing with one of the boxes that were found open, and those around it; a frame stands
+    where the box stood. All others are folded."""
+    opened: Inside | None = None
+    child: Box | None = None
+    level: int | None = place
+    while True:
+        closed = [box for box in found if box.parent == level]
+        order = [node for node, _ in opened.ports] if opened else []
+        orders = {child.output: order} if child else {}
+        box = None if level is None else found[level]
+        drawn = inside(record, box, closed, orders) if box else folded(record, closed, orders)
+        at = {p: opened for p, b in drawn.folded.items() if b is child and opened is not None}
+        shown = _laid_out(drawn, view, has_title and box is None, at)
+        if box is None:
+            return shown
+        opened, child, level = _as_inside(drawn, shown), box, box.parent
+
+
+def _laid_out(record: Drawing, view: View, has_title: bool, opened: Mapping[int, Inside]) -> Scene:
+    """A scene with what is open in it."""
+    graph = record.graph
+    sizes = _sizes(record)
+    for port in record.ports or ():
+        sizes[port] = _PORT_SIZE
+    fixed = {}
+    for place, inner in opened.items():
+        sizes[place] = inner.height + 10.0
+        fixed[place] = [y - inner.output for _, y in inner.ports]
+    wires, is_free = wiring(graph)
+    is_free = [free and place not in opened for place, free in enumerate(is_free)]
+    is_inside = record.ports is not None
+    layout = arrange(sizes, wires, is_free, port=PORT, fixed=fixed, from_left=is_inside)
+    shown = _Drawing(record, view, layout, sizes, has_title, opened).scene()
+    for place, inner in opened.items():
+        shown = _put_in(shown, shown.signs[place], inner, record.folded[place])
+    return shown
+
+
+def _as_inside(drawn: Drawing, shown: Scene) -> Inside:
+    ports = sorted((shown.signs[port].y, drawn.nodes_of[port]) for port in drawn.ports or ())
+    signs = tuple(s for s in shown.signs if s.kind != "port")
+    output = next(s for s in signs if s.index == drawn.nodes_of[drawn.graph.output])
+    return Inside(replace(shown, signs=signs), output.y, tuple((node, y) for y, node in ports))
+
+
+def _put_in(shown: Scene, sign: Sign, inner: Inside, box: Box) -> Scene:
+    """A scene with what a box holds in its place."""
+    x, y = sign.x - inner.scene.width / 2, sign.y - inner.output
+    signs = [s for s in shown.signs if s is not sign]
+    for part in inner.scene.signs:
+        moved = part.moved(x, y)
+        if part.index == sign.index:  # the box's output is the gate's, with the numbers outside
+            moved = replace(
+                moved,
+                wire=(moved.wire[0], sign.wire[1]),
+                numbers=sign.numbers,
+                value=sign.value,
+                gradient=sign.gradient,
+                name=sign.name,
+                shape=sign.shape,
+            )
+        signs.append(moved)
+    frame = Frame(box.name, x, y, inner.scene.width, inner.scene.height, box)
+    return replace(
+        shown,
+        signs=tuple(sorted(signs, key=lambda s: s.index)),
+        lines=(*shown.lines, *(line.moved(x, y) for line in inner.scene.lines)),
+        frames=(frame, *shown.frames, *(f.moved(x, y) for f in inner.scene.frames)),
+        dots=(*shown.dots, *((a + x, b + y) for a, b in inner.scene.dots)),
+    )
+
+
+def _sizes(record: Drawing) -> list[float]:
+    """How high every node is, with its numbers."""
+    graph = record.graph
     tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
     sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
     for group in record.open_groups:
         for member in group.members:
             framed = _tall(len(graph.inputs_of[member])) + 2 * (_ABOVE + NUMBER_SIZE / 2)
             sizes[member] = max(sizes[member], framed)
-    layout = arrange(sizes, *wiring(graph), port=PORT)
-    return _Drawing(record, view, layout, sizes, has_title).scene()
+    return sizes
 
 
 def wiring(graph: Graph) -> tuple[list[Wire], list[bool]]:
@@ -167,29 +285,40 @@ def text_width(text: str, size: float) -> float:
 
 class _Drawing:
     def __init__(
-        self, record: Drawing, view: View, layout: Layout, sizes: list[float], has_title: bool
+        self,
+        record: Drawing,
+        view: View,
+        layout: Layout,
+        sizes: list[float],
+        has_title: bool,
+        opened: Mapping[int, Inside],
     ) -> None:
         self.record = record
         self._sizes = sizes
         self.view = view
         self.layout = layout
+        self._open = opened
+        self._ports = record.ports or frozenset()
+        self._is_inside = record.ports is not None
         self._closing = {max(group.members) for group in record.open_groups}
         self._shown = [self._numbers(index) for index in range(len(record.graph.nodes))]
         self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
         self._middle, self._half, self._end = self._columns()
-        self._width = max(self._end[-1] + _MARGIN, 320.0)
+        self._width = self._end[-1] if self._is_inside else max(self._end[-1] + _MARGIN, 320.0)
         room = self._width - 2 * _MARGIN
         self._title = (
             wrapped(title_of(record, view), int(room / (TITLE_SIZE * 0.63))) if has_title else []
         )
         self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
+        if self._is_inside:
+            self._top = _ABOVE
         highest = min((y - self._half_height(k) for k, y in enumerate(layout.y)), default=0.0)
         self._top -= highest
 
     def scene(self) -> Scene:
         signs = tuple(self._sign(index) for index in range(len(self.record.graph.nodes)))
         lowest = max((y + self._half_height(k) for k, y in enumerate(self.layout.y)), default=0.0)
-        low = lowest + self._top + _MARGIN
+        low = lowest + self._top + (_FRAME if self._is_inside else _MARGIN)
         gates = self.record.graph.gate_count
         smaller = (
             tell("--fuse makes")
@@ -201,7 +330,7 @@ class _Drawing:
             gates=gates,
             smaller=smaller,
         )
-        has_note = gates > MANY_GATES
+        has_note = gates > MANY_GATES and not self._is_inside
         return Scene(
             tuple(self._title),
             self._width,
@@ -217,9 +346,10 @@ class _Drawing:
         return self._sizes[place] / 2 if place < len(self._sizes) else 0.0
 
     def _numbers(self, index: int) -> tuple[str | None, str | None]:
-        if not self.record.has_point:
-            return "", ""
         record = self.record
+        is_outside = self._is_inside and index in (*self._ports, record.graph.output)
+        if not record.has_point or is_outside:
+            return "", ""
         return (
             number_text(record.values[index], self.view),
             number_text(record.upstreams[index], self.view),
@@ -228,6 +358,10 @@ class _Drawing:
     def _label(self, index: int) -> tuple[str, float]:
         """What is in the shape, and how wide that is."""
         node = self.record.graph.nodes[index]
+        if index in self._ports:
+            return "", 0.0
+        if index in self._open:
+            return self.record.folded[index].name, self._open[index].scene.width
         if index in self.record.folded:
             text = self.view.text(self.record.folded[index].name)
             return text, max(_BOX, text_width(text, LABEL_SIZE) + 22.0)
@@ -257,7 +391,7 @@ class _Drawing:
         routing = self._routing(count)
         self._lead = lead
         middle, end = [], []
-        x = _MARGIN
+        x = 0.0 if self._is_inside else _MARGIN
         for column in range(count):
             x += half[column] + (lead[column] + routing[column] if column else 0.0)
             middle.append(x)
@@ -277,6 +411,10 @@ class _Drawing:
 
     def _stub(self, index: int) -> float:
         value, gradient = self._shown[index]
+        if index in self._ports:
+            return 0.0
+        if self._is_inside and index == self.record.graph.output:
+            return _FRAME
         name = self._name(index)
         above = text_width(value, NUMBER_SIZE) if value is not None else BLANK[0]
         above += text_width(f"{name} = ", NUMBER_SIZE) if name else 0.0
@@ -301,6 +439,7 @@ class _Drawing:
         text, width = self._labels[index]
         kind = "gate" if node.gate is not None else "input" if node.is_input else "constant"
         kind = "box" if index in self.record.folded else kind
+        kind = "port" if index in self._ports else kind
         x = self._middle[column]
         if kind not in ("gate", "box"):  # names end where their wires begin
             x += self._half[column] - width / 2
@@ -312,7 +451,7 @@ class _Drawing:
             x,
             self.layout.y[index] + self._top,
             width,
-            _tall(len(node.inputs)),
+            self._open[index].scene.height if index in self._open else _tall(len(node.inputs)),
             (x + width / 2, self._end[column]),
             x + width / 2 + _PAD + self._indent(index),
             value,
@@ -321,6 +460,7 @@ class _Drawing:
             self._shape(index),
             self._under(index),
             self._sentence(index),
+            self.record.folded.get(index),
         )
 
     def _under(self, index: int) -> str:
@@ -369,7 +509,8 @@ class _Drawing:
                 left = self._middle[column] - self._half[column] - self._lead[column]
                 at = (left + 2, points[-1][1])
                 ends = self.record.nodes_of[source], self.record.nodes_of[gate]
-                yield Line(*ends, operand, points, is_branch, text, at)
+                ways = self.record.ways[gate][operand]
+                yield Line(*ends, operand, points, is_branch, text, at, ways, gate in self._open)
                 number += 1
 
     def _branch(self, gate: int, operand: int) -> str | None:

@@ -10,16 +10,14 @@ from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
 from backtrace.numbers import Formula, json_text
 from backtrace.render._bound import bound
-from backtrace.render._folding import folded
+from backtrace.render._drawings import drawings
 from backtrace.render._live import fields, live_data, practice, what_if
 from backtrace.render._page import asset, document, scrolling
 from backtrace.render._page_tables import findings, gate_table
 from backtrace.render._program import StillError, program, source
-from backtrace.render._scene import placed
 from backtrace.render._steps import Steps
 from backtrace.render._view import View
 from backtrace.render._words import title_of
-from backtrace.render.svg import description, draw, name_of
 
 SUFFIX = ".html"
 
@@ -38,22 +36,21 @@ _CONTROLS = """<div class="controls">
 
 
 def render(record: Record, view: View) -> str:
-    drawn = placed(folded(record, []), view, has_title=False)
-    name = name_of(drawn)
-    picture = draw(drawn, name, description(drawn, view), is_page=True)
-    steps = Steps(record, view, name)
+    shown = drawings(record, view)
+    steps = Steps(record, view, shown.name)
     title = title_of(record, view)
     has_steps = record.has_point and record.graph.gate_count > 0
     texts = expressions(record.graph, 30)
     written, still = _program(record) if has_steps else ("", "")
-    data = steps.data(bool(written))
+    data = steps.data(bool(written)) | {"drawings": shown.told, "others": shown.others}
     if written:
         data |= live_data(record, view, texts)
     kept = json_text(data).replace("<", "\\u003c")
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="at">{_point(record, view)}</p>',
-        f'<div class="card" tabindex="0" role="region" aria-label="the graph">\n{picture}</div>',
+        f'<div class="card" tabindex="0" role="region" aria-label="the graph">\n'
+        f"{shown.markup}</div>",
         _CONTROLS * has_steps,
         f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
         f'<p class="keys">{_KEYS}</p>' * has_steps,

@@ -82,6 +82,26 @@ function sumsAnew() {
       step.sums = [...new Set(sources)].map((source) => [source, wire(arrived.get(source))]);
     });
 }
+/* what comes back along a wire of a drawing: of several in the trace their sum, the last gate first */
+const carried = (ways) =>
+  ways
+    .map(([gate, way]) => state.downstreams[gate][way])
+    .reduceRight((total, value) => (total === undefined ? value : m.add(total, value)), undefined);
+function branches(words) {
+  pieces.forEach(({ element, isWire, ways }) => {
+    const number_ = isWire ? null : element.querySelector("text");
+    if (number_) number_.textContent = words(ways);
+  });
+}
+function describe() {
+  drawings.forEach(({ ids, home }) => {
+    const shown = nodes.filter((node) => !(node in (home ?? {}))).slice(0, 40);
+    id(`${ids}-d`).textContent = shown
+      .map((node) => id(`${ids}-${node}`).querySelector("title").textContent)
+      .join("; ");
+  });
+}
+const sourceOf = ([gate, way]) => graph.nodes[gate].x.filter((_, k) => graph.nodes[gate].from[k])[way];
 function draw() {
   boundTo.forEach((element) => {
     const value = valueOf(element.dataset.n ?? element.dataset.w);
@@ -95,17 +115,12 @@ function draw() {
   nodes.forEach((node) => {
     right[node] = [wire(state.upstreams[node])];
     text(node, "v").forEach((element) => (element.textContent = wire(state.values[node])));
-    const [title, before, after] = titles.get(node);
-    title.textContent = titled(before, ascii(state.values[node]), ascii(state.upstreams[node]), after);
-    (state.downstreams[node] ?? []).forEach((value, way) => {
-      const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
-      if (branch) branch.textContent = wire(value);
+    titles.get(node).forEach(([title, before, after]) => {
+      title.textContent = titled(before, ascii(state.values[node]), ascii(state.upstreams[node]), after);
     });
   });
-  id(`${name}-d`).textContent = nodes
-    .slice(0, 40)
-    .map((node) => titles.get(node)[0].textContent)
-    .join("; ");
+  branches((ways) => wire(carried(ways)));
+  describe();
   sumsAnew();
   remark();
   whatIf();
@@ -251,19 +266,15 @@ function choose(node) {
   id("which").value = node;
   whatIf();
 }
-all(`[id^="${name}-w"]`).forEach((path) => {
-  const [gate, way] = path.id
-    .slice(name.length + 2)
-    .split("-")
-    .map(Number);
-  const source = graph.nodes[gate].x.filter((_, k) => graph.nodes[gate].from[k])[way];
-  const wide = path.cloneNode();
+pieces.forEach(({ element, isWire, ways }) => {
+  if (!isWire) return;
+  const wide = element.cloneNode();
   wide.removeAttribute("id");
   wide.setAttribute("class", "press");
-  wide.onclick = () => choose(source);
-  path.after(wide);
+  wide.onclick = () => choose(sourceOf(ways[0]));
+  element.after(wide);
 });
-nodes.forEach((node) => sign(node).addEventListener("click", () => choose(node)));
+nodes.forEach((node) => signs(node).forEach((sign) => sign.addEventListener("click", () => choose(node))));
 /* the address: #x=3,W=[[1,2],[3,4]]&step=5 */
 address = () => {
   const moved = inputs.filter((key) => !same(point[key], given[key]));
@@ -310,12 +321,15 @@ function fromAddress() {
 }
 compute();
 nodes.forEach((node) => {
-  const title = sign(node).querySelector("title"),
-    whole = title.textContent,
-    equals = whole.lastIndexOf(" = ");
-  const rest = whole.slice(equals + 3 + ascii(state.values[node]).length),
-    gradient = ascii(state.upstreams[node]);
-  titles.set(node, [title, whole.slice(0, equals), rest.slice(rest.indexOf(gradient) + gradient.length)]);
+  const parts = signs(node).map((sign) => {
+    const title = sign.querySelector("title"),
+      whole = title.textContent,
+      equals = whole.lastIndexOf(" = ");
+    const rest = whole.slice(equals + 3 + ascii(state.values[node]).length),
+      gradient = ascii(state.upstreams[node]);
+    return [title, whole.slice(0, equals), rest.slice(rest.indexOf(gradient) + gradient.length)];
+  });
+  titles.set(node, parts);
 });
 addEventListener("hashchange", fromAddress);
 fromAddress();

@@ -8,9 +8,75 @@ const say = (text, values = {}) =>
 const items = [...document.querySelectorAll(".steps li")];
 const slider = id("at"),
   play = id("play");
-const sign = (node) => id(`${name}-${node}`);
-const text = (node, kind) => sign(node).querySelectorAll(`.${name}-${kind}`);
-const right = nodes.map((node) => [...text(node, "r")].map((e) => e.textContent));
+/* one drawing, or more of which one is shown: all boxes folded, each open, every gate at the end */
+const { drawings } = data;
+if (drawings.length > 1) unpack();
+const sheets = [...document.querySelectorAll(".drawing")];
+/* as render/_packing.py packs it: ~, three digits of how far back, two of how long */
+function unpack() {
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
+  const valueIn = (text) => [...text].reduce((value, digit) => 64 * value + digits.indexOf(digit), 0);
+  const letters = [];
+  for (const piece of data.others.split(/(~.{5})/)) {
+    if (piece[0] !== "~") for (const letter of piece) letters.push(letter);
+    else {
+      const back = valueIn(piece.slice(1, 4)),
+        from = letters.length - back;
+      if (!back) letters.push("~");
+      for (let at = from, end = from + valueIn(piece.slice(4)); at < end; at++) letters.push(letters[at]);
+    }
+  }
+  for (const markup of letters
+    .join("")
+    .replace(/["`]/g, (mark) => (mark === "`" ? '"' : "`"))
+    .split("\0")) {
+    const sheet = Object.assign(document.createElement("div"), { className: "drawing", hidden: true });
+    sheet.innerHTML = markup;
+    document.querySelector(".card").append(sheet);
+  }
+}
+const homeOf = (drawing, node) => id(`${drawing.ids}-${drawing.home?.[node] ?? node}`);
+const signs = (node) => drawings.map(({ ids }) => id(`${ids}-${node}`)).filter(Boolean);
+const text = (node, kind) => signs(node).flatMap((sign) => [...sign.querySelectorAll(`.${name}-${kind}`)]);
+/* wires and what branches carry back, with the wires of the trace behind each: of a box there are several */
+const pieces = drawings.flatMap(({ ids }) =>
+  [...document.querySelectorAll(`[id^="${ids}-w"], [id^="${ids}-t"]`)]
+    .filter((element) => element.id !== `${ids}-t`)
+    .map((element) => ({
+      element,
+      isWire: element.tagName === "path",
+      ways: (element.dataset.ways ?? element.id.slice(ids.length + 2))
+        .split(" ")
+        .map((way) => way.split("-").map(Number)),
+    })),
+);
+const right = nodes.map((node) => text(node, "r").map((e) => e.textContent));
+let opened = 0;
+function mark(node) {
+  document.querySelectorAll(".card g.on").forEach((sign) => sign.classList.remove("on"));
+  drawings.forEach((drawing) => homeOf(drawing, node)?.classList.add("on"));
+}
+function open(drawing) {
+  opened = drawing;
+  sheets.forEach((sheet, k) => (sheet.hidden = k !== drawing));
+  id("fold").disabled = !opened;
+  id("unfold").disabled = opened === sheets.length - 1;
+  center();
+}
+function center() {
+  const card = document.querySelector(".card"),
+    frame = card.getBoundingClientRect();
+  const place = homeOf(drawings[opened], steps[now].gate ?? nodes[0]).getBoundingClientRect();
+  card.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
+}
+/* a press on a box opens it, one on its frame's name folds it: then that is where the keys are */
+function press(sign) {
+  const { open: to, fold: back, node, box } = sign.dataset;
+  open(Number(to ?? back));
+  const sheet = sheets[opened];
+  if (back !== undefined) id(`${drawings[opened].ids}-${box}`).focus();
+  else ([...sheet.querySelectorAll(`[data-box="${node}"]`)].at(-1) ?? id("fold")).focus();
+}
 let now = 0,
   timer = 0,
   covered = false; // while numbers are asked for, nothing shows them
@@ -44,20 +110,19 @@ function show(step, keep) {
       const sum = node === data.output ? right[k][0] : (sums.get(node) ?? right[k][0]);
       if (e.textContent !== sum) e.textContent = sum;
     });
-    sign(node).classList.toggle("on", node === steps[now].gate);
     const isFed = (steps[now].sums ?? []).some(([source]) => source === node);
-    sign(node).querySelector("path").classList.toggle("flow", isFed);
+    signs(node).forEach((sign) => sign.querySelector("path").classList.toggle("flow", isFed));
   });
-  document.querySelectorAll(`[id^="${name}-w"], [id^="${name}-t"]`).forEach((piece) => {
-    const gate = parseInt(piece.id.slice(name.length + 2));
-    if (piece.tagName === "path")
-      piece.classList.toggle("flow", steps[now].pass === "b" && gate === steps[now].gate);
-    else piece.querySelectorAll(`.${name}-r`).forEach((e) => e.classList.toggle("later", !gone.has(gate)));
+  mark(steps[now].gate);
+  pieces.forEach(({ element, isWire, ways }) => {
+    const isNow = steps[now].pass === "b" && ways.some(([gate]) => gate === steps[now].gate);
+    if (isWire) element.classList.toggle("flow", isNow);
+    else
+      element
+        .querySelectorAll(`.${name}-r`)
+        .forEach((e) => e.classList.toggle("later", !ways.every(([gate]) => gone.has(gate))));
   });
-  const card = document.querySelector(".card"),
-    frame = card.getBoundingClientRect();
-  const place = sign(steps[now].gate ?? nodes[0]).getBoundingClientRect();
-  card.scrollLeft += place.left + place.width / 2 - frame.left - frame.width / 2;
+  center();
   current(now);
   slider.value = now;
   id("where").textContent = slider.ariaValueText = words();
@@ -84,6 +149,8 @@ addEventListener("keydown", (event) => {
   const isButton = event.target.closest("button, g[role=button]");
   if (event.key in keys) (stop(), show(now + keys[event.key]));
   else if (event.key === " " && !isButton) start();
+  else if ((event.key === " " || event.key === "Enter") && event.target.closest("[data-open],[data-fold]"))
+    press(event.target);
   else if ((event.key === " " || event.key === "Enter") && event.target.dataset.node)
     show(data.back[event.target.dataset.node]);
   else return;
@@ -93,11 +160,16 @@ id("back").onclick = () => (stop(), show(now - 1));
 id("next").onclick = () => (stop(), show(now + 1));
 play.onclick = start;
 slider.oninput = () => (stop(), show(Number(slider.value)));
-for (const gate of gates) {
-  const shape = sign(gate);
-  shape.onmouseenter = shape.onfocus = () => current(data.back[gate]);
-  shape.onmouseleave = shape.onblur = () => current(now);
-  shape.onclick = () => (stop(), show(data.back[gate]));
+for (const gate of gates)
+  for (const shape of signs(gate)) {
+    shape.onmouseenter = shape.onfocus = () => current(data.back[gate]);
+    shape.onmouseleave = shape.onblur = () => current(now);
+    shape.onclick = () => (stop(), shape.dataset.open ? press(shape) : show(data.back[gate]));
+  }
+if (sheets.length) {
+  document.querySelectorAll("[data-fold]").forEach((frame) => (frame.onclick = () => press(frame)));
+  id("unfold").onclick = () => open(sheets.length - 1);
+  id("fold").onclick = () => open(0);
 }
 /* whether a number that somebody typed is the answer, by the digits they gave: 0.73 is 0.7311 */
 function fits(typed, answer) {

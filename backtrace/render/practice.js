@@ -136,29 +136,29 @@ function cover() {
         (e) => ((e.textContent = shown), e.classList.remove("later")),
       );
     });
-    const [title, before, after] = titles.get(node);
     const [value, gradient] = ["v", "u"].map((pass) =>
       quiz.open.has(`${pass}${node}`) || (pass === "u" && quiz.kind === "v")
         ? "?"
         : ascii(valueOf(`${pass}${node}`)),
     );
-    title.textContent = titled(before, value, gradient, after);
-    (state.downstreams[node] ?? []).forEach((value, way) => {
-      const branch = id(`${name}-t${node}-${way}`)?.querySelector("text");
-      const source = graph.nodes[node].x.filter((_, k) => graph.nodes[node].from[k])[way];
-      if (branch)
-        ((branch.textContent =
-          quiz.kind === "v" || quiz.open.has(`u${source}`) || quiz.open.has(`u${node}`) ? "?" : wire(value)),
-          branch.classList.remove("later"));
+    titles.get(node).forEach(([title, before, after]) => {
+      title.textContent = titled(before, value, gradient, after);
     });
-    sign(node).classList.toggle("on", quiz.current !== null && quiz.asks[quiz.current][1] === node);
-    sign(node).querySelector("path").classList.remove("flow");
+    signs(node).forEach((sign) => sign.querySelector("path").classList.remove("flow"));
   });
-  id(`${name}-d`).textContent = nodes
-    .slice(0, 40)
-    .map((node) => titles.get(node)[0].textContent)
-    .join("; ");
-  all(`[id^="${name}-w"]`).forEach((path) => path.classList.remove("flow"));
+  mark(quiz.current === null ? null : quiz.asks[quiz.current][1]);
+  branches((ways) =>
+    quiz.kind === "v" ||
+    quiz.open.has(`u${sourceOf(ways[0])}`) ||
+    ways.some(([gate]) => quiz.open.has(`u${gate}`))
+      ? "?"
+      : wire(carried(ways)),
+  );
+  describe();
+  pieces.forEach(({ element, isWire }) => {
+    if (isWire) element.classList.remove("flow");
+    else element.querySelectorAll("text").forEach((e) => e.classList.remove("later"));
+  });
 }
 function ask(place) {
   quiz.current = place;
@@ -204,6 +204,7 @@ function begin() {
     point: isMoved() && !other?.given ? -1 : which,
   };
   covered = true;
+  if (sheets.length) open(sheets.length - 1); // every gate is to be seen
   document.body.classList.add("practising");
   id("task").hidden = false;
   id("choosing").hidden = true;
@@ -293,9 +294,11 @@ id("skip").onclick = skip;
 id("leave").onclick = () => (tell(), end());
 id("answer").onkeydown = (event) => event.key === "Enter" && (judge(), event.preventDefault());
 nodes.forEach((node) =>
-  sign(node).addEventListener("click", () => {
-    const place =
-      quiz?.asks.findIndex(([pass, which]) => which === node && quiz.open.has(`${pass}${which}`)) ?? -1;
-    if (place >= 0) ask(place);
-  }),
+  signs(node).forEach((sign) =>
+    sign.addEventListener("click", () => {
+      const place =
+        quiz?.asks.findIndex(([pass, which]) => which === node && quiz.open.has(`${pass}${which}`)) ?? -1;
+      if (place >= 0) ask(place);
+    }),
+  ),
 );

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
+from typing import NamedTuple
 
 from backtrace.graph.record import Record
+from backtrace.render._boxes import Box
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._scene import (
     BLANK,
@@ -34,6 +37,18 @@ _MARGIN = 24.0
 _LONGEST_DESCRIPTION = 40  # nodes
 
 
+class OnPage(NamedTuple):
+    """How a drawing stands on a page, where gates can be pointed at: what its ids begin with,
+    which drawing opens a box, or folds it, and whether there are others. Then the first has the
+    style of all, and a node is written from its own middle: it is the same in all, and moved."""
+
+    ids: str
+    opens: Mapping[Box, int] = MappingProxyType({})
+    folds: Mapping[Box, int] = MappingProxyType({})
+    is_first: bool = True
+    is_of_many: bool = False
+
+
 def render(record: Record, view: View) -> str:
     drawn = scene(record, view)
     return draw(drawn, name_of(drawn), description(drawn, view))
@@ -49,29 +64,33 @@ def name_of(drawn: Scene) -> str:
     return "b" + hashlib.sha256(written.encode()).hexdigest()[:6]
 
 
-def draw(drawn: Scene, name: str, told: str, is_page: bool = False) -> str:
-    """The drawing, `told` in words for those who cannot see it; on a page, where gates can be
-    pointed at, they are buttons."""
+def draw(drawn: Scene, name: str, told: str, page: OnPage | None = None) -> str:
+    """The drawing, `told` in words for those who cannot see it. Classes begin with `name`; on a
+    page gates and boxes are buttons."""
     width, height = number(drawn.width), number(drawn.height)
-    role = "group" if is_page else "img"
+    role, ids = ("group", page.ids) if page else ("img", name)
     has_boxes = any(sign.kind == "box" for sign in drawn.signs)
+    style = f"<style>{_style(name)}{_box_style(name) * has_boxes}</style>"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{name}-t {name}-d">',
-        f'<title id="{name}-t">{escape(" ".join(drawn.title) or "the graph")}</title>',
-        f'<desc id="{name}-d">{escape(told)}</desc>',
-        f"<style>{_style(name)}{_box_style(name) * has_boxes}</style>",
+        f'viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{ids}-t {ids}-d">',
+        f'<title id="{ids}-t">{escape(" ".join(drawn.title) or "the graph")}</title>',
+        f'<desc id="{ids}-d">{escape(told)}</desc>',
+        *([style] if page is None or page.is_first else ()),
         f'<rect class="{name}-g" width="100%" height="100%"/>',
         *_title(drawn, name),
-        *(_box(frame, name) for frame in drawn.frames),
-        *(_notch(frame, name) for frame in drawn.frames),
-        *(_wire(line, name) for line in drawn.lines),
+        *_frames(drawn.frames, name, page),
+        *(_wire(line, name, ids) for line in drawn.lines),
         *(
             f'<circle class="{name}-dot" cx="{number(x)}" cy="{number(y)}" r="3.2"/>'
             for x, y in drawn.dots
         ),
-        *(_branch(line, name) for line in drawn.lines if line.is_branch and line.gradient != ""),
-        *(_sign(sign, name, is_page) for sign in drawn.signs),
+        *(
+            _branch(line, name, ids)
+            for line in drawn.lines
+            if line.is_branch and line.gradient != ""
+        ),
+        *(_sign(sign, name, page) for sign in drawn.signs),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -159,6 +178,20 @@ def _box(frame: Frame, name: str) -> str:
     return f'<rect class="{name}-f" x="{x}" y="{y}" {size} rx="12"/>'
 
 
+def _frames(frames: Sequence[Frame], name: str, page: OnPage | None) -> Iterator[str]:
+    """On a page the frame of an open box folds it."""
+    opened = [frame for frame in frames if page and frame.box is not None]
+    for frame in opened:
+        assert page is not None
+        assert frame.box is not None
+        said = f'aria-expanded="true" aria-label="{escape(frame.label)}, open: fold it"'
+        which = f'data-fold="{page.folds[frame.box]}" data-box="{frame.box.output}"'
+        drawn = _box(frame, name) + _notch(frame, name)
+        yield f'<g role="button" tabindex="0" {which} {said}>{drawn}</g>'
+    yield from (_box(frame, name) for frame in frames if frame not in opened)
+    yield from (_notch(frame, name) for frame in frames if frame not in opened)
+
+
 def _notch(frame: Frame, name: str) -> str:
     """A label in a notch of the box's top border."""
     width = text_width(frame.label, NUMBER_SIZE) + 10
@@ -167,20 +200,27 @@ def _notch(frame: Frame, name: str) -> str:
     return f'<rect class="{name}-m" {notch} height="16"/>{label}'
 
 
-def _wire(line: Line, name: str) -> str:
-    return (
-        f'<path id="{name}-w{line.gate}-{line.operand}" class="{name}-w" d="{path(line.points)}"/>'
-    )
+def _wire(line: Line, name: str, ids: str) -> str:
+    return f'<path id="{ids}-w{_ways(line)} class="{name}-w" d="{path(line.points)}"/>'
 
 
-def _branch(line: Line, name: str) -> str:
+def _ways(line: Line) -> str:
+    """The end of a wire's id, by what it is in the trace; of several ways there all of them."""
+    (gate, operand), *others = line.ways
+    if not others and not line.is_to_frame:
+        return f'{gate}-{operand}"'
+    told = " ".join(f"{g}-{k}" for g, k in line.ways)
+    return f'{gate}-{operand}{"-o" * line.is_to_frame}" data-ways="{told}"'
+
+
+def _branch(line: Line, name: str, ids: str) -> str:
     """What a branch carries back, legible where another wire passes."""
     x, y = line.at
     if line.gradient is None:
         shown = _blank(x, y + 3, name, 0.75)
     else:
         shown = _text(f"{name}-b {name}-r {name}-a", x, y + 12, escape(line.gradient))
-    return f'<g id="{name}-t{line.gate}-{line.operand}">{shown}</g>'
+    return f'<g id="{ids}-t{_ways(line)}>{shown}</g>'
 
 
 def path(points: tuple[tuple[float, float], ...]) -> str:
@@ -198,19 +238,26 @@ def path(points: tuple[tuple[float, float], ...]) -> str:
     return "".join(pieces)
 
 
-def _sign(sign: Sign, name: str, is_page: bool) -> str:
+def _sign(sign: Sign, name: str, page: OnPage | None) -> str:
+    place = ""
+    if page and page.is_of_many:
+        place = f' transform="translate({number(sign.x)} {number(sign.y)})"'
+        sign = sign.moved(-sign.x, -sign.y)
     begin, end = sign.wire
     button = ""
-    if is_page and sign.kind == "gate":
+    if page and sign.is_gate:
         button = f' role="button" tabindex="0" data-node="{sign.index}"'
+    if page and sign.box is not None:
+        button += f' data-open="{page.opens[sign.box]}" aria-expanded="false"'
+    ids = page.ids if page else name
     pieces = [
-        f'<g id="{name}-{sign.index}"{button}><title>{escape(sign.title)}</title>',
+        f'<g id="{ids}-{sign.index}"{place}{button}><title>{escape(sign.title)}</title>',
         f'<path class="{name}-w" d="M{number(begin)} {number(sign.y)}H{number(end)}"/>',
     ]
     if sign.is_gate:
         pieces.append(_shape(sign, name))
         pieces.append(_text(f"{name}-l", sign.x, sign.y + 5, escape(sign.label)))
-        under = f"#{sign.index}" if is_page and sign.kind == "gate" else sign.line
+        under = f"#{sign.index}" if page and sign.kind == "gate" else sign.line
         if under:
             below = sign.y + sign.height / 2 + 11
             pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, under))

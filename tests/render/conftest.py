@@ -44,13 +44,14 @@ def opened(browser: object, tmp_path: pathlib.Path) -> Iterator[Open]:
         clock: bool = False,
         with_practice: bool = False,
         options: dict[str, object] | None = None,
+        fold: str = "auto",
         **context: object,
     ) -> object:
         trace = backtrace.trace(*case, check=False, **(options or {}))
         shown = blanked(trace, blanks) if blanks else trace
         if with_practice:
             shown = replace(trace, asked=trace.asked._replace(practice=practice_of(trace)))
-        (tmp_path / "page.html").write_text(draw(shown, "html", View()), "utf-8")
+        (tmp_path / "page.html").write_text(draw(shown, "html", View(fold=fold)), "utf-8")
         contexts.append(browser.new_context(**context))
         page = contexts[-1].new_page()
         page.on("console", lambda message: faults.append(message.text))

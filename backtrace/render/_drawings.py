@@ -1,0 +1,96 @@
+"""The drawings of a page: all boxes folded, each box open with those around it, every gate. The
+script shows one of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from backtrace.graph.record import Record
+from backtrace.render._boxes import Box, boxes
+from backtrace.render._folding import closed_at_first, folded
+from backtrace.render._packing import packed
+from backtrace.render._scene import Scene, placed, with_open
+from backtrace.render._view import View
+from backtrace.render.svg import OnPage, description, draw, name_of
+
+_MOST = 45_000  # characters of the drawings with a box open, packed; of more there are none
+_MOST_BOXES = 24  # drawings that are made at all
+_BUTTONS = (
+    '<p class="boxes"><button id="unfold" type="button">Every gate</button> '
+    '<button id="fold" type="button" disabled>Fold</button></p>'
+)
+
+
+class Drawings(NamedTuple):
+    """`markup` has the one that is shown first, `name` is what the classes of all begin with;
+    `told` says of each what its ids begin with, and in which node's sign those nodes stand that
+    have none of their own; `others` has the markup of the rest, packed, a NUL between two."""
+
+    markup: str
+    name: str
+    told: list[dict[str, Any]]
+    others: str
+
+
+def drawings(record: Record, view: View) -> Drawings:
+    """One, where the picture starts open; else the folded one first, and every gate last. Raises
+    UsageError for a graph that no picture can show."""
+    every = boxes(record)
+    closed = closed_at_first(record, view, every)
+    whole = placed(folded(record, []), view, has_title=False)
+    name = name_of(whole)
+    if not closed:
+        markup = draw(whole, name, description(whole, view), OnPage(name))
+        return Drawings(markup, name, [{"ids": name}], "")
+    found = _from(every, closed)
+    first = placed(folded(record, [b for b in found if b.parent is None]), view, has_title=False)
+    opens = {box: place + 1 for place, box in enumerate(found)}
+    folds = {box: 0 if box.parent is None else box.parent + 1 for box in found}
+    scenes: list[Scene] = [first, whole]
+    shown = list(_drawn(scenes, name, view, dict.fromkeys(found, 1), {}))
+    others = packed(shown[1])
+    if len(found) <= _MOST_BOXES:
+        between = [with_open(record, view, found, place, False) for place in range(len(found))]
+        all_scenes = [first, *between, whole]
+        all_shown = list(_drawn(all_scenes, name, view, opens, folds))
+        all_others = packed("\0".join(all_shown[1:]))
+        if len(all_others) - len(others) <= _MOST:
+            scenes, shown, others = all_scenes, all_shown, all_others
+    told = [{"ids": _ids(name, k), "home": _homes(scene)} for k, scene in enumerate(scenes)]
+    markup = f'<div class="drawing">\n{shown[0]}</div>\n'
+    return Drawings(_BUTTONS + markup, name, told, others)
+
+
+def _from(every: Sequence[Box], closed: Sequence[Box]) -> list[Box]:
+    """The boxes that are folded at first, as the outermost, and those inside them."""
+    place: dict[int, int] = {}
+    found: list[Box] = []
+    for index, box in enumerate(every):
+        if box in closed or box.parent in place:
+            place[index] = len(found)
+            parent = None if box.parent is None else place.get(box.parent)
+            found.append(Box(box.name, box.members, parent))
+    return found
+
+
+def _drawn(
+    scenes: Sequence[Scene], name: str, view: View, opens: dict[Box, int], folds: dict[Box, int]
+) -> Iterator[str]:
+    for k, scene in enumerate(scenes):
+        page = OnPage(_ids(name, k), opens, folds, k == 0, True)
+        yield draw(scene, name, description(scene, view), page)
+
+
+def _ids(name: str, k: int) -> str:
+    """What the ids of a drawing begin with."""
+    return f"{name}x{k}" if k else name
+
+
+def _homes(scene: Scene) -> dict[int, int]:
+    return {
+        member: sign.index
+        for sign in scene.signs
+        if sign.box is not None
+        for member in sign.box.members[:-1]
+    }
