@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backtrace.algebra.values import shape_of, size_of
 from backtrace.errors import BacktraceError
+from backtrace.language import tell
 from backtrace.numbers import SHORT
 
 if TYPE_CHECKING:
@@ -68,10 +69,13 @@ class Round:
             for text in self.quiz.hint(None, self.view):
                 self._tell(f"  {text}", "quiet", now=True)
             if degree == 2:
-                self._tell("  (that is all there is to hint at)", "quiet", now=True)
+                self._tell(tell("  (that is all there is to hint at)"), "quiet", now=True)
         elif not typed:
             number = self.quiz.skip()
-            self._tell(f"  skipped: {ask.name} = {self._full.value(number)}", "note")
+            self._tell(
+                tell("  skipped: {name} = {value}", name=ask.name, value=self._full.value(number)),
+                "note",
+            )
         else:
             self._judge(typed)
         return ""
@@ -83,16 +87,16 @@ class Round:
         except BacktraceError as error:
             for text in str(error).split("\n"):
                 self._tell(f"  {text}", "note", now=True)
-            self._tell("  this counts as no answer", "quiet", now=True)
+            self._tell(tell("  this counts as no answer"), "quiet", now=True)
             return
         if judged.passes:
             self._tell(f"  {_praise(judged, self._full)}", "agree")
             return
-        self._tell("  not right", "disagree", now=not judged.is_last)
+        self._tell(tell("  not right"), "disagree", now=not judged.is_last)
         for text in self._reasons(judged):
             self._tell(f"  {text}", "", now=not judged.is_last)
         if not judged.is_last:
-            self._tell("  once more (? is a hint)", "quiet", now=True)
+            self._tell(tell("  once more (? is a hint)"), "quiet", now=True)
             return
         for text in self.quiz.arithmetic(turn, self.view):
             self._tell(f"  {text}", "note")
@@ -101,7 +105,12 @@ class Round:
         from backtrace.homework.report import what_fits
 
         if judged.follows:
-            return [f"it follows from what you answered for {judged.follows}, which was not right"]
+            return [
+                tell(
+                    "it follows from what you answered for {name}, which was not right",
+                    name=judged.follows,
+                )
+            ]
         return what_fits(self.quiz.problem.record, judged.verdict, judged.fits)
 
     def _tell(self, text: str, style: str, now: bool = False) -> None:
@@ -135,11 +144,15 @@ class Round:
 
     def _heading(self, ask: Ask) -> str:
         if not ask.is_gradient:
-            return "values, forward"
+            return tell("values, forward")
         graph = self.quiz.problem.record.graph
         seed = self.quiz.problem.record.upstreams[graph.output]
         name = graph.output_name
-        return f"gradients, from the output back: that of {name} is {self.view.value(seed)}"
+        return tell(
+            "gradients, from the output back: that of {name} is {value}",
+            name=name,
+            value=self.view.value(seed),
+        )
 
     def _draw(self, ask: Ask) -> None:
         """The screen anew: the wires, the last verdict, the heading of the pass. Where the numbers
@@ -189,7 +202,7 @@ class Round:
         names = self.quiz.given
         if names:
             few = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
-            self.talk.say(f"too many entries to type, so given: {few}", "quiet")
+            self.talk.say(tell("too many entries to type, so given: {names}", names=few), "quiet")
 
     def _picture(self) -> None:
         """The wires; where they do not fit, a tree."""
@@ -215,10 +228,10 @@ def _praise(judged: Judged, view: View) -> str:
     from backtrace.homework.verdicts import KINK, ROUNDED
 
     if judged.verdict.verdict == KINK:
-        return "right: here is a kink, and what lies between its slopes will do"
+        return tell("right: here is a kink, and what lies between its slopes will do")
     if judged.verdict.verdict == ROUNDED:
-        return f"right, rounded early: exactly {view.value(judged.exact)}"
-    return "right"
+        return tell("right, rounded early: exactly {value}", value=view.value(judged.exact))
+    return tell("right")
 
 
 def rows() -> int:

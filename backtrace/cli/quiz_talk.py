@@ -17,6 +17,7 @@ from rich.text import Text
 
 from backtrace.cli.quiz_round import DONE, INTERRUPTED, Round
 from backtrace.errors import UsageError, visible
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.homework.practice import Quiz
@@ -49,12 +50,20 @@ class Talk:
         try:
             for note in notes:
                 self._say(note, "quiet")
-            self._say("? is a hint, an empty line skips, q ends", "quiet")
+            self._say(tell("? is a hint, an empty line skips, q ends"), "quiet")
             self._say("")
             for position, quiz in enumerate(quizzes):
                 if len(quizzes) > 1:
                     self._say("" if position else None)
-                    self._say(f"{quiz.title}, problem {position + 1} of {len(quizzes)}", "heading")
+                    self._say(
+                        tell(
+                            "{title}, problem {n} of {all}",
+                            title=quiz.title,
+                            n=position + 1,
+                            all=len(quizzes),
+                        ),
+                        "heading",
+                    )
                 ended = Round(self, quiz, self._view).run()
                 if ended != DONE:
                     return ended
@@ -67,18 +76,27 @@ class Talk:
         """What was right at once, which slips were made, what to practise next."""
         self.write("\n")
         for outcome, names in told.by_outcome.items():
-            count = f"{len(names)} of {told.asked}"
+            count = tell("{n} of {all}", n=len(names), all=told.asked)
             shown = ", ".join(names[:_MOST_NAMES])
-            more = f", … ({len(names) - _MOST_NAMES} more)" * (len(names) > _MOST_NAMES)
-            self._say(f"{outcome}: {count} ({shown}{more})")
+            more = tell(", … ({n} more)", n=len(names) - _MOST_NAMES) * (len(names) > _MOST_NAMES)
+            self._say(f"{tell(outcome)}: {count} ({shown}{more})")
         if told.slips:
             self._say("")
         for slip in told.slips[:_MOST_NAMES]:
-            several = "" if slip.is_alone else ", or another that fits"
+            several = "" if slip.is_alone else tell(", or another that fits")
             where = ", ".join(slip.names[:_MOST_NAMES])
-            self._say(f"{where}: {slip.code} at {slip.gate}: {slip.says}{several}")
+            self._say(
+                tell(
+                    "{names}: {code} at {gate}: {says}",
+                    names=where,
+                    code=slip.code,
+                    gate=slip.gate,
+                    says=tell(slip.says),
+                )
+                + several
+            )
         self._say("")
-        self._say("practise next:")
+        self._say(tell("practise next:"))
         self.write(f"  {self._view.text(told.command)}\n")
 
     def say(self, text: str | None, style: str = "") -> None:
@@ -138,5 +156,5 @@ def _line_of_input() -> str | None:
         left = stream.readline(_PIECE)
         read += len(left)
         if read > _LONGEST:
-            raise UsageError("standard input is no lines with answers")
+            raise UsageError(tell("standard input is no lines with answers"))
     return piece.decode("utf-8", "replace").rstrip("\r\n")

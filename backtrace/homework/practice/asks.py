@@ -15,6 +15,7 @@ from backtrace.graph import Graph
 from backtrace.graph.record import Record
 from backtrace.homework.answers import is_answer_name
 from backtrace.homework.points import class_inputs
+from backtrace.language import tell
 
 MOST_ENTRIES = 12
 """A larger array is given, and not asked for."""
@@ -125,8 +126,10 @@ def _gradient(record: Record, index: int, steps: list[str]) -> Ask:
     users = dict.fromkeys(gate for gate, _ in graph.consumers[index] if gate in needed)
     uses = [steps[gate] for gate in users]
     if len(uses) > _MOST_USES:
-        uses[_MOST_USES:] = [f"{len(uses) - _MOST_USES} gates more"]
-    says = f"{short_name(graph, index)} goes into {' and '.join(uses)}"
+        uses[_MOST_USES:] = [tell("{n} gates more", n=len(uses) - _MOST_USES)]
+    says = tell(
+        "{name} goes into {gates}", name=short_name(graph, index), gates=tell(" and ").join(uses)
+    )
     name = answer_name(graph, index, True)
     return Ask(name, index, True, shape_of(record.values[index]), says)
 

@@ -14,6 +14,7 @@ from backtrace.gates import Gate
 from backtrace.graph import Constant, Node
 from backtrace.graph.record import Edge, Record
 from backtrace.homework.practice.asks import Ask, answer_name, gate_words, short_name, step_texts
+from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._explain import local_formula, rule_sentence
 from backtrace.render._rules import (
@@ -73,11 +74,11 @@ def _of_value(record: Record, view: View, index: int, degree: int) -> Iterator[s
     gate = node.gate
     assert gate is not None
     if degree == WORDS:
-        yield f"{gate.word} is {_meaning(gate)}"
+        yield tell("{gate} is {meaning}", gate=gate.word, meaning=_meaning(gate))
     elif degree == NUMBERS:
         yield f"{step_texts(record.graph)[index]}{_with(record, view, node)}"
         if shape := shape_of(record.values[index]):
-            yield f"its shape is {'x'.join(map(str, shape))}"
+            yield tell("its shape is {shape}", shape="x".join(map(str, shape)))
     else:
         how = _worked(record, view, index)
         yield how or f"{step_texts(record.graph)[index]}{_with(record, view, node)}"
@@ -87,14 +88,14 @@ def _meaning(gate: Gate) -> str:
     """What a gate is, in words; of one made of others, of what."""
     formula = f"{gate.written} = {gate.formula}"
     if gate.is_own:
-        return f"a gate of the formula's own, {formula}"
-    return f"{gate.summary}; {formula}" if gate.is_composite else gate.summary
+        return tell("a gate of the formula's own, {formula}", formula=formula)
+    return f"{tell(gate.summary)}; {formula}" if gate.is_composite else tell(gate.summary)
 
 
 def _with(record: Record, view: View, node: Node) -> str:
     """`, where q = 3, z = -4`: the operands that are no constants."""
     said = _worth(record, view, node.inputs)
-    return f", where {', '.join(said)}" if said else ""
+    return tell(", where {numbers}", numbers=", ".join(said)) if said else ""
 
 
 def _worked(record: Record, view: View, index: int) -> str:
@@ -126,8 +127,8 @@ def _of_gradient(record: Record, view: View, index: int, degree: int) -> Iterato
     uses = graph.consumers[index]
     if degree == WORDS:
         if len(uses) > 1:
-            times = "twice" if len(uses) == 2 else f"{len(uses)} times"
-            yield f"it is used {times}, and gradients add where a value branches"
+            times = tell("twice") if len(uses) == 2 else tell("{n} times", n=len(uses))
+            yield tell("it is used {times}, and gradients add where a value branches", times=times)
         yield from dict.fromkeys(_rule_in_words(record, gate) for gate, _ in uses)
         return
     for gate, slot in uses:

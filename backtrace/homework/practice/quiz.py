@@ -27,18 +27,19 @@ from backtrace.homework.practice.known import filled, followed, rest_of_tie
 from backtrace.homework.problem import Problem
 from backtrace.homework.slip_numbers import WrongNumber, wrong_numbers
 from backtrace.homework.verdicts import FOLLOWS, KINK, WRONG, Verdict
+from backtrace.language import marked, tell
 from backtrace.render import View
 
 TRIES = 2
 LONGEST = 4000
 """Characters of an answer: 12 numbers, and formulas, are shorter."""
 AT_ONCE, AFTER_HINT, SECOND, MISSED, SKIPPED, OPEN = OUTCOMES = (
-    "right at once",
-    "right after a hint",
-    "right at the second try",
-    "not found",
-    "skipped",
-    "not reached",
+    marked("right at once"),
+    marked("right after a hint"),
+    marked("right at the second try"),
+    marked("not found"),
+    marked("skipped"),
+    marked("not reached"),
 )
 _MOST_BLAMED = 8
 PLAIN = View()
@@ -123,7 +124,7 @@ class Quiz:
         to the next ask. Raises BacktraceError for what is no answer, which counts as none."""
         turn = self._turn()
         if len(text) > LONGEST:
-            raise UsageError(f"an answer has {LONGEST:,} characters at most")
+            raise UsageError(tell("an answer has {n:,} characters at most", n=LONGEST))
         answer = self._read(turn.ask, text.strip())
         verdicts = self._verdicts(answer)
         mine = verdicts[-1]
@@ -164,7 +165,13 @@ class Quiz:
         """How the number of an ask that is over comes about, with it."""
         ask, number = turn.ask, self._number(turn.ask)
         if not identical(number, turn.number):
-            return [f"{ask.name} = {view.value(turn.number)}, with what you answered before it"]
+            return [
+                tell(
+                    "{name} = {value}, with what you answered before it",
+                    name=ask.name,
+                    value=view.value(turn.number),
+                )
+            ]
         return hints.arithmetic(self.record, view, ask, number)
 
     @property
@@ -203,19 +210,25 @@ class Quiz:
         if equals and not rest.startswith("=") and name.strip():
             target = target_of(name, graph)
             if target is not None and target != (ask.node, ask.is_gradient):
-                raise ValueGivenError(f"{ask.name} is asked for, not {name.strip()}")
+                raise ValueGivenError(
+                    tell("{name} is asked for, not {other}", name=ask.name, other=name.strip())
+                )
             text = rest.strip() if target is not None else text
         if not text:
-            raise ValueGivenError("there is no number in this", hint="-4, 0.3932, 1/3, [1, 2]")
+            raise ValueGivenError(
+                tell("there is no number in this"), hint="-4, 0.3932, 1/3, [1, 2]"
+            )
         answer = read_answer(f"{'d' * ask.is_gradient}#{ask.node}", text, graph)
         if answer.formula is not None and not ask.is_gradient:
-            what = "a number is asked for, and this is a formula"
-            raise ValueGivenError(what, hint="put the numbers of the point into it")
+            what = tell("a number is asked for, and this is a formula")
+            raise ValueGivenError(what, hint=tell("put the numbers of the point into it"))
         given = shape_of(answer.value)
         if answer.formula is None and bool(given) != bool(ask.shape) and not _is_one(given):
-            due = f"{say_shape(ask.shape)} numbers are" if ask.shape else "one number is"
-            hint = "[1, 2], or [[1, 2], [3, 4]]" if ask.shape else "-4, 0.3932, 1/3"
-            raise ValueGivenError(f"{due} asked for", hint=hint)
+            what = tell("one number is asked for")
+            if ask.shape:
+                what = tell("{shape} numbers are asked for", shape=say_shape(ask.shape))
+            hint = tell("[1, 2], or [[1, 2], [3, 4]]") if ask.shape else "-4, 0.3932, 1/3"
+            raise ValueGivenError(what, hint=hint)
         return replace(answer, name=ask.name)
 
     def _verdicts(self, answer: Answer, instead: Turn | None = None) -> tuple[Verdict, ...]:
