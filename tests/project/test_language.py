@@ -259,5 +259,5 @@ def test_within_a_block_the_library_speaks_it() -> None:
             trace("x*", {"x": 1.0})
     assert language.current() == "en"
     assert "오른쪽" in str(error.value)
-    assert "필요합니다" in korean.fault.what
+    assert "조건" in korean.fault.what
     assert "needs x > 0" in trace("log(x)", {"x": -1.0}).fault.what
