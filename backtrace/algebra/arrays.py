@@ -244,7 +244,8 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     @classmethod
     def logsumexp_along(cls, x: Value, axis: Axis) -> Value:
         peak = cls.real(cls.largest(x, axis))
-        return peak + cls._log_sum(x - cls.aligned(peak, axis), axis)
+        found = peak + cls._log_sum(x - cls.aligned(peak, axis), axis)
+        return found if is_finite(peak) else cls.where(cls.equal(peak - peak, 0), found, peak)
 
     @classmethod
     def _log_sum(cls, shifted: Value, axis: Axis) -> Value:

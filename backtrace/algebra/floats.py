@@ -128,15 +128,15 @@ class Floats(Rounded):
 
     @staticmethod
     def sign(x: float) -> float:
-        return math.copysign(1.0, x) if x else x  # 0 and nan stay what they are
+        return math.copysign(1.0, x) if x and x == x else x  # 0 and nan stay what they are
 
     @staticmethod
     def floor(x: float) -> float:
-        return float(math.floor(x)) if math.isfinite(x) else x
+        return math.copysign(math.floor(x), x) if math.isfinite(x) else x  # -0.0 as well
 
     @staticmethod
     def ceil(x: float) -> float:
-        return float(math.ceil(x)) if math.isfinite(x) else x
+        return math.copysign(math.ceil(x), x) if math.isfinite(x) else x
 
     abs = staticmethod(abs)
     atan2 = staticmethod(math.atan2)

@@ -151,7 +151,7 @@ def digamma(x: float) -> float:
         x -= 1.0
         terms.append(1 / x)
     if x < _ZERO - _AROUND:
-        terms.append(-1 / x if x > 1e-300 else -math.inf)
+        terms.append(-1 / x)
         x += 1.0
     z = (x - _ZERO) - _ZERO_REST
     found = z * _polynomial(_around_zero(), z)

@@ -5,11 +5,12 @@
 Every name stands for what it is at the point of the trace, in the algebra `numbers`: so shapes are
 known, and what depends on no name is worked out here. What is said twice is computed once. Where a
 rule asks whether something holds, both ways are written. Of numbers the lines are JavaScript's own;
-of arrays they are calls of the same functions there (`render/algebra.js`).
+of arrays they are calls of the same functions there (`render/algebra.js`, and those in `FILES`).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -53,8 +54,19 @@ _OF_ARRAYS = (
     *("looked_up", "added_up", "flip", "roll", "tril", "triu", "cumsum", "cumprod", "diagonal"),
     *("on_diagonal", "identity", "cumsum_back", "cumprod_back", "ones", "full", "einsum"),
 )
-FUNCTIONS = frozenset({*_PLAIN, *_CALLED, *_OF_ARRAYS})
-"""What `render/algebra.js` has."""
+FILES = {
+    "gammas.js": ("lgamma", "digamma", "trigamma", "polygamma"),
+    "solving.js": ("det", "logdet", "inv", "solve", "cofactors", "is_singular"),
+    "orders.js": ("in_order", "back_in_place", "has_ties"),
+    "attention.js": ("attended", "attention_weights", "to_scores"),
+    "windows.js": (
+        *("convolved", "to_convolved", "to_kernels", "window_sum", "to_window_sum"),
+        *("window_max", "window_ties", "to_window_max"),
+    ),
+}
+"""What is in a file of its own beside `render/algebra.js`, which has all others."""
+
+FUNCTIONS = frozenset({*_PLAIN, *_CALLED, *_OF_ARRAYS, *itertools.chain(*FILES.values())})
 
 
 class NotWrittenError(Exception):
@@ -189,6 +201,9 @@ class JavaScript(Rounded):
 
     def shape(self, x: Value) -> tuple[int, ...]:
         return shape_of(x)
+
+    def to_window_max(self, *operands: Any, ties: str = "share") -> Value:
+        return self.made("to_window_max", *operands, ties)
 
     def __getattr__(self, name: str) -> Callable[..., Value]:
         if name.startswith("_") or not hasattr(self.numbers, name):

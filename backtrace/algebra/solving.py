@@ -22,14 +22,17 @@ class Solving:
 
     @staticmethod
     def det(x: Value) -> Value:
-        return np.linalg.det(x)
+        """nan where an entry is not finite: what elimination makes of that depends on its order."""
+        return np.where(_are_finite(x), np.linalg.det(x), np.nan)[()]
 
     @classmethod
     def logdet(cls, x: Value) -> Value:
-        """-inf where there is no inverse, nan where the determinant is below 0."""
+        """-inf where there is no inverse, nan where the determinant is below 0 or an entry is not
+        finite."""
         sign, size = np.linalg.slogdet(x)
         found = np.where(sign > 0, size, np.where(sign < 0, np.nan, -np.inf))
-        return np.where(cls.is_singular(x), -np.inf, found)[()]
+        none = np.where(_are_finite(x), -np.inf, np.nan)
+        return np.where(cls.is_singular(x), none, found)[()]
 
     @classmethod
     def inv(cls, x: Value) -> Value:
@@ -57,18 +60,25 @@ class Solving:
         lost = _inverse_and_loss(np.asarray(x, dtype=float))[1]
         return ~(lost * np.shape(x)[-1] * np.finfo(float).eps < 1)
 
-    @staticmethod
-    def cofactors(x: Value) -> Value:
+    @classmethod
+    def cofactors(cls, x: Value) -> Value:
         """The slope of the determinant, also where there is no inverse: the minors; of many rows by
         U, the products of all other singular values, and V, with the sign of the two turns."""
         if np.shape(x)[-1] <= _FEW_ROWS:
-            return _minors(np.asarray(x, dtype=float), np.linalg.det)
-        u, sizes, v = np.linalg.svd(x)
+            return _minors(np.asarray(x, dtype=float), cls.det)
+        is_known = np.expand_dims(_are_finite(x), (-2, -1))
+        u, sizes, v = np.linalg.svd(np.where(is_known, x, 0.0))
         ones = np.ones_like(sizes[..., :1])
         before = np.cumprod(np.concatenate([ones, sizes[..., :-1]], -1), -1)
         after = np.cumprod(np.concatenate([ones, sizes[..., :0:-1]], -1), -1)[..., ::-1]
         sign = np.linalg.det(u) * np.linalg.det(v)
-        return sign[..., None, None] * ((u * (before * after)[..., None, :]) @ v)
+        found = sign[..., None, None] * ((u * (before * after)[..., None, :]) @ v)
+        return np.where(is_known, found, np.nan)
+
+
+def _are_finite(x: Value) -> Any:
+    """Whether every entry of a matrix is; of a batch for each."""
+    return np.isfinite(x).all((-2, -1))
 
 
 def _inverse_and_loss(x: Any) -> tuple[Any, Any]:

@@ -124,7 +124,7 @@ POW = Gate(
     binding=Binding.POWER,
     domain=Domain(
         says=marked("x > 0, or x = 0 and y >= 0, or y whole"),
-        holds=lambda x, y: x > 0 or (x == 0 and y >= 0) or (x != 0 and y == int(y)),
+        holds=lambda x, y: x > 0 or (x == 0 and y >= 0) or (x != 0 and y % 1 == 0),
     ),
     cure=marked("keep the base positive, or the exponent a whole constant"),
 )

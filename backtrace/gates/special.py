@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +23,7 @@ ERFC = Gate(
 
 _NO_POLE = Domain(
     says=marked("x to be no whole number at or below 0"),
-    holds=lambda x, *_: x > 0 or x != math.floor(x),
+    holds=lambda x, *_: x > 0 or x % 1 != 0,
 )
 
 

@@ -35,6 +35,12 @@ def asset(name: str) -> str:
     return resources.files("backtrace.render").joinpath(name).read_text("utf-8")
 
 
+def packed(name: str) -> str:
+    """A script without what only its readers need: comments on lines of their own, indentation."""
+    text = re.sub(r"^ *//.*\n|^ */\*.*?\*/ *\n", "", asset(name), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^ +", "", text, flags=re.MULTILINE)
+
+
 def table(heads: Iterable[str], rows: Iterable[str], numeric: Collection[str] = ()) -> str:
     """A table with these headings, those of columns of numbers to the right; a row is its cells as
     HTML."""

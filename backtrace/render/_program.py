@@ -6,11 +6,12 @@ many gates use it. `passes.js` walks the graph with them, as `graph.backprop` do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backtrace.algebra.javascript import NotWrittenError, literal, written
+from backtrace.algebra.javascript import FILES, NotWrittenError, literal, written
 from backtrace.algebra.values import Value, shape_of, size_of
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
@@ -18,6 +19,7 @@ from backtrace.graph import Constant, Graph, Node
 from backtrace.graph.record import Record
 from backtrace.language import tell
 from backtrace.numbers import Blank, Formula, json_text
+from backtrace.render._page import packed
 from backtrace.render._rules import named_terms
 
 MOST_GATES = 2000
@@ -75,6 +77,8 @@ class Program:
             made["blocks"] = True
         if gate.is_comparison:
             made["compares"] = True
+        if gate.pullback is not None:
+            made["moves" if gate.moves and not gate.is_own else "pulls"] = True
         if gate.inner is not None:
             return made | self._own_gate(node, gate, values)
         try:
@@ -198,7 +202,11 @@ def _quiet(record: Record) -> Any:
 
 
 def source(made: Program, record: Record) -> str:
-    """The program as JavaScript: what `passes.js` takes."""
+    """The program as JavaScript, with what it stands on (of the functions only the files that it
+    calls) and both passes."""
+    functions = ",".join(made.functions)
+    called = set(re.findall(r"\bm\.(\w+)\(", functions))
+    files = ["algebra.js", *(name for name, has in FILES.items() if called.intersection(has))]
     seed = record.upstreams[record.graph.output]
     point = {name: record.values[index] for name, index in record.graph.inputs.items()}
     practice = record.asked.practice
@@ -207,8 +215,9 @@ def source(made: Program, record: Record) -> str:
         points = [{"given": p.given or 0, "slips": dict(p.slips)} for p in practice.points]
         sheet = {"says": practice.says, "points": points, "skip": practice.skip}
     return (
-        f"const sheet={script(sheet)};const functions=[{','.join(made.functions)}];"
+        f"{''.join(map(packed, files))}const sheet={script(sheet)};const functions=[{functions}];"
         f"const graphs={script(made.graphs)};const seed={script(seed)};const given={script(point)};"
+        f"\n{packed('passes.js')}"
     )
 
 

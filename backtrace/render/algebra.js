@@ -27,6 +27,7 @@ const m = (() => {
     });
   };
   const spreadTo = (x, s) => {
+    if (!s.length) return entries(x)[0];
     if (!isArray(x)) return { s, d: new Array(size(s)).fill(x) };
     if (x.s.length === s.length && x.s.every((n, k) => n === s[k])) return x;
     const own = strides(x.s),
@@ -58,34 +59,35 @@ const m = (() => {
     if (axis === null) return range(count);
     return (Array.isArray(axis) ? axis : [axis]).map((a) => axisOf(a, count));
   };
-  /* f of the entries along the axes, for each place of the others */
+  /* where the entries along the axes stand, for each place of the others */
+  const rowsOf = (s, axis) => {
+    const axes = axesOf(axis ?? null, s.length),
+      kept = range(s.length).filter((k) => !axes.includes(k));
+    const own = strides(kept.map((k) => s[k])),
+      rows = range(size(kept.map((k) => s[k]))).map(() => []);
+    places(s).forEach((at, k) => rows[kept.reduce((sum, a, i) => sum + own[i] * at[a], 0)].push(k));
+    return rows;
+  };
+  /* f of each such row, a number */
   const reduced = (f) => (x, axis) => {
     if (!isArray(x)) return f([x]);
     const axes = axesOf(axis, x.s.length);
-    const kept = range(x.s.length).filter((k) => !axes.includes(k));
-    const s = kept.map((k) => x.s[k]),
-      found = range(size(s)).map(() => []),
-      own = strides(s);
-    places(x.s).forEach((at, k) => found[kept.reduce((sum, a, i) => sum + own[i] * at[a], 0)].push(x.d[k]));
-    return array(s, found.map(f));
+    return array(
+      x.s.filter((_, k) => !axes.includes(k)),
+      rowsOf(x.s, axis).map((row) => f(row.map((k) => x.d[k]))),
+    );
   };
-  /* f of each row along one axis (of null: of all entries), a row of the same length */
+  /* f of each such row, a row of the same length */
   const rowwise =
     (f) =>
     (x, axis, ...more) => {
       if (!isArray(x)) return f([x], ...more)[0];
-      if (axis === null) return { s: x.s, d: f(x.d, ...more) };
-      const a = axisOf(axis, x.s.length),
-        own = strides(x.s),
-        d = new Array(x.d.length);
-      places(x.s).forEach((at, k) => {
-        if (at[a]) return;
-        const row = range(x.s[a]).map((i) => k + i * own[a]);
+      const d = new Array(x.d.length);
+      for (const row of rowsOf(x.s, axis))
         f(
-          row.map((i) => x.d[i]),
+          row.map((k) => x.d[k]),
           ...more,
         ).forEach((value, i) => (d[row[i]] = value));
-      });
       return { s: x.s, d };
     };
   const total = (row) => row.reduce((sum, value) => sum + value, 0);
@@ -125,10 +127,13 @@ const m = (() => {
     const rest = a % b;
     return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest === 0 ? (b < 0 ? -0 : 0) : rest;
   };
+  /* whole b in a: (a - rest)/b, one less where the signs differ, is a whole number but for rounding */
   const floorDivide = (a, b) => {
     if (b === 0 || !Number.isFinite(a)) return b === 0 ? a / b : NaN;
-    const whole = (a - mod(a, b)) / b,
+    const rest = a % b,
+      whole = (a - rest) / b - (rest !== 0 && rest < 0 !== b < 0 ? 1 : 0),
       near = Math.floor(whole);
+    if (whole === 0) return a / b < 0 ? -0 : 0;
     return whole - near > 0.5 ? near + 1 : near;
   };
   /* the series of positive terms; far out the continued fraction (Abramowitz and Stegun 7.1.6, 7.1.14) */
@@ -296,7 +301,7 @@ const m = (() => {
     };
   const fill = (x, a) => {
     const s = together(shape(x), shape(a));
-    return array(s, spreadTo(a, s).d ?? [a]);
+    return spreadTo(a, s);
   };
   const concatenate = (values, axis) => {
     const s = [...values[0].s],
@@ -331,6 +336,14 @@ const m = (() => {
     isArray,
     entries,
     spreadTo,
+    size,
+    range,
+    places,
+    offset,
+    together,
+    each,
+    rowsOf,
+    rowwise,
     truth: (x) => entries(x).some((value) => value !== 0),
     isFinite: (x) => entries(x).every(Number.isFinite),
     add: each((a, b) => a + b),
@@ -401,7 +414,7 @@ const m = (() => {
         values.map((x) => {
           const whole = [...s];
           whole.splice(axisOf(axis, s.length + 1), 0, 1);
-          return { s: whole, d: spreadTo(x, s).d };
+          return { s: whole, d: entries(spreadTo(x, s)) };
         }),
         axis,
       );
@@ -434,7 +447,7 @@ const m = (() => {
     put: (u, index, s) => {
       const d = new Array(size(s)).fill(0),
         [result, from] = indexed(s, index);
-      const whole = result.length ? spreadTo(u, result).d : entries(u);
+      const whole = entries(spreadTo(u, result));
       from.forEach((at, k) => (d[offset(s, at)] = whole[k]));
       return array(s, d);
     },
@@ -445,7 +458,7 @@ const m = (() => {
     spread: (u, x, axis) =>
       spreadTo(axis === null ? u : aligned(u, Array.isArray(axis) ? axis : [axis]), shape(x)),
     filled: fill,
-    full: (a, s) => (s.length ? spreadTo(a, s) : a),
+    full: spreadTo,
     ones: (s) => array(s, new Array(size(s)).fill(1)),
     identity: (s) => make(s, (i, j) => +(i === j)),
     softmax: rowwise((row) => {
@@ -469,7 +482,7 @@ const m = (() => {
         right = backwards(before(products, 1))(row);
       return row.map((_, k) => left[k] * right[k]);
     }),
-    norm: reduced((row) => Math.hypot(...row)),
+    norm: real((row) => Math.hypot(...row)),
     one_hot: (k, count) => make([...shape(k), count], (...at) => +(get(k, at.slice(0, -1)) === at.at(-1))),
     looked_up: (x, axis, ...indices) => {
       const d = [];
@@ -481,27 +494,20 @@ const m = (() => {
       const [, ok] = lookup(s, axis, indices, (k, to) => (d[to] += entries(u)[k]));
       return array(s, ok ? d : d.fill(NaN));
     },
-    flip: (x, axis) =>
-      axis === null || axis === undefined
-        ? { s: x.s, d: [...x.d].reverse() }
-        : rowwise((row) => [...row].reverse())(x, axis),
+    flip: rowwise((row) => [...row].reverse()),
     roll: (x, shift, axis) =>
       rowwise((row) => row.map((_, k) => row[(((k - shift) % row.length) + row.length) % row.length]))(
         x,
-        axis ?? null,
+        axis,
       ),
     tril: triangle((off, k) => off <= k),
     triu: triangle((off, k) => off >= k),
-    cumsum: (x, axis) => rowwise(sums)(x, axis ?? null),
-    cumprod: (x, axis) => rowwise(products)(x, axis ?? null),
+    cumsum: rowwise(sums),
+    cumprod: rowwise(products),
     cumsum_back: rowwise(backwards(sums)),
     cumprod_back: (u, x, axis) => {
-      const a = axisOf(axis, x.s.length),
-        own = strides(x.s),
-        d = new Array(x.d.length);
-      places(x.s).forEach((at, k) => {
-        if (at[a]) return;
-        const row = range(x.s[a]).map((i) => k + i * own[a]);
+      const d = new Array(x.d.length);
+      rowsOf(x.s, axis).forEach((row) =>
         row.forEach((place, j) => {
           let sum = 0,
             product = row.slice(0, j).reduce((p, i) => p * x.d[i], 1);
@@ -510,8 +516,8 @@ const m = (() => {
             sum += product * u.d[row[i]];
           }
           d[place] = sum;
-        });
-      });
+        }),
+      );
       return { s: x.s, d };
     },
     diagonal: (x, k = 0) =>

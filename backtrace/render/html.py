@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from html import escape
 
@@ -12,7 +11,7 @@ from backtrace.numbers import Formula, json_text
 from backtrace.render._bound import bound
 from backtrace.render._drawings import drawings
 from backtrace.render._live import fields, live_data, practice, what_if
-from backtrace.render._page import asset, document, scrolling
+from backtrace.render._page import document, packed, scrolling
 from backtrace.render._page_tables import findings, gate_table
 from backtrace.render._program import StillError, program, source
 from backtrace.render._steps import Steps
@@ -74,19 +73,11 @@ def _program(record: Record) -> tuple[str, str]:
 
 
 def _scripts(written: str) -> Iterator[str]:
-    """The page's script; `written` is between what it stands on and what runs it."""
-    yield '"use strict";\n'
+    """The page's script: what it computes with, its steps, and what is computed anew."""
+    yield '"use strict";\n' + written
+    yield packed("page.js")
     if written:
-        yield _packed("algebra.js") + written + "\n" + _packed("passes.js")
-    yield _packed("page.js")
-    if written:
-        yield _packed("live.js") + _packed("practice.js")
-
-
-def _packed(name: str) -> str:
-    """A script without what only its readers need: comments on lines of their own, indentation."""
-    text = re.sub(r"^ *//.*\n|^ */\*.*?\*/ *\n", "", asset(name), flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"^ +", "", text, flags=re.MULTILINE)
+        yield packed("live.js") + packed("practice.js")
 
 
 def _point(record: Record, view: View) -> str:

@@ -39,10 +39,14 @@ function backward(graph, values, start) {
     kinks = [];
   const output = values[graph.output];
   upstreams[graph.output] = m.isArray(output) ? m.spreadTo(start, m.shape(output)) : start;
+  /* a mask says which entries something has reached; undefined: all of them; a function: ask it when
+     you need it */
   const add = (source, downstream, mask) => {
     if (upstreams[source] === undefined) return ((upstreams[source] = downstream), (masks[source] = mask));
+    const before = masks[source];
     upstreams[source] = m.add(upstreams[source], downstream);
-    masks[source] = masks[source] && mask ? m.maximum(masks[source], mask) : undefined;
+    masks[source] =
+      before === undefined || mask === undefined ? undefined : m.maximum(formed(before), formed(mask));
   };
   for (let index = graph.nodes.length - 1; index >= 0; index--) {
     const node = graph.nodes[index];
@@ -54,25 +58,14 @@ function backward(graph, values, start) {
     const slopes =
       "own" in node ? ownSlopes(node, operands, value, upstream) : tableSlopes(node, operands, value);
     const carried = ways.map((k, way) => {
-      const slope = slopes.local?.[way];
-      if (upstream === undefined) return zeros(operands[k]);
-      if (slope === undefined) {
-        const back = slopes.back ? slopes.back[way] : functions[node.back[way]](upstream, value, ...operands);
-        add(node.x[k], back, undefined);
-        return back;
-      }
-      if (node.blocks && !m.truth(slope)) return zeros(operands[k]);
-      let product = m.multiply(upstream, slope),
-        mask = masks[index];
-      if (node.blocks && m.isArray(slope))
-        mask = mask ? m.multiply(mask, m.not_equal(slope, 0)) : m.not_equal(slope, 0);
-      if (mask && !m.isFinite(product)) product = m.where(mask, product, 0);
-      const own = m.shape(operands[k]);
-      if (mask)
-        mask = m.not_equal(m.summed_to(m.isArray(mask) ? m.spreadTo(mask, m.shape(product)) : mask, own), 0);
-      product = m.summed_to(product, own);
-      add(node.x[k], product, mask);
-      return product;
+      const found =
+        upstream === undefined
+          ? undefined
+          : slopes.local
+            ? multiplied(node, upstream, masks[index], slopes.local[way], operands[k])
+            : handedOn(node, slopes.back[way], upstream, masks[index], value);
+      if (found) add(node.x[k], ...found);
+      return found ? found[0] : zeros(operands[k]);
     });
     const stands =
       slopes.stands && (upstream !== undefined || (node.compares && decides(graph, index, upstreams)));
@@ -83,11 +76,41 @@ function backward(graph, values, start) {
   values.forEach((value, k) => (upstreams[k] ??= zeros(value)));
   return { upstreams, locals, downstreams, kinks: kinks.reverse() };
 }
+const formed = (mask) => (typeof mask === "function" ? mask() : mask);
+const once = (f) => {
+  let found;
+  return () => (found ??= f());
+};
+/* upstream x local, and where it has arrived; undefined: nowhere, where a gate that blocks does */
+function multiplied(node, upstream, mask, slope, operand) {
+  if (node.blocks && !m.truth(slope)) return undefined;
+  let product = m.multiply(upstream, slope);
+  if (node.blocks && m.isArray(slope)) {
+    const passes = m.not_equal(slope, 0);
+    mask = mask === undefined ? passes : m.multiply(formed(mask), passes);
+  }
+  if (mask !== undefined && !m.isFinite(product)) product = m.where(formed(mask), product, 0);
+  const [whole, own] = [m.shape(product), m.shape(operand)];
+  if (whole.length === own.length && whole.every((n, k) => n === own[k])) return [product, mask];
+  const repeated = mask; // where any of the operand's copies was reached
+  const reduced = () => m.not_equal(m.summed_to(m.spreadTo(formed(repeated), whole), own), 0);
+  return [m.summed_to(product, own), mask === undefined ? undefined : once(reduced)];
+}
+/* what a pullback gives, and where it has arrived: if the gate only hands entries on, where it hands
+   ones to */
+function handedOn(node, back, upstream, mask, value) {
+  const carried = back(upstream);
+  if (!node.moves || (mask === undefined && !node.blocks)) return [carried, undefined];
+  const ones = mask === undefined ? m.where(m.equal(value, value), 1, 1) : formed(mask);
+  const where = once(() => m.not_equal(back(ones), 0));
+  return [m.isFinite(carried) ? carried : m.where(where(), carried, 0), where];
+}
 /* the local gradients by the table's rules; at a kink by its convention */
 function tableSlopes(node, operands, value) {
   const at = "at" in node ? functions[node.at](value, ...operands) : 0,
     stands = m.truth(at);
-  if (!node.local) return { stands };
+  if (!node.local)
+    return { back: node.back.map((rule) => (u) => functions[rule](u, value, ...operands)), stands };
   const local = node.local.map((rule, way) => {
     let slope = functions[rule](value, ...operands);
     if (node.chooses && !m.isFinite(value)) slope = m.where(m.equal(value, value), slope, value);
@@ -100,11 +123,11 @@ function tableSlopes(node, operands, value) {
 function ownSlopes(node, operands, value, upstream) {
   const inner = graphs[node.own],
     values = forward(inner, inside(node, operands));
-  const isOfArrays = [value, ...operands].some(m.isArray);
-  const found = backward(inner, values, isOfArrays ? (upstream ?? 0) : 1);
+  const found = backward(inner, values, node.pulls ? (upstream ?? 0) : 1);
   const free = node.names.filter((_, k) => node.from[k]);
-  const back = free.map((name) =>
+  const slopes = free.map((name) =>
     name in inner.inputs ? found.upstreams[inner.inputs[name]] : zeros(operands[node.names.indexOf(name)]),
   );
-  return { [isOfArrays ? "back" : "local"]: back, stands: found.kinks.length > 0 };
+  const stands = found.kinks.length > 0;
+  return node.pulls ? { back: slopes.map((slope) => () => slope), stands } : { local: slopes, stands };
 }

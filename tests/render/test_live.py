@@ -14,10 +14,8 @@ import numpy as np
 import pytest
 
 import backtrace
-from backtrace.gates import GATES
-from backtrace.render._page import asset
 from backtrace.render._program import StillError, program, source
-from tests.conftest import points, published, published_arrays, usage
+from tests.conftest import published, published_arrays
 from tests.gates import random_arrays, test_agreement
 from tests.gates.step import Step
 from tests.render.conftest import Open
@@ -139,7 +137,7 @@ PASSES = """(point) => {
 def computed(page: Any, formula: str, points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the page's script computes at these points, in Chromium, without its page around it."""
     trace = backtrace.trace(formula, points[0], check=False)
-    scripts = f"{asset('algebra.js')}{source(program(trace), trace)}\n{asset('passes.js')}"
+    scripts = source(program(trace), trace)
     given = [{n: _entries(v) for n, v in point.items()} for point in points]
     return page.evaluate(f"(points) => {{ {scripts}; return points.map({PASSES}); }}", given)
 
@@ -187,21 +185,6 @@ def test_published_exercises_at_their_own_points(opened: Open) -> None:
             page = opened((case["formula"], case["point"]))
             hold(page, case["formula"], case["point"])
             page.context.close()
-
-
-STILL = {"lgamma", "digamma", "trigamma", "polygamma"}
-"""Gates of numbers that the page has no function for; it says so."""
-
-
-@pytest.mark.parametrize("name", [name for name, gate in GATES.items() if not gate.is_of_arrays])
-def test_every_gate_of_numbers_is_written(name: str) -> None:
-    gate = GATES[name]
-    record = backtrace.trace(usage(gate), points(gate, 1)[0], check=False)
-    if name in STILL:
-        with pytest.raises(StillError, match=f"cannot compute {name} anew"):
-            program(record)
-    else:
-        assert "const functions=[(" in source(program(record), record)
 
 
 def test_what_cannot_be_computed_anew_is_still_and_says_so() -> None:
