@@ -40,7 +40,10 @@ def collected() -> Catalog:
     """Every sentence of the source."""
     catalogue = Catalog(fuzzy=False)
     found = extract_from_dir(
-        PACKAGE, method_map=[("**.py", "python")], keywords=KEYWORDS, strip_comment_tags=True
+        PACKAGE,
+        method_map=[("**.py", "python"), ("**.js", "javascript")],
+        keywords=KEYWORDS,
+        strip_comment_tags=True,
     )
     for _, _, message, _, _ in found:
         catalogue.add(message)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render._boxes import Box, boxes
 from backtrace.render._folding import closed_at_first, folded
 from backtrace.render._packing import packed
@@ -16,10 +17,14 @@ from backtrace.render.svg import OnPage, description, draw, name_of
 
 _MOST = 45_000  # characters of the drawings with a box open, packed; of more there are none
 _MOST_BOXES = 24  # drawings that are made at all
-_BUTTONS = (
-    '<p class="boxes"><button id="unfold" type="button">Every gate</button> '
-    '<button id="fold" type="button" disabled>Fold</button></p>'
-)
+
+
+def _buttons() -> str:
+    every, fold = tell("Every gate"), tell("Fold")
+    return (
+        f'<p class="boxes"><button id="unfold" type="button">{every}</button> '
+        f'<button id="fold" type="button" disabled>{fold}</button></p>'
+    )
 
 
 class Drawings(NamedTuple):
@@ -59,7 +64,7 @@ def drawings(record: Record, view: View) -> Drawings:
             scenes, shown, others = all_scenes, all_shown, all_others
     told = [{"ids": _ids(name, k), "home": _homes(scene)} for k, scene in enumerate(scenes)]
     markup = f'<div class="drawing">\n{shown[0]}</div>\n'
-    return Drawings(_BUTTONS + markup, name, told, others)
+    return Drawings(_buttons() + markup, name, told, others)
 
 
 def _from(every: Sequence[Box], closed: Sequence[Box]) -> list[Box]:

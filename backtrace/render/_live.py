@@ -12,6 +12,7 @@ from backtrace.algebra.values import Value, shape_of, size_of
 from backtrace.formula.printer import label, short_expressions
 from backtrace.gates.gate import EVERYWHERE
 from backtrace.graph.record import Edge, Record
+from backtrace.language import tell
 from backtrace.numbers import json_text, plain
 from backtrace.render._explain import gate_sentence, slope_formula, spoken_names
 from backtrace.render._program import MOST_ENTRIES
@@ -33,12 +34,19 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
     for index, node, gate in record.graph.gates():
         name = view.text(f"#{index} {label(node)}")
         if gate.kink is not None:
-            convention = record.granularity.kink
             kinks[index] = view.text(
-                f"{name} is at a kink: {gate.kink.says} ({convention} convention)"
+                tell(
+                    "{name} is at a kink: {says} ({convention} convention)",
+                    name=name,
+                    says=tell(gate.kink.says),
+                    convention=record.granularity.kink,
+                )
             )
-        told = f"; it is defined for {gate.domain.says}" if gate.domain is not EVERYWHERE else ""
-        domains[index] = view.text(f"{name}{told}")
+        domains[index] = name
+        if gate.domain is not EVERYWHERE:
+            says_domain = tell(gate.domain.says)
+            told = tell("{gate}; it is defined for {domain}", gate=name, domain=says_domain)
+            domains[index] = view.text(told)
         rule = view.text(gate_sentence(node))
         rules[index] = says.setdefault(rule, len(says))
         ways[index] = [view.text(_rule(record, edge, spoken)) for edge in record.edges_of(index)]
@@ -62,7 +70,8 @@ def _rule(record: Record, edge: Edge, names: list[str]) -> str:
 def fields(record: Record, view: View) -> Iterator[str]:
     """A field for every number of the point, with a slider; arrays of up to MOST_ENTRIES entries
     have one for each, and the slider goes with the one that is being changed."""
-    yield '<section class="change" aria-labelledby="change">\n<h2 id="change">Change a number</h2>'
+    title = tell("Change a number")
+    yield f'<section class="change" aria-labelledby="change">\n<h2 id="change">{title}</h2>'
     count = 0
     classes = record.asked.practice.skip if record.asked.practice else ()
     for name, index in record.graph.inputs.items():
@@ -70,15 +79,20 @@ def fields(record: Record, view: View) -> Iterator[str]:
         count += max(1, size_of(value))
         shown = escape(view.text(name), quote=True)
         if size_of(value) > MOST_ENTRIES or count > _MOST_FIELDS:
-            words = f"{shown} has {size_of(value):,} entries" if shape_of(value) else shown
-            yield f'<p class="note">{words}: too many to be changed here</p>'
+            words = tell(
+                "{name} has {n:,} entries: too many to be changed here",
+                name=shown,
+                n=max(1, size_of(value)),
+            )
+            yield f'<p class="note">{words}</p>'
         elif shape_of(value):
             yield _grid(name, value, shown, index in classes)
         else:
             both = _field(name, value, shown) + _slider(value, shown, name)
             yield f'<div class="field">{both}</div>'
+    reset = tell("Reset")
     yield (
-        '<p class="buttons"><button id="reset" type="button" disabled>Reset</button> '
+        f'<p class="buttons"><button id="reset" type="button" disabled>{reset}</button> '
         '<output id="told"></output></p>\n<div id="remarks" role="status"></div>\n</section>'
     )
 
@@ -92,11 +106,16 @@ def what_if(record: Record, view: View, texts: list[str]) -> str:
     for index in nodes[:_MOST_CHOICES]:
         text = names[index] if names[index] == texts[index] else f"{names[index]}: {texts[index]}"
         options.append(f'<option value="{index}">{escape(view.text(text))}</option>')
+    what, how_much = tell("what grows"), tell("by how much")
+    which = f'<select id="which" aria-label="{what}">{"".join(options)}</select>'
+    by = f'<input id="by" type="number" step="any" value="0.01" aria-label="{how_much}">'
+    asked = tell(
+        "What if {which} grows by {by}? (A press on a wire chooses it.)", which=which, by=by
+    )
+    title = tell("What if")
     return (
-        '<section class="change" aria-labelledby="what-if">\n<h2 id="what-if">What if</h2>\n'
-        f'<p><label>What if <select id="which">{"".join(options)}</select></label> '
-        '<label>grows by <input id="by" type="number" step="any" value="0.01"></label>? '
-        "(A press on a wire chooses it.)</p>\n"
+        '<section class="change" aria-labelledby="what-if">\n'
+        f'<h2 id="what-if">{title}</h2>\n<p>{asked}</p>\n'
         '<p id="then" role="status"></p>\n</section>'
     )
 
@@ -104,22 +123,39 @@ def what_if(record: Record, view: View, texts: list[str]) -> str:
 def practice(record: Record) -> str:
     """The numbers of a pass hidden, and asked for one by one: `practice.js` fills it in."""
     points = record.asked.practice.points if record.asked.practice else ()
+    others, these = tell("other numbers"), tell("these numbers")
     options = [
-        f'<option value="{k}">other numbers{f" ({k})" if len(points) > 2 else ""}</option>'
+        f'<option value="{k}">{others}{f" ({k})" * (len(points) > 2)}</option>'
         for k in range(1, len(points))
     ]
+    kinds = "".join(
+        f'<option value="{kind}">{words}</option>'
+        for kind, words in (
+            ("u", tell("the gradients")),
+            ("v", tell("the values")),
+            ("vu", tell("both")),
+        )
+    )
+    numbers = f'<option value="0">{these}</option>{"".join(options)}'
+    about, where = tell("what is asked for"), tell("at which numbers")
+    what = f'<select id="kind" aria-label="{about}">{kinds}</select>'
+    at = f'<select id="numbers" aria-label="{where}">{numbers}</select>'
+    chosen = tell("Find {what} at {numbers}", what=what, numbers=at)
+    buttons = (
+        ("judge", tell("Answer")),
+        ("hint", tell("Hint")),
+        ("skip", tell("Skip")),
+        ("leave", tell("End")),
+    )
+    pressed = " ".join(f'<button id="{i}" type="button">{text}</button>' for i, text in buttons)
+    title, begin, own = tell("Practise"), tell("Begin"), tell("your number")
     return f"""<section class="change practice" aria-labelledby="practise">
-<h2 id="practise">Practise</h2>
-<p id="choosing"><label>Find <select id="kind"><option value="u">the gradients</option>
-<option value="v">the values</option><option value="vu">both</option></select></label>
-<label>at <select id="numbers"><option value="0">these numbers</option>{"".join(options)}</select>
-</label>
-<button id="begin" type="button">Begin</button></p>
+<h2 id="practise">{title}</h2>
+<p id="choosing">{chosen} <button id="begin" type="button">{begin}</button></p>
 <div id="task" hidden>
 <p id="question"></p>
-<p class="buttons"><input id="answer" type="text" autocomplete="off" aria-label="your number">
-<button id="judge" type="button">Answer</button> <button id="hint" type="button">Hint</button>
-<button id="skip" type="button">Skip</button> <button id="leave" type="button">End</button></p>
+<p class="buttons"><input id="answer" type="text" autocomplete="off"
+aria-label="{own}"> {pressed}</p>
 </div>
 <div id="verdict" role="status"></div>
 </section>"""
@@ -166,9 +202,10 @@ def _field(name: str, value: float, shown: str, entry: int | None = None) -> str
 def _slider(value: Value, shown: str, name: str) -> str:
     reach = max(_AROUND, 2 * abs(value)) if math.isfinite(value) else _AROUND
     reach = min(reach, 1e300)
+    told = tell("slider of {name}", name=shown)
     return (
         f'<input type="range" min="{-reach:g}" max="{reach:g}" step="any" value="{float(value)!r}" '
-        f'data-slider="{escape(name, quote=True)}" aria-label="slider of {shown}">'
+        f'data-slider="{escape(name, quote=True)}" aria-label="{told}">'
     )
 
 

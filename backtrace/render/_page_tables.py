@@ -8,6 +8,7 @@ from html import escape
 from backtrace.algebra.values import Value, shape_of, size_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Edge, Record
+from backtrace.language import tell
 from backtrace.numbers import Blank, Formula, json_text, plain, plain_list
 from backtrace.render._bound import KINDS, bound, cell_text
 from backtrace.render._page import scrolling, table
@@ -15,7 +16,7 @@ from backtrace.render._rules import rule_with_shapes
 from backtrace.render._steps import times
 from backtrace.render._terminal import group_remarks, partial, remarks, verdict
 from backtrace.render._view import View
-from backtrace.render._words import EMPTY, line_words
+from backtrace.render._words import EMPTY
 
 _MOST_GRADIENTS = 200
 _MOST_WHOLE = 1000  # entries
@@ -29,8 +30,11 @@ def findings(record: Record, view: View) -> Iterator[str]:
     value = bound(record.value, view, f"v{record.graph.output}")
     whole = _whole(record.value)
     named = f' data-output="{escape(output, quote=True)}"{whole}'
-    yield f"<h2>Gradients</h2>\n<p{named}>{output} = {value}</p>"
-    heads = ["gradient", "backprop", *(["SymPy", "slope", "verdict"] if record.checks else [])]
+    title = tell("Gradients")
+    yield f"<h2>{title}</h2>\n<p{named}>{output} = {value}</p>"
+    heads = [tell("gradient"), tell("backprop")]
+    if record.checks:
+        heads += ["SymPy", tell("slope"), tell("verdict")]
     rows = []
     for name in record.wrt[:_MOST_GRADIENTS]:
         row = f"<td>{escape(partial(record, view, name))}</td>{_gradient(record, view, name)}"
@@ -41,7 +45,7 @@ def findings(record: Record, view: View) -> Iterator[str]:
             row += f'<td class="own">{escape(verdict(check, view).plain)}</td>'
         rows.append(row)
     if rows:
-        yield scrolling(table(heads, rows, ("backprop", "SymPy", "slope")), "gradients")
+        yield scrolling(table(heads, rows, heads[1:4]), tell("gradients"))
     for line in [*remarks(record, view), *group_remarks(record, view)]:
         yield f'<p class="note own">{escape(line.plain.strip())}</p>'
 
@@ -67,20 +71,22 @@ def _whole(value: Value) -> str:
 def gate_table(record: Record, view: View) -> str:
     """All numbers, a row for every edge."""
     has_lines = bool(record.lines)
-    head = ["#", "gate", *["line"] * has_lines, "computes"]
-    head += ["value", "upstream", "input", "local", "downstream"]
-    numeric = {"#", "line", "value", "upstream", "local", "downstream"}
+    head = ["#", tell("gate"), *[tell("line")] * has_lines, tell("computes")]
+    head += [tell("value"), tell("upstream"), tell("input"), tell("local"), tell("downstream")]
+    numeric = {"#", *head[2 : 2 + has_lines], *head[-5:-3], *head[-2:]}
     texts = expressions(record.graph, 60)
     rows = []
     for index, node, _ in record.graph.gates():
         stage = f"{node.name} = " if node.name else ""
+        of_value = tell("value of #{index}", index=index)
+        of_upstream = tell("upstream of #{index}", index=index)
         first = [
             f'<td class="n">{index}</td>',
             f"<td>{escape(view.text(label(node)))}</td>",
-            *[f'<td class="n">{line_words(record, index).removeprefix("line ")}</td>'] * has_lines,
+            *[f'<td class="n">{_line(record, index)}</td>'] * has_lines,
             f"<td>{escape(view.text(stage + texts[index]))}</td>",
-            _cell(record.values[index], view, f"value of #{index}", "", f"v{index}"),
-            _cell(record.upstreams[index], view, f"upstream of #{index}", "", f"u{index}"),
+            _cell(record.values[index], view, of_value, "", f"v{index}"),
+            _cell(record.upstreams[index], view, of_upstream, "", f"u{index}"),
         ]
         for edge in record.edges_of(index):
             name = record.graph.nodes[edge.input].name or f"#{edge.input}"
@@ -89,14 +95,24 @@ def gate_table(record: Record, view: View) -> str:
     return table(head, rows, numeric)
 
 
+def _line(record: Record, index: int) -> str:
+    """14, or cell 3, line 2; "" of a gate that no line of code wrote."""
+    line = record.line_of(index)
+    if line is None:
+        return ""
+    return str(line.line) if line.cell is None else line.words
+
+
 def _edge_cells(record: Record, view: View, edge: Edge, name: str) -> Iterator[str]:
     yield f"<td>{escape(view.text(name))}</td>"
-    at, place = f"of #{edge.gate} for {name}", f"{edge.gate}.{edge.operand}"
+    place = f"{edge.gate}.{edge.operand}"
+    named = {"gate": edge.gate, "name": name}
     if edge.local is None:
         yield f"<td>{escape(times(rule_with_shapes(record, edge)))}</td>"
     else:
-        yield _cell(edge.local, view, f"local {at}", "", f"l{place}")
-    yield _cell(edge.downstream, view, f"downstream {at}", "", f"d{place}")
+        yield _cell(edge.local, view, tell("local of #{gate} for {name}", **named), "", f"l{place}")
+    says = tell("downstream of #{gate} for {name}", **named)
+    yield _cell(edge.downstream, view, says, "", f"d{place}")
 
 
 def _cell(

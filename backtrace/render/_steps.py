@@ -71,7 +71,8 @@ class Steps:
 
     def items(self) -> Iterator[str]:
         """Every step in words."""
-        yield "<li><p><b>The inputs</b> have their values; every gate waits for its own.</p></li>\n"
+        inputs = tell("<b>The inputs</b> have their values; every gate waits for its own.")
+        yield f"<li><p>{inputs}</p></li>\n"
         for gate in self.gates:
             yield f"<li>{self._forward(gate)}</li>\n"
         arrived: dict[int, list[str]] = {}
@@ -86,9 +87,11 @@ class Steps:
         line = f" ({words})" if (words := line_words(self.record, gate)) else ""
         value = bound(self.record.values[gate], view, f"v{gate}")
         numbers = self._in_numbers(gate)
+        word = tell("Forward.")
+        forward = f"<b>{word}</b>"
         if not numbers:
-            return f"<p><b>Forward.</b> {what} = {value}{line}</p>"
-        return f'<p><b>Forward.</b> {numbers} = {value}</p><p class="sum">{what}{line}</p>'
+            return f"<p>{forward} {what} = {value}{line}</p>"
+        return f'<p>{forward} {numbers} = {value}</p><p class="sum">{what}{line}</p>'
 
     def _in_numbers(self, gate: int) -> str:
         """The gate on its inputs' numbers; "" of formulas, blanks and what is too long to read."""
@@ -112,7 +115,8 @@ class Steps:
         return "".join(pieces)
 
     def _backward(self, gate: int, arrived: dict[int, list[str]]) -> Iterator[str]:
-        yield f"<p><b>Backward.</b> {self._head(gate)}</p>"
+        word = tell("Backward.")
+        yield f"<p><b>{word}</b> {self._head(gate)}</p>"
         for edge in self.record.edges_of(gate):
             yield f'<p class="sum">{self._product(edge)}</p>'
             uses = self.record.graph.consumers[edge.input]
@@ -147,12 +151,13 @@ class Steps:
         if edge.local is None:
             rule = escape(times(rule_with_shapes(record, edge)))
             terms = self._terms(edge)
-            return f"downstream = {rule} = {downstream}{', ' * bool(terms)}{terms}{to}"
+            how = tell("downstream = {rule} = {downstream}", rule=rule, downstream=downstream)
+            return f"{how}{', ' * bool(terms)}{terms}{to}"
         upstream = self._number(edge.upstream, f"u{gate}")
         if isinstance(edge.local, Blank):  # whoever fills it in finds it
-            return f"upstream {upstream} × local {EMPTY} = downstream {downstream}{to}"
+            return _told(upstream, EMPTY, downstream) + to
         local = f"{self._formula(edge)}{_cell(edge.local, view, f'l{gate}.{operand}')}"
-        return f"upstream {upstream} × local {local} = downstream {downstream}{to}"
+        return _told(upstream, local, downstream) + to
 
     def _formula(self, edge: Edge) -> str:
         """`exp(x) = `, before the local gradient's number; it holds away from kinks."""
@@ -181,15 +186,26 @@ class Steps:
                 f"{escape(self.view.text(f'{name} = {before}'))}{shown}"
                 f"{escape(self.view.text(after))}"
             )
-        return f"where {', '.join(parts)}" if parts else ""
+        return tell("where {terms}", terms=", ".join(parts)) if parts else ""
 
     def _sum(self, source: int, terms: list[str], uses: int) -> str:
         """x is used twice, gradients add: 2 + 3 = 5."""
         name = escape(self.view.text(self._names[source]))
         total = self._number(self.record.upstreams[source], f"u{source}")
         if len(terms) < uses:
-            return f"gradients add at {name}: {' + '.join(terms)} + …"
-        return f"gradients add at {name}: {' + '.join(terms)} = {total}"
+            so_far = f"{' + '.join(terms)} + …"
+            return tell("gradients add at {name}: {terms}", name=name, terms=so_far)
+        added = f"{' + '.join(terms)} = {total}"
+        return tell("gradients add at {name}: {terms}", name=name, terms=added)
+
+
+def _told(upstream: str, local: str, downstream: str) -> str:
+    return tell(
+        "upstream {upstream} × local {local} = downstream {downstream}",
+        upstream=upstream,
+        local=local,
+        downstream=downstream,
+    )
 
 
 def _cell(value: Value, view: View, key: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from html import escape
 
 from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
+from backtrace.language import SOURCE, current, marked, tell
 from backtrace.numbers import Formula, json_text
 from backtrace.render._bound import bound
 from backtrace.render._drawings import drawings
 from backtrace.render._live import fields, live_data, practice, what_if
-from backtrace.render._page import document, packed, scrolling
+from backtrace.render._page import asset, document, packed, scrolling
 from backtrace.render._page_tables import findings, gate_table
 from backtrace.render._program import StillError, program, source
 from backtrace.render._steps import Steps
@@ -21,17 +24,12 @@ from backtrace.render._words import title_of
 SUFFIX = ".html"
 
 _MOST_NAMED = 60
-_KEYS = (
+_KEYS = marked(
     "<kbd>←</kbd> <kbd>→</kbd> step · <kbd>space</kbd> play · <kbd>Home</kbd> <kbd>End</kbd> · "
     "point at a gate, or <kbd>Tab</kbd> to it, to see upstream × local = downstream"
 )
-_CONTROLS = """<div class="controls">
-<button id="back" aria-label="step back">←</button>
-<button id="play" aria-label="play">▶</button>
-<button id="next" aria-label="step on">→</button>
-<input type="range" id="at" min="0" value="0" aria-label="step">
-<output id="where" for="at"></output>
-</div>"""
+_ASSETS = ("page.js", "live.js", "practice.js")
+_TOLD = re.compile(r'\b(?:tell|marked)\(\s*"((?:[^"\\]|\\.)*)"')
 
 
 def render(record: Record, view: View) -> str:
@@ -44,20 +42,22 @@ def render(record: Record, view: View) -> str:
     data = steps.data(bool(written)) | {"drawings": shown.told, "others": shown.others}
     if written:
         data |= live_data(record, view, texts)
+    if current() != SOURCE:
+        data["sentences"] = _sentences()
     kept = json_text(data).replace("<", "\\u003c")
+    graph = tell("the graph")
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="at">{_point(record, view)}</p>',
-        f'<div class="card" tabindex="0" role="region" aria-label="the graph">\n'
-        f"{shown.markup}</div>",
-        _CONTROLS * has_steps,
+        f'<div class="card" tabindex="0" role="region" aria-label="{graph}">\n{shown.markup}</div>',
+        _controls() * has_steps,
         f'<ol class="steps" aria-live="polite">\n{"".join(steps.items())}</ol>' * has_steps,
-        f'<p class="keys">{_KEYS}</p>' * has_steps,
-        f'<p class="note">The numbers stand still: {escape(still)}.</p>' * bool(still),
+        f'<p class="keys">{tell(_KEYS)}</p>' * has_steps,
+        f'<p class="note">{escape(still)}</p>' * bool(still),
         *(fields(record, view) if written else ()),
         what_if(record, view, texts) if written else "",
         practice(record) if written else "",
-        f"<h2>Every gate</h2>\n{scrolling(gate_table(record, view), 'every gate')}" * has_steps,
+        _every_gate(record, view) if has_steps else "",
         *findings(record, view),
         f'<script type="application/json" id="data">{kept}</script>' * has_steps,
     ]
@@ -69,7 +69,32 @@ def _program(record: Record) -> tuple[str, str]:
     try:
         return source(program(record), record), ""
     except StillError as why:
-        return "", str(why)
+        if not str(why):
+            return "", ""
+        return "", tell("The numbers stand still: {why}.", why=why)
+
+
+def _controls() -> str:
+    back, play, on, step = tell("step back"), tell("play"), tell("step on"), tell("step")
+    return f"""<div class="controls">
+<button id="back" aria-label="{back}">←</button>
+<button id="play" aria-label="{play}">▶</button>
+<button id="next" aria-label="{on}">→</button>
+<input type="range" id="at" min="0" value="0" aria-label="{step}">
+<output id="where" for="at"></output>
+</div>"""
+
+
+def _every_gate(record: Record, view: View) -> str:
+    inside = scrolling(gate_table(record, view), tell("every gate"))
+    title = tell("Every gate")
+    return f"<h2>{title}</h2>\n{inside}"
+
+
+def _sentences() -> dict[str, str]:
+    """What the script says, in the current language."""
+    found = [json.loads(f'"{text}"') for name in _ASSETS for text in _TOLD.findall(asset(name))]
+    return {text: tell(text) for text in found}
 
 
 def _scripts(written: str) -> Iterator[str]:
@@ -88,4 +113,5 @@ def _point(record: Record, view: View) -> str:
         f"{escape(view.text(name))} = {bound(value, view, f'v{record.graph.inputs[name]}')}"
         for name, value in given[:_MOST_NAMED]
     ]
-    return f"at {', '.join(pairs)}{', …' * (len(given) > _MOST_NAMED)}" if pairs else ""
+    shown = f"{', '.join(pairs)}{', …' * (len(given) > _MOST_NAMED)}"
+    return tell("at {point}", point=shown) if pairs else ""

@@ -128,7 +128,7 @@ function draw() {
 }
 const ascii = (x) => cell(x).replaceAll("−", "-");
 const titled = (what, value, gradient, after) =>
-  say("{what} = {value}, gradient {gradient}", { what, value, gradient }) + after;
+  tell("{what} = {value}, gradient {gradient}", { what, value, gradient }) + after;
 const plain = (x) => (Number.isNaN(x) ? "nan" : Number.isFinite(x) ? String(x) : x > 0 ? "inf" : "-inf");
 const whole = (x) => (m.isArray(x) ? nested(x.s, x.d, plain) : plain(x));
 const same = (a, b) => m.entries(a).every((value, k) => Object.is(value, m.entries(b)[k]));
@@ -145,14 +145,14 @@ function remark() {
   if (bad !== undefined) {
     const value = cell(state.values[bad]);
     lines.push(
-      say("The first value that is not finite: {value}, of {gate}.", { value, gate: data.domains[bad] }),
+      tell("The first value that is not finite: {value}, of {gate}.", { value, gate: data.domains[bad] }),
     );
   }
   if (lost !== undefined)
-    lines.push(say("The first gradient that is not finite: of {gate}.", { gate: data.domains[lost] }));
+    lines.push(tell("The first gradient that is not finite: of {gate}.", { gate: data.domains[lost] }));
   if (isMoved)
     lines.push(
-      say(
+      tell(
         "What SymPy and the measured slope said is of the numbers that this page was made with; Reset shows it.",
       ),
     );
@@ -167,16 +167,16 @@ function whatIf() {
   const node = Number(id("which").value),
     by = id("by").valueAsNumber,
     then = id("then");
-  if (!Number.isFinite(by)) return (then.textContent = say("By how much? A number, please."));
+  if (!Number.isFinite(by)) return (then.textContent = tell("By how much? A number, please."));
   const total = (x) => m.sum(m.multiply(seed, x), null),
     before = total(state.values[graph.output]);
   const after = total(forward(graph, point, { [node]: m.add(state.values[node], by) })[graph.output]);
   const gradient = m.sum(state.upstreams[node], null),
     isArray = m.isArray(state.values[node]);
   const what = m.isArray(state.values[graph.output])
-    ? say("the sum of the output")
+    ? tell("the sum of the output")
     : data.names[graph.output];
-  then.textContent = say(
+  then.textContent = tell(
     "To first order {what} grows by gradient × change = {gradient} × {change} = {product}; truly by {truly}, from {before} to {after}.",
     {
       what,
@@ -188,7 +188,7 @@ function whatIf() {
       after: cell(after),
     },
   );
-  if (isArray) then.textContent += ` ${say("(Every entry grows; the gradients of all are added.)")}`;
+  if (isArray) then.textContent += ` ${tell("(Every entry grows; the gradients of all are added.)")}`;
 }
 /* fields and sliders */
 const fieldsOf = (key) => all("[data-input]").filter((field) => field.dataset.input === key);
@@ -240,7 +240,7 @@ all("[data-input]").forEach((field) => {
     const slider = sliderOf(field.dataset.input);
     if (!slider || entryOf(field) === null) return;
     slider.dataset.entry = field.dataset.entry;
-    slider.ariaLabel = say("slider of {name}", { name: field.labels[0].textContent.trim() });
+    slider.ariaLabel = tell("slider of {name}", { name: field.labels[0].textContent.trim() });
     slide(slider);
   };
 });

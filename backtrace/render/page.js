@@ -3,7 +3,7 @@ const data = JSON.parse(id("data").textContent);
 const { name, steps, gates } = data;
 const nodes = Array.from({ length: data.count }, (_, k) => k);
 /* a sentence in the page's language, with the values put in */
-const say = (text, values = {}) =>
+const tell = (text, values = {}) =>
   (data.sentences?.[text] ?? text).replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const items = [...document.querySelectorAll(".steps li")];
 const slider = id("at"),
@@ -88,8 +88,8 @@ function current(step) {
 }
 const words = () => {
   const n = gates.length;
-  if (now === 0) return say("the inputs");
-  return now <= n ? say("forward {k} / {n}", { k: now, n }) : say("backward {k} / {n}", { k: now - n, n });
+  if (now === 0) return tell("the inputs");
+  return now <= n ? tell("forward {k} / {n}", { k: now, n }) : tell("backward {k} / {n}", { k: now - n, n });
 };
 function show(step, keep) {
   if (covered) return;
@@ -132,14 +132,14 @@ function stop() {
   clearInterval(timer);
   timer = 0;
   play.textContent = "▶";
-  play.ariaLabel = say("play");
+  play.ariaLabel = tell("play");
 }
 function start() {
   if (covered) return;
   if (timer) return stop();
   if (now === steps.length - 1) show(0);
   play.textContent = "⏸";
-  play.ariaLabel = say("pause");
+  play.ariaLabel = tell("pause");
   timer = setInterval(() => (now < steps.length - 1 ? show(now + 1) : stop()), 1100);
 }
 const keys = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };

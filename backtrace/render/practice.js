@@ -1,11 +1,12 @@
 /* Practice: the numbers of a pass are hidden and asked for, and each answer is judged at once. */
 const MOST_ENTRIES = 12,
   TRIES = 2;
+const marked = (text) => text; // the catalogues of other languages are to have it
 const OUTCOMES = {
-  "right at the second try": "{n} right at the second try.",
-  "right after a hint": "{n} right after a hint.",
-  "not found": "{n} not found.",
-  skipped: "{n} skipped.",
+  "right at the second try": marked("{n} right at the second try."),
+  "right after a hint": marked("{n} right after a hint."),
+  "not found": marked("{n} not found."),
+  skipped: marked("{n} skipped."),
 };
 let quiz = null;
 const consumersOf = (node) =>
@@ -41,16 +42,16 @@ function asksOf(kind) {
 }
 const nameOf = ([pass, node]) =>
   pass === "v"
-    ? say("the value of {name}", { name: data.names[node] })
-    : say("the gradient of {name}", { name: data.names[node] });
+    ? tell("the value of {name}", { name: data.names[node] })
+    : tell("the gradient of {name}", { name: data.names[node] });
 const computed = (node) => `${data.names[node]} = ${data.computes[node]}`;
 const says = ([pass, node]) =>
   pass === "v"
     ? computed(node)
-    : say("it goes into {what}", {
+    : tell("it goes into {what}", {
         what: consumersOf(node)
           .map(([gate]) => computed(gate))
-          .join(say(" and ")),
+          .join(tell(" and ")),
       });
 const typedNumbers = (text) =>
   text
@@ -75,21 +76,21 @@ const slipsAt = ([pass, node]) => sheet.points[quiz.point]?.slips[`${pass}${node
 const slipOf = (ask, text) =>
   slipsAt(ask)
     .filter(([, , slipped]) => isRight(text, slipped))
-    .map(([which, gate]) => say("{slip} (at {name})", { slip: sheet.says[which], name: data.names[gate] }));
+    .map(([which, gate]) => tell("{slip} (at {name})", { slip: sheet.says[which], name: data.names[gate] }));
 /* how a number comes about: in words, in names, in numbers */
 function hintOf([pass, node], degree) {
   if (pass === "v") {
     const names = computed(node);
     if (degree === 1) return names;
-    const operands = operandsOf(graph.nodes[node], state.values).map(cell).join(say(" and "));
-    const known = say("{formula}, of {numbers}", { formula: names, numbers: operands });
+    const operands = operandsOf(graph.nodes[node], state.values).map(cell).join(tell(" and "));
+    const known = tell("{formula}, of {numbers}", { formula: names, numbers: operands });
     return degree === 2 ? known : (forwardNumbers(node) ?? known);
   }
   const ways = consumersOf(node);
   const times =
     ways.length === 2
-      ? say("It is used twice, and gradients add.")
-      : say("It is used {n} times, and gradients add.", { n: ways.length });
+      ? tell("It is used twice, and gradients add.")
+      : tell("It is used {n} times, and gradients add.", { n: ways.length });
   const many = ways.length > 1 ? `${times} ` : "";
   if (degree === 1) return many + [...new Set(ways.map(([gate]) => ruleIn(gate)))].join(" ");
   return (
@@ -102,10 +103,10 @@ function hintOf([pass, node], degree) {
 const ruleIn = (gate) => `${data.domains[gate].split(";")[0]}: ${data.says[data.rules[gate]]}`;
 function ruleOf(gate, way) {
   const rule = data.ways[gate][way];
-  if (state.locals[gate][way] === undefined) return say("from #{gate}: {rule}", { gate, rule });
+  if (state.locals[gate][way] === undefined) return tell("from #{gate}: {rule}", { gate, rule });
   const upstream = cell(state.upstreams[gate]);
-  if (!rule) return say("from #{gate}: upstream × local, the upstream is {upstream}", { gate, upstream });
-  return say("from #{gate}: upstream × local, the upstream is {upstream}, the local gradient {rule}", {
+  if (!rule) return tell("from #{gate}: upstream × local, the upstream is {upstream}", { gate, upstream });
+  return tell("from #{gate}: upstream × local, the upstream is {upstream}, the local gradient {rule}", {
     gate,
     upstream,
     rule,
@@ -115,7 +116,7 @@ function product(gate, way) {
   const local = state.locals[gate][way],
     upstream = cell(state.upstreams[gate]);
   return local === undefined
-    ? say("({rule}, with upstream = {upstream})", { rule: data.ways[gate][way], upstream })
+    ? tell("({rule}, with upstream = {upstream})", { rule: data.ways[gate][way], upstream })
     : `${upstream} × ${cell(local)}`;
 }
 /* what the forward step of a gate says, before its result */
@@ -165,7 +166,7 @@ function ask(place) {
   quiz.tries = 0;
   quiz.hints = 0;
   const left = quiz.asks.filter((each) => quiz.open.has(each.join(""))).length;
-  id("question").textContent = say("{k} of {n}: what is {what}? ({says})", {
+  id("question").textContent = tell("{k} of {n}: what is {what}? ({says})", {
     k: quiz.asks.length - left + 1,
     n: quiz.asks.length,
     what: nameOf(quiz.asks[place]),
@@ -175,7 +176,7 @@ function ask(place) {
   cover();
   id("answer").focus();
 }
-function tell(...lines) {
+function report(...lines) {
   id("verdict").replaceChildren(
     ...lines.filter(Boolean).map((line) => Object.assign(document.createElement("p"), { textContent: line })),
   );
@@ -194,7 +195,7 @@ function begin() {
   const kind = id("kind").value,
     asks = asksOf(kind);
   if (!asks.length)
-    return tell(say("There is nothing to ask here: no gate, or arrays of more than 12 entries."));
+    return report(tell("There is nothing to ask here: no gate, or arrays of more than 12 entries."));
   quiz = {
     kind,
     asks,
@@ -208,7 +209,7 @@ function begin() {
   document.body.classList.add("practising");
   id("task").hidden = false;
   id("choosing").hidden = true;
-  tell();
+  report();
   ask(0);
 }
 const isMoved = () => inputs.some((key) => !same(point[key], given[key]));
@@ -227,38 +228,38 @@ function judge() {
   if (typed.trim() === "?") return hint();
   if (!typed.trim()) return skip();
   if (!canBeRead(typed, value))
-    return tell(say("{typed} is no number: 0.25, −3, 1/3 or 1e-4 are.", { typed: typed.trim() }));
-  const shown = say("{what} is {value}", { what: nameOf(each), value: cell(value) });
+    return report(tell("{typed} is no number: 0.25, −3, 1/3 or 1e-4 are.", { typed: typed.trim() }));
+  const shown = tell("{what} is {value}", { what: nameOf(each), value: cell(value) });
   if (isRight(typed, value)) {
-    tell(say("Right: {shown}.", { shown }));
+    report(tell("Right: {shown}.", { shown }));
     return done(quiz.tries ? "right at the second try" : quiz.hints ? "right after a hint" : "right at once");
   }
   const slips = slipOf(each, typed);
   if (slips.length) quiz.slips.push(slips[0]);
   const named = slips.length
-    ? say("That is what comes of a slip: {slips}.", { slips: slips.slice(0, 2).join(say("; or: ")) })
+    ? tell("That is what comes of a slip: {slips}.", { slips: slips.slice(0, 2).join(tell("; or: ")) })
     : "";
   if (++quiz.tries < TRIES)
-    return tell(
-      `${say("{typed} is not {what}.", { typed: typed.trim(), what: nameOf(each) })} ${named}`,
-      say("Once more, or a hint?"),
+    return report(
+      `${tell("{typed} is not {what}.", { typed: typed.trim(), what: nameOf(each) })} ${named}`,
+      tell("Once more, or a hint?"),
     );
-  tell(
-    `${say("Not {typed}.", { typed: typed.trim() })} ${named}`,
+  report(
+    `${tell("Not {typed}.", { typed: typed.trim() })} ${named}`,
     `${shown}: ${hintOf(each, 3)} = ${cell(value)}.`,
   );
   done("not found");
 }
 function hint() {
   quiz.hints = Math.min(quiz.hints + 1, 3);
-  tell(say("Hint {k} of 3: {hint}", { k: quiz.hints, hint: hintOf(quiz.asks[quiz.current], quiz.hints) }));
+  report(tell("Hint {k} of 3: {hint}", { k: quiz.hints, hint: hintOf(quiz.asks[quiz.current], quiz.hints) }));
   id("answer").value = "";
   id("answer").focus();
 }
 function skip() {
   const each = quiz.asks[quiz.current];
   const value = cell(valueOf(each.join("")));
-  tell(`${say("{what} is {value}", { what: nameOf(each), value })}: ${hintOf(each, 3)}.`);
+  report(`${tell("{what} is {value}", { what: nameOf(each), value })}: ${hintOf(each, 3)}.`);
   done("skipped");
 }
 function end() {
@@ -269,14 +270,14 @@ function end() {
     (each) => !["right at once", undefined].includes(quiz.results.get(each.join(""))),
   );
   const lines = [
-    say("{k} of {n} right at once.", { k: counts.get("right at once") ?? 0, n: quiz.asks.length }),
+    tell("{k} of {n} right at once.", { k: counts.get("right at once") ?? 0, n: quiz.asks.length }),
   ];
   [...counts]
     .filter(([result]) => result !== "right at once")
-    .forEach(([result, count]) => lines.push(say(OUTCOMES[result], { n: count })));
-  if (quiz.slips.length) lines.push(say("Slips: {slips}.", { slips: [...new Set(quiz.slips)].join("; ") }));
+    .forEach(([result, count]) => lines.push(tell(OUTCOMES[result], { n: count })));
+  if (quiz.slips.length) lines.push(tell("Slips: {slips}.", { slips: [...new Set(quiz.slips)].join("; ") }));
   if (missed.length)
-    lines.push(say("Look again at {what}.", { what: missed.slice(0, 4).map(nameOf).join(", ") }));
+    lines.push(tell("Look again at {what}.", { what: missed.slice(0, 4).map(nameOf).join(", ") }));
   const before = [...id("verdict").children].map((line) => line.textContent);
   quiz = null;
   covered = false;
@@ -284,14 +285,14 @@ function end() {
   id("task").hidden = true;
   id("choosing").hidden = false;
   draw();
-  tell(...before, ...lines);
+  report(...before, ...lines);
   id("begin").focus();
 }
 id("begin").onclick = begin;
 id("judge").onclick = judge;
 id("hint").onclick = hint;
 id("skip").onclick = skip;
-id("leave").onclick = () => (tell(), end());
+id("leave").onclick = () => (report(), end());
 id("answer").onkeydown = (event) => event.key === "Enter" && (judge(), event.preventDefault());
 nodes.forEach((node) =>
   signs(node).forEach((sign) =>

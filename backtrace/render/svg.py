@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render._boxes import Box
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._scene import (
@@ -184,7 +185,8 @@ def _frames(frames: Sequence[Frame], name: str, page: OnPage | None) -> Iterator
     for frame in opened:
         assert page is not None
         assert frame.box is not None
-        said = f'aria-expanded="true" aria-label="{escape(frame.label)}, open: fold it"'
+        told = tell("{name}, open: fold it", name=escape(frame.label))
+        said = f'aria-expanded="true" aria-label="{told}"'
         which = f'data-fold="{page.folds[frame.box]}" data-box="{frame.box.output}"'
         drawn = _box(frame, name) + _notch(frame, name)
         yield f'<g role="button" tabindex="0" {which} {said}>{drawn}</g>'
