@@ -233,7 +233,8 @@ class Asked(NamedTuple):
             told = Note("reading", self.reading)
             traced = replace(traced, notes=(told, *traced.notes))
         if self.program is not None:
-            traced = replace(traced, lines=self.program.lines_of(traced.graph))
+            lines, calls = self.program.lines_of(traced.graph), self.program.calls_of(traced.graph)
+            traced = replace(traced, lines=lines, calls=calls)
         return traced.showing(*answers)
 
     def _along(self, traced: Trace) -> list[Any]:

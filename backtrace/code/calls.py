@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from backtrace.code import known
 from backtrace.code.builtincalls import BuiltinCalls
 from backtrace.code.modules import applied
+from backtrace.code.stages import mark
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -156,18 +157,37 @@ class Calls(BuiltinCalls):
             inner.names["__class__"] = function.of
         for name, value in self._matched(function, placed, named, node).items():
             inner.names[name] = self._parameter(function, name, value, node, inner)
+        for value in (*placed, *named.values()):
+            self._mark(value)
+        outer = self.calling
+        self.calls.append((function.label, outer))
+        self.calling = len(self.calls)
         self.depth += 1
         if self.depth > _DEEPEST:
             raise TooMuch(tell("calls are nested more than {deepest} deep", deepest=_DEEPEST), node)
         try:
             if isinstance(function.node, ast.Lambda):
-                return self.value(function.node.body, inner)
+                return self._mark(self.value(function.node.body, inner))
             self.block(function.node.body, inner)
         except Returned as returned:
-            return returned.value
+            return self._mark(returned.value)
         finally:
             self.depth -= 1
+            self.calling = outer
         return Known(None)
+
+    def _mark(self, value: Value) -> Value:
+        """Notes that the call which is being walked has made this."""
+        waiting = [value]
+        while waiting:
+            match waiting.pop():
+                case Array() as array:
+                    mark(array.node, self.calling)
+                case Several(items=items):
+                    waiting += items
+                case Dictionary(items=named):
+                    waiting += named.values()
+        return value
 
     def _refuse_decorated(self, function: ast.FunctionDef, node: ast.AST) -> None:
         words = ("staticmethod", "classmethod", "property", "torch.no_grad()", "abstractmethod")

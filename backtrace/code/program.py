@@ -22,7 +22,7 @@ from backtrace.code.values import CannotRead
 from backtrace.code.writer import Place
 from backtrace.errors import BacktraceError, FormulaError, Span, UsageError
 from backtrace.graph import Graph
-from backtrace.graph.record import SourceLine
+from backtrace.graph.record import Call, SourceLine
 from backtrace.language import tell
 
 MOST_BYTES = 2_000_000
@@ -106,6 +106,7 @@ class Program:
     notes    what is to be said of how the code was read
     idle     the names among those given that the code has, and that the result does without
     outside  the values of inputs that names have where the code runs
+    called   the calls of the code's own functions: their names, and which call each is in
     """
 
     source: Source
@@ -116,6 +117,7 @@ class Program:
     notes: tuple[str, ...] = ()
     idle: frozenset[str] = frozenset()
     outside: Mapping[str, object] = field(default_factory=dict)
+    called: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -158,6 +160,18 @@ class Program:
             None if node.is_input else self.source.shown(self.line_of(self.with_library(node.span)))
             for node in graph.nodes
         )
+
+    def calls_of(self, graph: Graph) -> tuple[Call, ...]:
+        """The calls of functions with the gates of the formula's graph that their lines made."""
+        members: dict[int, list[int]] = {}
+        for index, node, _ in graph.gates():
+            part = self.part(self.with_library(node.span))
+            call = part.call if part else 0
+            while call:
+                members.setdefault(call, []).append(index)
+                call = self.called[call - 1][1]
+        named = [(self.called[call - 1][0], members[call]) for call in sorted(members)]
+        return tuple(Call(name, tuple(gates)) for name, gates in named if name)
 
 
 class _Parts:
@@ -253,7 +267,8 @@ def walked(
     source, point = source_of(machine), machine.point
     met = machine.replaced.intersection(machine.given)
     idle = frozenset(met - machine.inputs - settled)
-    return Program(source, formula, point, tuple(stages), settled, notes, idle, machine.outside)
+    outside, called = machine.outside, tuple(machine.calls)
+    return Program(source, formula, point, tuple(stages), settled, notes, idle, outside, called)
 
 
 def _stages(

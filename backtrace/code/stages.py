@@ -51,6 +51,16 @@ def shape_of(value: object) -> Shape:
     return tuple(shape)
 
 
+def mark(node: ast.AST, call: int) -> None:
+    """Notes which call made an expression, and its parts that nobody has noted yet."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if not hasattr(part, "call"):
+            part.call = call  # type: ignore[attr-defined]
+            waiting += ast.iter_child_nodes(part)
+
+
 class Stages:
     """`given` has the values that are given besides: numbers, arrays, texts."""
 
@@ -58,6 +68,8 @@ class Stages:
         self.given = given
         self.notes: list[str] = []
         self.stages: list[tuple[str, ast.expr, int]] = []  # name, expression, line
+        self.calls: list[tuple[str, int]] = []  # of functions: the name, and the call around it
+        self.calling = 0  # the one that is being walked: its place, from 1
         self.point: dict[str, str] = {}
         self.inputs: set[str] = set()  # what the result needs
         self.outside: dict[str, object] = {}  # inputs that have a value where the code runs
@@ -97,6 +109,7 @@ class Stages:
             )
         fresh = self.fresh(name, scope)
         self._places[fresh] = len(self.stages)
+        mark(value.node, self.calling)
         self.stages.append((fresh, value.node, getattr(node, "lineno", 1)))
         if scope is not None and scope.label:
             self._inner.add(fresh)

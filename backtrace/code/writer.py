@@ -32,7 +32,8 @@ _LOOSEST, _RELATION, _SIGN, _ATOM = 0, 3, 6, 9
 
 
 class Place(NamedTuple):
-    """A part of the text, from `start` to `end`, and where in the file it comes from."""
+    """A part of the text, from `start` to `end`, and where in the file it comes from; `call` is the
+    number of the call whose lines made it, from 1, 0 outside all functions."""
 
     start: int
     end: int
@@ -40,6 +41,7 @@ class Place(NamedTuple):
     column: int
     end_line: int
     end_column: int
+    call: int = 0
 
 
 def written(
@@ -123,7 +125,7 @@ class _Writer:
         end_line = getattr(node, "end_lineno", None)
         if line is not None and end_line is not None:
             end = (line, node.col_offset, end_line, node.end_col_offset or 0)
-            self.places.append(Place(start, self.length, *end))
+            self.places.append(Place(start, self.length, *end, getattr(node, "call", 0)))
 
     def _binary(self, node: ast.BinOp, binding: int) -> None:
         """Down the left side in a loop: sums are long. A power groups to the right."""

@@ -6,7 +6,7 @@ Nodes and wires only: what they look like is the matter of `render`. layers (col
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -37,6 +37,7 @@ def arrange(
     passage: float = 4.0,
     fixed: Mapping[int, Sequence[float]] = MappingProxyType({}),
     from_left: bool = False,
+    boxes: Collection[int] = (),
 ) -> Layout:
     """The layout of nodes (of these heights, in evaluation order) and wires (an operand each).
 
@@ -44,10 +45,13 @@ def arrange(
     top to bottom as they come; else operand by operand. `gap` is between two nodes of a column,
     `port` between two wires into a gate, `passage` the height of a wire that passes. `fixed` says
     of some gates how far below their middle each wire enters. `from_left`: all inputs stand in
-    the first column, and not just before they are used.
+    the first column, and not just before they are used. What goes into one of `boxes` alone stands
+    in reading order, since that adds no crossing.
     """
     graph = layered(len(sizes), wires, is_free, from_left)
     columns = ordered(graph)
+    for column in columns:
+        _read_in_order(column, graph, boxes)
     ranks = _ranks(graph, columns, is_free)
 
     def offset(place: int, k: int) -> float:
@@ -64,6 +68,19 @@ def arrange(
         ports.append(offset(gate, operands[gate]))
         operands[gate] += 1
     return Layout(graph.column, y, graph.chains, ports, columns, crossings(columns, graph))
+
+
+def _read_in_order(column: list[int], graph: Layered, boxes: Collection[int]) -> None:
+    """Sorts the inputs of one and the same box among the places that they have."""
+    own: dict[int, list[int]] = {}
+    for at, place in enumerate(column):
+        users = graph.after[place]
+        if place < graph.count and not graph.before[place] and len(users) == 1:
+            own.setdefault(users[0], []).append(at)
+    for gate, places in own.items():
+        if gate in boxes:
+            for at, place in zip(places, sorted(column[at] for at in places), strict=True):
+                column[at] = place
 
 
 def _ranks(graph: Layered, columns: list[list[int]], is_free: Sequence[bool]) -> list[list[int]]:

@@ -160,7 +160,7 @@ def placed(record: Drawing, view: View, has_title: bool = True) -> Scene:
             what, hint=tell("--fuse, or named gates of your own; --format jsonl has all")
         )
     sizes = _sizes(record)
-    layout = arrange(sizes, *wiring(graph), port=PORT)
+    layout = arrange(sizes, *wiring(graph), port=PORT, boxes=record.folded)
     return _Drawing(record, view, layout, sizes, has_title, {}).scene()
 
 
@@ -213,7 +213,10 @@ def _laid_out(record: Drawing, view: View, has_title: bool, opened: Mapping[int,
     wires, is_free = wiring(graph)
     is_free = [free and place not in opened for place, free in enumerate(is_free)]
     is_inside = record.ports is not None
-    layout = arrange(sizes, wires, is_free, port=PORT, fixed=fixed, from_left=is_inside)
+    closed = record.folded.keys() - opened.keys()
+    layout = arrange(
+        sizes, wires, is_free, port=PORT, fixed=fixed, from_left=is_inside, boxes=closed
+    )
     shown = _Drawing(record, view, layout, sizes, has_title, opened).scene()
     for place, inner in opened.items():
         shown = _put_in(shown, shown.signs[place], inner, record.folded[place])

@@ -7,6 +7,7 @@ from html import escape
 
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.render._boxes import Box
 from backtrace.render._folding import Drawing, drawing
 from backtrace.render._ink import LIGHT
@@ -101,7 +102,8 @@ def _gate(record: Drawing, view: View, index: int) -> str:
 
 def _box(box: Box, view: View, index: int) -> str:
     """A box in place of its gates."""
-    below = f'<br/><font point-size="8" color="{LIGHT.quiet}">{len(box.members)} gates</font>'
+    gates = tell("{count} gates", count=len(box.members))
+    below = f'<br/><font point-size="8" color="{LIGHT.quiet}">{gates}</font>'
     look = f'shape=box, style="rounded,filled", fillcolor="{LIGHT.frame_ground}"'
     return (
         f'n{index} [{look}, color="{LIGHT.frame}", label=<{escape(view.text(box.name))}{below}>];'

@@ -10,7 +10,7 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
-from backtrace.graph.record import Check, Edge, Fault, Record
+from backtrace.graph.record import Call, Check, Edge, Fault, Record
 from backtrace.numbers import Blank, json_text, plain, plain_list
 from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
@@ -81,8 +81,13 @@ def tail(record: Record) -> dict[str, Any]:
             {"gate": g.gate, "node": g.node, "members": list(g.members), "spelling": g.spelling}
             for g in record.groups
         ],
+        **({"calls": [call_object(call) for call in record.calls]} if record.calls else {}),
         "ok": record.ok,
     }
+
+
+def call_object(call: Call) -> dict[str, Any]:
+    return {"name": call.name, "members": list(call.members)}
 
 
 def node_objects(record: Record) -> list[dict[str, Any]]:

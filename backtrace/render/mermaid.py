@@ -8,6 +8,7 @@ from html import escape
 from backtrace.algebra.values import Value
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.numbers import json_text
 from backtrace.render._folding import Drawing, drawing
 from backtrace.render._ink import LIGHT
@@ -74,7 +75,8 @@ def _node(record: Drawing, view: View, index: int) -> str:
         return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
     if index in record.folded:
         box = record.folded[index]
-        words = f"<span style='color:{LIGHT.quiet};font-size:11px'>{len(box.members)} gates</span>"
+        gates = tell("{count} gates", count=len(box.members))
+        words = f"<span style='color:{LIGHT.quiet};font-size:11px'>{gates}</span>"
         return f'n{index}["{_safe(view.text(box.name))}<br/>{words}"]:::box'
     text = _safe(view.text(symbol(label(node))))
     if line := line_label(record, index):

@@ -125,4 +125,5 @@ def trace_program(
     notes = [Note("reading", "; ".join(part for part in (told, *program.notes, without) if part))]
     notes = [note for note in notes if note.text]
     lines = program.lines_of(traced.graph)
-    return replace(traced, lines=lines, notes=(*notes, *traced.notes))
+    calls = program.calls_of(traced.graph)
+    return replace(traced, lines=lines, calls=calls, notes=(*notes, *traced.notes))

@@ -19,6 +19,7 @@ from backtrace.graph.counted import cost_of
 from backtrace.graph.record import (
     VERDICTS,
     Asked,
+    Call,
     Check,
     Descent,
     Fault,
@@ -117,7 +118,19 @@ def _fields(saved: dict[str, Any]) -> dict[str, Any]:
             **along.read(saved, len(nodes)),
         ),
         "lines": _lines(nodes),
+        "calls": _calls(saved, graph),
     }
+
+
+def _calls(saved: Mapping[str, Any], graph: Graph) -> tuple[Call, ...]:
+    """Raises ValueError for members that are no gates."""
+    calls = []
+    for call in saved.get("calls", ()):
+        members = sorted({index_of(member, len(graph.nodes)) for member in call["members"]})
+        if any(graph.nodes[member].gate is None for member in members):
+            raise ValueError(f"the call of {call['name']} has members that are no gates")
+        calls.append(Call(call["name"], tuple(members)))
+    return tuple(calls)
 
 
 def _lines(nodes: list[dict[str, Any]]) -> tuple[SourceLine | None, ...]:
