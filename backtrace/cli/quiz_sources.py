@@ -12,6 +12,7 @@ from backtrace.cli.options import names_in
 from backtrace.cli.source import DECLARED, code_at, formula_and_values, read_file, result_named
 from backtrace.cli.words import EVERYTHING
 from backtrace.errors import BacktraceError, UsageError
+from backtrace.language import tell
 
 if TYPE_CHECKING:
     from backtrace.formula.point import Given
@@ -91,9 +92,11 @@ class Source(NamedTuple):
             if value is None:
                 continue
             if name in ("gates", "forks", "level"):
-                what = f"--{name} makes a formula, and here is one"
-                raise UsageError(what, hint=f"leave it out, or the words before --{name}")
-            raise UsageError(f"--{name} is for a formula, and here is none")
+                what = tell("--{name} makes a formula, and here is one", name=name)
+                raise UsageError(
+                    what, hint=tell("leave it out, or the words before --{name}", name=name)
+                )
+            raise UsageError(tell("--{name} is for a formula, and here is none", name=name))
 
     def _made(self) -> Problem:
         """An exercise of gates, or the formula of one in code."""
@@ -108,8 +111,8 @@ class Source(NamedTuple):
             trace = exercise(names, self.forks or 0, self.seed).trace
             return problem_of(trace.formula, read_mapping(trace.point), Granularity())
         if self.gates is not None or self.forks is not None:
-            what = "--gates and --forks make a formula, --level one as in code"
-            raise UsageError(what, hint="one of the two")
+            what = tell("--gates and --forks make a formula, --level one as in code")
+            raise UsageError(what, hint=tell("one of the two"))
         from backtrace.homework.programs import exercise_in_code
 
         made = exercise_in_code(self.level, self.seed)
@@ -121,21 +124,25 @@ class Source(NamedTuple):
         from backtrace.homework.practice import Quiz
 
         if rest:
-            raise UsageError(f"an assignment has its own points: '{rest[0]}' is for none of them")
+            raise UsageError(
+                tell("an assignment has its own points: '{rest}' is for none of them", rest=rest[0])
+            )
         self._refuse(of=self.of, fuse=self.fuse, expand=self.expand or None)
         assignment = read_assignment(read_file(path), os.path.dirname(path))
         quizzes: list[Quiz] = []
         notes = [
-            f"{question.id} is answered by code: backtrace check FILE.py judges it"
+            tell("{id} is answered by code: backtrace check FILE.py judges it", id=question.id)
             for question in assignment.codes
         ]
         for question in assignment.formulas:
             try:
                 quizzes.append(Quiz(question.problem, self.ask, question.id))
             except UsageError as error:
-                notes.append(f"{question.id} is left out: {error.what}")
+                notes.append(tell("{id} is left out: {what}", id=question.id, what=error.what))
         if not quizzes:
-            raise UsageError(f"'{path}' has nothing that can be asked", hint=notes[0])
+            raise UsageError(
+                tell("'{path}' has nothing that can be asked", path=path), hint=notes[0]
+            )
         return quizzes, notes
 
     def _code(self) -> tuple[str, str, tuple[str, ...]] | None:
@@ -175,15 +182,19 @@ class Source(NamedTuple):
 
         formula, values = formula_and_values(self.words, self.file)
         if self.file == "-" or (self.words and self.words[0] == "-" and self.file is None):
-            what = "standard input is where the answers are read from"
-            raise UsageError(what, hint="the formula goes into the command, or into --file FILE")
+            what = tell("standard input is where the answers are read from")
+            raise UsageError(
+                what, hint=tell("the formula goes into the command, or into --file FILE")
+            )
         declared = {m["name"]: m["dims"] for word in values if (m := DECLARED.fullmatch(word))}
         values = tuple(word for word in values if not DECLARED.fullmatch(word))
         if self.of is not None:
             formula, values, _ = result_named(self.of, formula, values)
         if declared and values:
-            hint = f"{values[0].partition('=')[0]}: is the shape of a number"
-            raise UsageError(f"'{values[0]}' is a value among shapes", hint=hint)
+            hint = tell(
+                "{partition}: is the shape of a number", partition=values[0].partition("=")[0]
+            )
+            raise UsageError(tell("'{value}' is a value among shapes", value=values[0]), hint=hint)
         shapes = {name: _lengths(name, dims) for name, dims in declared.items()}
         return self._at(read_words(values, self._seed), formula, shapes)
 
@@ -204,8 +215,8 @@ class Source(NamedTuple):
             if graph.inputs:
                 if not shapes and graph.uses_arrays:
                     name = next(iter(graph.inputs))
-                    hint = f"{name}:2,3 is a shape, {name}=randn(2,3) a value"
-                    raise UsageError("arrays need shapes, or values", hint=hint)
+                    hint = tell("{name}:2,3 is a shape, {name}=randn(2,3) a value", name=name)
+                    raise UsageError(tell("arrays need shapes, or values"), hint=hint)
                 point = suggest(formula, shapes or {}, self._seed)[0].point
                 given = read_mapping(point)
         return problem_of(formula, given, self._granularity())
@@ -221,5 +232,8 @@ def _lengths(name: str, dims: str) -> tuple[int, ...]:
     """2,3 of W:2,3. Raises UsageError for a letter, or no length."""
     found = [part for part in dims.split(",") if part]
     if not all(part.isdecimal() and part.isascii() and 0 < int(part) < 1000 for part in found):
-        raise UsageError(f"'{name}:{dims}' has lengths that are no numbers", hint=f"{name}:2,3")
+        raise UsageError(
+            tell("'{name}:{dims}' has lengths that are no numbers", name=name, dims=dims),
+            hint=f"{name}:2,3",
+        )
     return tuple(map(int, found))

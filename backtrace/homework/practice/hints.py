@@ -48,9 +48,12 @@ def arithmetic(record: Record, view: View, ask: Ask, number: Any) -> list[str]:
     if len(ways) == 1:
         between = ":" if record.edge(*record.graph.consumers[ask.node][0]).local is None else " ="
         return [f"{ask.name} = {ways[0][1]}{between} {shown}"]
-    lines = [f"from {name}: {how} = {view.value(back)}" for name, how, back in ways]
+    lines = [
+        tell("from {name}: {how} = {back}", name=name, how=how, back=view.value(back))
+        for name, how, back in ways
+    ]
     total = " + ".join(view.value(back) for _, _, back in ways[:12])
-    more = f" + {len(ways) - 12} more" * (len(ways) > 12)
+    more = tell(" + {count} more", count=len(ways) - 12) * (len(ways) > 12)
     return [*lines, f"{ask.name} = {total}{more} = {shown}"]
 
 
@@ -134,7 +137,11 @@ def _of_gradient(record: Record, view: View, index: int, degree: int) -> Iterato
     for gate, slot in uses:
         edge = record.edge(gate, slot)
         if degree == NUMBERS:
-            yield f"from {gate_words(graph, gate)}: {_rule_with_numbers(record, view, edge)}"
+            yield tell(
+                "from {gate_words}: {rule_with_numbers}",
+                gate_words=gate_words(graph, gate),
+                rule_with_numbers=_rule_with_numbers(record, view, edge),
+            )
     if degree == ARITHMETIC:
         ways = [how for _, how, _ in _ways(record, view, index)]
         yield " + ".join(f"({how})" if len(ways) > 1 else how for how in ways)
@@ -155,13 +162,18 @@ def _rule_with_numbers(record: Record, view: View, edge: Edge) -> str:
         return ", ".join([rule_with_shapes(record, edge), *_rule_terms(record, view, edge)])
     names = [short_name(record.graph, k) for k in range(len(record.graph.nodes))]
     formula = local_formula(record, node, edge, names)
-    upstream = f"upstream × local, where upstream = {view.value(edge.upstream)}"
+    upstream = tell(
+        "upstream × local, where upstream = {upstream}", upstream=view.value(edge.upstream)
+    )
     if not formula:
         rule = f"{gate.written} = {gate.formula}, " if gate.is_own or gate.is_composite else ""
         return f"{upstream}; {rule}{', '.join(_worth(record, view, node.inputs))}"
     used = set(re.findall(r"#?\w+", formula))
     known = [k for k in (*node.inputs, edge.gate) if names[k] in used]
-    said = [f"{upstream}, local = {_bare(formula)}", *_worth(record, view, known)]
+    said = [
+        tell("{upstream}, local = {bare}", upstream=upstream, bare=_bare(formula)),
+        *_worth(record, view, known),
+    ]
     if over := repeated(record, edge):
         said.append(over)
     return ", ".join(said)
@@ -194,7 +206,10 @@ def _rule_terms(record: Record, view: View, edge: Edge) -> list[str]:
         for k in (*node.inputs, edge.gate)
         if re.search(rf"(?<![\w#]){re.escape(short_name(record.graph, k))}(?!\w)", rule)
     ]
-    said = [f"with upstream = {view.value(edge.upstream)}", *_worth(record, view, nodes)]
+    said = [
+        tell("with upstream = {upstream}", upstream=view.value(edge.upstream)),
+        *_worth(record, view, nodes),
+    ]
     if terms := where(record, edge, view):
         said.append(terms)
     return said

@@ -153,7 +153,7 @@ class Quiz:
         if degree is None:
             degree = min(turn.hints + 1, hints.DEGREES[-1])
         if degree not in hints.DEGREES:
-            raise ValueError(f"a hint has a degree from 1 to 3, not {degree}")
+            raise ValueError(tell("a hint has a degree from 1 to 3, not {degree}", degree=degree))
         turn.hints = max(turn.hints, degree)
         return hints.hint(self.record, view, turn.ask, degree)
 
@@ -200,7 +200,7 @@ class Quiz:
 
     def _turn(self) -> Turn:
         if self._place >= len(self.turns):
-            raise UsageError("there is nothing left to ask")
+            raise UsageError(tell("there is nothing left to ask"))
         return self.turns[self._place]
 
     def _read(self, ask: Ask, text: str) -> Answer:
@@ -314,5 +314,10 @@ def _told(name: str, node: int, is_gradient: bool, number: Any) -> Answer:
 
 def _nothing(given: Sequence[str]) -> tuple[str]:
     if given:
-        return (f"there is nothing to ask: {', '.join(given[:4])} have too many entries to type",)
-    return ("there is nothing to ask: the formula has no gate",)
+        return (
+            tell(
+                "there is nothing to ask: {names} have too many entries to type",
+                names=", ".join(given[:4]),
+            ),
+        )
+    return (tell("there is nothing to ask: the formula has no gate"),)
