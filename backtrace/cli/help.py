@@ -40,6 +40,9 @@ def _filled(text: str) -> str:
 class _Formatter(click.HelpFormatter):
     """click's own, in whose columns wide characters count as two."""
 
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, _filled(prefix or tell("Usage:") + " "))
+
     def write_text(self, text: str) -> None:
         super().write_text(_filled(text))
 
