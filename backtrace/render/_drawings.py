@@ -13,7 +13,7 @@ from backtrace.render._folding import closed_at_first, folded
 from backtrace.render._packing import packed
 from backtrace.render._scene import Scene, placed, with_open
 from backtrace.render._view import View
-from backtrace.render.svg import OnPage, description, draw, name_of
+from backtrace.render.svg import OnPage, description, draw
 
 _MOST = 45_000  # characters of the drawings with a box open, packed; of more there are none
 _MOST_BOXES = 24  # drawings that are made at all
@@ -44,7 +44,7 @@ def drawings(record: Record, view: View) -> Drawings:
     every = boxes(record)
     closed = closed_at_first(record, view, every)
     whole = placed(folded(record, []), view, has_title=False)
-    name = name_of(whole)
+    name = "p"  # of the one picture of a page: short, as it is written at every line
     if not closed:
         markup = draw(whole, name, description(whole, view), OnPage(name))
         return Drawings(markup, name, [{"ids": name}], "")
