@@ -64,7 +64,7 @@ def describe(name: str, view: View) -> str:
     if gate is None:
         near = near_misses(name, list(GATES))
         hint = (
-            tell("did you mean {near}?", near=" or ".join(near))
+            tell("did you mean {near}?", near=tell(" or ").join(near))
             if near
             else tell("backtrace gates lists them all")
         )

@@ -74,7 +74,9 @@ def _near_files(path: str) -> str:
     known = {os.path.splitext(entry)[0]: os.path.join(folder, entry) for entry in entries}
     near = near_misses(os.path.splitext(name)[0], list(known))
     return (
-        tell("did you mean {near}?", near=" or ".join(known[stem] for stem in near)) if near else ""
+        tell("did you mean {near}?", near=tell(" or ").join(known[stem] for stem in near))
+        if near
+        else ""
     )
 
 

@@ -244,7 +244,9 @@ def worded(graph: Graph) -> Wording:
 
 def _remark(found: InLetters) -> str:
     return (
-        tell("the formulas hold where {conditions}", conditions=" and ".join(found.conditions))
+        tell(
+            "the formulas hold where {conditions}", conditions=tell(" and ").join(found.conditions)
+        )
         if found.conditions
         else ""
     )

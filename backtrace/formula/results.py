@@ -89,7 +89,7 @@ def _statement(of: str, graph: Graph, statements: list[Statement]) -> Statement:
         return by_name[name if name in by_name else same[0]]
     near = near_misses(name, list(by_name))
     hint = (
-        tell("did you mean {near}?", near=" or ".join(near))
+        tell("did you mean {near}?", near=tell(" or ").join(near))
         if near
         else tell("it has {by_name}", by_name=", ".join(by_name))
     )

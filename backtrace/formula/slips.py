@@ -55,7 +55,7 @@ def not_a_function(
         )
     near = near_misses(token.text, [n for n in gates if is_function(n, gates)])
     hint = (
-        tell("did you mean {near}?", near=" or ".join(near))
+        tell("did you mean {near}?", near=tell(" or ").join(near))
         if near
         else tell("backtrace gates lists the functions")
     )

@@ -56,7 +56,7 @@ MUL = Gate(
 
 DIV = Gate(
     name="div",
-    summary="division",
+    summary=marked("division"),
     parameters=("x", "y"),
     role=Role.SCALER,
     forward=lambda m, x, y: m.divide(x, y),
@@ -109,7 +109,7 @@ def _exponential_slope(m: Algebra, f: Value, x: Value, y: Value) -> Value:
 
 POW = Gate(
     name="pow",
-    summary="power",
+    summary=marked("power"),
     parameters=("x", "y"),
     role=Role.SCALER,
     forward=lambda m, x, y: m.power(x, y),

@@ -158,7 +158,7 @@ ABS = Gate(
 
 SIGN = Gate(
     name="sign",
-    summary="-1, 0 or 1",
+    summary=marked("-1, 0 or 1"),
     parameters=("x",),
     role=Role.SCALER,
     forward=lambda m, x: m.sign(x),

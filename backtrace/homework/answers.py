@@ -183,7 +183,7 @@ def _target(name: str, graph: Graph, output: str) -> tuple[int, bool] | None:
     ValueGivenError where it can be read in two ways, or is the gradient of something else."""
     found = _readings(name, graph, output)
     if len({target for target, _ in found}) > 1:
-        said = " or ".join(what for _, what in found)
+        said = tell(" or ").join(what for _, what in found)
         hint = tell(
             "d{output}/d... is a gradient, and #N node N's value: d#N its gradient", output=output
         )

@@ -278,7 +278,7 @@ def sentence(record: Record, fit: Fit) -> str:
     return tell(
         "{code} at {gates}: {says}{also}",
         code=fit.code,
-        gates=" or ".join(gates),
+        gates=tell(" or ").join(gates),
         says=fit.says,
         also=also,
     )

@@ -248,7 +248,7 @@ def summary(assignment: Assignment, rows: Iterable[Row]) -> Summary:
                 ] += 1
             unanswered = {m.verdict for m in part.marks} & _UNANSWERED
             for verdict in unanswered:
-                counts[part.id, "some answer", verdict] += 1
+                counts[part.id, tell("some answer"), verdict] += 1
     slips = [Slip(*key, count) for key, count in counts.items()]
     ordered = tuple(sorted(slips, key=_mistakes_first))
     return Summary(states[GRADED], points, ordered, states[REFUSED], states[NOT_GRADED])

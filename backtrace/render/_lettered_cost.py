@@ -24,12 +24,12 @@ def with_cost(text: str, found: LetteredCost, format: str, view: View) -> str:
     told = (found.graph, found.cost, found.shape_of, view)
     between = "\n" * bool(text)
     if format == "markdown":
-        return f"{text}{between}### {TITLE}\n\n" + "\n".join(cost_markdown(*told)) + "\n"
+        return f"{text}{between}### {tell(TITLE)}\n\n" + "\n".join(cost_markdown(*told)) + "\n"
     if format != "table":
         what = tell("--cost has no place in {format}", format=format)
         raise UsageError(what, hint=tell("--format table, markdown or json"))
     lines = [Text(view.text(line)) for line in cost_lines(*told)]
-    return text + between + paint(view, Text(TITLE, style="heading"), *lines)
+    return text + between + paint(view, Text(tell(TITLE), style="heading"), *lines)
 
 
 def _nothing(found: LetteredCost) -> dict[str, object]:

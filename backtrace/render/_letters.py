@@ -11,6 +11,7 @@ from backtrace.algebra.matrices.latex import Latex
 from backtrace.formula.letters import InLetters, Witnessed
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
+from backtrace.language import tell
 from backtrace.numbers import json_text
 from backtrace.render._latex import symbol
 from backtrace.render._lettered_sections import NOTHING, Beside
@@ -69,7 +70,7 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
         style="name",
     )
     if index != found.graph.output:
-        yield Text(view.text(f"  upstream {found.arriving(index)}"))
+        yield Text(view.text(tell("  upstream {beside}", beside=found.arriving(index))))
     for k, down in zip(_arrays(node.operands), found.downstreams[index], strict=True):
         source = node.operands[k]
         assert isinstance(source, int)
@@ -80,7 +81,9 @@ def _gate(found: InLetters, index: int, view: View) -> Iterator[Text]:
             else ""
         )
         rule = f"{rule} = " if rule else ""
-        line = Text(view.text(f"  to {name}: {rule}"), style="quiet")
+        line = Text(
+            view.text(tell("  to {name}: {product}", name=name, product=rule)), style="quiet"
+        )
         yield line.append(view.text(found.text(down)), style="gradient")
 
 
@@ -95,7 +98,9 @@ def _gradient(found: InLetters, verdicts: Mapping[str, Witnessed], name: str, vi
     verdict = verdicts[name].verdict if name in verdicts else ""
     if verdict:
         mark = "" if view.ascii else _MARKS.get(verdict, "· ")
-        text.append(f"   {mark}{verdict}", style="agree" if verdict == "agree" else "disagree")
+        text.append(
+            f"   {mark}{tell(verdict)}", style="agree" if verdict == "agree" else "disagree"
+        )
     return text
 
 
@@ -137,17 +142,18 @@ def as_json(found: InLetters, verdicts: Verdicts, _: View, beside: Beside = NOTH
 
 def markdown(found: InLetters, verdicts: Verdicts, view: View, beside: Beside = NOTHING) -> str:
     """A table of the gradients."""
-    rows = ["| | shape | gradient | |", "|---|---|---|---|"]
+    number, heads = tell("number"), (tell("shape"), tell("gradient"))
+    rows = [f"| | {heads[0]} | {heads[1]} | |", "|---|---|---|---|"]
     for index, long in found.long.items():
         name, shape = found.text(found.upstreams[index]), found.letters.shape(long.shape)
-        rows.append(f"| {name} | {shape or 'number'} | `{found.text(long)}` | |")
+        rows.append(f"| {name} | {shape or number} | `{found.text(long)}` | |")
     for name, gradient in found.gradients.items():
-        shape = found.letters.shape(found.upstreams[found.graph.inputs[name]].shape) or "number"
+        shape = found.letters.shape(found.upstreams[found.graph.inputs[name]].shape) or number
         verdict = verdicts[name].verdict if name in verdicts else ""
-        cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", verdict)
+        cells = (f"∂{found.graph.output_name}/∂{name}", shape, f"`{gradient}`", tell(verdict))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     for words in found.conditions:
-        rows += ["", f"where {escaped(words)}"]
+        rows += ["", tell("where {words}", words=escaped(words))]
     for title, inner in beside.sections:
         rows += ["", f"### {escaped(title)}", ""]
         rows += [f"{'  ' * line.startswith('  ')}- {escaped(line.strip())}" for line in inner]

@@ -74,7 +74,7 @@ def sections(
         from backtrace.render._cost import TITLE, cost_lines
 
         graph = record.graph
-        yield TITLE, list(cost_lines(graph, record.asked.cost, shape_in(graph), view))
+        yield tell(TITLE), list(cost_lines(graph, record.asked.cost, shape_in(graph), view))
     if view.explain:
         from backtrace.render._explain import steps
 

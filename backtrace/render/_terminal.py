@@ -139,7 +139,8 @@ def heading_parts(record: Record, view: View) -> tuple[str, str, str]:
     most = 40
     if len(pairs) > most:
         pairs[most:] = [tell("and {count:,} more", count=len(pairs) - most)]
-    between = "\n   " if record.has_arrays else ", "
+    before = cells(tell("at {point}", point="\0").partition("\0")[0])
+    between = "\n" + " " * before if record.has_arrays else ", "
     reading = view.formula(read_as(record)[:room])
     return "\n".join(cut), reading, between.join(map(view.text, pairs))
 

@@ -180,7 +180,12 @@ def _loss(written: bool, fused: bool) -> str:
 def _gates(written: Record, fused: Record, view: View) -> Table:
     """Gate by gate; a fused gate stands where the last gate of its group stood."""
     table = plain_table(view)
-    for column in (tell("as written"), tell("local gradients"), "fused", tell("local gradients")):
+    for column in (
+        tell("as written"),
+        tell("local gradients"),
+        tell("fused"),
+        tell("local gradients"),
+    ):
         table.add_column(column, overflow="fold")
     at_place = {node.span: i for i, node in enumerate(fused.graph.nodes) if node.gate is not None}
     for index, node, _ in list(written.graph.gates())[:_MOST_ROWS]:
@@ -210,7 +215,7 @@ def _gradients(comparison: Comparison, view: View) -> Table:
     table = plain_table(view)
     table.add_column(tell("gradient by"))
     table.add_column(tell("as written"), justify="right")
-    table.add_column("fused", justify="right")
+    table.add_column(tell("fused"), justify="right")
     for name, gradient in list(comparison.written.gradients.items())[:_MOST_ROWS]:
         other = comparison.fused.gradients[name]
         table.add_row(view.text(name), view.value(gradient), view.value(other))

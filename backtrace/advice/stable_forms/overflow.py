@@ -55,7 +55,7 @@ def advice(setting: Setting, values: Sequence[Any], fault: Fault, m: Any) -> str
     if node.gate is None or (fault.direction == "backward" and not _is_too_large(values, fault)):
         is_sum = node.gate is None or "overflows" in fault.what
         return (
-            tell("{largest}: divide the formula by a constant first", largest=_LARGEST)
+            tell("{largest}: divide the formula by a constant first", largest=tell(_LARGEST))
             if is_sum
             else ""
         )
@@ -68,7 +68,7 @@ def advice(setting: Setting, values: Sequence[Any], fault: Fault, m: Any) -> str
     if node.gate.is_own and not size:  # it may divide by 0 inside
         return ""
     words = (
-        tell("{largest}, and this is about {size}", largest=_LARGEST, size=size)
+        tell("{largest}, and this is about {size}", largest=tell(_LARGEST), size=size)
         if size
         else tell(_LARGEST)
     )

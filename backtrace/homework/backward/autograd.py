@@ -146,7 +146,7 @@ class _Method:
             except (ValueError, ArithmeticError, TypeError):  # log below 0, a power of other names
                 continue
             if not isinstance(due, complex) and not agree(own, due):
-                values = " and ".join(map(number, operands))
+                values = tell(" and ").join(map(number, operands))
                 given = tell("nothing") if own is None else number(float(own))
                 note = tell(
                     "of {values} it gives {given}, and {number} is due",
@@ -249,7 +249,7 @@ def _order(
     """The verdict on `backward`, once the operators that it is tried with are right."""
     used = {f"__{operation}__" for _, operation, _, _ in STEPS}
     if any(v.gradient.name.partition(".")[0] in used and not v.passes for v in before):
-        note = tell("it is judged once {names} are right", names=" and ".join(sorted(used)))
+        note = tell("it is judged once {names} are right", names=tell(" and ").join(sorted(used)))
         return LineVerdict(
             Gradient("backward", (), (_at(method),)), "", UNREAD, _at(method), note=note
         )

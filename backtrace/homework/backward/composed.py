@@ -40,7 +40,7 @@ def wrong_values(
                 except (TypeError, ValueError):  # a method of that name with other parameters
                     continue
                 if not agree(own, due):
-                    words = " and ".join(map(number, values.values()))
+                    words = tell(" and ").join(map(number, values.values()))
                     said = tell(
                         "of {words} it gives {number}, and {due_number} is due",
                         words=words,

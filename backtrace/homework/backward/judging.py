@@ -322,7 +322,7 @@ def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:
     if len(own) > len(due):
         hint = tell(": to be summed over the batch?")
     elif sorted(own) == sorted(due) and own != due:
-        hint = ": transposed?"
+        hint = tell(": transposed?")
     elif [n for n in due if n != 1] == list(own):
         hint = ": keepdims=True?"
     elif len(own) < len(due):

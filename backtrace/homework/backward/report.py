@@ -86,7 +86,9 @@ def result_name(judged: Judged) -> str:
     """The result as the file calls it; "" for none."""
     if not judged.code.forward:
         return ""
-    return " and ".join(_VERSION.sub("", n) for n in judged.code.outputs or [judged.code.result])
+    return tell(" and ").join(
+        _VERSION.sub("", n) for n in judged.code.outputs or [judged.code.result]
+    )
 
 
 def _worded(source: Source, line: int) -> str:

@@ -90,7 +90,7 @@ class Headings:
         questions = self._questions or {}
         ids = [id for id in questions if len(questions) > 1 and self.name(id, heading)]
         if ids:
-            return " or ".join(f"{id}.{self.name(id, heading)}" for id in ids[:3])
+            return tell(" or ").join(f"{id}.{self.name(id, heading)}" for id in ids[:3])
         near = near_misses(heading, self.due())
         return near[0] if near else ""
 

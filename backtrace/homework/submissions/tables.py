@@ -39,12 +39,12 @@ from backtrace.homework.submissions.submission import (
     noted,
     refused,
 )
-from backtrace.language import tell
+from backtrace.language import marked, tell
 
 LARGEST_HELD = 10_000_000  # bytes of a table whose rows are put together wherever they stand
 _MOST_LINES = 30  # of one row, whose cells hold line ends
 _LONGEST_ROW = 100_000
-_PARTS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_PARTS = {",": marked("commas"), ";": marked("semicolons"), "\t": marked("tabs")}
 _SAID = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -118,7 +118,7 @@ def _chosen(readings: dict[str, _Row], headings: Headings) -> tuple[str, list[st
     best = [parting for parting, count in counts.items() if count == most]
     cells = [good[parting] for parting in best]
     if most and any(one != cells[0] for one in cells):
-        words = " or ".join(_PARTS.get(parting, parting) for parting in best)
+        words = tell(" or ").join(tell(_PARTS.get(parting, parting)) for parting in best)
         raise Broken(
             tell(
                 "its columns may be parted by {words}: the header can be read both ways",

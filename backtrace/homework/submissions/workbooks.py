@@ -124,7 +124,7 @@ def _found(book: Workbook, headings: Headings) -> tuple[str, int]:
         if any(counts):
             found.append((title, counts.index(max(counts))))
     if len(found) > 1:
-        names = " and ".join(f"'{short(title)}'" for title, _ in found[:3])
+        names = tell(" and ").join(f"'{short(title)}'" for title, _ in found[:3])
         raise Broken(tell("its sheets {names} can both hold the answers: leave one", names=names))
     if not found:
         what = tell("no headings in its first {first} rows that mean something", first=_FIRST)
