@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LOADING = 60.0  # seconds that loading SymPy may take before it is loaded here
 _GRACE = 1.0  # beyond its time the helper stops by itself; what does not is killed
 _QUIET = {"--no-check", "--help", "-h", "--version", "--json-schema", "--points"}
-_OTHERS = {"check", "exercise", "gates", "grade", "render"}
+_OTHERS = {"check", "exercise", "gates", "grade", "quiz", "render"}
 
 
 class _Helper:
