@@ -7,6 +7,7 @@ import ast
 from backtrace.code.changes import base_name, held_in
 from backtrace.code.gradients import Gradients
 from backtrace.code.operands import as_number
+from backtrace.code.trees import parts
 from backtrace.code.values import (
     Array,
     Bound,
@@ -67,9 +68,9 @@ class Assignments(Gradients):
 
     def _is_size(self, value: ast.expr, scope: Scope) -> bool:
         """Whether it is a number and no gradient: a length, a step; 1 begins a backward pass."""
-        parts = [*ast.walk(value)]
-        is_plain = not any(isinstance(p, _OF_MANY_KINDS) for p in parts)
-        calls = [p for p in parts if isinstance(p, ast.Call)]
+        inside = parts(value)
+        is_plain = not any(isinstance(p, _OF_MANY_KINDS) for p in inside)
+        calls = [p for p in inside if isinstance(p, ast.Call)]
         if not is_plain or any(not _is_length(call) for call in calls):
             return False
         found = self.readable(value, scope)

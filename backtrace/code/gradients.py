@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from backtrace.code.changes import Changes
 from backtrace.code.losses import is_called_loss
+from backtrace.code.trees import parts
 from backtrace.code.values import Instance, Scope, Value
 from backtrace.code.words import is_gradient
 
@@ -79,7 +80,7 @@ class Gradients(Changes):
         is_back = any(
             (isinstance(n, ast.Name) and self._is_gradient(n.id, scope))
             or (isinstance(n, ast.Attribute) and n.attr == "grad")
-            for n in ast.walk(value)
+            for n in parts(value)
         )
         if is_back and isinstance(target, ast.Name):
             if scope.find(target.id) is None:

@@ -58,7 +58,12 @@ def mark(node: ast.AST, call: int) -> None:
         part = waiting.pop()
         if not hasattr(part, "call"):
             part.call = call  # type: ignore[attr-defined]
-            waiting += ast.iter_child_nodes(part)
+            for name in part._fields:  # as ast.iter_child_nodes, which takes twice as long
+                held = getattr(part, name, None)
+                if isinstance(held, ast.expr):
+                    waiting.append(held)
+                elif type(held) is list:
+                    waiting += [item for item in held if isinstance(item, ast.AST)]
 
 
 class Stages:

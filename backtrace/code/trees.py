@@ -10,13 +10,19 @@ def every_part(tree: ast.AST) -> list[ast.AST]:
     """As `ast.walk`, kept with the tree."""
     kept: list[ast.AST] | None = getattr(tree, "every_part_of_it", None)
     if kept is None:
-        kept = [tree]
-        for part in kept:  # which grows
-            for name in part._fields:
-                held = getattr(part, name, None)
-                if isinstance(held, ast.AST):
-                    kept.append(held)
-                elif type(held) is list:
-                    kept += [item for item in held if isinstance(item, ast.AST)]
+        kept = parts(tree)
         tree.every_part_of_it = kept  # type: ignore[attr-defined]
     return kept
+
+
+def parts(tree: ast.AST) -> list[ast.AST]:
+    """As `ast.walk`, in half the time."""
+    found = [tree]
+    for part in found:  # which grows
+        for name in part._fields:
+            held = getattr(part, name, None)
+            if isinstance(held, ast.AST):
+                found.append(held)
+            elif type(held) is list:
+                found += [item for item in held if isinstance(item, ast.AST)]
+    return found
