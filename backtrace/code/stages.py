@@ -114,7 +114,8 @@ class Stages:
             )
         fresh = self.fresh(name, scope)
         self._places[fresh] = len(self.stages)
-        mark(value.node, self.calling)
+        if self.calls:  # code without functions of its own has nothing to tell apart
+            mark(value.node, self.calling)
         self.stages.append((fresh, value.node, getattr(node, "lineno", 1)))
         if scope is not None and scope.label:
             self._inner.add(fresh)
