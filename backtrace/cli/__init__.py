@@ -23,7 +23,7 @@ from click.shell_completion import CompletionItem
 from backtrace.checks import sympy_process
 from backtrace.cli import languages
 from backtrace.cli.help import Told
-from backtrace.cli.output import complain
+from backtrace.cli.output import complain, note
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
 from backtrace.errors import BacktraceError, UsageError, our_error
@@ -145,6 +145,9 @@ def run(words: Sequence[str]) -> int:
     except UsageError as error:
         complain(error, color)
         return 2
+    language, said = languages.as_written(language, words, sys.stdout.encoding, sys.stderr.encoding)
+    if said:
+        note(said, color)
     with languages.spoken(language):
         return _run(words, color)
 

@@ -36,6 +36,8 @@ _BY_CLICK = (
 )
 """What click says itself: it asks gettext for these."""
 
+_LETTERS = _BY_CLICK[:2]
+
 
 def asked(words: Sequence[str]) -> str:
     """The language that a command line speaks: --lang, or LANGUAGE, LC_ALL, LC_MESSAGES, LANG.
@@ -53,6 +55,30 @@ def asked(words: Sequence[str]) -> str:
             hint=tell("{most} or {last}", most=", ".join(f"--lang {k}" for k in most), last=last),
         )
     return found
+
+
+def as_written(name: str, words: Sequence[str], *encodings: str | None) -> tuple[str, str]:
+    """The language in which output of these encodings is written: English where one of them has not
+    the letters; and what is to be said of that, to somebody who named the language: else ""."""
+    with language.speaking(name):
+        letters = "".join(tell(word) for word in _LETTERS)
+    lacking = next((e for e in encodings if e and not _has(e, letters)), None)
+    if name == language.SOURCE or lacking is None:
+        return name, ""
+    if _named(words) is None:
+        return language.SOURCE, ""
+    return language.SOURCE, (  # in English, as all that follows
+        f"the output's encoding, {lacking}, has no letters for --lang {name}: it is in English "
+        "(PYTHONIOENCODING=utf-8 gives it an encoding that has)"
+    )
+
+
+def _has(encoding: str, letters: str) -> bool:
+    try:
+        letters.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _named(words: Sequence[str]) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from backtrace.language import cells
+
 LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
 _GLYPHS = {
     LEFT | RIGHT: "─",
@@ -65,17 +67,20 @@ class Grid:
         self._dots.add((row, column))
 
     def write(self, row: int, column: int, text: str, style: str) -> None:
-        for offset, character in enumerate(text):
-            self._words[row, column + offset] = (character, style)
+        for character in text:
+            self._words[row, column] = (character, style)
+            for behind in range(1, cells(character)):  # a wide one takes the next cell too
+                self._words[row, column + behind] = ("", style)
+            column += cells(character)
 
     def lines(self) -> list[Text]:
-        cells = {**dict.fromkeys(self._wires), **dict.fromkeys(self._words)}
-        if not cells:
+        taken = {**dict.fromkeys(self._wires), **dict.fromkeys(self._words)}
+        if not taken:
             return []
-        last_row = max(row for row, _ in cells)
+        last_row = max(row for row, _ in taken)
         found = []
         for row in range(last_row + 1):
-            columns = [column for r, column in cells if r == row]
+            columns = [column for r, column in taken if r == row]
             line = Text()
             for column in range(max(columns, default=-1) + 1):
                 line.append(*self._cell(row, column))

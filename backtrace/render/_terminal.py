@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
@@ -95,9 +96,21 @@ def paint(view: View, *parts: RenderableType) -> str:
         _environ={},
     )
     for part in parts:
-        console.print(part)
+        for line in _hanging(part, console.width):
+            console.print(line)
     lines = sink.getvalue().rstrip().split("\n")
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _hanging(part: RenderableType, width: int) -> Iterator[RenderableType]:
+    """A text's indented lines so that what does not fit is indented like their beginning."""
+    if not isinstance(part, Text) or part.cell_len <= width:
+        yield part
+        return
+    for line in part.split("\n", allow_blank=True):
+        indent = len(line.plain) - len(line.plain.lstrip(" "))
+        is_cut = 0 < indent < width // 2 and line.cell_len > width
+        yield Padding(line[indent:], (0, 0, 0, indent)) if is_cut else line
 
 
 def plain_table(view: View) -> Table:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from backtrace.algebra.values import shape_of
 from backtrace.errors import visible
 from backtrace.formula.characters import SUBSCRIPT_DIGITS, SUPERSCRIPTS
+from backtrace.language import SOURCE, current
 from backtrace.numbers import BLANK_TEXT, DIGITS, Blank, Formula, array, nested, norm, number
 
 _ASCII = str.maketrans(
@@ -25,7 +26,8 @@ FOLDS = ("auto", "all", "none")
 
 class View(NamedTuple):
     """width in terminal cells; digits that numbers are rounded to; colour by ANSI codes or none;
-    `ascii` keeps to 7-bit characters (Greek letters by their names). `explain` adds the steps in
+    `ascii` keeps to 7-bit characters (Greek letters by their names), and where another language
+    than English is spoken to 7-bit signs, and its letters. `explain` adds the steps in
     words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
     long arrays out. `fold` says when pictures show boxes in place of what they hold: of large
     graphs ("auto"), always ("all"), never ("none").
@@ -76,6 +78,8 @@ def _ascii_letter(character: str) -> str:
     if name.startswith("GREEK"):
         letter = name.split()[-1]
         return letter.capitalize() if "CAPITAL" in name else letter.lower()
+    if current() != SOURCE and character.isalpha():
+        return character  # a sentence has no other letters
     return ascii(character)[1:-1]
 
 
