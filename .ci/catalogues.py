@@ -10,8 +10,10 @@ A build of the package compiles too (pyproject.toml names this file as a hook of
 from __future__ import annotations
 
 import io
+import json
 import os
 import pathlib
+import re
 import sys
 from typing import Any
 
@@ -27,6 +29,9 @@ except ImportError:  # not a build
 
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "backtrace"
 KEYWORDS: Any = {"tell": None, "marked": None, "tell_many": (1, 2), "marked_many": (1, 2)}
+IN_SCRIPTS = re.compile(r'\b(?:tell|marked)\(\s*"((?:[^"\\]|\\.)*)"')
+"""Also in a template of JavaScript, and in what is given to another sentence: where Babel does not
+look."""
 DATES = (
     "POT-Creation-Date",
     "PO-Revision-Date",
@@ -41,12 +46,15 @@ def collected() -> Catalog:
     catalogue = Catalog(fuzzy=False)
     found = extract_from_dir(
         PACKAGE,
-        method_map=[("**.py", "python"), ("**.js", "javascript")],
+        method_map=[("**.py", "python")],
         keywords=KEYWORDS,
         strip_comment_tags=True,
     )
     for _, _, message, _, _ in found:
         catalogue.add(message)
+    for file in sorted(PACKAGE.rglob("*.js")):
+        for text in IN_SCRIPTS.findall(file.read_text("utf-8")):
+            catalogue.add(json.loads(f'"{text}"'))
     return catalogue
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import unicodedata
 
-from backtrace.language import cells, tell
+from backtrace.language import cells, marked, tell
 
 Span = tuple[int, int]
 
@@ -68,6 +68,29 @@ def our_error(error: Exception) -> str:
     place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
     what = visible(f"{type(error).__name__}{place}: {error}"[:_LONGEST_REPORT])
     return tell("an error in backtrace ({what}); please report this line and the input", what=what)
+
+
+_BY_SYSTEM = (
+    marked("No such file or directory"),
+    marked("Permission denied"),
+    marked("Operation not permitted"),
+    marked("Is a directory"),
+    marked("Not a directory"),
+    marked("Directory not empty"),
+    marked("File exists"),
+    marked("File name too long"),
+    marked("No space left on device"),
+    marked("Read-only file system"),
+    marked("Too many open files"),
+    marked("Too many levels of symbolic links"),
+    marked("Input/output error"),
+)
+"""What systems say most: anything else is told as they say it."""
+
+
+def by_system(error: OSError) -> str:
+    """What the system says went wrong."""
+    return tell(str(error.strerror or error))
 
 
 def visible(text: str) -> str:

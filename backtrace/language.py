@@ -129,6 +129,14 @@ def right(text: str, width: int) -> str:
     return " " * (width - cells(text)) + text
 
 
+def fitting(text: str, width: int) -> str:
+    """As much of the beginning of `text` as so many columns have room for."""
+    text = text[: max(width, 0)]
+    while cells(text) > width:
+        text = text[:-1]
+    return text
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """A line for each row: its first cell at the left of its column, the others at the right."""
     widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]

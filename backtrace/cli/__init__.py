@@ -26,7 +26,7 @@ from backtrace.cli.help import Told
 from backtrace.cli.output import complain, note
 from backtrace.cli.trace import EXAMPLES, trace
 from backtrace.cli.words import arrange
-from backtrace.errors import BacktraceError, UsageError, our_error
+from backtrace.errors import BacktraceError, UsageError, by_system, our_error
 from backtrace.language import marked, tell
 
 _OURS, _PIPE_CLOSED, _INTERRUPTED, _TERMINATED = 3, 141, 130, 143
@@ -171,9 +171,7 @@ def _run(words: Sequence[str], color: str) -> int:
     except OSError as error:
         _forget_stdout()
         complain(
-            UsageError(
-                tell("cannot write the output: {strerror}", strerror=error.strerror or error)
-            ),
+            UsageError(tell("cannot write the output: {strerror}", strerror=by_system(error))),
             color,
         )
     except Exception as error:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from backtrace.cli.options import Destination, PointsAsked
 from backtrace.cli.output import complain
 from backtrace.cli.progress import reading
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, by_system
 from backtrace.files import Changed, InputFile, write_pieces
 from backtrace.graph.record import Granularity
 from backtrace.language import tell, tell_many
@@ -103,14 +103,14 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
         file = InputFile(path)
     except OSError as error:
         raise UsageError(
-            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror or error)
+            tell("cannot read '{path}': {strerror}", path=path, strerror=by_system(error))
         ) from None
     try:
         with file:
             yield file, os.path.splitext(path)[1].lower()
     except Changed as error:
         raise UsageError(
-            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror)
+            tell("cannot read '{path}': {strerror}", path=path, strerror=by_system(error))
         ) from None
 
 

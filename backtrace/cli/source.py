@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
-from backtrace.errors import FormulaError, UsageError, near_misses
+from backtrace.errors import FormulaError, UsageError, by_system, near_misses
 from backtrace.files import InputFile
 from backtrace.language import tell
 
@@ -101,7 +101,7 @@ def read_file(path: str) -> str:
             return _decode(_read(file), path)
     except OSError as error:
         raise UsageError(
-            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror or error)
+            tell("cannot read '{path}': {strerror}", path=path, strerror=by_system(error))
         ) from None
 
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from backtrace.errors import UsageError
+from backtrace.errors import UsageError, by_system
 from backtrace.language import tell
 
 
@@ -132,7 +132,7 @@ class _Staged(NamedTuple):
             what = tell(
                 "cannot write '{path}' to its end: {strerror}",
                 path=self.path,
-                strerror=error.strerror or error,
+                strerror=by_system(error),
             )
             raise UsageError(
                 what, hint=tell("what was to be in it is in '{kept}'", kept=kept)
@@ -171,7 +171,7 @@ def _cannot_write(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UsageError(
-            tell("cannot write '{path}': {strerror}", path=path, strerror=error.strerror or error)
+            tell("cannot write '{path}': {strerror}", path=path, strerror=by_system(error))
         ) from None
 
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from backtrace.errors import UsageError
+from backtrace.errors import UsageError, by_system
 from backtrace.files import memory
 from backtrace.language import tell
 
@@ -118,7 +118,7 @@ class Archive(Mapping[str, Any]):
             return zipfile.ZipFile(self._file)
         except OSError as error:
             said = tell(
-                "cannot read {what}: {strerror}", what=self._what, strerror=error.strerror or error
+                "cannot read {what}: {strerror}", what=self._what, strerror=by_system(error)
             )
             raise UsageError(said) from None
         except (*_DAMAGE, *_OF_ZIPS) as error:

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from backtrace.errors import UsageError
+from backtrace.errors import UsageError, by_system
 from backtrace.files import as_path
 from backtrace.language import tell
 
@@ -108,5 +108,5 @@ def _put(path: str, beside: str, target: str) -> None:
 
 def _cannot(path: str, error: OSError) -> UsageError:
     return UsageError(
-        tell("cannot write '{path}': {strerror}", path=path, strerror=error.strerror or error)
+        tell("cannot write '{path}': {strerror}", path=path, strerror=by_system(error))
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, by_system
 from backtrace.files import InputFile, as_path
 from backtrace.files.numpyfiles import read_npy
 from backtrace.gates.shapes import MOST_AXES
@@ -66,7 +66,7 @@ def read_array(path: str) -> Any:
             return _squeezed(np.array(list(_rows(rows, path, suffix))))
     except OSError as error:
         raise Unreadable(
-            tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror or error)
+            tell("cannot read '{path}': {strerror}", path=path, strerror=by_system(error))
         ) from None
     except UnicodeDecodeError as error:
         hint = tell("save it as UTF-8")

@@ -59,7 +59,11 @@ def _in_words(assignment: Assignment, rows: Sequence[Row]) -> str:
     graded = [row for row in rows if row.state == GRADED]
     said = [tell("{count:,} submissions", count=len(rows))]
     counts = Counter(row.state for row in rows)
-    said += [f"{n:,} {tell(state)}" for state, n in counts.items() if state != GRADED]
+    said += [
+        tell("{n:,} {state}", n=n, state=tell(state))
+        for state, n in counts.items()
+        if state != GRADED
+    ]
     if graded:
         mean = sum(row.points for row in graded) / len(graded)
         said.append(tell("{of_worth} points on average", of_worth=of_worth(mean, assignment.worth)))
@@ -105,7 +109,7 @@ def _slip_parts(assignment: Assignment, rows: Sequence[Row], view: View) -> Iter
     for problem, at, code in order[:_MOST_SLIPS]:
         slips = found[problem, at, code]
         head = escape(
-            view.text(tell("{code} at {at} ({problem})", code=code, at=at, problem=problem))
+            view.text(tell("{code} at {at} ({problem})", code=tell(code), at=at, problem=problem))
         )
         yield f'<section class="slip"><h3><span class="times">{slips.count:,}×</span> {head}</h3>'
         if slips.says or code == UNKNOWN:
@@ -123,7 +127,9 @@ def _slip_parts(assignment: Assignment, rows: Sequence[Row], view: View) -> Iter
         yield (
             _lines(
                 slips.lines,
-                view.text(tell("{code} at {at} ({problem})", code=code, at=at, problem=problem)),
+                view.text(
+                    tell("{code} at {at} ({problem})", code=tell(code), at=at, problem=problem)
+                ),
                 view,
             )
             + "</section>"

@@ -223,7 +223,7 @@ def summary_text(assignment: Assignment, found: Summary, format: str, view: View
             s.count,
             tell(
                 "{code} at {around} ({problem_around})",
-                code=s.code,
+                code=tell(s.code),
                 around=around(s.at),
                 problem_around=around(s.problem),
             ),

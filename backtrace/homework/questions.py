@@ -26,7 +26,7 @@ from typing import Any
 
 from backtrace.code.program import read_code
 from backtrace.code.words import differentiated
-from backtrace.errors import BacktraceError, UsageError
+from backtrace.errors import BacktraceError, UsageError, by_system
 from backtrace.formula.parser import parse
 from backtrace.formula.point import is_text, read_mapping
 from backtrace.graph.record import Granularity
@@ -174,7 +174,7 @@ def _against(given: str, folder: str, point: Mapping[str, object], where: str) -
                 "{where}: cannot read '{path}': {strerror}",
                 where=where,
                 path=path,
-                strerror=error.strerror or error,
+                strerror=by_system(error),
             )
         ) from None
     except UnicodeDecodeError:

@@ -112,7 +112,7 @@ def _curve(descent: Descent, view: View, name: str) -> Iterator[str]:
     shown = {place: view.number(outputs[place]) for place in places}
     width = max(map(len, shown.values()))
     head = tell("step")
-    yield f"  {right(head, len(str(last)) + 4)}  {name:>{width}}"
+    yield f"  {right(head, len(str(last)) + 4)}  {right(name, width)}"
     for place, text in shown.items():
         value = outputs[place]
         length = round(_LONGEST_BAR * (value / largest)) if 0 <= value < float("inf") else 0

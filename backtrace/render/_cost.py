@@ -9,7 +9,7 @@ from backtrace.algebra.lengths import Length, terms_of, written
 from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.costs import Cost, GateCost, Work
-from backtrace.language import cells, left, marked, right, tell
+from backtrace.language import cells, fitting, left, marked, right, tell
 from backtrace.render._view import View
 
 TITLE = marked("cost: multiplications, and bytes kept for the way back")
@@ -156,8 +156,9 @@ def _aligned(rows: Rows, view: View, last_is_text: bool) -> Iterator[str]:
     for row, first in zip(rows, numbers, strict=True):
         line = _GAP.join([left(first[0], widths[0]), *map(right, first[1:], widths[1:])])
         last = row[-1] if last_is_text else ""
-        if last and len(_GAP + last) > room:
-            last = last[: max(0, room - len(_GAP) - 1)] + view.text("…") if room > 4 else ""
+        if last and cells(_GAP + last) > room:
+            short = fitting(last, max(0, room - len(_GAP) - 1))
+            last = short + view.text("…") if room > 4 else ""
         yield f"{line}{_GAP}{last}".rstrip()
 
 

@@ -12,7 +12,7 @@ from backtrace.formula.printer import label
 from backtrace.gates.shapes import say
 from backtrace.graph.directions import ForwardMode, Hessian, HessianProduct
 from backtrace.graph.record import AGREE, Record
-from backtrace.language import cells, left, tell, tell_many
+from backtrace.language import cells, left, right, tell, tell_many
 from backtrace.numbers import plain
 from backtrace.render._view import View
 
@@ -136,14 +136,13 @@ def _matrix(found: Hessian, view: View) -> Iterator[str]:
     if not count or (count > _MOST_COLUMNS and not view.full):
         return
     rows = [[view.number(entry) for entry in row] for row in found.entries.tolist()]
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-    side = max(map(len, names))
+    widths = [max(map(cells, column)) for column in zip(names, *rows, strict=True)]
+    side = max(map(cells, names))
     if side + 2 + sum(widths) + 2 * count > view.width and not view.full:
         yield tell("(--full writes it out)")
         return
     for name, row in zip(["", *names], [names, *rows], strict=True):
-        cells = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        yield f"  {name:<{side}}  " + "  ".join(cells)
+        yield f"  {left(name, side)}  " + "  ".join(map(right, row, widths))
 
 
 def _entry_names(found: Hessian) -> Iterator[str]:

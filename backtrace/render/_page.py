@@ -9,14 +9,17 @@ from collections.abc import Collection, Iterable
 from html import escape
 from importlib import resources
 
-from backtrace.language import current
+from backtrace.language import SOURCE, current
+
+_WHOLE_WORDS = "body{word-break:keep-all;overflow-wrap:anywhere}th{white-space:nowrap}"
+"""Wide characters would be cut anywhere else, and a heading stood upright."""
 
 
 def document(title: str, body: Iterable[str], script: str = "") -> str:
     """A whole page; `body` is HTML, `title` plain text. Its policy lets in the styles and the
     script that it has itself, and nothing else: no network, no forms."""
     inside = "\n".join(filter(None, body))
-    style = asset("page.css")
+    style = asset("page.css") + _WHOLE_WORDS * (current() != SOURCE)
     styles = [style, *re.findall(r"<style>(.*?)</style>", inside, re.DOTALL)]
     parts = [
         f'<!DOCTYPE html>\n<html lang="{current()}">\n<head>\n<meta charset="utf-8">',

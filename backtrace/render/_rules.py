@@ -96,7 +96,8 @@ def terms_of(record: Record, edge: Edge) -> list[tuple[str, str, Any]]:
 def named_terms(gate: Gate, k: int) -> list[str]:
     """Which of a gate's terms its rule for operand `k` names."""
     rule = gate.rules[min(k, len(gate.rules) - 1)]
-    return [name for name in gate.terms if re.search(rf"\b{re.escape(name)}(?!\w)", rule)]
+    whole = (re.compile(rf"\b{re.escape(name)}(?!\w)", re.ASCII) for name in gate.terms)
+    return [name for name, pattern in zip(gate.terms, whole, strict=True) if pattern.search(rule)]
 
 
 def where(record: Record, edge: Edge, view: View) -> str:

@@ -15,7 +15,7 @@ from backtrace.errors import UsageError
 from backtrace.formula.printer import label
 from backtrace.graph import Graph
 from backtrace.graph.record import Record
-from backtrace.language import tell
+from backtrace.language import cells, tell
 from backtrace.layout import Layout, arrange
 from backtrace.layout.layers import Wire
 from backtrace.render._boxes import Box
@@ -281,9 +281,12 @@ def _tall(inputs: int) -> float:
     return 2 * RADIUS if inputs <= 2 else PORT * inputs + 10.0
 
 
+_WIDE = (0.0, 0.63, 1.0)  # by cells of a terminal
+
+
 def text_width(text: str, size: float) -> float:
-    """Of DejaVu Sans or Verdana, about."""
-    return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else 0.63) for c in text)
+    """Of DejaVu Sans or Verdana, about; a wide character is as wide as the letters are high."""
+    return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else _WIDE[cells(c)]) for c in text)
 
 
 class _Drawing:

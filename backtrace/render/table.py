@@ -12,7 +12,7 @@ from rich.text import Text
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import label, short_expressions
 from backtrace.graph.record import Record
-from backtrace.language import cells, marked, tell
+from backtrace.language import cells, fitting, marked, tell
 from backtrace.render._arrays import gate_lines
 from backtrace.render._rules import shape_note
 from backtrace.render._terminal import (
@@ -256,8 +256,8 @@ def _derivatives(record: Record, view: View) -> Iterator[Text]:
     yield Text(tell("\nby SymPy"), style="quiet")
     for name, derivative in found[:most]:
         line = view.text(f"{partial(record, view, name)} = {derivative}")
-        if len(line) > view.width:
-            line = line[: view.width - 3].rstrip() + view.text("…")
+        if cells(line) > view.width:
+            line = fitting(line, view.width - 3).rstrip() + view.text("…")
         yield Text(line)
     if len(found) > most:
         yield Text(

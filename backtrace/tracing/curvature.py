@@ -222,7 +222,7 @@ def definiteness(eigenvalues: Sequence[float]) -> str:
     if not above and not below:
         return ""
     if above and below:
-        zero = f", {flat} 0" * bool(flat)
+        zero = tell(", {flat} 0", flat=flat) if flat else ""
         return tell(
             "indefinite: {above} of {count} eigenvalues above 0, {below} below{zero}",
             above=above,

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import pathlib
+import re
 import string
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from rich.cells import cell_len
 
 from backtrace import language
 from backtrace.errors import BacktraceError
+from backtrace.render import html
 from backtrace.tracing.tracer import trace
 from tests.conftest import ROOT, Command
 
@@ -77,6 +79,15 @@ def test_a_catalogue_says_all_that_is_said_and_nothing_else(file: pathlib.Path) 
             for end in (str.lstrip, str.rstrip):
                 edge = len(ids[-1]) != len(end(ids[-1]))
                 assert edge == (len(one) != len(end(one))) or ids[-1] == " and ", repr(one)
+
+
+def test_all_that_a_page_s_script_says_is_said_in_every_language() -> None:
+    with language.speaking("ko"):
+        told = html._sentences()
+    assert len(told) > 30
+    assert {
+        text for text, said in told.items() if said == text and re.search("[a-z]{2}", text)
+    } == {"{name} = {value}"} & told.keys()
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

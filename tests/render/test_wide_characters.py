@@ -4,7 +4,9 @@ no line is wider than was asked, and columns begin and end where those of their 
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -96,6 +98,149 @@ def gaps(*lines: str) -> list[tuple[int, int]]:
 def by_cells(line: str) -> str:
     """`line` with one character for every cell."""
     return "".join(c * cell_len(c) for c in line)
+
+
+ASSIGNMENT = """title = "{title}"
+[[problem]]
+id = "{first}"
+formula = "q = x + y; f = q*z"
+point = {{x = -2, y = 5, z = -4}}
+ask = ["dx", "dy", "dz", "dq"]
+points = {{dx = 1, dy = 1, dz = 1, dq = 1}}
+[[problem]]
+id = "p2"
+formula = "max(x, y)*z"
+point = {{x = 2, y = -1, z = 3}}
+points = {{dx = 2, dy = 1, dz = 1}}
+"""
+STUDENTS = ("김철수", "이영희가", "Ada", "남궁민수진아 Long", "x")
+ANSWERS = ("-4,-4,3,-4,3,0,2", "3,3,3,3,3,3,2", "-4,4,,-4,abc,0,2", "4,4,-3,4,-3,0,-2", ",,,,,,")
+
+
+@pytest.fixture
+def class_files(tmp_path: pathlib.Path) -> tuple[str, str]:
+    """An assignment and the answers of a class, whose names are of both widths."""
+    assignment, answers = tmp_path / "hw.toml", tmp_path / "answers.csv"
+    assignment.write_text(ASSIGNMENT.format(title="과제 1", first="문제1"), "utf-8")
+    heads = ["문제1.dx", "문제1.dy", "문제1.dz", "문제1.dq", "p2.dx", "p2.dy", "p2.dz"]
+    rows = [f"{s},{a}" for s, a in zip(STUDENTS, ANSWERS, strict=True)]
+    answers.write_text("\n".join([",".join(["student", *heads]), *rows]) + "\n", "utf-8")
+    return str(assignment), str(answers)
+
+
+@pytest.mark.parametrize("ascii", [(), ("--ascii",)])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_gradebook_has_its_columns_and_its_width(
+    width: int, ascii: tuple[str, ...], class_files: tuple[str, str], backtrace_command: Command
+) -> None:
+    words = ("grade", *class_files, "--lang", "ko", "--width", str(width), *ascii)
+    out = backtrace_command(*words).out
+    assert widest(out) <= width
+    (head, rule, *rows), *more = tables_of(out)
+    assert not more
+    assert cell_len(rule) == width
+    assert len(rows) == len(STUDENTS)
+    ends = [cell_len(head[: head.index(word) + len(word)]) for word in ("점수", "문제1", "p2")]
+    for row in rows:
+        cells = by_cells(row).ljust(width)
+        assert all(cells[end - 1].isdigit() and cells[end] == " " for end in ends), row
+
+
+def test_every_worker_speaks_the_language_of_the_run(
+    class_files: tuple[str, str], backtrace_command: Command
+) -> None:
+    words = ("grade", *class_files, "--lang", "ko")
+    for more in (
+        (),
+        ("--format", "json"),
+        ("--format", "csv"),
+        ("--summary",),
+        ("--format", "html"),
+    ):
+        one = backtrace_command(*words, *more)
+        assert backtrace_command(*words, *more, "--jobs", "2") == one
+    graded = json.loads(backtrace_command(*words, "--format", "json", "--jobs", "2").out)
+    said = [
+        text
+        for row in graded["submissions"]
+        for problem in row["problems"]
+        for text in (*problem["says"], *(a.get("reason", "가") for a in problem["answers"]))
+    ]
+    assert len(said) > 10
+    assert all(any("가" <= c <= "힣" for c in text) for text in said), said
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "합 = x + y; f = 합*z", "x=-2", "y=5", "z=-4", "합=3", "d합=3", "dx=3", "dz=3"),
+        ("check", "relu(W@x)", "W=[[1,2],[3,-4]]", "x=[1,2]", "dW=[[1,2],[3,4]]", "dx=[1,2]"),
+        ("check", "(x+y)*z", "x=-2", "y=5", "z=-4", "dx=-4.0001", "dy=1e40", "f=-12.001"),
+        ("exercise", "--gates", "add,mul,max", "--forks", "1"),
+        ("exercise", "--gates", "add,mul,max", "--format", "tree"),
+        ("gates",),
+        ("gates", "max"),
+        ("gates", "batch_norm"),
+        ("x^2*y + exp(y)", "x=1", "y=2", "--order", "2", "--along", "x=1"),
+        ("softplus(W@입력)", "W=[[1,2],[3,4]]", "입력=[1,2]", "--order", "2"),
+        ("합 = x + y; f = max(합, z)*합", "x=-2", "y=5", "z=-4", "--forward", "x", "--cost"),
+        ("합 = x*x + y", "x=-2", "y=5", "--step", "0.1", "--steps", "5"),
+        ("1/(1+exp(-x*y))", "x=-2", "y=5", "--compare"),
+        ("sum(W@x + b)", "W:m,n", "x:n", "b:m"),
+        ("sum(relu(W@x))", "W=[[1,2],[3,-4]]", "x=[1,2]", "--jacobian"),
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_other_views_keep_their_width(
+    words: tuple[str, ...], width: int, backtrace_command: Command
+) -> None:
+    asked = (*words, "--width", str(width))
+    korean, english = (backtrace_command(*asked, "--lang", k) for k in ("ko", "en"))
+    assert korean.status == english.status
+    assert korean.out, korean.err
+    assert widest(korean.out) <= max(width, widest(english.out))
+    for head, rule, *rows in tables_of(korean.out):
+        if head:  # a catalogue's parts have a rule and no heads
+            assert cell_len(rule) <= width
+            assert len(gaps(head, *rows)) >= len(re.split(" {2,}", head.strip())) - 1, head
+
+
+@pytest.mark.parametrize("width", [75, 80, 120])
+def test_a_matrix_of_second_derivatives_ends_where_its_heads_end(
+    width: int, backtrace_command: Command
+) -> None:
+    words = ("softplus(W@입력)", "W=[[1,2],[3,4]]", "입력=[1,2]", "--order", "2", "--no-check")
+    lines = backtrace_command(*words, "--lang", "ko", "--width", str(width)).out.splitlines()
+    names = ("W[0, 0]", "입력[1]")
+    head = next(k for k, line in enumerate(lines) if line.startswith("   ") and names[1] in line)
+    assert len({cell_len(line) for line in lines[head : head + 7]}) == 1
+    begin = {
+        len(by_cells(line)) - len(by_cells(line).lstrip()) for line in lines[head + 1 : head + 7]
+    }
+    assert begin == {2}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    "command", [(), ("check",), ("exercise",), ("gates",), ("grade",), ("quiz",), ("render",)]
+)
+def test_what_options_do_stands_in_one_column(
+    command: tuple[str, ...],
+    columns: int,
+    backtrace_command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = backtrace_command(*command, "--help", "--lang", "ko").out
+    body = out.partition("예:")[0]
+    assert widest(body) <= 80
+    for part in body.split("\n\n"):
+        lines = [by_cells(line) for line in part.splitlines()]
+        options = [line for line in lines if re.match(r"  -", line)]
+        starts = {m.start(1) for m in (re.search(r"\S {2,}(\S)", line) for line in options) if m}
+        starts |= {len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 8)}
+        assert len(starts) <= 1, part
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from backtrace.errors import UsageError, visible
+from backtrace.errors import UsageError, by_system, visible
 from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions import objects
 from backtrace.homework.submissions.code_files import CodeFile, size_of
@@ -155,11 +155,11 @@ def read_submissions(
                 yield from _json_file(path, headings, tick)
         except Changed as error:  # whose answers these are can no longer be told
             raise UsageError(
-                tell("cannot read '{path}': {strerror}", path=path, strerror=error.strerror)
+                tell("cannot read '{path}': {strerror}", path=path, strerror=by_system(error))
             ) from None
         except OSError as error:
             yield refused(
-                _stem(path), path, tell("unreadable: {strerror}", strerror=error.strerror or error)
+                _stem(path), path, tell("unreadable: {strerror}", strerror=by_system(error))
             )
 
 

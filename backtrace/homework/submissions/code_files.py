@@ -14,6 +14,7 @@ import tokenize
 from dataclasses import dataclass
 from typing import Any
 
+from backtrace.errors import by_system
 from backtrace.files import Changed, InputFile
 from backtrace.homework.submissions.submission import Broken
 from backtrace.language import tell
@@ -54,7 +55,7 @@ def _bytes_of(file: CodeFile) -> bytes:
     except Changed:
         raise
     except OSError as error:
-        raise Broken(tell("unreadable: {strerror}", strerror=error.strerror or error)) from None
+        raise Broken(tell("unreadable: {strerror}", strerror=by_system(error))) from None
 
 
 def _python(data: bytes) -> str:
