@@ -127,7 +127,10 @@ def grade(
             _write(iter([results(0, [tell("not graded: {what}", what=error.what)], [])]), output)
         raise
     if seen.by_hand:
-        seen.notes[f"{seen.by_hand:,} with points to be given by hand: what is not judged"] = None
+        words = tell(
+            "{count:,} with points to be given by hand: what is not judged", count=seen.by_hand
+        )
+        seen.notes[words] = None
     for words in (*seen.notes, *seen.never_met.words()):
         note(words, look.color)
     for words in seen.errors.values():

@@ -11,9 +11,9 @@ from backtrace.code.namespaces import NamespaceMachine
 from backtrace.code.program import Program, parsed, walked
 from backtrace.code.python_objects import LIBRARIES, is_of_user
 from backtrace.errors import UsageError
-from backtrace.language import tell
+from backtrace.language import marked, tell
 
-_WHAT = "a def, a lambda or a method is traced"
+_WHAT = marked("a def, a lambda or a method is traced")
 
 
 def read_function(
@@ -84,5 +84,5 @@ def _function(function: object) -> FunctionType | MethodType:
     if not callable(function):
         raise UsageError(tell("a formula or a function is traced, not {name}", name=kind.__name__))
     name = called(function)
-    hint = f"{_WHAT}: lambda x: {name}(x)"
+    hint = f"{tell(_WHAT)}: lambda x: {name}(x)"
     raise UsageError(tell("'{name}' has no source in Python", name=name), hint=hint)

@@ -254,6 +254,6 @@ class Machine(Statements):
                 what = tell(
                     "what '{arg}' gathers is told by a call, and none is made", arg=star.arg
                 )
-                error = CannotRead(what, star, "def f(x, w): its parameters are the inputs")
+                error = CannotRead(what, star, tell("def f(x, w): its parameters are the inputs"))
                 found[star.arg] = Unreadable(error)
         return found

@@ -94,7 +94,7 @@ SINC = Gate(
     forward=lambda m, x: m.sinc(x),
     local=(lambda m, f, x: _sinc_slope(m, f, x),),
     accurate=lambda m, k, f, x: m.sinc_slope(x),
-    rules=("(cos(pi*x) - f)/x, and 0 at 0",),
+    rules=(marked("(cos(pi*x) - f)/x, and 0 at 0"),),
     formula="where(x == 0, 1, sin(pi*x)/(pi*x))",
 )
 

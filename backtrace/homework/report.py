@@ -196,7 +196,8 @@ def as_json(report: Report, level: int) -> str:
 
 
 def markdown(report: Report, view: View, level: int) -> str:
-    lines = ["| answer | given | verdict |", "|---|---:|---|"]
+    heads = (tell("answer"), tell("given"), tell("verdict"))
+    lines = [f"| {' | '.join(heads)} |", "|---|---:|---|"]
     for v in report.verdicts:
         words = _verdict_text(report, v, view, level).plain
         cells = (v.answer.name, _typed(v, view), words)

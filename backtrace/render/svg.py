@@ -72,10 +72,11 @@ def draw(drawn: Scene, name: str, told: str, page: OnPage | None = None) -> str:
     role, ids = ("group", page.ids) if page else ("img", name)
     has_boxes = any(sign.kind == "box" for sign in drawn.signs)
     style = f"<style>{_style(name)}{_box_style(name) * has_boxes}</style>"
+    title = " ".join(drawn.title) or tell("the graph")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{ids}-t {ids}-d">',
-        f'<title id="{ids}-t">{escape(" ".join(drawn.title) or "the graph")}</title>',
+        f'<title id="{ids}-t">{escape(title)}</title>',
         f'<desc id="{ids}-d">{escape(told)}</desc>',
         *([style] if page is None or page.is_first else ()),
         f'<rect class="{name}-g" width="100%" height="100%"/>',
@@ -106,7 +107,8 @@ def description(drawn: Scene, view: View) -> str:
     """Every value, for those who cannot see it."""
     sentences = [sign.title for sign in drawn.signs[:_LONGEST_DESCRIPTION]]
     if len(drawn.signs) > _LONGEST_DESCRIPTION:
-        sentences.append(f"and {len(drawn.signs) - _LONGEST_DESCRIPTION:,} more")
+        more = len(drawn.signs) - _LONGEST_DESCRIPTION
+        sentences.append(tell("and {count:,} more", count=more))
     return view.text("; ".join(sentences))
 
 

@@ -59,7 +59,7 @@ def of_numbers(record: Record, view: View) -> Tree:
     def line(index: int, _: Edge | None, again: bool) -> Text:
         text = node_words(record, view, index)
         text.append(" = ").append(view.value(record.values[index]), style="value")
-        text.append("   gradient ", style="quiet")
+        text.append(tell("   gradient "), style="quiet")
         text.append(view.value(record.upstreams[index]), style="gradient")
         return text.append(tell("   (drawn above)"), style="quiet") if again else text
 

@@ -144,6 +144,122 @@ def test_every_error_and_hint_is_told() -> None:
     assert {name: found for name, tree in sources() if (found := untold(tree))} == {}
 
 
+NOT_SPOKEN = {
+    "algebra/javascript.py": "what is written is JavaScript",
+    "algebra/matrices/": "names of kinds",
+    "cli/catalogue.py": "the table of docs/reference/gates.md, which is in English",
+    "cli/languages.py": "that the output is in English",
+    "cli/notebook.py": "the magic's own docstring",
+    "homework/backward/codes.py": "what codes mean to who reads the source",
+    "homework/programs/": "lines of Python",
+    "render/_letters.py": "LaTeX, whose usual letters are Latin",
+    "render/_script.py": "what a script says is Python",
+    "render/_windows.py": "lines of Python",
+    "render/dot.py": "lines of dot",
+    "render/python.py": "what a script says is Python",
+    "render/tikz.py": "lines of TeX",
+    "render/torch.py": "what a script says is Python",
+}
+"""By the beginning of a file's name: why texts of several words in it are not told."""
+KEYS = {
+    *("any class", "disagree", "end of data", "end of input", "lost digits", "side by side"),
+    *("wrong at kink", "a box of gates", "import numpy as np"),
+}
+"""Compared or looked up, and told where they are shown, if they are."""
+STYLES = {"not", "bold", "red", "dim", "italic", "quiet", "value", "gradient", "gate"}
+HEADS = ("add_column", "heading", "section", "Text")
+"""What makes headings: one word is a sentence there, and where a style is given."""
+
+
+def spoken_untold(tree: ast.Module) -> list[str]:
+    """Texts of several words, and headings of one, that are not told: but for docstrings, errors of
+    a programmer (ValueError and the like), what repr says, examples and styles."""
+    found: list[str] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call) and _tells(node):
+            continue
+        if isinstance(node, ast.FunctionDef) and node.name in ("__repr__", "__str__"):
+            continue
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            name = getattr(node.exc.func, "id", "")
+            if name in ("ValueError", "TypeError", "AttributeError"):
+                continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue  # a docstring, or a remark under a constant
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            is_shown = name in HEADS or any(k.arg == "style" for k in node.keywords)
+            if is_shown and node.args and _is_word(node.args[0]):
+                found.append(ast.unparse(node.args[0]))
+        if _is_sentence(node) and not isinstance(node, ast.IfExp) and not _is_key(node):
+            found.append(ast.unparse(node))
+        if not isinstance(node, ast.JoinedStr):
+            waiting += ast.iter_child_nodes(node)
+        else:
+            waiting += [part for part in node.values if isinstance(part, ast.FormattedValue)]
+    return found
+
+
+def _is_key(node: ast.AST) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else ""
+    if not isinstance(text, str) or not text:
+        return False
+    return text in KEYS or set(text.split()) <= STYLES or text.startswith("\b\n")
+
+
+def _is_word(node: ast.AST) -> bool:
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and text.strip().isalpha() and text.strip() != "SymPy"
+
+
+@pytest.mark.small
+def test_every_sentence_and_heading_is_told() -> None:
+    found = {}
+    for file in sorted(HOUSE.rglob("*.py")):
+        name = str(file.relative_to(HOUSE))
+        if not name.startswith(tuple(NOT_SPOKEN)):
+            found[name] = spoken_untold(ast.parse(file.read_text("utf-8")))
+    assert {name: texts for name, texts in found.items() if texts} == {}
+    names = {str(file.relative_to(HOUSE)) for file in HOUSE.rglob("*.py")}
+    assert all(any(n.startswith(k) for n in names) for k in NOT_SPOKEN), "nothing is exempt in vain"
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    "source",
+    [
+        'table.add_column("gate")',
+        'shown.append("and some more words")',
+        'yield f"{n} of {m} answers pass"',
+        'title = "what is asked for"',
+        'f(x, "two words" if x else tell("y"))',
+        'yield Text("upstream")',
+        'text.append("   gradient ", style="quiet")',
+        "print(f\"{x} {'with more words'}\")",
+    ],
+)
+def test_what_is_spoken_and_not_told_would_be_found(source: str) -> None:
+    assert spoken_untold(ast.parse(source))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""What it does, in words."""',
+        'raise ValueError("the shape is no shape")',
+        'def __repr__(self): return "a thing of mine"',
+        'Text(tell("upstream and more"), "not bold")',
+        'marked_many("one more gate", "more gates than one")',
+        'table.add_column("SymPy")',
+    ],
+)
+def test_what_is_no_sentence_would_not_be_found(source: str) -> None:
+    assert spoken_untold(ast.parse(source)) == []
+
+
 @pytest.mark.small
 @pytest.mark.parametrize(
     "source",

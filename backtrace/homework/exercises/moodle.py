@@ -9,6 +9,7 @@ from __future__ import annotations
 from backtrace.homework.exercise import DIGITS
 from backtrace.homework.exercises._sheet import Field, Sheet, last_place
 from backtrace.homework.exercises._xml import text
+from backtrace.language import tell
 from backtrace.render._latex import formula as latex
 from backtrace.render._latex import symbol
 
@@ -49,7 +50,8 @@ def _body(sheet: Sheet) -> list[str]:
         found.append(f"<pre>{_shown(chr(10).join(lines))}</pre>")
     else:
         found = [f"<pre>{_shown(chr(10).join(lines))}</pre>"]
-    found.append(f"<p>Write every number with {DIGITS} digits.</p>")
+    numbers = tell("Write every number with {digits} digits.", digits=DIGITS)
+    found.append(f"<p>{numbers}</p>")
     for name, fields in sheet.fields.items():
         found.append(f"<p>{_derivative(sheet.output, name)}: {' '.join(map(_field, fields))}</p>")
     return found

@@ -12,6 +12,7 @@ import zipfile
 from backtrace.homework.exercise import DIGITS
 from backtrace.homework.exercises._sheet import Field, Sheet
 from backtrace.homework.exercises._xml import attribute, text
+from backtrace.language import tell
 
 SUFFIX = ".xml"
 _ITEM = "item.xml"
@@ -62,7 +63,8 @@ def _outcome(name: str, value: int, more: str = "") -> str:
 def _body(sheet: Sheet) -> list[str]:
     lines = [*sheet.point, "", *sheet.formula]
     found = ["  <itemBody>", f"    <pre>{text(chr(10).join(lines))}</pre>"]
-    found.append(f"    <p>Write every number with {DIGITS} digits.</p>")
+    numbers = tell("Write every number with {digits} digits.", digits=DIGITS)
+    found.append(f"    <p>{numbers}</p>")
     names = iter(f"R{i}" for i in range(1, len(sheet.all_fields) + 1))
     for name, fields in sheet.fields.items():
         shown = [
