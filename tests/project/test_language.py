@@ -81,6 +81,21 @@ def test_a_catalogue_says_all_that_is_said_and_nothing_else(file: pathlib.Path) 
                 assert edge == (len(one) != len(end(one))) or ids[-1] == " and ", repr(one)
 
 
+PARTICLE = re.compile(
+    r"(?<!})}['\"]?(은|는|이|가|을|를|과|와|으?로|이?라|이?라는|이?어야|여야)(?![가-힣])"
+)
+
+
+def test_no_particle_of_korean_depends_on_what_is_put_in() -> None:
+    """은 or 는, 을 or 를: which it is, what stands before it says, and that is not known."""
+    (file,) = (f for f in FILES if f.parent.parent.name == "ko")
+    said = [one for m in TOOL.read(file) if m.id for one in texts(m)[1] if places(one)]
+    assert [one for one in said if PARTICLE.search(one)] == []
+    assert not [one for one in said if re.search(r"은\(는\)|을\(를\)|이\(가\)|\(으\)로", one)]
+    assert PARTICLE.search("'{name}'을 읽습니다")
+    assert PARTICLE.search("{x}는 수입니다")
+
+
 def test_all_that_a_page_s_script_says_is_said_in_every_language() -> None:
     with language.speaking("ko"):
         told = html._sentences()
