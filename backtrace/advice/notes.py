@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backtrace.algebra import Algebra
-from backtrace.algebra.values import all_at, at, first_bad, is_finite, place_text, shape_of, size_of
+from backtrace.algebra.values import (
+    all_at,
+    at,
+    bracketed,
+    first_bad,
+    is_finite,
+    place_text,
+    shape_of,
+    size_of,
+)
 from backtrace.formula.printer import application, label
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.gates.gate import EVERYWHERE, Kink
@@ -81,12 +90,11 @@ def _where(mask: Any, value: Any) -> tuple[str, tuple[int, ...]]:
 
     mask = np.broadcast_to(mask, shape_of(value))
     count, place = int(np.count_nonzero(mask)), tuple(map(int, np.argwhere(mask)[0]))
-    first = place_text(place).removeprefix(" at ")
     many = tell(
         " ({count:,} of {size_of:,} entries, the first at {first})",
         count=count,
         size_of=size_of(mask),
-        first=first,
+        first=bracketed(place),
     )
     return many, place
 

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backtrace.language import tell
+
 Value = Any
 Place = tuple[int, ...]
 
@@ -82,9 +84,14 @@ def all_at(values: Sequence[Value], place: Place) -> list[float]:
     return [at(value, place) for value in values]
 
 
+def bracketed(place: Place) -> str:
+    """`[0, 2]`; nothing for a number."""
+    return f"[{', '.join(map(str, place))}]" if place else ""
+
+
 def place_text(place: Place) -> str:
     """` at [0, 2]`; nothing for a number."""
-    return f" at [{', '.join(map(str, place))}]" if place else ""
+    return tell(" at [{place}]", place=", ".join(map(str, place))) if place else ""
 
 
 def kept(value: Value) -> Value:

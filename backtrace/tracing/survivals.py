@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backtrace.algebra.values import Place, Value, is_finite, place_text, size_of
+from backtrace.algebra.values import Place, Value, bracketed, is_finite, size_of
 from backtrace.formula.point import Given
 from backtrace.graph.record import Granularity
 from backtrace.language import tell
@@ -37,7 +37,7 @@ class Survival:
     @property
     def variable(self) -> str:
         """x; x[0, 1], where one entry is meant."""
-        return self.name if self.place is None else self.name + place_text(self.place)[4:]
+        return self.name if self.place is None else self.name + bracketed(self.place)
 
     @property
     def where(self) -> str:

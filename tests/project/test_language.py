@@ -391,6 +391,31 @@ def test_answers_are_aligned(backtrace_command: Command) -> None:
     assert cell_len(lines[rule - 1].rstrip()) <= ends.pop()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inv(x)", "x=[[1,2],[2,4]]"),
+        ("log(x)*abs(y)", "x=[1,-2]", "y=[0,1]"),
+        ("sqrt(x) + exp(y)", "x=[1,-2]", "y=[0,900]"),
+        ("x*y", "x=@nowhere.npy", "y=1"),
+        ("check", "(x+y)*z", "x=1", "y=2", "z=3", "--suggest-point"),
+        ("sum(relu(W@x))", "W=[[1,2],[3,-4]]", "x=[1,2]", "--order", "2", "--paths", "x"),
+        ("softplus(W@x)", "W=[[1,2],[3,-4]]", "x=[1,2]", "--forward", "x", "--jacobian"),
+        ("batch_norm(x)", "x=[[1,2],[3,5]]", "--explain", "--cost"),
+        ("exercise", "--level", "3", "--format", "moodle"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_nothing_english_is_left_in_what_is_said(
+    words: tuple[str, ...], backtrace_command: Command
+) -> None:
+    ended = backtrace_command(*words, "--lang", "ko")
+    said = ended.out + ended.err
+    assert any("가" <= c <= "힣" for c in said)
+    joins = re.findall(r"\b(?:at|of|is|are|the|and|none|from|more|where|is not) [\[#\w]", said)
+    assert joins == [], said
+
+
 def test_within_a_block_the_library_speaks_it() -> None:
     with language.speaking("ko"):
         korean = trace("log(x)", {"x": -1.0})
