@@ -214,7 +214,9 @@ fold_option = click.option(
     "--fold",
     type=click.Choice(["auto", "all", "none"]),  # backtrace.render.FOLDS
     default="auto",
-    help=marked("Stages, functions and groups as boxes in pictures: auto is above 40 gates."),
+    help=marked(
+        "Stages, functions and groups as boxes in pictures: auto is above 40 gates or 1,200 pixels."
+    ),
 )
 """How a picture starts."""
 

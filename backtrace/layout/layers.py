@@ -49,7 +49,7 @@ def layered(
     """Columns for nodes in evaluation order; a wire for every operand of every gate, in order.
     `is_free` says whether a gate's operands may enter in any order; `from_left`, that all inputs
     stand in the first column."""
-    column = _columns(count, wires, from_left)
+    column = columns(count, wires, from_left)
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     enters: list[list[float]] = [[] for _ in range(count)]
@@ -80,7 +80,8 @@ def layered(
     return Layered(count, column, before, after, enters, chains)
 
 
-def _columns(count: int, wires: Sequence[Wire], from_left: bool) -> list[int]:
+def columns(count: int, wires: Sequence[Wire], from_left: bool = False) -> list[int]:
+    """Of the nodes alone."""
     sources: list[list[int]] = [[] for _ in range(count)]
     users: list[list[int]] = [[] for _ in range(count)]
     for source, gate in wires:

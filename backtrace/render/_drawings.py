@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from backtrace.graph.record import Record
 from backtrace.language import tell
+from backtrace.render._at_first import closed_at_first
 from backtrace.render._boxes import Box, boxes
-from backtrace.render._folding import closed_at_first, folded
+from backtrace.render._folding import folded
 from backtrace.render._packing import packed
 from backtrace.render._scene import Scene, placed, with_open
 from backtrace.render._view import View

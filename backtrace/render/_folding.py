@@ -18,11 +18,8 @@ from backtrace.gates import GATES, Gate
 from backtrace.graph import Graph, Node
 from backtrace.graph.record import Group, Record
 from backtrace.numbers import Blank
-from backtrace.render._boxes import Box, boxes
-from backtrace.render._view import View
+from backtrace.render._boxes import Box
 
-FOLDS_FROM = 40  # gates; a picture of more is folded unasked
-_FEWEST = 4  # gates of a picture; one that would have fewer shows what is in its boxes
 Way = tuple[int, int]
 """(gate, which of its inputs)."""
 
@@ -47,33 +44,6 @@ class Drawing(Record):
     @property
     def has_point(self) -> bool:
         return self.at_point
-
-
-def drawing(record: Record, view: View) -> Drawing:
-    """The trace as a picture shows it at first."""
-    return folded(record, closed_at_first(record, view, boxes(record)))
-
-
-def closed_at_first(record: Record, view: View, found: Sequence[Box]) -> list[Box]:
-    """The boxes that are folded when nobody has opened any: the outermost; of few, those inside."""
-    gates = record.graph.gate_count
-    if view.fold == "none" or (view.fold == "auto" and gates <= FOLDS_FROM):
-        return []
-    inside: dict[int | None, list[int]] = {}
-    for place, box in enumerate(found):
-        inside.setdefault(box.parent, []).append(place)
-    level = inside.get(None, [])
-    while _seen(gates, found, level) < _FEWEST:
-        inner = [deeper for place in level for deeper in inside.get(place, [place])]
-        if inner == level or _seen(gates, found, inner) > FOLDS_FROM:
-            break
-        level = inner
-    return [found[place] for place in level]
-
-
-def _seen(gates: int, found: Sequence[Box], closed: Sequence[int]) -> int:
-    """How many gates a picture has with these boxes folded."""
-    return gates - sum(len(found[place].members) - 1 for place in closed)
 
 
 def folded(

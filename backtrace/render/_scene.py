@@ -10,43 +10,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from backtrace.algebra.values import shape_of
 from backtrace.errors import UsageError
 from backtrace.formula.printer import label
-from backtrace.graph import Graph
 from backtrace.graph.record import Record
-from backtrace.language import cells, tell
+from backtrace.language import tell
 from backtrace.layout import Layout, arrange
-from backtrace.layout.layers import Wire
+from backtrace.render._at_first import drawing
 from backtrace.render._boxes import Box
-from backtrace.render._folding import Drawing, Way, drawing, folded, inside
+from backtrace.render._folding import Drawing, Way, folded, inside
+from backtrace.render._measures import (
+    ABOVE,
+    FRAME,
+    HEIGHT,
+    MARGIN,
+    PAD,
+    PORT,
+    RADIUS,
+    Measures,
+    heights,
+    routing,
+    tall,
+    wiring,
+)
 from backtrace.render._view import View
 from backtrace.render._words import (
     line_label,
     line_words,
-    number_text,
     shape_words,
-    symbol,
     title_of,
     wrapped,
 )
 
 MOST_NODES = 4000
 MANY_GATES = 60
-RADIUS, PORT = 22.0, 16.0
-_BOX, CORNER = 52.0, 8.0  # the least width of a box, and how round its corners are
-_HEIGHT = 46.0  # of a gate, with the numbers on its wire
-_MARGIN = 24.0
-_ROUTING, _STRAIGHT = 40.0, 12.0  # between two columns, for curves and for straight wires
-_FRAME, _ABOVE = 12.0, 14.0  # from a gate to the frame round it: beside it, above it
+CORNER = 8.0  # how round boxes' corners are
 _PORT_SIZE = 4.0  # the height of a wire that comes into an open box
-_PAD = 7.0  # on both sides of a number
 TITLE_SIZE, TITLE_LINE = 15.0, 22.0
-NUMBER_SIZE, BRANCH_SIZE, LABEL_SIZE, NAME_SIZE = 14.0, 11.0, 15.0, 18.0
-BLANK = 46.0, 15.0  # a box to write in
-_WIDTHS = {".": 0.32, ",": 0.32, " ": 0.32, "−": 0.84, "(": 0.39, ")": 0.39, "i": 0.28, "l": 0.28}
-_WIDTHS |= {"=": 0.84, "+": 0.84, "×": 0.84, "<": 0.84, ">": 0.84, "#": 0.84}
-_WIDTHS |= {"m": 0.97, "w": 0.82, "W": 0.99, "M": 0.86, "j": 0.28, "f": 0.35, "t": 0.39, "r": 0.41}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ def placed(record: Drawing, view: View, has_title: bool = True) -> Scene:
         raise UsageError(
             what, hint=tell("--fuse, or named gates of your own; --format jsonl has all")
         )
-    sizes = _sizes(record)
+    sizes = heights(record)
     layout = arrange(sizes, *wiring(graph), port=PORT, boxes=record.folded)
     return _Drawing(record, view, layout, sizes, has_title, {}).scene()
 
@@ -203,7 +202,7 @@ def with_open(
 def _laid_out(record: Drawing, view: View, has_title: bool, opened: Mapping[int, Inside]) -> Scene:
     """A scene with what is open in it."""
     graph = record.graph
-    sizes = _sizes(record)
+    sizes = heights(record)
     for port in record.ports or ():
         sizes[port] = _PORT_SIZE
     fixed = {}
@@ -257,38 +256,6 @@ def _put_in(shown: Scene, sign: Sign, inner: Inside, box: Box) -> Scene:
     )
 
 
-def _sizes(record: Drawing) -> list[float]:
-    """How high every node is, with its numbers."""
-    graph = record.graph
-    tall = any(map(shape_of, record.values)) or any(node.name for _, node, _ in graph.gates())
-    sizes = [max(_HEIGHT, _tall(len(s)) + 8.0) + 10.0 * tall for s in graph.inputs_of]
-    for group in record.open_groups:
-        for member in group.members:
-            framed = _tall(len(graph.inputs_of[member])) + 2 * (_ABOVE + NUMBER_SIZE / 2)
-            sizes[member] = max(sizes[member], framed)
-    return sizes
-
-
-def wiring(graph: Graph) -> tuple[list[Wire], list[bool]]:
-    """A graph as `layout` takes it: a wire for every operand, and which gates take theirs in any
-    order."""
-    wires = [(source, gate) for gate, sources in enumerate(graph.inputs_of) for source in sources]
-    return wires, [node.gate is not None and node.gate.commutes for node in graph.nodes]
-
-
-def _tall(inputs: int) -> float:
-    """The height of a gate: a circle's, or more where many wires come in."""
-    return 2 * RADIUS if inputs <= 2 else PORT * inputs + 10.0
-
-
-_WIDE = (0.0, 0.63, 1.0)  # by cells of a terminal
-
-
-def text_width(text: str, size: float) -> float:
-    """Of DejaVu Sans or Verdana, about; a wide character is as wide as the letters are high."""
-    return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else _WIDE[cells(c)]) for c in text)
-
-
 class _Drawing:
     def __init__(
         self,
@@ -306,25 +273,25 @@ class _Drawing:
         self._open = opened
         self._ports = record.ports or frozenset()
         self._is_inside = record.ports is not None
-        self._closing = {max(group.members) for group in record.open_groups}
-        self._shown = [self._numbers(index) for index in range(len(record.graph.nodes))]
-        self._labels = [self._label(index) for index in range(len(record.graph.nodes))]
-        self._middle, self._half, self._end = self._columns()
-        self._width = self._end[-1] if self._is_inside else max(self._end[-1] + _MARGIN, 320.0)
-        room = self._width - 2 * _MARGIN
+        measures = Measures(record, view, {k: o.scene.width for k, o in opened.items()})
+        self._measures = measures
+        columns = measures.columns(layout.column, routing(layout))
+        self._middle, self._half, self._end, self._lead = columns
+        self._width = measures.width(columns)
+        room = self._width - 2 * MARGIN
         self._title = (
             wrapped(title_of(record, view), int(room / (TITLE_SIZE * 0.63))) if has_title else []
         )
-        self._top = _MARGIN + len(self._title) * TITLE_LINE + 8.0
+        self._top = MARGIN + len(self._title) * TITLE_LINE + 8.0
         if self._is_inside:
-            self._top = _ABOVE
+            self._top = ABOVE
         highest = min((y - self._half_height(k) for k, y in enumerate(layout.y)), default=0.0)
         self._top -= highest
 
     def scene(self) -> Scene:
         signs = tuple(self._sign(index) for index in range(len(self.record.graph.nodes)))
         lowest = max((y + self._half_height(k) for k, y in enumerate(self.layout.y)), default=0.0)
-        low = lowest + self._top + (_FRAME if self._is_inside else _MARGIN)
+        low = lowest + self._top + (FRAME if self._is_inside else MARGIN)
         gates = self.record.graph.gate_count
         smaller = (
             tell("--fuse makes")
@@ -351,105 +318,17 @@ class _Drawing:
     def _half_height(self, place: int) -> float:
         return self._sizes[place] / 2 if place < len(self._sizes) else 0.0
 
-    def _numbers(self, index: int) -> tuple[str | None, str | None]:
-        record = self.record
-        is_outside = self._is_inside and index in (*self._ports, record.graph.output)
-        if not record.has_point or is_outside:
-            return "", ""
-        return (
-            number_text(record.values[index], self.view),
-            number_text(record.upstreams[index], self.view),
-        )
-
-    def _label(self, index: int) -> tuple[str, float]:
-        """What is in the shape, and how wide that is."""
-        node = self.record.graph.nodes[index]
-        if index in self._ports:
-            return "", 0.0
-        if index in self._open:
-            return self.record.folded[index].name, self._open[index].scene.width
-        if index in self.record.folded:
-            text = self.view.text(self.record.folded[index].name)
-            return text, max(_BOX, text_width(text, LABEL_SIZE) + 22.0)
-        if node.gate is not None:
-            text = self.view.text(symbol(label(node)))
-            width = text_width(text, LABEL_SIZE)
-            return text, 2 * RADIUS if width <= 36.0 else width + 22.0
-        text = self.view.text(node.name or self.record.texts[index])
-        return text, text_width(text, NAME_SIZE) + 4.0
-
-    def _columns(self) -> tuple[list[float], list[float], list[float]]:
-        """The middle of every column's shapes, half their width, and where its stubs end."""
-        count = max(self.layout.column, default=0) + 1
-        half, stub, lead = [0.0] * count, [0.0] * count, [0.0] * count
-        for index, (_, width) in enumerate(self._labels):
-            column = self.layout.column[index]
-            half[column] = max(half[column], width / 2)
-            stub[column] = max(stub[column], self._stub(index))
-        consumers = self.record.graph.consumers
-        for index, sources in enumerate(self.record.graph.inputs_of):
-            column = self.layout.column[index]
-            for operand, source in enumerate(sources):
-                if len(consumers[source]) > 1:
-                    text = self._branch(index, operand)
-                    width = text_width(text, BRANCH_SIZE) if text is not None else BLANK[0] * 0.75
-                    lead[column] = max(lead[column], width + 10.0)
-        routing = self._routing(count)
-        self._lead = lead
-        middle, end = [], []
-        x = 0.0 if self._is_inside else _MARGIN
-        for column in range(count):
-            x += half[column] + (lead[column] + routing[column] if column else 0.0)
-            middle.append(x)
-            x += half[column] + stub[column]
-            end.append(x)
-        return middle, half, end
-
-    def _routing(self, count: int) -> list[float]:
-        """The room before every column: less where all wires come straight."""
-        found = [_STRAIGHT] * count
-        for number, chain in enumerate(self.layout.chains):
-            for source, place in pairwise(chain):
-                port = self.layout.ports[number] if place == chain[-1] else 0.0
-                if abs(self.layout.y[place] + port - self.layout.y[source]) > 1.0:
-                    found[self.layout.column[place]] = _ROUTING
-        return found
-
-    def _stub(self, index: int) -> float:
-        value, gradient = self._shown[index]
-        if index in self._ports:
-            return 0.0
-        if self._is_inside and index == self.record.graph.output:
-            return _FRAME
-        name = self._name(index)
-        above = text_width(value, NUMBER_SIZE) if value is not None else BLANK[0]
-        above += text_width(f"{name} = ", NUMBER_SIZE) if name else 0.0
-        below = text_width(gradient, NUMBER_SIZE) if gradient is not None else BLANK[0]
-        shape = text_width(self._shape(index), BRANCH_SIZE)
-        return max(above, below, shape, 20.0) + 2 * _PAD + self._indent(index)
-
-    def _indent(self, index: int) -> float:
-        """How far its numbers are from the gate: outside the frame that it closes."""
-        return _FRAME if index in self._closing else 0.0
-
-    def _name(self, index: int) -> str:
-        node = self.record.graph.nodes[index]
-        return self.view.text(node.name) if node.gate is not None else ""
-
-    def _shape(self, index: int) -> str:
-        return shape_words(self.record, index)
-
     def _sign(self, index: int) -> Sign:
         node = self.record.graph.nodes[index]
         column = self.layout.column[index]
-        text, width = self._labels[index]
+        text, width = self._measures.labels[index]
         kind = "gate" if node.gate is not None else "input" if node.is_input else "constant"
         kind = "box" if index in self.record.folded else kind
         kind = "port" if index in self._ports else kind
         x = self._middle[column]
         if kind not in ("gate", "box"):  # names end where their wires begin
             x += self._half[column] - width / 2
-        value, gradient = self._shown[index]
+        value, gradient = self._measures.shown[index]
         return Sign(
             self.record.nodes_of[index],
             kind,
@@ -457,13 +336,13 @@ class _Drawing:
             x,
             self.layout.y[index] + self._top,
             width,
-            self._open[index].scene.height if index in self._open else _tall(len(node.inputs)),
+            self._open[index].scene.height if index in self._open else tall(len(node.inputs)),
             (x + width / 2, self._end[column]),
-            x + width / 2 + _PAD + self._indent(index),
+            x + width / 2 + PAD + self._measures.indent(index),
             value,
             gradient,
-            self._name(index),
-            self._shape(index),
+            self._measures.name(index),
+            shape_words(self.record, index),
             self._under(index),
             self._sentence(index),
             self.record.folded.get(index),
@@ -510,7 +389,7 @@ class _Drawing:
             for operand, source in enumerate(sources):
                 is_branch = len(consumers[source]) > 1
                 points = self._way(number, is_branch)
-                text = self._branch(gate, operand) if is_branch else ""
+                text = self._measures.branch(gate, operand) if is_branch else ""
                 column = self.layout.column[gate]
                 left = self._middle[column] - self._half[column] - self._lead[column]
                 at = (left + 2, points[-1][1])
@@ -518,12 +397,6 @@ class _Drawing:
                 ways = self.record.ways[gate][operand]
                 yield Line(*ends, operand, points, is_branch, text, at, ways, gate in self._open)
                 number += 1
-
-    def _branch(self, gate: int, operand: int) -> str | None:
-        """What a branch carries back."""
-        if not self.record.has_point:
-            return ""
-        return number_text(self.record.downstreams[gate][operand], self.view)
 
     def _way(self, number: int, is_branch: bool) -> tuple[tuple[float, float], ...]:
         """From the stub through the passages to the port; a pair of points is a straight piece."""
@@ -539,10 +412,10 @@ class _Drawing:
         height = y[gate] + self._top + port
         at = column[gate]
         edge = self._middle[at] - self._half[at]
-        _, width = self._labels[gate]
+        _, width = self._measures.labels[gate]
         end = self._middle[at] - width / 2
         is_box = gate in self.record.folded
-        if not is_box and width == _tall(len(self.record.graph.inputs_of[gate])) == 2 * RADIUS:
+        if not is_box and width == tall(len(self.record.graph.inputs_of[gate])) == 2 * RADIUS:
             end = self._middle[at] - math.sqrt(RADIUS**2 - port**2)
         is_straight = is_branch or gate in self.record.folded  # past the numbers of branches
         points.append((edge - (self._lead[at] if is_straight else 0.0), height))
@@ -565,10 +438,10 @@ class _Drawing:
         """Round the groups that could be fused, where nothing else stands inside."""
         for group in self.record.open_groups:
             inside = set(group.members)
-            left = min(signs[m].x - signs[m].width / 2 for m in inside) - _FRAME
-            right = max(signs[m].x + signs[m].width / 2 for m in inside) + _FRAME
-            top = min(signs[m].y - signs[m].height / 2 for m in inside) - _ABOVE
-            low = max(signs[m].y + signs[m].height / 2 for m in inside) + _ABOVE
+            left = min(signs[m].x - signs[m].width / 2 for m in inside) - FRAME
+            right = max(signs[m].x + signs[m].width / 2 for m in inside) + FRAME
+            top = min(signs[m].y - signs[m].height / 2 for m in inside) - ABOVE
+            low = max(signs[m].y + signs[m].height / 2 for m in inside) + ABOVE
             frame = Frame(self.view.text(group.gate), left, top, right - left, low - top)
             if not any(_meets(frame, sign) for k, sign in enumerate(signs) if k not in inside):
                 yield frame
@@ -577,6 +450,6 @@ class _Drawing:
 def _meets(frame: Frame, sign: Sign) -> bool:
     """Whether a node, its name or its numbers stand in a frame."""
     is_beside = sign.x - sign.width / 2 >= frame.x + frame.width or sign.wire[1] <= frame.x
-    half = max(sign.height, _HEIGHT) / 2
+    half = max(sign.height, HEIGHT) / 2
     is_off = sign.y - half >= frame.y + frame.height or sign.y + half <= frame.y
     return not (is_beside or is_off)

@@ -29,8 +29,8 @@ class View(NamedTuple):
     `ascii` keeps to 7-bit characters (Greek letters by their names), and where another language
     than English is spoken to 7-bit signs, and its letters. `explain` adds the steps in
     words, `paths` the routes from these variables, `forward` the tangents by these. `full` writes
-    long arrays out. `fold` says when pictures show boxes in place of what they hold: of large
-    graphs ("auto"), always ("all"), never ("none").
+    long arrays out. `fold` says when pictures show boxes in place of what they hold: of more than
+    40 gates, or more than 10 on more than 1,200 pixels ("auto"), always ("all"), never ("none").
     """
 
     width: int = 80

@@ -8,8 +8,9 @@ from html import escape
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
 from backtrace.language import tell
+from backtrace.render._at_first import drawing
 from backtrace.render._boxes import Box
-from backtrace.render._folding import Drawing, drawing
+from backtrace.render._folding import Drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (

@@ -10,7 +10,8 @@ from backtrace.formula.printer import label
 from backtrace.graph.record import Record
 from backtrace.language import tell
 from backtrace.numbers import json_text
-from backtrace.render._folding import Drawing, drawing
+from backtrace.render._at_first import drawing
+from backtrace.render._folding import Drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (

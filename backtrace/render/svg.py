@@ -12,14 +12,17 @@ from backtrace.graph.record import Record
 from backtrace.language import tell
 from backtrace.render._boxes import Box
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
-from backtrace.render._scene import (
+from backtrace.render._measures import (
     BLANK,
     BRANCH_SIZE,
-    CORNER,
     LABEL_SIZE,
     NAME_SIZE,
     NUMBER_SIZE,
     RADIUS,
+    text_width,
+)
+from backtrace.render._scene import (
+    CORNER,
     TITLE_LINE,
     TITLE_SIZE,
     Frame,
@@ -27,7 +30,6 @@ from backtrace.render._scene import (
     Scene,
     Sign,
     scene,
-    text_width,
 )
 from backtrace.render._view import View
 from backtrace.render._words import subscript

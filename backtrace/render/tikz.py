@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from backtrace.graph.record import Record
 from backtrace.render._ink import LIGHT
 from backtrace.render._latex import escaped, math_name, math_text
-from backtrace.render._scene import RADIUS, Frame, Line, Scene, Sign, scene
+from backtrace.render._measures import RADIUS
+from backtrace.render._scene import Frame, Line, Scene, Sign, scene
 from backtrace.render._view import View
 
 SUFFIX = ".tikz"

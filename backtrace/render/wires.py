@@ -16,9 +16,9 @@ from backtrace.language import tell
 from backtrace.layout import arrange
 from backtrace.render import tree
 from backtrace.render._grid import DOWN, LEFT, RIGHT, UP, Grid
+from backtrace.render._measures import wiring
 from backtrace.render._routing import from_the_top, tracks_of, whole_rows
 from backtrace.render._rules import shown_products
-from backtrace.render._scene import wiring
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,

@@ -8,8 +8,8 @@ import pytest
 
 import backtrace
 from backtrace.render import View
+from backtrace.render._at_first import drawing
 from backtrace.render._boxes import boxes
-from backtrace.render._folding import drawing
 from backtrace.tracing.trace import Trace
 
 LSTM = """

@@ -8,7 +8,7 @@ import random
 import re
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -17,8 +17,9 @@ import pytest
 import backtrace
 from backtrace.graph.record import Record
 from backtrace.render import View, draw
+from backtrace.render._at_first import FOLDS_FROM, SMALL, WIDEST, closed_at_first, drawing
 from backtrace.render._boxes import Box, boxes
-from backtrace.render._folding import FOLDS_FROM, Drawing, drawing, folded
+from backtrace.render._folding import Drawing, folded
 from backtrace.render._scene import Scene, placed, scene
 from tests.conftest import Command, published, published_arrays
 from tests.render.test_pictures import random_formula as random_stages
@@ -172,7 +173,7 @@ def test_unfolded_is_as_written(records: list[Record]) -> None:
         plain = folded(record, [])
         assert plain.graph == record.graph
         assert plain.downstreams == record.downstreams or record.has_arrays
-        if record.graph.gate_count <= FOLDS_FROM:
+        if record.graph.gate_count <= SMALL:
             format = PICTURES[k % len(PICTURES)]
             assert draw(record, format, View()) == draw(record, format, View(fold="none"))
 
@@ -232,13 +233,45 @@ def test_twelve_layers_are_thirteen_boxes_in_a_row() -> None:
     assert max(s.y for s in row[:12]) - min(s.y for s in row[:12]) < 1
 
 
-def test_auto_folds_above_forty_gates() -> None:
-    long = LAYERS[0] + "; M = L^2 + L", LAYERS[1]
-    for case, is_folded in ((LSTM, False), (LAYERS, False), (long, True)):
-        trace = backtrace.trace(*case, check=False)
-        assert (trace.graph.gate_count > FOLDS_FROM) == is_folded
-        assert bool(drawing(trace, View()).folded) == is_folded
-        assert not drawing(trace, View(fold="none")).folded
+def test_auto_folds_above_forty_gates_and_what_is_wide() -> None:
+    seen = set()
+    long = "s0 = x*y; " + "; ".join(f"s{k + 1} = s{k}*x + 1" for k in range(22)), {"x": 1, "y": 1}
+    few = "a = x + y; b = a*a + y; c = b*a + x; a*b*c", {"x": 1, "y": 2}
+    chain = "+".join(f"x*a{k}" for k in range(6)), {"x": 1} | {f"a{k}": 1 for k in range(6)}
+    wide = f"p = {chain[0]}; p*p + x", dict.fromkeys(chain[1], 1.234e-07)
+    cases = [(c, {}) for c in (LSTM, LAYERS, SHARED, OWN, long, few, chain, wide)]
+    cases += [((f, p), o) for f, p, o in map(random_case, range(40))]
+    for case, options in cases:
+        trace = backtrace.trace(*case, check=False, **options)
+        gates, opened = trace.graph.gate_count, drawing(trace, View(fold="none"))
+        assert not opened.folded
+        is_wide = placed(opened, View(), has_title=False).width > WIDEST
+        is_large = gates > FOLDS_FROM or (gates > SMALL and is_wide)
+        closed = bool(drawing(trace, View()).folded)
+        assert closed == (is_large and bool(boxes(trace)))
+        seen.add((is_wide, gates > FOLDS_FROM, closed))
+    assert {(True, False, True), (False, False, False), (True, True, True)} <= seen
+
+
+def test_an_lstm_step_opens_as_six_boxes() -> None:
+    trace = backtrace.trace(*LSTM, check=False)
+    for format in PICTURES:
+        assert draw(trace, format, View()) == draw(trace, format, View(fold="all"))
+
+
+def test_how_wide_it_is_costs_a_fraction_of_the_picture(records: list[Record]) -> None:
+    def seconds(work: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    asked = drawn = 0.0
+    for record in records:
+        if SMALL < record.graph.gate_count <= FOLDS_FROM and boxes(record):
+            found = boxes(record)
+            asked += seconds(lambda r=record, f=found: closed_at_first(r, View(), f))
+            drawn += seconds(lambda r=record: draw(r, "svg", View(fold="none")))
+    assert asked < drawn / 2
 
 
 def test_boxes_inside_boxes_fold_outermost_first() -> None:
@@ -309,7 +342,11 @@ def test_the_command_folds(backtrace_command: Command, tmp_path: object) -> None
     shown = backtrace_command(LSTM[0], *point, "--no-check", "--fold", "all", "--format", "mermaid")
     assert shown.out.count(":::box") == 6
     plain = backtrace_command(LSTM[0], *point, "--no-check", "--format", "mermaid")
-    assert ":::box" not in plain.out
+    assert plain.out == shown.out
+    open_ = backtrace_command(
+        LSTM[0], *point, "--no-check", "--fold", "none", "--format", "mermaid"
+    )
+    assert ":::box" not in open_.out
     path = str(tmp_path / "t.json")
     assert backtrace_command(LSTM[0], *point, "--no-check", "-o", path).status == 0
     again = backtrace_command("render", path, "--fold", "all", "--format", "mermaid")

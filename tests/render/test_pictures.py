@@ -22,7 +22,8 @@ from backtrace.layout import arrange
 from backtrace.layout.heights import least_squares
 from backtrace.render import View, data, draw, formats, svg
 from backtrace.render._ink import DARK, LIGHT
-from backtrace.render._scene import Scene, scene, text_width
+from backtrace.render._measures import text_width
+from backtrace.render._scene import Scene, scene
 from backtrace.tracing.worksheet import blanked
 from tests.conftest import ROOT, Command, points, published, published_arrays, usage
 
