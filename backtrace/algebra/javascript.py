@@ -47,14 +47,16 @@ _CALLED = (
     *("power", "mod", "floor_divide", "hypot", "maximum", "minimum", "logsumexp"),
     *("erf", "erfc"),
 )
+_EVERYWHERE = ("sum", "summed_to")
 _OF_ARRAYS = (
-    *("matmul", "transpose", "reshape", "concatenate", "stack", "outer", "pick", "put", "sum"),
-    *("product", "largest", "smallest", "aligned", "spread", "summed_to", "filled", "softmax"),
+    *("matmul", "transpose", "reshape", "concatenate", "stack", "outer", "pick", "put"),
+    *("product", "largest", "smallest", "aligned", "spread", "filled", "softmax"),
     *("log_softmax", "logsumexp_along", "sum_of_others", "others", "norm", "one_hot", "kron"),
     *("looked_up", "added_up", "flip", "roll", "tril", "triu", "cumsum", "cumprod", "diagonal"),
     *("on_diagonal", "identity", "cumsum_back", "cumprod_back", "ones", "full", "einsum"),
 )
 FILES = {
+    "arrays.js": _OF_ARRAYS,
     "gammas.js": ("lgamma", "digamma", "trigamma", "polygamma"),
     "solving.js": ("det", "logdet", "inv", "solve", "cofactors", "is_singular"),
     "orders.js": ("in_order", "back_in_place", "has_ties"),
@@ -66,7 +68,15 @@ FILES = {
 }
 """What is in a file of its own beside `render/algebra.js`, which has all others."""
 
-FUNCTIONS = frozenset({*_PLAIN, *_CALLED, *_OF_ARRAYS, *itertools.chain(*FILES.values())})
+FUNCTIONS = frozenset({*_PLAIN, *_CALLED, *_EVERYWHERE, *itertools.chain(*FILES.values())})
+
+
+def files_for(called: frozenset[str]) -> list[str]:
+    """The files that have these functions; all but the one of gamma functions stand on arrays'."""
+    found = [name for name, has in FILES.items() if called.intersection(has)]
+    needs_arrays = any(name not in ("arrays.js", "gammas.js") for name in found)
+    more = ["arrays.js"] * (needs_arrays and "arrays.js" not in found)
+    return ["algebra.js", *more, *found]
 
 
 class NotWrittenError(Exception):

@@ -20,7 +20,7 @@ from backtrace.homework.rows import GRADED, Row
 from backtrace.homework.wording import first_slip, of_worth, points_text
 from backtrace.language import tell
 from backtrace.render import View
-from backtrace.render._page import document, heading, scrolling, table
+from backtrace.render._page import CLASS_STYLES, document, heading, scrolling, table
 
 UNKNOWN = "unknown"
 _BARS = 12  # of the histogram, at most
@@ -52,7 +52,7 @@ def class_page(assignment: Assignment, rows: Iterable[Row], view: View) -> Itera
         heading(tell("Everybody")),
         scrolling(_everybody(assignment, seen, view), tell("everybody")),
     ]
-    yield document(title, body)
+    yield document(title, body, styles=CLASS_STYLES)
 
 
 def _in_words(assignment: Assignment, rows: Sequence[Row]) -> str:

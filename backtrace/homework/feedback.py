@@ -17,7 +17,7 @@ from backtrace.homework.verdicts import FOLLOWS
 from backtrace.homework.wording import escaped, first_slip, of_worth, points_text
 from backtrace.language import tell
 from backtrace.render import View
-from backtrace.render._page import document, scrolling, table
+from backtrace.render._page import CLASS_STYLES, document, scrolling, table
 
 SUFFIXES = {"html": ".html", "markdown": ".md"}
 _MOST_BYTES = 150  # of a name; a file system takes 255
@@ -115,7 +115,7 @@ def as_html(assignment: Assignment, row: Row, view: View) -> str:
         if part.lines:
             told = escape("\n".join(map(view.text, part.lines)))
             body.append(scrolling(f"<pre>{told}</pre>", tell("what is said of {name}", name=name)))
-    return document(f"{view.text(row.student)}: {view.text(title)}", body)
+    return document(f"{view.text(row.student)}: {view.text(title)}", body, styles=CLASS_STYLES)
 
 
 def as_markdown(assignment: Assignment, row: Row, view: View) -> str:

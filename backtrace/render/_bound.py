@@ -24,7 +24,7 @@ def bound(value: Value, view: View, key: str, has_brackets: bool = False) -> str
     if has_brackets and text.startswith("−"):
         text = f"({text})"
     brackets = " data-brackets" * has_brackets
-    return f'<span data-w="{key}"{brackets}>{escape(text)}</span>'
+    return f"<span data-w={key}{brackets}>{escape(text)}</span>"
 
 
 def cell_text(value: Value, view: View) -> str:

@@ -21,7 +21,6 @@ from backtrace.render._steps import times
 from backtrace.render._view import View
 
 _MOST_FIELDS = 400
-_MOST_CHOICES = 300
 _AROUND = 3.0
 
 
@@ -30,18 +29,18 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
     where it is defined."""
     kinks, domains, rules, ways = {}, {}, {}, {}
     says: dict[str, int] = {}
+    at_kinks: dict[str, int] = {}
     spoken = spoken_names(record.graph, texts)
     for index, node, gate in record.graph.gates():
         name = view.text(f"#{index} {label(node)}")
         if gate.kink is not None:
-            kinks[index] = view.text(
-                tell(
-                    "{name} is at a kink: {says} ({convention} convention)",
-                    name=name,
-                    says=tell(gate.kink.says),
-                    convention=record.granularity.kink,
-                )
+            told = tell(
+                "{name} is at a kink: {says} ({convention} convention)",
+                name="{name}",
+                says=tell(gate.kink.says),
+                convention=record.granularity.kink,
             )
+            kinks[index] = at_kinks.setdefault(view.text(told), len(at_kinks))
         domains[index] = name
         if gate.domain is not EVERYWHERE:
             says_domain = tell(gate.domain.says)
@@ -56,7 +55,8 @@ def live_data(record: Record, view: View, texts: list[str]) -> dict[str, Any]:
         view.text(text.removeprefix(f"{node.name} = "))
         for node, text in zip(record.graph.nodes, short_expressions(record.graph, 0), strict=True)
     ]
-    more = {"rules": rules, "says": list(says), "ways": ways, "computes": computes}
+    more: dict[str, Any] = {"rules": rules, "says": list(says), "ways": ways, "computes": computes}
+    more["at_kinks"] = list(at_kinks)
     return {"kinks": kinks, "domains": domains, "names": names, "digits": view.digits} | more
 
 
@@ -69,7 +69,8 @@ def _rule(record: Record, edge: Edge, names: list[str]) -> str:
 
 def fields(record: Record, view: View) -> Iterator[str]:
     """A field for every number of the point, with a slider; arrays of up to MOST_ENTRIES entries
-    have one for each, and the slider goes with the one that is being changed."""
+    have one for each, and the slider goes with the one that is being changed. (That of a number is
+    made by the script: nobody sees it without.)"""
     title = tell("Change a number")
     yield f'<section class="change" aria-labelledby="change">\n<h2 id="change">{title}</h2>'
     count = 0
@@ -88,8 +89,7 @@ def fields(record: Record, view: View) -> Iterator[str]:
         elif shape_of(value):
             yield _grid(name, value, shown, index in classes)
         else:
-            both = _field(name, value, shown) + _slider(value, shown, name)
-            yield f'<div class="field">{both}</div>'
+            yield f"<div class=field>{_field(name, value, shown)}</div>"
     reset = tell("Reset")
     yield (
         f'<p class="buttons"><button id="reset" type="button" disabled>{reset}</button> '
@@ -97,17 +97,10 @@ def fields(record: Record, view: View) -> Iterator[str]:
     )
 
 
-def what_if(record: Record, view: View, texts: list[str]) -> str:
+def what_if() -> str:
     """One value moved a little: what the gradient foretells beside what comes of it."""
-    graph = record.graph
-    names = spoken_names(graph, texts)
-    nodes = [k for k, node in enumerate(graph.nodes) if node.is_input or node.gate is not None]
-    options = []
-    for index in nodes[:_MOST_CHOICES]:
-        text = names[index] if names[index] == texts[index] else f"{names[index]}: {texts[index]}"
-        options.append(f'<option value="{index}">{escape(view.text(text))}</option>')
     what, how_much = tell("what grows"), tell("by how much")
-    which = f'<select id="which" aria-label="{what}">{"".join(options)}</select>'
+    which = f'<select id="which" aria-label="{what}"></select>'
     by = f'<input id="by" type="number" step="any" value="0.01" aria-label="{how_much}">'
     asked = tell(
         "What if {which} grows by {by}? (A press on a wire chooses it.)", which=which, by=by
@@ -194,8 +187,8 @@ def _field(name: str, value: float, shown: str, entry: int | None = None) -> str
     label_ = f"<label>{shown} " if entry is None else f'<label><span class="unseen">{shown}</span>'
     written = json_text(plain(float(value))).strip('"')
     return (
-        f'{label_}<input type="number" step="{_step(value)}" value="{written}" '
-        f'data-input="{escape(name, quote=True)}"{which} autocomplete="off"></label>'
+        f'{label_}<input type=number step={_step(value)} value="{written}" '
+        f'data-input="{escape(name, quote=True)}"{which}></label>'
     )
 
 

@@ -15,16 +15,18 @@ _WHOLE_WORDS = "body{word-break:keep-all;overflow-wrap:anywhere}th{white-space:n
 """Wide characters would be cut anywhere else, and a heading stood upright."""
 
 
-def document(title: str, body: Iterable[str], script: str = "") -> str:
-    """A whole page; `body` is HTML, `title` plain text. Its policy lets in the styles and the
-    script that it has itself, and nothing else: no network, no forms."""
+def document(
+    title: str, body: Iterable[str], script: str = "", styles: Iterable[str] = ("page.css",)
+) -> str:
+    """A whole page; `body` is HTML, `title` plain text, `styles` are files. Its policy lets in the
+    styles and the script that it has itself, and nothing else: no network, no forms."""
     inside = "\n".join(filter(None, body))
-    style = asset("page.css") + _WHOLE_WORDS * (current() != SOURCE)
-    styles = [style, *re.findall(r"<style>(.*?)</style>", inside, re.DOTALL)]
+    style = "".join(map(asset, styles)) + _WHOLE_WORDS * (current() != SOURCE)
+    all_styles = [style, *re.findall(r"<style>(.*?)</style>", inside, re.DOTALL)]
     parts = [
         f'<!DOCTYPE html>\n<html lang="{current()}">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, script)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(all_styles, script)}">',
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>",
         inside,
         "</main>",
@@ -32,6 +34,10 @@ def document(title: str, body: Iterable[str], script: str = "") -> str:
         "</body>\n</html>",
     ]
     return "\n".join(filter(None, parts)) + "\n"
+
+
+CLASS_STYLES = ("page.css", "class.css")
+"""Of pages for a class: code with what is said of it, bars, slips."""
 
 
 def asset(name: str) -> str:

@@ -81,7 +81,7 @@ def gate_table(record: Record, view: View) -> str:
         of_value = tell("value of #{index}", index=index)
         of_upstream = tell("upstream of #{index}", index=index)
         first = [
-            f'<td class="n">{index}</td>',
+            f"<td class=n>{index}</td>",
             f"<td>{escape(view.text(label(node)))}</td>",
             *[f'<td class="n">{_line(record, index)}</td>'] * has_lines,
             f"<td>{escape(view.text(stage + texts[index]))}</td>",
@@ -91,7 +91,7 @@ def gate_table(record: Record, view: View) -> str:
         for edge in record.edges_of(index):
             name = record.graph.nodes[edge.input].name or f"#{edge.input}"
             rows.append("".join([*first, *_edge_cells(record, view, edge, name)]))
-            first = ["<td></td>"] * (5 + has_lines)
+            first = [f'<td colspan="{5 + has_lines}"></td>']
     return table(head, rows, numeric)
 
 
@@ -120,11 +120,12 @@ def _cell(
 ) -> str:
     """A number's cell; a blank is a field, called `what`."""
     kind = kind or (KINDS[key[0]] if key else "")
-    number = f' data-n="{key}"' * bool(key) + more
+    number = f" data-n={key}" * bool(key) + more
     if isinstance(value, Formula):
         return f'<td class="{kind}">{escape(cell_text(value, view))}</td>'
     if not isinstance(value, Blank):
-        return f'<td class="n {kind}"{number}>{escape(cell_text(value, view))}</td>'
+        look = "" if key and kind == KINDS[key[0]] else f' class="n {kind}"'
+        return f"<td{look}{number}>{escape(cell_text(value, view))}</td>"
     if value.shape or value.answer is None:
         return f'<td class="n">{EMPTY}</td>'
     about = escape(view.text(what), quote=True)

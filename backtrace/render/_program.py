@@ -7,16 +7,17 @@ many gates use it. `passes.js` walks the graph with them, as `graph.backprop` do
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backtrace.algebra.javascript import FILES, NotWrittenError, literal, written
+from backtrace.algebra.javascript import NotWrittenError, files_for, literal, written
 from backtrace.algebra.values import Value, shape_of, size_of
 from backtrace.formula.printer import label
 from backtrace.gates import Gate
 from backtrace.graph import Constant, Graph, Node
-from backtrace.graph.record import Record
+from backtrace.graph.record import Practice, Record
 from backtrace.language import tell
 from backtrace.numbers import Blank, Formula, json_text
 from backtrace.render._page import packed
@@ -71,7 +72,7 @@ class Program:
         operands = [o for o in node.operands if not _is_fixed(o)]
         made: dict[str, Any] = {
             "x": [o if isinstance(o, int) else o.value(self.numbers) for o in operands],
-            "from": [isinstance(o, int) for o in operands],
+            "from": [int(isinstance(o, int)) for o in operands],
         }
         if gate.blocks:
             made["blocks"] = True
@@ -205,20 +206,42 @@ def source(made: Program, record: Record) -> str:
     """The program as JavaScript, with what it stands on (of the functions only the files that it
     calls) and both passes."""
     functions = ",".join(made.functions)
-    called = set(re.findall(r"\bm\.(\w+)\(", functions))
-    files = ["algebra.js", *(name for name, has in FILES.items() if called.intersection(has))]
+    called = frozenset(re.findall(r"\bm\.(\w+)\(", functions))
+    files = files_for(called)
     seed = record.upstreams[record.graph.output]
     point = {name: record.values[index] for name, index in record.graph.inputs.items()}
-    practice = record.asked.practice
-    sheet: dict[str, Any] = {"says": [], "points": [{"given": 0, "slips": {}}], "skip": []}
-    if practice is not None:
-        points = [{"given": p.given or 0, "slips": dict(p.slips)} for p in practice.points]
-        sheet = {"says": practice.says, "points": points, "skip": practice.skip}
+    sheet = _sheet(record.asked.practice)
     return (
         f"{''.join(map(packed, files))}const sheet={script(sheet)};const functions=[{functions}];"
         f"const graphs={script(made.graphs)};const seed={script(seed)};const given={script(point)};"
         f"\n{packed('passes.js')}"
     )
+
+
+def _sheet(practice: Practice | None) -> dict[str, Any]:
+    """What practice asks by. Slips are the same at most points: at every wire their sentences and
+    gates (by turns) stand once, and a point has their numbers in this order, None of the others.
+    """
+    if practice is None:
+        return {"says": [], "slips": {}, "points": [{"given": 0, "numbers": {}}], "skip": []}
+    orders: dict[str, dict[tuple[int, int, int], int]] = {}
+    points = []
+    for point in practice.points:
+        numbers: dict[str, list[Value | None]] = {}
+        for wire, slips in point.slips.items():
+            order, own = orders.setdefault(wire, {}), numbers.setdefault(wire, [])
+            seen: Counter[tuple[int, int]] = Counter()
+            for says, gate, number in slips:
+                place = order.setdefault((says, gate, seen[says, gate]), len(order))
+                seen[says, gate] += 1
+                own += [None] * (place + 1 - len(own))
+                own[place] = number
+        points.append({"given": point.given or 0, "numbers": numbers})
+    slips_of = {
+        wire: [part for says, gate, _ in order for part in (says, gate)]
+        for wire, order in orders.items()
+    }
+    return {"says": practice.says, "slips": slips_of, "points": points, "skip": practice.skip}
 
 
 def _ones(like: Value) -> Value:
@@ -230,7 +253,9 @@ def _is_fixed(operand: int | Constant) -> bool:
 
 
 def script(value: Any) -> str:
-    """Lists and mappings of numbers and arrays as JavaScript."""
+    """Lists and mappings of numbers and arrays as JavaScript; nothing is undefined there."""
+    if value is None:
+        return ""
     if isinstance(value, dict):
         return (
             f"{{{','.join(f'{json_text(key)}:{script(entry)}' for key, entry in value.items())}}}"

@@ -37,23 +37,15 @@ class Steps:
         self._kinks = {note.node for note in record.notes if note.kind == "kink"}
 
     def data(self, is_live: bool) -> dict[str, Any]:
-        """What the script needs: the steps, and where it does not compute them itself, how far each
-        sum has come after each."""
-        steps: list[dict[str, Any]] = [{"pass": "s"}]
-        steps += [{"pass": "f", "gate": gate} for gate in self.gates]
-        back = {}
+        """What the script needs: the gates, and where it does not compute them itself, how far each
+        sum has come after each step back."""
         arrived: dict[int, Value] = {}
-        for gate in reversed(self.gates):
-            back[gate] = len(steps)
-            steps.append({"pass": "b", "gate": gate})
-            if not is_live:
-                steps[-1]["sums"] = list(self._sums(gate, arrived))
+        backward = [] if is_live else reversed(self.gates)
         return {
             "name": self.name,
-            "steps": steps,
+            "sums": [list(self._sums(gate, arrived)) for gate in backward],
             "gates": self.gates,
             "count": len(self.record.graph.nodes),
-            "back": back,
             "output": self.record.graph.output,
         }
 
@@ -91,7 +83,7 @@ class Steps:
         forward = f"<b>{word}</b>"
         if not numbers:
             return f"<p>{forward} {what} = {value}{line}</p>"
-        return f'<p>{forward} {numbers} = {value}</p><p class="sum">{what}{line}</p>'
+        return f"<p>{forward} {numbers} = {value}</p><p>{what}{line}</p>"
 
     def _in_numbers(self, gate: int) -> str:
         """The gate on its inputs' numbers; "" of formulas, blanks and what is too long to read."""
@@ -118,12 +110,12 @@ class Steps:
         word = tell("Backward.")
         yield f"<p><b>{word}</b> {self._head(gate)}</p>"
         for edge in self.record.edges_of(gate):
-            yield f'<p class="sum">{self._product(edge)}</p>'
+            yield f"<p>{self._product(edge)}</p>"
             uses = self.record.graph.consumers[edge.input]
             if len(uses) > 1:
                 terms = arrived.setdefault(edge.input, [])
                 terms.append(self._number(edge.downstream, f"d{gate}.{edge.operand}"))
-                yield f'<p class="sum">{self._sum(edge.input, terms, len(uses))}</p>'
+                yield f"<p>{self._sum(edge.input, terms, len(uses))}</p>"
 
     def _head(self, gate: int) -> str:
         """What the gate does with the gradient that arrives; both sentences where it has a kink."""
@@ -137,8 +129,8 @@ class Steps:
     def _either(self, gate: int, smooth: str, kink: str) -> str:
         """What holds away from the gate's kink, and what at it: one of the two is shown."""
         at, off = (" hidden", "") if gate not in self._kinks else ("", " hidden")
-        both = f'<span data-smooth="{gate}"{off}>{smooth}</span>'
-        return both + f'<span data-kink="{gate}"{at}>{kink}</span>' * bool(kink)
+        both = f"<span data-smooth={gate}{off}>{smooth}</span>"
+        return both + f"<span data-kink={gate}{at}>{kink}</span>" * bool(kink)
 
     def _number(self, value: Value, key: str) -> str:
         return bound(value, self.view, key)
@@ -209,7 +201,7 @@ def _told(upstream: str, local: str, downstream: str) -> str:
 
 
 def _cell(value: Value, view: View, key: str) -> str:
-    return f'<span data-n="{key}">{escape(cell_text(value, view))}</span>'
+    return f"<span data-n={key}>{escape(cell_text(value, view))}</span>"
 
 
 def _needs_brackets(text: str, letter: str) -> bool:

@@ -33,12 +33,12 @@ _TOLD = re.compile(r'\b(?:tell|marked)\(\s*"((?:[^"\\]|\\.)*)"')
 
 
 def render(record: Record, view: View) -> str:
-    shown = drawings(record, view)
+    has_steps = record.has_point and record.graph.gate_count > 0
+    written, still = _program(record) if has_steps else ("", "")
+    shown = drawings(record, view, bool(written))
     steps = Steps(record, view, shown.name)
     title = title_of(record, view)
-    has_steps = record.has_point and record.graph.gate_count > 0
     texts = expressions(record.graph, 30)
-    written, still = _program(record) if has_steps else ("", "")
     data = steps.data(bool(written)) | {"drawings": shown.told, "others": shown.others}
     if written:
         data |= live_data(record, view, texts)
@@ -55,7 +55,7 @@ def render(record: Record, view: View) -> str:
         f'<p class="keys">{tell(_KEYS)}</p>' * has_steps,
         f'<p class="note">{escape(still)}</p>' * bool(still),
         *(fields(record, view) if written else ()),
-        what_if(record, view, texts) if written else "",
+        what_if() if written else "",
         practice(record) if written else "",
         _every_gate(record, view) if has_steps else "",
         *findings(record, view),

@@ -138,7 +138,10 @@ function remark() {
   const atKink = new Set(state.kinks);
   all("[data-kink]").forEach((e) => (e.hidden = !atKink.has(Number(e.dataset.kink))));
   all("[data-smooth]").forEach((e) => (e.hidden = atKink.has(Number(e.dataset.smooth))));
-  state.kinks.forEach((gate) => gate in data.kinks && lines.push(data.kinks[gate]));
+  state.kinks.forEach((gate) => {
+    const name = data.domains[gate].split(";")[0];
+    if (gate in data.kinks) lines.push(tell(data.at_kinks[data.kinks[gate]], { name }));
+  });
   const bad = gates.find((gate) => !m.isFinite(state.values[gate]));
   const isLost = (gate) => state.downstreams[gate].some((value) => !m.isFinite(value));
   const lost = bad === undefined ? [...gates].reverse().find(isLost) : undefined;
@@ -163,6 +166,8 @@ function remark() {
     ...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })),
   );
 }
+/* #3 = x + y */
+const computed = (node) => `${data.names[node]} = ${data.computes[node]}`;
 function whatIf() {
   const node = Number(id("which").value),
     by = id("by").valueAsNumber,
@@ -218,6 +223,16 @@ function slide(slider) {
   if (value > Number(slider.max)) slider.max = 2 * value;
   slider.value = value;
 }
+/* as render/_live.py makes that of an array */
+function sliderFor(field) {
+  const value = point[field.dataset.input],
+    reach = Number.isFinite(value) ? Math.min(Math.max(3, 2 * Math.abs(value)), 1e300) : 3;
+  const slider = Object.assign(document.createElement("input"), { type: "range", step: "any" });
+  Object.assign(slider, { min: -reach, max: reach, value });
+  slider.dataset.slider = field.dataset.input;
+  slider.ariaLabel = tell("slider of {name}", { name: field.labels[0].textContent.trim() });
+  field.closest(".field").append(slider);
+}
 let waiting = 0;
 function later() {
   cancelAnimationFrame(waiting);
@@ -228,6 +243,8 @@ function later() {
   });
 }
 all("[data-input]").forEach((field) => {
+  field.autocomplete = "off";
+  if (entryOf(field) === null) sliderFor(field);
   field.oninput = () => {
     field.ariaInvalid = Number.isNaN(field.valueAsNumber) ? "true" : null;
     if (field.ariaInvalid) return;
@@ -253,6 +270,12 @@ all("[data-slider]").forEach((slider) => {
     later();
   };
 });
+const MOST_CHOICES = 300;
+const isComputed = (node) => node in data.rules;
+nodes
+  .filter((node) => isComputed(node) || Object.values(graph.inputs).includes(node))
+  .slice(0, MOST_CHOICES)
+  .forEach((node) => id("which").add(new Option(isComputed(node) ? computed(node) : data.names[node], node)));
 id("which").onchange = id("by").oninput = whatIf;
 id("reset").onclick = () => {
   inputs.forEach((key) => (point[key] = copied(given[key])));
@@ -275,12 +298,13 @@ pieces.forEach(({ element, isWire, ways }) => {
   element.after(wide);
 });
 nodes.forEach((node) => signs(node).forEach((sign) => sign.addEventListener("click", () => choose(node))));
-/* the address: #x=3,W=[[1,2],[3,4]]&step=5 */
-address = () => {
-  const moved = inputs.filter((key) => !same(point[key], given[key]));
-  if (!moved.length) return `#${now}`;
+/* in the address: x=3,W=[[1,2],[3,4]] */
+moved = () => {
   const written = (x) => (m.isArray(x) ? nested(x.s, x.d, String).replaceAll(" ", "") : String(x));
-  return `#${moved.map((key) => `${encodeURIComponent(key)}=${written(point[key])}`).join(",")}&step=${now}`;
+  return inputs
+    .filter((key) => !same(point[key], given[key]))
+    .map((key) => `${encodeURIComponent(key)}=${written(point[key])}`)
+    .join(",");
 };
 const numberIn = (part) =>
   /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(part)
@@ -288,16 +312,14 @@ const numberIn = (part) =>
     : ({ inf: Infinity, "-inf": -Infinity }[part] ?? NaN);
 function fromAddress() {
   inputs.forEach((key) => (point[key] = copied(given[key])));
-  const part = location.hash
-    .slice(1)
-    .split("&")
-    .find((piece) => piece.includes("=") && !piece.startsWith("step="));
+  const [part, ...rest] = location.hash.slice(1).split("&");
+  const isStep = part.startsWith("step=") && !rest.some((piece) => piece.startsWith("step="));
   let open = 0,
     begin = 0;
   const pieces = [];
-  [...(part ?? ""), ","].forEach((letter, k) => {
+  [...(isStep ? "" : part), ","].forEach((letter, k) => {
     open += (letter === "[") - (letter === "]");
-    if (letter === "," && open <= 0) (pieces.push(part?.slice(begin, k) ?? ""), (begin = k + 1));
+    if (letter === "," && open <= 0) (pieces.push(part.slice(begin, k)), (begin = k + 1));
   });
   pieces.filter(Boolean).forEach((piece) => {
     let known, value;

@@ -1,6 +1,12 @@
 const id = (name) => document.getElementById(name);
 const data = JSON.parse(id("data").textContent);
-const { name, steps, gates } = data;
+const { name, gates } = data;
+const steps = [
+  { pass: "s" },
+  ...gates.map((gate) => ({ pass: "f", gate })),
+  ...[...gates].reverse().map((gate, k) => ({ pass: "b", gate, sums: data.sums[k] })),
+];
+const backAt = (gate) => steps.length - 1 - gates.indexOf(gate);
 const nodes = Array.from({ length: data.count }, (_, k) => k);
 /* a sentence in the page's language, with the values put in */
 const tell = (text, values = {}) =>
@@ -73,6 +79,7 @@ function center() {
 function press(sign) {
   const { open: to, fold: back, node, box } = sign.dataset;
   open(Number(to ?? back));
+  keep();
   const sheet = sheets[opened];
   if (back !== undefined) id(`${drawings[opened].ids}-${box}`).focus();
   else ([...sheet.querySelectorAll(`[data-box="${node}"]`)].at(-1) ?? id("fold")).focus();
@@ -81,8 +88,28 @@ let now = 0,
   timer = 0,
   covered = false; // while numbers are asked for, nothing shows them
 
-let address = () => `#${now}`;
-const stepIn = (hash) => Number(hash.match(/(?:^#|[#&]step=)([-+.e\d]+)$/)?.[1]) || 0;
+/* #x=3&step=5&open=9: numbers that were changed, the step, and which box is open, by its last gate */
+let moved = () => "";
+function address() {
+  const open = opened ? `&open=${drawings[opened].opens}` : "",
+    values = moved();
+  return values || open ? `#${values && `${values}&`}step=${now}${open}` : `#${now}`;
+}
+const stepIn = (hash) => Number(hash.match(/(?:^#|.*[#&]step=)([-+.e\d]+)(?:&|$)/)?.[1]) || 0;
+function openIn(hash) {
+  const opens = hash.match(/&open=(\w+)/)?.[1];
+  return Math.max(
+    0,
+    drawings.findIndex((drawing) => String(drawing.opens) === opens),
+  );
+}
+function keep() {
+  if (location.protocol !== "about:") history.replaceState(null, "", address());
+}
+function arrive() {
+  if (sheets.length && !covered) open(openIn(location.hash));
+  show(stepIn(location.hash), true);
+}
 function current(step) {
   items.forEach((item, index) => item.classList.toggle("current", index === step));
 }
@@ -91,7 +118,7 @@ const words = () => {
   if (now === 0) return tell("the inputs");
   return now <= n ? tell("forward {k} / {n}", { k: now, n }) : tell("backward {k} / {n}", { k: now - n, n });
 };
-function show(step, keep) {
+function show(step, isKept) {
   if (covered) return;
   now = Math.trunc(Math.max(0, Math.min(steps.length - 1, step)));
   const seen = new Set(),
@@ -126,7 +153,7 @@ function show(step, keep) {
   current(now);
   slider.value = now;
   id("where").textContent = slider.ariaValueText = words();
-  if (!keep && location.protocol !== "about:") history.replaceState(null, "", address());
+  if (!isKept) keep();
 }
 function stop() {
   clearInterval(timer);
@@ -152,7 +179,7 @@ addEventListener("keydown", (event) => {
   else if ((event.key === " " || event.key === "Enter") && event.target.closest("[data-open],[data-fold]"))
     press(event.target);
   else if ((event.key === " " || event.key === "Enter") && event.target.dataset.node)
-    show(data.back[event.target.dataset.node]);
+    show(backAt(Number(event.target.dataset.node)));
   else return;
   event.preventDefault();
 });
@@ -162,14 +189,17 @@ play.onclick = start;
 slider.oninput = () => (stop(), show(Number(slider.value)));
 for (const gate of gates)
   for (const shape of signs(gate)) {
-    shape.onmouseenter = shape.onfocus = () => current(data.back[gate]);
+    shape.role = "button";
+    shape.tabIndex = 0;
+    shape.dataset.node = gate;
+    shape.onmouseenter = shape.onfocus = () => current(backAt(gate));
     shape.onmouseleave = shape.onblur = () => current(now);
-    shape.onclick = () => (stop(), shape.dataset.open ? press(shape) : show(data.back[gate]));
+    shape.onclick = () => (stop(), shape.dataset.open ? press(shape) : show(backAt(gate)));
   }
 if (sheets.length) {
   document.querySelectorAll("[data-fold]").forEach((frame) => (frame.onclick = () => press(frame)));
-  id("unfold").onclick = () => open(sheets.length - 1);
-  id("fold").onclick = () => open(0);
+  id("unfold").onclick = () => (open(sheets.length - 1), keep());
+  id("fold").onclick = () => (open(0), keep());
 }
 /* whether a number that somebody typed is the answer, by the digits they gave: 0.73 is 0.7311 */
 function fits(typed, answer) {
@@ -188,7 +218,7 @@ document.querySelectorAll("input[data-answer]").forEach((blank) => {
   };
 });
 addEventListener("beforeprint", () => (stop(), show(steps.length - 1, true)));
-addEventListener("hashchange", () => show(stepIn(location.hash), true));
+addEventListener("hashchange", arrive);
 slider.max = steps.length - 1;
 document.body.classList.add("live");
-show(stepIn(location.hash), true);
+arrive();

@@ -44,7 +44,6 @@ const nameOf = ([pass, node]) =>
   pass === "v"
     ? tell("the value of {name}", { name: data.names[node] })
     : tell("the gradient of {name}", { name: data.names[node] });
-const computed = (node) => `${data.names[node]} = ${data.computes[node]}`;
 const says = ([pass, node]) =>
   pass === "v"
     ? computed(node)
@@ -72,7 +71,12 @@ const canBeRead = (text, value) =>
       piece,
     ),
   );
-const slipsAt = ([pass, node]) => sheet.points[quiz.point]?.slips[`${pass}${node}`] ?? [];
+/* as render/_program.py writes them: sentences and gates by turns, and beside them a point's numbers */
+function slipsAt([pass, node]) {
+  const told = sheet.slips[`${pass}${node}`] ?? [],
+    numbers = sheet.points[quiz.point]?.numbers[`${pass}${node}`] ?? [];
+  return numbers.map((slipped, k) => [told[2 * k], told[2 * k + 1], slipped]).filter((slip) => slip);
+}
 const slipOf = (ask, text) =>
   slipsAt(ask)
     .filter(([, , slipped]) => isRight(text, slipped))
@@ -293,7 +297,9 @@ id("judge").onclick = judge;
 id("hint").onclick = hint;
 id("skip").onclick = skip;
 id("leave").onclick = () => (report(), end());
-id("answer").onkeydown = (event) => event.key === "Enter" && (judge(), event.preventDefault());
+id("answer").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") (judge(), event.preventDefault());
+});
 nodes.forEach((node) =>
   signs(node).forEach((sign) =>
     sign.addEventListener("click", () => {

@@ -43,13 +43,12 @@ _LONGEST_DESCRIPTION = 40  # nodes
 class OnPage(NamedTuple):
     """How a drawing stands on a page, where gates can be pointed at: what its ids begin with,
     which drawing opens a box, or folds it, and whether there are others. Then the first has the
-    style of all, and a node is written from its own middle: it is the same in all, and moved."""
+    style of all. A node is written from its own middle: it is the same in all, and moved."""
 
     ids: str
     opens: Mapping[Box, int] = MappingProxyType({})
     folds: Mapping[Box, int] = MappingProxyType({})
     is_first: bool = True
-    is_of_many: bool = False
 
 
 def render(record: Record, view: View) -> str:
@@ -84,7 +83,9 @@ def draw(drawn: Scene, name: str, told: str, page: OnPage | None = None) -> str:
         f'<rect class="{name}-g" width="100%" height="100%"/>',
         *_title(drawn, name),
         *_frames(drawn.frames, name, page),
-        *(_wire(line, name, ids) for line in drawn.lines),
+        f'<g class="{name}-w">' * bool(page),
+        *(_wire(line, name, ids, page) for line in drawn.lines),
+        "</g>" * bool(page),
         *(
             f'<circle class="{name}-dot" cx="{number(x)}" cy="{number(y)}" r="3.2"/>'
             for x, y in drawn.dots
@@ -97,7 +98,7 @@ def draw(drawn: Scene, name: str, told: str, page: OnPage | None = None) -> str:
         *(_sign(sign, name, page) for sign in drawn.signs),
         "</svg>",
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(filter(None, parts)) + "\n"
 
 
 def number(value: float) -> str:
@@ -174,7 +175,8 @@ def _title(drawn: Scene, name: str) -> Iterator[str]:
 
 
 def _text(classes: str, x: float, y: float, content: str) -> str:
-    return f'<text class="{classes}" x="{number(x)}" y="{number(y)}">{content}</text>'
+    across = f' x="{number(x)}"' if x else ""
+    return f'<text class="{classes}"{across} y="{number(y)}">{content}</text>'
 
 
 def _box(frame: Frame, name: str) -> str:
@@ -206,8 +208,9 @@ def _notch(frame: Frame, name: str) -> str:
     return f'<rect class="{name}-m" {notch} height="16"/>{label}'
 
 
-def _wire(line: Line, name: str, ids: str) -> str:
-    return f'<path id="{ids}-w{_ways(line)} class="{name}-w" d="{path(line.points)}"/>'
+def _wire(line: Line, name: str, ids: str, page: OnPage | None) -> str:
+    look = "" if page else f' class="{name}-w"'  # on a page the group's
+    return f'<path id="{ids}-w{_ways(line)}{look} d="{path(line.points)}"/>'
 
 
 def _ways(line: Line) -> str:
@@ -234,7 +237,9 @@ def path(points: tuple[tuple[float, float], ...]) -> str:
     (x, y), *rest = points
     pieces = [f"M{number(x)} {number(y)}"]
     for index, (to_x, to_y) in enumerate(rest):
-        if index % 2 == 1 or abs(to_y - y) < 0.01:
+        if number(to_y) == number(y):
+            pieces.append(f"H{number(to_x)}")
+        elif index % 2 == 1:
             pieces.append(f"L{number(to_x)} {number(to_y)}")
         else:
             middle = number((x + to_x) / 2)
@@ -246,15 +251,13 @@ def path(points: tuple[tuple[float, float], ...]) -> str:
 
 def _sign(sign: Sign, name: str, page: OnPage | None) -> str:
     place = ""
-    if page and page.is_of_many:
+    if page:
         place = f' transform="translate({number(sign.x)} {number(sign.y)})"'
         sign = sign.moved(-sign.x, -sign.y)
     begin, end = sign.wire
     button = ""
-    if page and sign.is_gate:
-        button = f' role="button" tabindex="0" data-node="{sign.index}"'
     if page and sign.box is not None:
-        button += f' data-open="{page.opens[sign.box]}" aria-expanded="false"'
+        button = f' data-open="{page.opens[sign.box]}" aria-expanded="false"'
     ids = page.ids if page else name
     pieces = [
         f'<g id="{ids}-{sign.index}"{place}{button}><title>{escape(sign.title)}</title>',
@@ -269,7 +272,7 @@ def _sign(sign: Sign, name: str, page: OnPage | None) -> str:
             pieces.append(_text(f"{name}-b {name}-q {name}-i", sign.x, below, under))
     else:
         classes = f"{name}-n" if sign.kind == "input" else f"{name}-n {name}-q"
-        pieces.append(_text(classes, begin - 4, sign.y + 5, _subscripted(sign.label)))
+        pieces.append(_text(classes, begin - 4, sign.y + 5, _subscripted(sign.label, page)))
     pieces += _numbers(sign, name, sign.numbers)
     return "".join([*pieces, "</g>"])
 
@@ -301,8 +304,8 @@ def _blank(x: float, y: float, name: str, scale: float = 1.0) -> str:
 
 def _shape(sign: Sign, name: str) -> str:
     if sign.is_circle:
-        place = f'cx="{number(sign.x)}" cy="{number(sign.y)}" r="{number(RADIUS)}"'
-        return f'<circle class="{name}-o" {place}/>'
+        place = f' cx="{number(sign.x)}" cy="{number(sign.y)}"' if sign.x or sign.y else ""
+        return f'<circle class="{name}-o"{place} r="{number(RADIUS)}"/>'
     left, top = number(sign.x - sign.width / 2), number(sign.y - sign.height / 2)
     is_box = sign.kind == "box"
     size = f'width="{number(sign.width)}" height="{number(sign.height)}"'
@@ -310,10 +313,11 @@ def _shape(sign: Sign, name: str) -> str:
     return f'<rect {look} rx="{number(CORNER if is_box else RADIUS)}"/>'
 
 
-def _subscripted(text: str) -> str:
-    """w0 as w with a subscript."""
+def _subscripted(text: str, page: OnPage | None) -> str:
+    """w0 as w with a subscript; on a page its stylesheet makes it small."""
     name, below = subscript(text)
     if not below:
         return escape(name)
     small = number(NAME_SIZE * 0.7)
-    return f'{escape(name)}<tspan dy="5" font-size="{small}">{below}</tspan>'
+    size = "" if page else f' font-size="{small}"'
+    return f'{escape(name)}<tspan dy="5"{size}>{below}</tspan>'

@@ -389,7 +389,7 @@ FRAMED = [
 @pytest.mark.parametrize("case", FRAMED, ids=["two", "three", "lstm"])
 def test_every_frame_has_its_room(case: tuple) -> None:
     trace = backtrace.trace(*case, check=False)
-    drawn = scene(trace, View())
+    drawn = scene(trace, View(fold="none"))
     assert len(drawn.frames) == len(trace.groups)
     below_title = 24 + 22 * len(drawn.title)
     for k, frame in enumerate(drawn.frames):

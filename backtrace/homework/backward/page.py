@@ -18,7 +18,7 @@ from backtrace.homework.backward.report import (
 )
 from backtrace.language import tell
 from backtrace.render import View
-from backtrace.render._page import document, heading, scrolling, table
+from backtrace.render._page import CLASS_STYLES, document, heading, scrolling, table
 
 
 def page(judged: Judged, view: View, level: int) -> str:
@@ -41,7 +41,7 @@ def page(judged: Judged, view: View, level: int) -> str:
     if of := of_result(judged):
         body.append(f'<p class="at">{escape(of)}</p>')
     body += [f'<p class="note">{escape(note)}</p>' for note in judged.code.notes]
-    return document(path, body)
+    return document(path, body, styles=CLASS_STYLES)
 
 
 def _gradients(judged: Judged, view: View, level: int) -> str:
