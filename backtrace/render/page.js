@@ -202,11 +202,14 @@ if (sheets.length) {
   id("fold").onclick = () => (open(0), keep());
 }
 /* whether a number that somebody typed is the answer, by the digits they gave: 0.73 is 0.7311 */
+function numberTyped(text) {
+  const fraction = text.match(/^([-+.\de]+)\s*\/\s*([-+.\de]+)$/i);
+  return fraction ? Number(fraction[1]) / Number(fraction[2]) : Number(text);
+}
 function fits(typed, answer) {
   const text = typed.trim().replaceAll("−", "-"),
-    fraction = text.match(/^([-+.\de]+)\s*\/\s*([-+.\de]+)$/i);
+    given = numberTyped(text);
   const digits = (text.match(/^-?\d*\.?(\d*)(e-?\d+)?$/i) ?? [])[1];
-  const given = fraction ? Number(fraction[1]) / Number(fraction[2]) : Number(text);
   const unit = digits === undefined ? 0 : 10 ** -digits.length / 2;
   return text !== "" && Math.abs(given - answer) <= Math.max(1e-4 * Math.abs(answer), digits ? unit : 0);
 }

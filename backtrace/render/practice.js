@@ -225,6 +225,32 @@ function done(result) {
   if (next < 0) return end();
   ask(next);
 }
+/* where one gate is at a kink, what comes back by the slopes on its two sides */
+function sidesAt([pass, node]) {
+  const [kinked] = state.kinks,
+    ways = consumersOf(node),
+    own = graph.nodes[kinked];
+  const ours = ways.filter(([gate]) => gate === kinked);
+  if (pass !== "u" || state.kinks.length !== 1 || ours.length !== 1 || !own.local) return [];
+  const operands = operandsOf(own, state.values),
+    way = ours[0][1],
+    place = own.from.flatMap((isNode, k) => (isNode ? [k] : []))[way];
+  if ([...operands, state.values[kinked]].some(m.isArray)) return [];
+  const rest = carried(ways) - state.downstreams[kinked][way];
+  return [-1, 1].map((side) => {
+    const moved = [...operands];
+    moved[place] += side * 1e-7 * Math.max(1, Math.abs(moved[place]));
+    const { local } = tableSlopes(own, moved, functions[own.f](...moved));
+    return rest + state.upstreams[kinked] * local[way];
+  });
+}
+function isBetween(typed, each) {
+  const sides = sidesAt(each),
+    given = numberTyped(typed.trim().replaceAll("−", "-"));
+  if (!sides.length || !sides.every(Number.isFinite)) return false;
+  const isIn = Math.min(...sides) <= given && given <= Math.max(...sides);
+  return isIn || sides.some((side) => fits(typed, side));
+}
 function judge() {
   const each = quiz.asks[quiz.current],
     value = valueOf(each.join("")),
@@ -236,6 +262,13 @@ function judge() {
   const shown = tell("{what} is {value}", { what: nameOf(each), value: cell(value) });
   if (isRight(typed, value)) {
     report(tell("Right: {shown}.", { shown }));
+    return done(quiz.tries ? "right at the second try" : quiz.hints ? "right after a hint" : "right at once");
+  }
+  if (isBetween(typed, each)) {
+    report(
+      tell("right: here is a kink, and what lies between its slopes will do"),
+      tell("The page goes on with another: {shown}.", { shown }),
+    );
     return done(quiz.tries ? "right at the second try" : quiz.hints ? "right after a hint" : "right at once");
   }
   const slips = slipOf(each, typed);

@@ -296,7 +296,7 @@ def test_the_screenshot_of_the_readme(opened: Open, request: pytest.FixtureReque
 def test_a_deep_link_shows_its_gate_and_home_the_inputs(opened: Open) -> None:
     formula = " + ".join(f"exp({name})" for name in "abcdefgh")
     case = (f"1/(1+exp(-({formula})))", dict.fromkeys("abcdefgh", 0.1))
-    page = opened(case, "#18", viewport={"width": 700, "height": 700})
+    page = opened(case, "#18", viewport={"width": 700, "height": 700}, fold="none")
     card = page.locator(".card").bounding_box()
     gate = page.locator("svg g.on").bounding_box()
     assert card["x"] <= gate["x"] <= card["x"] + card["width"]

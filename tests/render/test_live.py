@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 import backtrace
+from backtrace.render import View
 from backtrace.render._program import StillError, program, source
+from backtrace.render._scene import scene
+from backtrace.render.svg import description
 from tests.conftest import published, published_arrays
 from tests.gates import random_arrays, test_agreement
 from tests.gates.step import Step
@@ -312,7 +315,7 @@ AS_DRAWN = [
     (("sum(softmax(x, axis=0)*y[None, :])", {"x": [[1.0], [2]], "y": [1, 2, 3.5]}), {}),
     (("einsum('ij,jk->', A, B)", {"A": [[1, 2.5]], "B": [[1e9], [-1e-9]]}), {}),
 ]
-TEXTS = """() => [...document.querySelectorAll('[data-n], [data-w], svg text, svg title, svg desc')]
+TEXTS = """() => [...document.querySelectorAll('[data-n], [data-w], svg text, svg title')]
   .map(e => e.textContent)"""
 
 
@@ -325,3 +328,6 @@ def test_what_the_script_draws_is_what_python_drew(
     page = opened(case, "#999", options=options)
     assert page.locator("#where").inner_text().startswith("backward")
     assert page.evaluate(TEXTS) == still
+    record = backtrace.trace(*case, check=False, **options)
+    told = description(scene(record, View()), View())
+    assert page.locator("svg desc").first.text_content() == told  # the script's, in a live page

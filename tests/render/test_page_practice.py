@@ -180,6 +180,34 @@ def test_other_numbers_are_telling_ones(opened: Open) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("formula", "point", "right", "wrong"),
+    [
+        ("3*relu(x)", {"x": 0}, ["0", "1.5", "3", "1/3", "2.99"], ["-0.1", "3.1", "−1"]),
+        ("abs(x)*y + x", {"x": 0, "y": 2}, ["-1", "1", "3", "0", "−1"], ["3.2", "-1.1"]),
+        ("-2*max(x, y*y)", {"x": 4, "y": 2}, ["0", "-2", "-1"], ["0.5", "-2.5", "2"]),
+        ("x*abs(x)", {"x": 0}, ["0"], ["1", "-1"]),
+    ],
+)
+def test_at_a_kink_what_lies_between_its_slopes_will_do(
+    practising: Any, formula: str, point: dict[str, float], right: list[str], wrong: list[str]
+) -> None:
+    """As `quiz` and `check` have it."""
+
+    def said(text: str) -> str:
+        page = practising((formula, point), "u")
+        place = page.evaluate("quiz.asks.findIndex(([, node]) => data.names[node] === 'x')")
+        page.evaluate(f"ask({place})")
+        return answer(page, text)
+
+    heard = [said(text) for text in right]
+    assert [text.lower().startswith("right:") for text in heard] == [True] * len(right)
+    assert any("here is a kink" in text for text in heard) == (len(right) > 1)
+    for text in wrong:
+        assert "is not" in said(text), text
+
+
+@pytest.mark.browser
 def test_axe_finds_nothing_while_practising(opened: Open) -> None:
     for scheme in ("light", "dark"):
         page = opened(KINDS["fork"], with_practice=True, bypass_csp=True, color_scheme=scheme)
