@@ -16,7 +16,7 @@ from backtrace.render._scene import Scene, placed, with_open
 from backtrace.render._view import View
 from backtrace.render.svg import OnPage, description, draw
 
-_MOST = 60_000  # characters of all drawings, packed but the first; of more none has a box open
+_MOST = 66_000  # characters of all drawings, packed but the first; of more none has a box open
 _MOST_BOXES = 24  # drawings that are made at all
 
 

@@ -56,7 +56,7 @@ def table(heads: Iterable[str], rows: Iterable[str], numeric: Collection[str] = 
     cells = "".join(
         f'<th scope="col"{" class=n" * (head in numeric)}>{head}</th>' for head in heads
     )
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 

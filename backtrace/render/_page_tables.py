@@ -42,7 +42,7 @@ def findings(record: Record, view: View) -> Iterator[str]:
         if check is not None:
             for witness in (check.symbolic, check.numeric):
                 row += "<td></td>" if witness is None else _cell(witness, view, "", "own")
-            row += f'<td class="own">{escape(verdict(check, view).plain)}</td>'
+            row += f"<td class=own>{escape(verdict(check, view).plain)}</td>"
         rows.append(row)
     if rows:
         yield scrolling(table(heads, rows, heads[1:4]), tell("gradients"))
@@ -125,6 +125,7 @@ def _cell(
         return f'<td class="{kind}">{escape(cell_text(value, view))}</td>'
     if not isinstance(value, Blank):
         look = "" if key and kind == KINDS[key[0]] else f' class="n {kind}"'
+        look = " class=own" if kind == "own" else look
         return f"<td{look}{number}>{escape(cell_text(value, view))}</td>"
     if value.shape or value.answer is None:
         return f'<td class="n">{EMPTY}</td>'

@@ -252,14 +252,16 @@ def _is_fixed(operand: int | Constant) -> bool:
     return isinstance(operand, Constant) and operand.fixed is not None
 
 
+def _key(key: str) -> str:
+    return key if key.isascii() and key.isidentifier() else json_text(key)
+
+
 def script(value: Any) -> str:
     """Lists and mappings of numbers and arrays as JavaScript; nothing is undefined there."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return (
-            f"{{{','.join(f'{json_text(key)}:{script(entry)}' for key, entry in value.items())}}}"
-        )
+        return f"{{{','.join(f'{_key(key)}:{script(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list):
