@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from backtrace.cli import arranged, as_ours
+from backtrace.cli.asked import Asked
 from backtrace.cli.code import read_with_values
 from backtrace.cli.output import complain
-from backtrace.cli.trace import Asked, of_program, practised, trace, trace_options
+from backtrace.cli.showing import practised
+from backtrace.cli.trace import of_program, trace, trace_options
 from backtrace.errors import BacktraceError, UsageError
 from backtrace.language import marked, tell
 from backtrace.tracing.trace import Trace
