@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from backtrace.cli.help import Told
@@ -73,25 +75,12 @@ EXAMPLES = """\b
     "--json", "as_json", is_flag=True, help=marked("Print the record at the end, and nothing else.")
 )
 @look_options
-def quiz(
-    words: tuple[str, ...],
-    file: str | None,
-    of: str | None,
-    fuse: str | None,
-    expand: bool,
-    ask: str,
-    gates: str | None,
-    forks: int | None,
-    level: int | None,
-    seed: str,
-    as_json: bool,
-    look: Look,
-) -> int:
+def quiz(as_json: bool, look: Look, **source_asked: Any) -> int:
     from backtrace.cli.quiz_talk import Talk
     from backtrace.homework.practice import as_object, summary
     from backtrace.numbers import json_text
 
-    source = Source(words, file, of, fuse, expand, ask, gates, forks, level, seed)
+    source = Source(**source_asked)
     quizzes, notes = source.quizzes()
     talk = Talk(look.view(to_file=False), as_json)
     ended = talk.run(quizzes, notes)
