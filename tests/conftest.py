@@ -62,6 +62,7 @@ def pytest_configure() -> None:
 
 
 os.environ["LANGUAGE"] = "en"  # the language of the transcripts, whoever runs them
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every command compiles the package anew
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
