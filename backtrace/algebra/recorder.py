@@ -17,6 +17,7 @@ from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.rounded import Rounded
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_LARGEST_EXPONENT = 708.0
 _COMMUTE = (np.add, np.multiply, np.maximum, np.minimum, np.equal, np.not_equal)
 _TESTS = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
@@ -28,6 +29,17 @@ def choose(condition: Any, a: Any, b: Any, out: Any) -> None:
     """where(), into an array that is none of the three."""
     np.copyto(out, b)
     np.copyto(out, a, where=condition)
+
+
+class Beyond(ArithmeticError):
+    """A column holds what these steps are not made for; those of a careful recorder are."""
+
+
+def negative_below(x: Any, out: Any) -> None:
+    """-x, of which e^-x does not overflow. Raises Beyond."""
+    np.negative(x, out=out)
+    if out.size and out.max() > _LARGEST_EXPONENT:
+        raise Beyond
 
 
 def erf(x: Any, out: Any) -> None:
@@ -81,15 +93,20 @@ class Column:
         return self.tape.times(other, self)
 
     def __neg__(self) -> Value:
-        return self.tape.record(np.negative, self)
+        return self.tape.negative(self)
 
 
 class Recorder(Rounded):
-    """`steps[k]` makes the column of number k; None for an input."""
+    """`steps[k]` makes the column of number k; None for an input.
+
+    Unless it is `careful`, the steps may raise Beyond for a column with a value that is very large,
+    and are quicker for all others.
+    """
 
     of_arrays = True
 
-    def __init__(self) -> None:
+    def __init__(self, careful: bool = True) -> None:
+        self.careful = careful
         self.steps: list[Step | None] = []
         self._known: dict[Any, Column] = {}
 
@@ -119,8 +136,44 @@ class Recorder(Rounded):
             if not isinstance(one, Column) and one == 1 and not self.is_test(other):
                 return other
             if not isinstance(one, Column) and one == -1 and not self.is_test(other):
-                return self.record(np.negative, other)
-        return self.record(np.multiply, a, b)
+                return self.negative(other)
+        return self._signed(np.multiply, a, b)
+
+    def divide(self, a: Value, b: Value) -> Value:
+        return self._signed(np.divide, a, b)
+
+    def negative(self, a: Value) -> Value:
+        positive = self._positive(a)
+        return self.record(np.negative, a) if positive is None else positive
+
+    def _signed(self, function: Callable[..., Any], a: Value, b: Value) -> Value:
+        """A product or quotient, whose sign is that of its parts."""
+        parts = [(value, self._positive(value)) for value in (a, b)]
+        found = self.record(function, *(v if p is None else p for v, p in parts))
+        is_negative = sum(p is not None for _, p in parts) == 1
+        return self.negative(found) if is_negative else found
+
+    def _positive(self, value: Value) -> Value | None:
+        """Of -x the x."""
+        step = self.steps[value.number] if isinstance(value, Column) else None
+        return step.operands[0] if step is not None and step.function is np.negative else None
+
+    def sigmoid(self, x: Value) -> Value:
+        """As it is written: 1/(1 + e^-x)."""
+        if self.careful or not isinstance(x, Column):
+            return super().sigmoid(x)
+        return self.divide(1.0, 1 + self._falling(x))
+
+    def logistic_pdf(self, x: Value) -> Value:
+        """e^-x/(1 + e^-x)^2, in which no part overflows."""
+        if self.careful or not isinstance(x, Column):
+            return super().logistic_pdf(x)
+        s = self.sigmoid(x)
+        return self.times(self.times(self._falling(x), s), s)
+
+    def _falling(self, x: Value) -> Value:
+        """e^-x"""
+        return self.exp(self.record(negative_below, x))
 
     def is_test(self, value: Value) -> bool:
         """Whether it is a column of truths."""
@@ -188,7 +241,6 @@ class Recorder(Rounded):
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "divide": np.divide,
     "mod": np.mod,
     "floor_divide": np.floor_divide,
     "square": np.square,

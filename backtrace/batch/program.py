@@ -1,20 +1,20 @@
 """A formula's forward and backward pass as a flat list of NumPy operations on columns.
 
-The rules are the table's, recorded by `algebra.recorder`. What no result needs is left out; the
-columns between live in a few buffers of a size that stays in the processor's cache; operations
-write into them, or into the results themselves.
+The rules are the table's, recorded by `algebra.recorder`, and laid out by `plan`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
-from backtrace.algebra.recorder import Column, Recorder, Step, choose
+from backtrace.algebra.recorder import Beyond, Column, Recorder
+from backtrace.batch.plan import Plan
 from backtrace.errors import UsageError
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
@@ -28,14 +28,6 @@ _Mask = Any
 """Where a gradient has arrived: None for everywhere, else a column of truths."""
 
 
-class _Operation(NamedTuple):
-    """`function(*places, out=place)`: the last place is written. Places are those of inputs,
-    results, numbers and buffers, in this order."""
-
-    function: Any
-    places: tuple[int, ...]
-
-
 class Program:
     """`names` are the inputs, `results` the names of what is computed: f, df/dx, ..."""
 
@@ -45,12 +37,20 @@ class Program:
         self.names = tuple(graph.inputs)
         output = graph.output_name
         self.results = (output, *(f"d{output}/d{name}" for name in wrt))
-        recorded = _Recording(graph, convention)
+        self._recorded = graph, tuple(wrt), convention
+        self.plan = self._planned(careful=False)
+
+    def _planned(self, careful: bool) -> Plan:
+        graph, wrt, convention = self._recorded
+        recorded = _Recording(graph, convention, careful)
         found = [recorded.values[graph.output]]
         found += [recorded.upstreams[graph.inputs[name]] for name in wrt]
-        self._copies: list[tuple[int, int]] = []
-        self._numbers: list[float] = []
-        self._operations = self._placed(recorded.tape, found)
+        return Plan(recorded.tape, len(self.names), found)
+
+    @functools.cached_property
+    def careful(self) -> Plan:
+        """For blocks with values for which the other is not made."""
+        return self._planned(careful=True)
 
     def __repr__(self) -> str:
         return one_line(f"<Program ({', '.join(self.names)}) -> {', '.join(self.results)}>")
@@ -99,97 +99,24 @@ class Program:
 
     def _run(self, given: list[Any], results: list[Any], start: int, end: int, block: int) -> None:
         size = max(1, min(block, end - start))
-        buffers = [np.empty(size, bool if t else float) for t in self._buffers]
+        buffers = self.plan.buffers(size)
         outer = [*given, *results]
         with quiet():
             for first in range(start, end, size):
                 last = min(end, first + size)
                 inner = buffers if last - first == size else [b[: last - first] for b in buffers]
-                at = [*(column[first:last] for column in outer), *self._numbers, *inner]
-                for function, places in self._operations:
-                    if len(places) == 3:
-                        a, b, c = places
-                        function(at[a], at[b], out=at[c])
-                    else:
-                        function(*[at[place] for place in places[:-1]], out=at[places[-1]])
-                for writes, read in self._copies:
-                    at[writes][...] = at[read]
-
-    def _placed(self, tape: Recorder, found: Sequence[Any]) -> list[_Operation]:
-        """Lays the needed steps out: every column gets a place, and gives it back after its last
-        use. A result that is an input, a number or another result is copied at the end."""
-        found = [tape.record(np.multiply, v, 1.0) if tape.is_test(v) else v for v in found]
-        outer = len(self.names)
-        place: dict[int, int] = {number: number for number in range(outer)}
-        needed = _needed(tape, found)
-        last = {o: k for k in needed for o in _columns(tape.steps[k])}
-        numbers = [o for k in needed for o in _numbers(tape.steps[k])]
-        numbers += [float(value) for value in found if not isinstance(value, Column)]
-        of_number = {repr(n): outer + len(found) + k for k, n in enumerate(dict.fromkeys(numbers))}
-        self._numbers = list(dict.fromkeys(numbers))
-
-        def place_of(operand: Any) -> int:
-            known = isinstance(operand, Column)
-            return place[operand.number] if known else of_number[repr(float(operand))]
-
-        for k, value in enumerate(found):
-            if isinstance(value, Column) and value.number not in place:
-                place[value.number] = outer + k
-            else:
-                self._copies.append((outer + k, place_of(value)))
-        self._buffers: list[bool] = []  # whether each holds truths
-        free: dict[bool, list[int]] = {True: [], False: []}
-        operations = []
-        for number in needed:
-            step = tape.steps[number]
-            assert step is not None
-            reads = tuple(map(place_of, step.operands))
-            ending = [o for o in dict.fromkeys(_columns(step)) if last[o] == number]
-            buffers = outer + len(found) + len(self._numbers)
-            released = [o for o in ending if place[o] >= buffers]
-            if step.function is not choose:  # everything else may write where it reads
-                _release(released, place, tape, free)
-            if number not in place:
-                if not free[step.is_test]:
-                    self._buffers.append(step.is_test)
-                    free[step.is_test].append(buffers + len(self._buffers) - 1)
-                place[number] = free[step.is_test].pop()
-            if step.function is choose:
-                _release(released, place, tape, free)
-            operations.append(_Operation(step.function, (*reads, place[number])))
-        return operations
-
-
-def _release(
-    numbers: list[int], place: Mapping[int, int], tape: Recorder, free: dict[bool, list[int]]
-) -> None:
-    for number in numbers:
-        step = tape.steps[number]
-        free[step is not None and step.is_test].append(place[number])
-
-
-def _columns(step: Step | None) -> list[int]:
-    return [o.number for o in step.operands if isinstance(o, Column)] if step else []
-
-
-def _numbers(step: Step | None) -> list[float]:
-    return [o for o in step.operands if not isinstance(o, Column)] if step else []
-
-
-def _needed(tape: Recorder, found: Sequence[Any]) -> list[int]:
-    """The steps that the results are made of, in order."""
-    wanted = {value.number for value in found if isinstance(value, Column)}
-    for number in range(len(tape.steps) - 1, -1, -1):
-        if number in wanted:
-            wanted.update(_columns(tape.steps[number]))
-    return [number for number in sorted(wanted) if tape.steps[number] is not None]
+                part = [column[first:last] for column in outer]
+                try:
+                    self.plan.run(part, inner)
+                except Beyond:
+                    self.careful.run(part, self.careful.buffers(last - first))
 
 
 class _Recording:
     """Both passes, recorded. An upstream is None where nothing arrives."""
 
-    def __init__(self, graph: Graph, convention: str) -> None:
-        self.tape = Recorder()
+    def __init__(self, graph: Graph, convention: str, careful: bool) -> None:
+        self.tape = Recorder(careful)
         self.convention = convention
         point = {name: self.tape.input() for name in graph.inputs}
         self.values = graph.evaluate(self.tape, point)

@@ -99,6 +99,27 @@ def test_blocks_and_threads(count: int, jobs: int) -> None:
     assert all(len(column) == count for column in found.values())
 
 
+FAR = (0.0, -0.0, 36.0, -37.0, 700.0, -708.0, -709.5, -720.0, -745.0, 1e4, -1e4, 1e300, -1e300)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["sigmoid(x)", "1 - sigmoid(-x)", "silu(x)", "mish(x)", "sigmoid(x*y)/y", "-sigmoid(-(x/-y))"],
+)
+@pytest.mark.parametrize("far", FAR)
+def test_one_far_value_among_many(formula: str, far: float) -> None:
+    """It changes the steps of its own block, and no number of another row."""
+    rows = [{"x": x, "y": -1.5} for x in (0.5, far, -3.0)]
+    made = backtrace.vectorize(formula)
+    compare(formula, [{name: row[name] for name in made.names} for row in rows])
+    many = {name: np.full(2 * BLOCK + 7, rows[0][name]) for name in made.names}
+    usual = made(many)
+    many["x"][BLOCK + 3] = far
+    others = np.arange(2 * BLOCK + 7) != BLOCK + 3
+    for name, column in made(many).items():
+        assert np.allclose(column[others], usual[name][others], rtol=1e-14, atol=0), name
+
+
 def test_a_value_for_all_rows_and_columns_that_do_not_fit() -> None:
     made = backtrace.vectorize("x*y", wrt=["x"])
     assert made({"x": [1, 2, 3], "y": 2})["f"].tolist() == [2, 4, 6]
@@ -114,7 +135,7 @@ def test_a_value_for_all_rows_and_columns_that_do_not_fit() -> None:
 def test_what_no_result_needs_is_left_out() -> None:
     whole = backtrace.vectorize(NEURON)
     part = backtrace.vectorize(NEURON, wrt=[])
-    assert len(part._operations) < len(whole._operations)
+    assert len(part.plan.operations) < len(whole.plan.operations)
     assert part.results == ("f",)
 
 

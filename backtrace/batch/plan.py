@@ -1,0 +1,117 @@
+"""Operations on columns, laid out: what no result needs is left out; the columns between live in a
+few buffers of a size that stays in the processor's cache; operations write into them, or into the
+results themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtrace.algebra.recorder import Column, Recorder, Step, choose
+
+
+class Operation(NamedTuple):
+    """`function(*places, out=place)`: the last place is written. Places are those of inputs,
+    results, numbers and buffers, in this order."""
+
+    function: Any
+    places: tuple[int, ...]
+
+
+class Plan:
+    """The steps of a tape that the columns `found` need; `inputs` is how many of its columns are
+    inputs."""
+
+    def __init__(self, tape: Recorder, inputs: int, found: Sequence[Any]) -> None:
+        self._inputs = inputs
+        self._copies: list[tuple[int, int]] = []
+        self._numbers: list[float] = []
+        self._buffers: list[bool] = []  # whether each holds truths
+        self.operations = self._placed(tape, found)
+
+    def buffers(self, size: int) -> list[Any]:
+        """For blocks of so many rows."""
+        return [np.empty(size, bool if is_test else float) for is_test in self._buffers]
+
+    def run(self, outer: Sequence[Any], buffers: Sequence[Any]) -> None:
+        """On a block of the inputs and results. Raises Beyond, with nothing that counts written."""
+        at = [*outer, *self._numbers, *buffers]
+        for function, places in self.operations:
+            if len(places) == 3:
+                a, b, c = places
+                function(at[a], at[b], out=at[c])
+            else:
+                function(*[at[place] for place in places[:-1]], out=at[places[-1]])
+        for writes, read in self._copies:
+            at[writes][...] = at[read]
+
+    def _placed(self, tape: Recorder, found: Sequence[Any]) -> list[Operation]:
+        """Lays the needed steps out: every column gets a place, and gives it back after its last
+        use. A result that is an input, a number or another result is copied at the end."""
+        found = [tape.record(np.multiply, v, 1.0) if tape.is_test(v) else v for v in found]
+        outer = self._inputs
+        place: dict[int, int] = {number: number for number in range(outer)}
+        needed = _needed(tape, found)
+        last = {o: k for k in needed for o in _columns(tape.steps[k])}
+        numbers = [o for k in needed for o in _numbers(tape.steps[k])]
+        numbers += [float(value) for value in found if not isinstance(value, Column)]
+        of_number = {repr(n): outer + len(found) + k for k, n in enumerate(dict.fromkeys(numbers))}
+        self._numbers = list(dict.fromkeys(numbers))
+
+        def place_of(operand: Any) -> int:
+            known = isinstance(operand, Column)
+            return place[operand.number] if known else of_number[repr(float(operand))]
+
+        for k, value in enumerate(found):
+            if isinstance(value, Column) and value.number not in place:
+                place[value.number] = outer + k
+            else:
+                self._copies.append((outer + k, place_of(value)))
+        free: dict[bool, list[int]] = {True: [], False: []}
+        operations = []
+        for number in needed:
+            step = tape.steps[number]
+            assert step is not None
+            reads = tuple(map(place_of, step.operands))
+            ending = [o for o in dict.fromkeys(_columns(step)) if last[o] == number]
+            buffers = outer + len(found) + len(self._numbers)
+            released = [o for o in ending if place[o] >= buffers]
+            if step.function is not choose:  # everything else may write where it reads
+                _release(released, place, tape, free)
+            if number not in place:
+                if not free[step.is_test]:
+                    self._buffers.append(step.is_test)
+                    free[step.is_test].append(buffers + len(self._buffers) - 1)
+                place[number] = free[step.is_test].pop()
+            if step.function is choose:
+                _release(released, place, tape, free)
+            operations.append(Operation(step.function, (*reads, place[number])))
+        return operations
+
+
+def _release(
+    numbers: list[int], place: Mapping[int, int], tape: Recorder, free: dict[bool, list[int]]
+) -> None:
+    for number in numbers:
+        step = tape.steps[number]
+        free[step is not None and step.is_test].append(place[number])
+
+
+def _columns(step: Step | None) -> list[int]:
+    return [o.number for o in step.operands if isinstance(o, Column)] if step else []
+
+
+def _numbers(step: Step | None) -> list[float]:
+    return [o for o in step.operands if not isinstance(o, Column)] if step else []
+
+
+def _needed(tape: Recorder, found: Sequence[Any]) -> list[int]:
+    """The steps that the results are made of, in order."""
+    wanted = {value.number for value in found if isinstance(value, Column)}
+    for number in range(len(tape.steps) - 1, -1, -1):
+        if number in wanted:
+            wanted.update(_columns(tape.steps[number]))
+    return [number for number in sorted(wanted) if tape.steps[number] is not None]
