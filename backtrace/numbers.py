@@ -131,18 +131,30 @@ def plain(value: float) -> float | int | str | None:
         if isinstance(value, Blank):
             return None
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return int(value) if value == int(value) and abs(value) < _EXACT_WHOLE else value
+    whole = int(value)
+    return whole if whole == value and abs(whole) < _EXACT_WHOLE else value
 
 
 _OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def json_text(
-    value: Any, indent: int | None = None, default: Callable[[Any], Any] | None = None
-) -> str:
+def json_text(value: Any, indent: int | None = None) -> str:
     """`value` as JSON, letters as they are; what a terminal would obey is written as an escape, so
     that nothing is lost and nothing is hidden."""
+    return shown_signs(json_encoder(None, indent)(value))
+
+
+def json_encoder(
+    default: Callable[[Any], Any] | None, indent: int | None = None
+) -> Callable[[Any], str]:
+    """Writes one value after the other as JSON, letters as they are; `default` says what becomes of
+    a value that JSON does not know."""
     import json  # where it is used: most commands do not write it
 
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=default)
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent, default=default)
+    return encoder.encode
+
+
+def shown_signs(text: str) -> str:
+    """JSON with what a terminal would obey as escapes."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

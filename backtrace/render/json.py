@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from backtrace.algebra.floats import FLOATS
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Call, Check, Edge, Fault, Record
-from backtrace.numbers import Blank, json_text, plain, plain_list
+from backtrace.numbers import Blank, json_encoder, plain, plain_list, shown_signs
 from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
@@ -159,6 +158,8 @@ def _number(record: Record, value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """A number as JSON has it; an array stays one until it is written."""
+    if type(value) is float:
+        return plain(value)
     if isinstance(value, Blank):
         return None
     return value if shape_of(value) else plain(float(value))
@@ -202,14 +203,15 @@ def _measured(value: Any) -> Any:
 
 
 def writer(store: Store | None = None) -> Callable[[Any], str]:
-    """Writes an object on one line; arrays as nested lists, or, large ones, put into `store`."""
+    """Writes an object on one line, as `shown_signs` has still to see it; arrays as nested lists,
+    or, large ones, put into `store`."""
 
     def written(array: Any) -> Any:
         if store is not None and array.size > _LARGE:
             return {"npz": store.key(array), "shape": list(array.shape)}
         return plain_list(array)
 
-    return functools.partial(json_text, default=written)
+    return json_encoder(written)
 
 
 class Store:
@@ -228,7 +230,7 @@ class Store:
 
 def line(described: Any) -> str:
     """The object on one line, arrays as nested lists."""
-    return writer()(described)
+    return shown_signs(writer()(described))
 
 
 def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> str:
@@ -245,4 +247,4 @@ def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> 
             rows.append(f"  {line(key)}: {{\n    {inner}\n  }}")
         else:
             rows.append(f"  {line(key)}: {line(value)}")
-    return "{\n" + ",\n".join(rows) + "\n}\n"
+    return shown_signs("{\n" + ",\n".join(rows) + "\n}\n")
