@@ -7,7 +7,6 @@ by differences of floats, which are good where two steps give the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -46,7 +45,7 @@ class Probe:
     def __init__(self, subject: Subject, budget: Budget) -> None:
         self.subject = subject
         self.work = work_of(subject)
-        self.end = time.monotonic() + budget.slope_seconds
+        self.clock = budget.running()
         self.standing = only_choose(subject.graph, subject.values)
         self.is_small = self.work <= budget.entry_work
         self.is_too_large = self.work > _MOST_WORK
@@ -122,7 +121,7 @@ class Probe:
                 apart = _apart(before, found)
                 if best is None or apart < best[0]:
                     best = (apart, found)
-                if apart <= _SURELY or time.monotonic() > self.end:
+                if apart <= _SURELY or self.clock.is_over:
                     break
             before = found
         if best is None or not best[0] <= _SAME:

@@ -3,7 +3,7 @@ of each; measured slopes always; and the verdict on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -52,7 +52,9 @@ def cross_check_arrays(
         judge, prober = _Judge(subject, budget), Prober(subject, budget, reached)
         free = [name for name in subject.wrt if name not in kinks and name not in bad]
         silence = gate_values.unheard(subject)
-        answers, contradicted = _symbolic(subject, free, silence, budget)
+        fetch = _symbolic(subject, free, silence, budget)
+        measured = {name: prober.measure(name) for name in subject.gradients if name not in bad}
+        answers, contradicted = fetch()
         if any(answer.symbolic is None for answer in answers.values()):
             if not _too_much_for_sympy(subject, free, budget):  # it has been asked about silence
                 silence = silence._replace(entries=[])
@@ -67,11 +69,10 @@ def cross_check_arrays(
             elif name in kinks:
                 count = int(np.count_nonzero(reached[name]))
                 sides = prober.sides(name) if are_exact else None
-                measured = prober.measure(name)
-                checks[name], said = judge.at_kink(name, kinks[name], count, measured, sides)
+                checks[name], said = judge.at_kink(name, kinks[name], count, measured[name], sides)
                 notes += said
             else:
-                checks[name] = judge.verdict(name, answers[name], prober.measure(name))
+                checks[name] = judge.verdict(name, answers[name], measured[name])
         output = judge.verdict("", answers[""], Measured())
         if kinks and output.verdict != AGREE:  # with more digits it may be on one side of a jump
             output = Check(subject.value, verdict=KINK, reason=tell("a gate is at a kink"))
@@ -97,20 +98,26 @@ def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:
 
 def _symbolic(
     subject: Subject, free: Sequence[str], silence: gate_values.Silence, budget: Budget
-) -> tuple[dict[str, Check], Contradicted | None]:
-    """SymPy's part of each check, the output's under ""; and a value that contradicts its gate's
-    formula, if SymPy is asked anything."""
+) -> Callable[[], tuple[dict[str, Check], Contradicted | None]]:
+    """Asks SymPy for its part of each check, the output's under ""; and for a value that
+    contradicts its gate's formula. What is returned fetches both."""
     reason = _too_much_for_sympy(subject, free, budget)
     if reason:
-        return dict.fromkeys(("", *free), Check(0.0, reason=reason)), None
-    seconds, seed = budget.symbolic_seconds, subject.upstreams[subject.graph.output]
-    question = (subject.text, dict(subject.point), seed, list(free), seconds)
-    answers, contradicted = questions.ask(_SYMPY, question, free, silence, budget)()
-    checks = {
-        name: Check(0.0, symbolic=answer.value, derivative=answer.formula, reason=answer.reason)
-        for name, answer in answers.items()
-    }
-    return checks, contradicted
+        unasked = dict.fromkeys(("", *free), Check(0.0, reason=reason))
+        return lambda: (unasked, None)
+    seed = subject.upstreams[subject.graph.output]
+    question = (subject.text, dict(subject.point), seed, list(free))
+    fetch = questions.ask(_SYMPY, question, free, silence, budget)
+
+    def fetched() -> tuple[dict[str, Check], Contradicted | None]:
+        answers, contradicted = fetch()
+        checks = {
+            name: Check(0.0, symbolic=a.value, derivative=a.formula, reason=a.reason)
+            for name, a in answers.items()
+        }
+        return checks, contradicted
+
+    return fetched
 
 
 def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -> str:
@@ -373,7 +380,7 @@ class _Judge:
     @cached_property
     def precise(self) -> Precise | None:
         subject = self.subject
-        seconds = self.budget.culprit_seconds
+        seconds = self.budget.for_a_culprit()
         return precisely(
             subject.graph, subject.point, subject.values, subject.flow_of, seconds, True
         )
@@ -392,7 +399,7 @@ class _Judge:
         small = stand_in(self.subject)
         if small is None or _too_much_for_sympy(small, free, self.budget):
             return questions.ask(_SYMPY, None, free, silence, self.budget)()[1]
-        answers, contradicted = _symbolic(small, free, silence, self.budget)
+        answers, contradicted = _symbolic(small, free, silence, self.budget)()
         for name in ("", *free):
             witness = answers[name].symbolic
             backprop = small.gradients[name] if name else small.value

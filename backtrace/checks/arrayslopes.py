@@ -7,7 +7,6 @@ would have to be orthogonal to it. Each gate is measured by itself in the same t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.algebra.values import Place, is_finite
 from backtrace.checks import numeric
+from backtrace.checks.deadline import Clock
 from backtrace.checks.held import evaluator
 from backtrace.checks.traced import MARGIN, TOLERANCE, ULP, Budget, Subject
 from backtrace.gates import Gate, Role
@@ -47,8 +47,9 @@ class Measured:
 
 
 class Prober:
-    """Measures one subject's slopes, and gives up when its seconds are spent. `at_kinks` are the
-    entries, by variable, that a kink reaches: they have no slope to measure but on two sides."""
+    """Measures one subject's slopes, and turns to directions when its seconds are spent. `at_kinks`
+    are the entries, by variable, that a kink reaches: they have no slope to measure but on two
+    sides."""
 
     def __init__(
         self, subject: Subject, budget: Budget, at_kinks: Mapping[str, Any] | None = None
@@ -56,7 +57,7 @@ class Prober:
         self.subject = subject
         self.budget = budget
         self.at_kinks = at_kinks or {}
-        self.end = time.monotonic() + budget.slope_seconds
+        self.clock = budget.running()
         self.work = work_of(subject)
 
     def measure(self, name: str) -> Measured:
@@ -64,16 +65,11 @@ class Prober:
         count = len(self.subject.wrt)
         if count > _FEW_VARIABLES and count * self.work > _MOST_APART:
             return self._together
-        if time.monotonic() > self.end:
-            return Measured(
-                reason=tell(
-                    "no slope measured: {slope_seconds:g} s are spent",
-                    slope_seconds=self.budget.slope_seconds,
-                )
-            )
         value = np.asarray(self.subject.point[name], dtype=float)
         if value.size * self.work <= self.budget.entry_work:
-            return Measured(self._entries(name, value))
+            slopes = self._entries(name, value)
+            if slopes is not None:
+                return Measured(slopes)
         if self.work > _MOST_WORK:
             return Measured(
                 reason=tell(
@@ -118,13 +114,15 @@ class Prober:
         return Measured(directions=tuple(found), reason=reason)
 
     def _entries(self, name: str, value: Any) -> Any:
-        """Central differences with many digits, one entry after the other."""
+        """Central differences with many digits, one entry after the other; None where time ends."""
         probe = _EntryProbe(self.subject, name)
         left_out = np.broadcast_to(self.at_kinks.get(name, False), value.shape)
         slopes = np.full(value.shape, np.nan)
         for place in np.ndindex(value.shape):
             if left_out[place]:
                 continue
+            if self.clock.is_over:
+                return None
             slope = numeric.central_difference(
                 probe.m, probe.output(place), probe.step(place), probe.wobble
             )
@@ -136,7 +134,7 @@ class Prober:
         these are too many."""
         places: list[Place] = [tuple(map(int, p)) for p in np.argwhere(self.at_kinks[name])]
         places = places[: self.budget.entry_work // self.work]
-        if time.monotonic() > self.end:
+        if self.clock.is_over:
             return {}
         probe, found = _EntryProbe(self.subject, name), {}
         for place in places:
@@ -251,9 +249,9 @@ def wrong_gate(subject: Subject, budget: Budget) -> int | None:
     """The first gate whose gradient is not the slope of its own forward, along random directions;
     None when each is right on its own, or when the time is up. What stands at a kink is left out.
     """
-    end = time.monotonic() + budget.culprit_seconds
+    clock = Clock(budget.for_a_culprit())
     for index, node, gate in subject.graph.gates():
-        if time.monotonic() > end:
+        if clock.is_over:
             return None
         if _is_wrong(subject, index, node, gate):
             return index

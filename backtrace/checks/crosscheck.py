@@ -14,7 +14,7 @@ from backtrace.algebra.values import is_finite
 from backtrace.checks import gate_values, questions
 from backtrace.checks.answers import NATIVE, Answer
 from backtrace.checks.contradiction import judged
-from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.deadline import OutOfTime
 from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import at_kinks, not_finite, side_text
 from backtrace.checks.ledger import audit
@@ -51,7 +51,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     sound = sound_part(subject)
     if not is_finite(subject.value) or (subject.wrt and not sound.wrt):
         return skipped
-    found = _cross_check(sound, budget)
+    found = _cross_check(sound, budget.begun())
     return found._replace(checks={**skipped.checks, **found.checks})
 
 
@@ -75,7 +75,7 @@ def _cross_check(subject: Subject, budget: Budget) -> Findings:
     at_kink = {name: gate for name, gate in at_kinks(subject).items() if name not in bad}
     free = [name for name in subject.wrt if name not in at_kink and name not in bad]
     reason, point = _too_much_for_sympy(subject, budget), dict(subject.point)
-    question = (subject.text, list(point), point, free, budget.symbolic_seconds)
+    question = (subject.text, list(point), point, free)
     silence = gate_values.unheard(subject)
     asked = None if reason else question
     fetch = questions.ask("backtrace.checks.symbolic", asked, free, silence, budget)
@@ -131,9 +131,7 @@ def _measured_sides(
     if not names or subject.graph.gate_count > _MOST_GATES_OF_SIDES:
         return {}
     try:
-        return within(
-            budget.slope_seconds, lambda: sides(subject, names) if are_kinks(subject) else {}
-        )
+        return budget.running().within(lambda: sides(subject, names) if are_kinks(subject) else {})
     except OutOfTime:
         return {}
 

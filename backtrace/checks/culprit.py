@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import gate_values, numeric
+from backtrace.checks.deadline import Clock
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Subject
 from backtrace.gates import Gate
 
@@ -22,14 +22,14 @@ def wrong_local(subject: Subject, seconds: float) -> int | None:
     """The first gate whose local gradient is not the measured slope of its own forward; None when
     each is right on its own. Gates at a kink have no slope to measure. Raises NotFound."""
     graph = subject.graph
-    end = time.monotonic() + seconds
+    clock = Clock(seconds)
     for index, node, gate in graph.gates():
         operands = node.operand_values(subject.values, FLOATS)
         value = subject.values[index]
         at_kink = gate.kink is not None and gate.kink.at(FLOATS, value, *operands)
         if at_kink or not all(map(math.isfinite, (value, *operands))):
             continue
-        if time.monotonic() > end:
+        if clock.is_over:
             raise NotFound
         slopes = iter(numeric.local_slopes(graph, subject.values, subject.locals[index], index))
         locals_ = iter(subject.locals[index])
@@ -70,11 +70,11 @@ def _precise_slope(gate: Gate, k: int, operands: list[float]) -> float:
 def wrong_value(subject: Subject, seconds: float) -> int | None:
     """The first gate whose value is not what its formula gives; None when each is. Raises
     NotFound."""
-    end = time.monotonic() + seconds
+    clock = Clock(seconds)
     for index, node, gate in subject.graph.gates():
         if gate.is_own:
             continue  # its inner gates are not here
-        if time.monotonic() > end:
+        if clock.is_over:
             raise NotFound
         applied = gate_values.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
         [expected] = gate_values.values([applied], seconds)

@@ -3,7 +3,6 @@ against slopes that are measured (`along`), and two ways to one number against e
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -236,7 +235,7 @@ def on_hessian(subject: Subject, entries: Any, convention: str, budget: Budget) 
     by_columns = count * probe.work <= budget.entry_work
     chance = np.random.default_rng(0)
     moves = np.eye(count) if by_columns else chance.uniform(-1, 1, (_DIRECTIONS, count))
-    end, verdicts = time.monotonic() + budget.slope_seconds, []
+    clock, verdicts = budget.running(), []
     for column, move in enumerate(moves):
         along, found = split(subject, move), split(subject, entries @ move)
         measured = probe.gradient(along)
@@ -245,7 +244,7 @@ def on_hessian(subject: Subject, entries: Any, convention: str, budget: Budget) 
             slopes = np.concatenate([np.ravel(slope) for slope in measured.values()])
             zeros[:, column] |= slopes == 0
             holes[:, column] = verdicts[-1].reason == tell(_EDGE) and np.isnan(slopes)
-        if time.monotonic() > end:
+        if clock.is_over:
             break
     worst = min(verdicts, key=lambda v: _WORST_FIRST.index(v.verdict), default=Verdict(AGREE))
     how = tell("along {directions} random directions", directions=_DIRECTIONS)

@@ -122,7 +122,7 @@ class Judge:
 
     @cached_property
     def _wrong_local(self) -> int | None:
-        return culprit.wrong_local(self.subject, self.budget.culprit_seconds)
+        return culprit.wrong_local(self.subject, self.budget.for_a_culprit())
 
     @cached_property
     def _culprit(self) -> tuple[int | None, str]:
@@ -130,7 +130,7 @@ class Judge:
         try:
             gate = self._wrong_local
             if gate is None:
-                gate = culprit.wrong_value(self.subject, self.budget.culprit_seconds)
+                gate = culprit.wrong_value(self.subject, self.budget.for_a_culprit())
         except culprit.NotFound:
             return None, tell("which gate is wrong was not found in time")
         if gate is None:
@@ -224,7 +224,7 @@ class Judge:
             subject.point,
             subject.values,
             subject.flow_of,
-            self.budget.culprit_seconds,
+            self.budget.for_a_culprit(),
             False,
         )
 

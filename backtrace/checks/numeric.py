@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
-from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.deadline import OutOfTime
 from backtrace.checks.held import evaluator
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
 from backtrace.graph import Graph
@@ -52,7 +52,7 @@ class Measured:
 def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     """The slope by each variable of `free`, as far as the budget goes."""
     try:
-        return within(budget.slope_seconds, lambda: _measure(subject, free, budget))
+        return budget.running().within(lambda: _measure(subject, free, budget))
     except OutOfTime:
         return Measured(
             {},

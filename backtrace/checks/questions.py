@@ -9,6 +9,7 @@ from typing import Any
 from backtrace.checks import sympy_process
 from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.contradiction import Contradicted
+from backtrace.checks.deadline import PATIENCE
 from backtrace.checks.gate_values import Applied, Silence, contradicted, values
 from backtrace.checks.traced import Budget
 
@@ -20,14 +21,15 @@ def ask(
     silence: Silence,
     budget: Budget,
 ) -> Callable[[], tuple[dict[str, Answer], Contradicted | None]]:
-    """Asks SymPy, beside this process, `module`.ask(*question) of the whole formula and these
-    variables, if there is a question; and for the values that nothing hears of. What is returned
-    fetches the answers, and what they contradict."""
+    """Asks SymPy, beside this process, `module`.ask(*question, seconds) of the whole formula and
+    these variables, if there is a question; and for the values that nothing hears of. What is
+    returned fetches the answers, and what they contradict."""
     if question is None and not silence.entries:
         return lambda: ({}, None)
     applied = [entry.applied for entry in silence.entries]
-    seconds = budget.symbolic_seconds + budget.alone_seconds
-    arguments = (module, question, applied, budget.alone_seconds)
+    whole = None if question is None else (*question, budget.symbolic_seconds)
+    arguments = (module, whole, applied, budget.alone_seconds)
+    seconds = (budget.symbolic_seconds + budget.alone_seconds) * PATIENCE
     fetch = sympy_process.ask(__name__, "testify", arguments, seconds)
 
     def answers() -> tuple[dict[str, Answer], Contradicted | None]:

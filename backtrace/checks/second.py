@@ -16,7 +16,7 @@ from backtrace.algebra import Value
 from backtrace.algebra.digits import Digits
 from backtrace.checks import numeric
 from backtrace.checks.crosscheck import checks_at_kinks
-from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.deadline import OutOfTime
 from backtrace.checks.held import evaluator
 from backtrace.checks.symbolic import second_derivatives
 from backtrace.checks.traced import TOLERANCE, Budget, Subject
@@ -40,7 +40,7 @@ def hessian(subject: Subject, budget: Budget) -> list[SecondDerivative]:
     if subject.point:
         known = [pair for pair in pairs if (smooth | doubtful).issuperset(pair)]
         try:
-            slopes = within(budget.slope_seconds, lambda: _slopes(subject, known, doubtful))
+            slopes = budget.running().within(lambda: _slopes(subject, known, doubtful))
         except OutOfTime:
             slopes = {}
     return [

@@ -1,8 +1,9 @@
 """A process beside this one, that loads SymPy while this one reads, traces and measures.
 
-Loading SymPy is most of a checked run. The command starts this helper first of all, sends it one
-question, goes on, and fetches the answer when everything else is done. Where there is no fork, or
-no second processor, or the helper fails, the question is answered here, later.
+Loading SymPy is most of a checked run. The command starts this helper first of all, sends it a
+question, goes on, and fetches the answer when everything else is done; then it may ask another.
+Where there is no fork, or no second processor, or the helper fails, the question is answered here,
+later.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class _Helper:
         self.process = process
         self.questions = questions
         self.answers = answers
-        self.is_asked = False
+        self.is_busy = False
 
     def fetch(self, seconds: float) -> Any:
         """The answer. Raises OSError or EOFError where there is none, TimeoutError where it takes
@@ -40,7 +41,9 @@ class _Helper:
         import pickle
 
         with open(self.answers, "rb", closefd=False) as file:
-            return pickle.load(file)
+            answer = pickle.load(file)
+        self.is_busy = False
+        return answer
 
     def _has_answered(self, seconds: float) -> bool:
         """Whether something comes, or the helper ends, within so many seconds."""
@@ -94,9 +97,9 @@ def ask(
         return _call(module, function, arguments)
 
     helper = _helper
-    if helper is None or helper.is_asked:
+    if helper is None or helper.is_busy:
         return here
-    helper.is_asked = True
+    helper.is_busy = True
     try:
         with open(helper.questions, "wb", closefd=False) as file:
             pickle.dump((current(), module, function, arguments), file)
@@ -150,14 +153,15 @@ def _serve(questions: int, answers: int, module: str) -> NoReturn:
         import pickle
 
         importlib.import_module(module)
-        with open(questions, "rb") as file:
-            language, *question = pickle.load(file)
         from backtrace.language import choose
 
-        choose(language)
-        os.write(answers, b"!")
-        with open(answers, "wb") as file:
-            pickle.dump(_call(*question), file)
+        with open(questions, "rb") as asked, open(answers, "wb") as answered:
+            while True:  # until the other process ends
+                language, *question = pickle.load(asked)
+                choose(language)
+                os.write(answers, b"!")
+                pickle.dump(_call(*question), answered)
+                answered.flush()
     finally:
         os._exit(0)
 

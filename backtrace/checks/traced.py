@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from backtrace.algebra import Algebra
+from backtrace.checks.deadline import Clock
 from backtrace.graph import Graph
 from backtrace.graph.backprop import Backward
 from backtrace.numbers import DIGITS
@@ -22,6 +23,8 @@ MARGIN = 64.0
 UNDERFLOW = 2.0**-1022
 """Absolute: below it floats lose digits, and then everything."""
 
+_AT_LEAST = 0.2  # seconds for a wrong gate
+
 Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
 
@@ -29,24 +32,37 @@ Flow = Callable[..., Backward]
 class Budget(NamedTuple):
     """SymPy's share in gates, edges, seconds, and operations of the formula written out; how many
     nodes and edges the measured slopes may pass before they turn to random directions, and how many
-    before they give up, and in how many seconds; up to what size each local gradient is measured on
-    its own, for how many seconds a wrong gate is looked for, and for how many SymPy is asked about
-    gates alone. Of arrays: up to how many entries and operations SymPy is asked, and how many
-    numbers may be computed to measure every entry's slope by itself."""
+    before they give up, and how many seconds there are for all that is measured; up to what size
+    each local gradient is measured on its own, for how many of the seconds a wrong gate is looked
+    for, and how many of SymPy's are for gates alone. Of arrays: up to how many entries and
+    operations SymPy is asked, and how many numbers may be computed to measure every entry's slope
+    by itself."""
 
     symbolic_gates: int = 300
-    symbolic_seconds: float = 2.0
+    symbolic_seconds: float = 1.0
     slope_cost: int = 1_200_000
     direction_cost: int = 10_000_000
-    slope_seconds: float = 10.0
+    slope_seconds: float = 1.0
     symbolic_edges: int = 600
     symbolic_length: int = 4000
     alone_cost: int = 10_000
     symbolic_entries: int = 100
     symbolic_work: int = 30_000
     entry_work: int = 30_000
-    culprit_seconds: float = 2.0
-    alone_seconds: float = 1.0
+    culprit_seconds: float = 0.5
+    alone_seconds: float = 0.3
+    clock: Clock | None = None
+
+    def begun(self) -> Budget:
+        """From now on what is measured, one after the other, has these seconds."""
+        return self._replace(clock=Clock(self.slope_seconds))
+
+    def running(self) -> Clock:
+        return self.clock or Clock(self.slope_seconds)
+
+    def for_a_culprit(self) -> float:
+        """Seconds; some also where none are left."""
+        return min(self.culprit_seconds, max(self.running().left, _AT_LEAST))
 
 
 @dataclass(frozen=True)
