@@ -1,4 +1,5 @@
-"""Points, read in pieces: a CSV with names in its first line, JSONL, or the columns of an NPZ.
+"""Points, read in pieces: a CSV with names in its first line, JSONL, the columns of an NPZ, or (in
+`arrow`) of Parquet.
 
 A row that cannot be read is kept as an empty one, with its line and what is wrong with it.
 """
@@ -16,6 +17,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from backtrace.batch import arrow
+from backtrace.batch.pieces import Piece, finite
 from backtrace.errors import UsageError
 from backtrace.files.numpyfiles import Archive
 from backtrace.language import tell
@@ -23,15 +26,6 @@ from backtrace.language import tell
 _PIECE = 1 << 22  # bytes that are read at once
 _LONGEST_LINE = 1 << 24
 _ROWS = 65_536  # of an NPZ, at once
-
-
-class Piece(NamedTuple):
-    """Some rows: a column for every name; the line of each row in its file; and what is wrong with
-    those that could not be read, whose numbers are nan."""
-
-    columns: dict[str, Any]
-    lines: Any
-    bad: list[tuple[int, str]]
 
 
 class Source(NamedTuple):
@@ -49,6 +43,9 @@ def opened(
     how many bytes have been read. Raises UsageError where the whole is no table of these names."""
     if suffix == ".npz":
         return Source(_pieces(_columns_of_npz(file, names)), lambda piece: piece)
+    if suffix in arrow.SUFFIXES:
+        found = arrow.pieces(file, arrow.SUFFIXES[suffix], names, count)
+        return Source(found, lambda piece: piece)
     head = file.readline(_LONGEST_LINE)
     count(len(head))
     if len(head) == _LONGEST_LINE:
@@ -240,12 +237,8 @@ def _pieces(columns: dict[str, Any]) -> Iterator[Piece]:
     total = len(next(iter(columns.values()), ()))
     for start in range(0, total, _ROWS):
         part = {name: column[start : start + _ROWS] for name, column in columns.items()}
-        numbers = np.arange(start + 1, start + 1 + len(next(iter(part.values()))))
-        whole = np.all([np.isfinite(column) for column in part.values()], axis=0)
-        bad = [(int(numbers[k]), tell("a value is not finite")) for k in np.flatnonzero(~whole)]
-        if bad:
-            part = {name: np.where(whole, column, math.nan) for name, column in part.items()}
-        yield Piece(part, numbers, bad)
+        count = len(next(iter(part.values())))
+        yield finite(part, np.arange(start + 1, start + 1 + count), {})
 
 
 __all__ = ["Piece", "Source", "opened"]

@@ -1,4 +1,5 @@
-"""Values and gradients of many points, written as CSV, JSONL or NPZ: a row for every row."""
+"""Values and gradients of many points, a row for every row, as CSV, JSONL or NPZ (`arrow` has
+Parquet)."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from backtrace.batch.columns import Piece
+from backtrace.batch.pieces import Piece
 from backtrace.numbers import json_text
 
-FORMATS = ("csv", "jsonl", "npz")
+FORMATS = ("csv", "jsonl", "npz", "parquet", "arrow")
+BINARY = FORMATS[2:]
 
 
 def head(format: str, names: Sequence[str]) -> bytes:

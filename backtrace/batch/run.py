@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtrace.batch.columns import Piece, Source
+from backtrace.batch import arrow
+from backtrace.batch.columns import Source
+from backtrace.batch.pieces import Piece
 from backtrace.batch.processes import in_order
 from backtrace.batch.program import Program
-from backtrace.batch.results import head, npz, rows
+from backtrace.batch.results import BINARY, head, npz, rows
 from backtrace.errors import UsageError
 from backtrace.formula.point import known_variables
 from backtrace.gates import CONVENTIONS
@@ -84,7 +86,10 @@ class Run:
     def results(self, source: Source, jobs: int = 1) -> Iterator[bytes]:
         """Raises UsageError, also on the way."""
         if self.format == "npz":
-            yield npz(self._all(source, jobs), self.made.results)
+            yield npz((found for found, _ in self._all(source, jobs)), self.made.results)
+            return
+        if self.format in BINARY:
+            yield from arrow.written(self._all(source, jobs), self.format, self.made.results)
             return
         yield head(self.format, self.made.results)
         yield from self._all(source, jobs)
@@ -96,11 +101,13 @@ class Run:
             yield found
 
     def _work(self, read: Callable[[Any], Piece], chunk: Any) -> tuple[Any, Tally]:
-        """What becomes of a chunk: text, or the columns themselves."""
+        """What becomes of a chunk: text, or the columns and which rows could not be read."""
         piece = read(chunk)
         found = self.made({**self.fixed, **piece.columns}, length=len(piece.lines))
         tally = _tally(piece, found)
-        return (found if self.format == "npz" else rows(piece, found, self.format)), tally
+        if self.format in BINARY:
+            return (found, piece.unread), tally
+        return rows(piece, found, self.format), tally
 
 
 def _tally(piece: Piece, results: Mapping[str, Any]) -> Tally:

@@ -323,7 +323,7 @@ points_options = _gathered(
         "--points",
         metavar="FILE",
         help=marked(
-            "At every row of a CSV, JSONL or NPZ (- is stdin): value and gradients, a line each."
+            "At every row of a CSV, JSONL, NPZ or Parquet (- is stdin): value and gradients."
         ),
     ),
     click.option(

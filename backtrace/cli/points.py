@@ -44,7 +44,7 @@ def trace_points(
         if destination.output is not None:
             write_pieces(destination.output, results)
         else:
-            _to_stdout(results, format)
+            _to_stdout(results)
     tally = run.tally
     for line, what in tally.shown:
         complain(
@@ -75,21 +75,24 @@ def trace_points(
 
 
 def _format(destination: Destination) -> str:
-    from backtrace.batch.results import FORMATS
+    from backtrace.batch.results import BINARY, FORMATS
 
     chosen = "json" if destination.as_json else destination.format
     if chosen is None and destination.output is not None:
         chosen = os.path.splitext(destination.output)[1].lstrip(".").lower()
-    chosen = {"json": "jsonl", "ndjson": "jsonl", None: "csv"}.get(chosen, chosen)
+    others = {"json": "jsonl", "ndjson": "jsonl", "feather": "arrow", None: "csv"}
+    chosen = others.get(chosen, chosen)
     if chosen not in FORMATS:
         what = (
             tell("many points have no format {chosen}", chosen=chosen)
             if chosen
             else tell("the file has no suffix")
         )
-        raise UsageError(what, hint=tell("csv, jsonl or npz: --format, or the suffix of -o"))
-    if chosen == "npz" and destination.output is None and sys.stdout.isatty():
-        raise UsageError(tell("npz is no text"), hint="-o results.npz")
+        raise UsageError(
+            what, hint=tell("csv, jsonl, npz, parquet or arrow: --format, or the suffix of -o")
+        )
+    if chosen in BINARY and destination.output is None and sys.stdout.isatty():
+        raise UsageError(tell("{chosen} is no text", chosen=chosen), hint=f"-o results.{chosen}")
     return chosen
 
 
@@ -114,10 +117,7 @@ def _opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
         ) from None
 
 
-def _to_stdout(results: Iterator[bytes], format: str) -> None:
-    if format == "npz":
-        sys.stdout.buffer.write(b"".join(results))
-        return
+def _to_stdout(results: Iterator[bytes]) -> None:
     for piece in results:
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
