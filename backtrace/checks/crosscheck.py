@@ -51,7 +51,7 @@ def cross_check(subject: Subject, budget: Budget) -> Findings:
     sound = sound_part(subject)
     if not is_finite(subject.value) or (subject.wrt and not sound.wrt):
         return skipped
-    found = _cross_check(sound, budget.begun())
+    found = _cross_check(sound, budget.begun(sound.graph))
     return found._replace(checks={**skipped.checks, **found.checks})
 
 

@@ -51,14 +51,15 @@ class Measured:
 
 def measure(subject: Subject, free: Sequence[str], budget: Budget) -> Measured:
     """The slope by each variable of `free`, as far as the budget goes."""
+    clock = budget.running()
     try:
-        return budget.running().within(lambda: _measure(subject, free, budget))
+        return clock.within(lambda: _measure(subject, free, budget))
     except OutOfTime:
         return Measured(
             {},
             tell(
                 "no slope measured: it takes more than {slope_seconds:g} s",
-                slope_seconds=budget.slope_seconds,
+                slope_seconds=clock.seconds,
             ),
         )
 

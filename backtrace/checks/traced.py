@@ -24,6 +24,7 @@ UNDERFLOW = 2.0**-1022
 """Absolute: below it floats lose digits, and then everything."""
 
 _AT_LEAST = 0.2  # seconds for a wrong gate
+_MANY = 10_000  # gates
 
 Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
@@ -53,9 +54,11 @@ class Budget(NamedTuple):
     alone_seconds: float = 0.3
     clock: Clock | None = None
 
-    def begun(self) -> Budget:
-        """From now on what is measured, one after the other, has these seconds."""
-        return self._replace(clock=Clock(self.slope_seconds))
+    def begun(self, graph: Graph) -> Budget:
+        """From now on what is measured, one after the other, has these seconds; of very many gates
+        as many more as there are more."""
+        share = max(1.0, graph.gate_count / _MANY)
+        return self._replace(clock=Clock(self.slope_seconds * share))
 
     def running(self) -> Clock:
         return self.clock or Clock(self.slope_seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
@@ -22,7 +22,7 @@ _LARGE = 100  # entries; what has more can be written beside the JSON
 
 def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
-    return _lines({**payload(record), **objects(record, view)}.items())
+    return _lines(_members(record, objects(record, view)))
 
 
 def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, Any]]:
@@ -32,7 +32,7 @@ def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, An
     store = Store()
 
     def described() -> Iterator[tuple[str, Any]]:
-        yield from {**payload(record), "arrays": name, **objects(record, view)}.items()
+        yield from _members(record, {"arrays": name, **objects(record, view)})
         yield "arrays_sha256", digest(store.arrays)  # by now all of them are known
 
     return _lines(described(), store), store.arrays
@@ -41,11 +41,19 @@ def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, An
 def payload(record: Record) -> dict[str, Any]:
     """The object itself, as contract and schema describe it."""
     return {
-        **head(record),
-        "nodes": node_objects(record),
-        "edges": edge_objects(record),
-        **tail(record),
+        key: list(value) if isinstance(value, Iterator) else value
+        for key, value in _members(record, {})
     }
+
+
+def _members(record: Record, more: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The object's keys and values, and `more`. Nodes and edges come one by one: of a large graph
+    they are never all there."""
+    yield from head(record).items()
+    yield "nodes", node_objects(record)
+    yield "edges", edge_objects(record)
+    yield from tail(record).items()
+    yield from more.items()
 
 
 def head(record: Record) -> dict[str, Any]:
@@ -89,10 +97,9 @@ def call_object(call: Call) -> dict[str, Any]:
     return {"name": call.name, "members": list(call.members)}
 
 
-def node_objects(record: Record) -> list[dict[str, Any]]:
+def node_objects(record: Record) -> Iterator[dict[str, Any]]:
     texts = expressions(record.graph)
     exact = next((w for w in record.asked.wordings if w.kind == "exact"), None)
-    objects = []
     for index, node in enumerate(record.graph.nodes):
         described: dict[str, Any] = {"id": index}
         if node.gate is not None:
@@ -122,12 +129,13 @@ def node_objects(record: Record) -> list[dict[str, Any]]:
         described["gradient"] = _number(record, record.upstreams[index])
         if exact is not None:
             described["exact"] = {"value": exact.values[index], "gradient": exact.upstreams[index]}
-        objects.append(described)
-    return objects
+        yield described
 
 
-def edge_objects(record: Record) -> list[dict[str, Any]]:
-    return [_edge_object(record, edge) for edge in record.edges]
+def edge_objects(record: Record) -> Iterator[dict[str, Any]]:
+    for gate in range(len(record.graph.nodes)):
+        for edge in record.edges_of(gate):
+            yield _edge_object(record, edge)
 
 
 def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
@@ -239,9 +247,9 @@ def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> 
     line = writer(store)
     rows = []
     for key, value in described:
-        if isinstance(value, list) and value:
+        if isinstance(value, list | Iterator):
             inner = ",\n    ".join(map(line, value))
-            rows.append(f"  {line(key)}: [\n    {inner}\n  ]")
+            rows.append(f"  {line(key)}: [\n    {inner}\n  ]" if inner else f"  {line(key)}: []")
         elif key == "checks" and value:
             inner = ",\n    ".join(f"{line(name)}: {line(check)}" for name, check in value.items())
             rows.append(f"  {line(key)}: {{\n    {inner}\n  }}")
