@@ -245,14 +245,24 @@ def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> 
     """Readable and fast: a line for every member of the large lists, and for every other key."""
 
     line = writer(store)
-    rows = []
+    parts = ["{\n"]
     for key, value in described:
+        parts.append(f"  {line(key)}: ")
         if isinstance(value, list | Iterator):
-            inner = ",\n    ".join(map(line, value))
-            rows.append(f"  {line(key)}: [\n    {inner}\n  ]" if inner else f"  {line(key)}: []")
+            _put(parts, "[]", map(line, value))
         elif key == "checks" and value:
-            inner = ",\n    ".join(f"{line(name)}: {line(check)}" for name, check in value.items())
-            rows.append(f"  {line(key)}: {{\n    {inner}\n  }}")
+            _put(parts, "{}", (f"{line(name)}: {line(check)}" for name, check in value.items()))
         else:
-            rows.append(f"  {line(key)}: {line(value)}")
-    return shown_signs("{\n" + ",\n".join(rows) + "\n}\n")
+            parts.append(line(value))
+        parts.append(",\n")
+    parts[-1] = "\n}\n"
+    return shown_signs("".join(parts))
+
+
+def _put(parts: list[str], brackets: str, members: Iterable[str]) -> None:
+    """Adds a list, or an object, a line for every member."""
+    before, after = brackets[0], brackets[1]
+    for member in members:
+        parts += (f"{before}\n    ", member)
+        before, after = ",", f"\n  {brackets[1]}"
+    parts += (before if before != "," else "", after)
