@@ -131,7 +131,7 @@ def _hold_columns(schema: Any, names: Sequence[str], pyarrow: Any) -> None:
             for is_kind in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
         ):
             raise UsageError(
-                tell("the column '{missing}' of the points holds no real numbers", missing=name)
+                tell("the column '{name}' of the points holds no real numbers", name=name)
             )
 
 

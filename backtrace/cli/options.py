@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from backtrace.cli import languages
-from backtrace.cli.output import Look, say
+from backtrace.cli.output import Look, say, say_utf8
 from backtrace.cli.source import read_file
 from backtrace.cli.words import EVERYTHING
 from backtrace.errors import UsageError
@@ -75,7 +75,6 @@ class Destination(NamedTuple):
             others = [(path, [data]) for path, data in beside.items()]
             write_together([*others, (self.output, [content])])
             return
-        text = content
         if isinstance(content, bytes):
             from backtrace.render import is_text
 
@@ -87,8 +86,9 @@ class Destination(NamedTuple):
                     )
                 sys.stdout.buffer.write(content)
                 return
-            text = content.decode("utf-8")
-        say(str(text))
+            say_utf8(content)
+            return
+        say(content)
 
 
 class PointsAsked(NamedTuple):

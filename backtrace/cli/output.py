@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import sys
@@ -72,6 +73,16 @@ def say(text: str) -> None:
     """Data, to standard output. What its encoding cannot hold is escaped, never an exception."""
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False, color=True)
+
+
+def say_utf8(text: bytes) -> None:
+    """As `say`, without copies where standard output takes it as it is."""
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8" or os.linesep != "\n":
+        say(text.decode("utf-8"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
 
 
 def complain(error: BacktraceError, color: str) -> None:

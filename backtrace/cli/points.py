@@ -92,7 +92,7 @@ def _format(destination: Destination) -> str:
             what, hint=tell("csv, jsonl, npz, parquet or arrow: --format, or the suffix of -o")
         )
     if chosen in BINARY and destination.output is None and sys.stdout.isatty():
-        raise UsageError(tell("{chosen} is no text", chosen=chosen), hint=f"-o results.{chosen}")
+        raise UsageError(tell("{format} is no text", format=chosen), hint=f"-o results.{chosen}")
     return chosen
 
 
