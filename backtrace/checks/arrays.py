@@ -97,7 +97,11 @@ def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:
 
 
 def _symbolic(
-    subject: Subject, free: Sequence[str], silence: gate_values.Silence, budget: Budget
+    subject: Subject,
+    free: Sequence[str],
+    silence: gate_values.Silence,
+    budget: Budget,
+    has_formulas: bool = True,
 ) -> Callable[[], tuple[dict[str, Check], Contradicted | None]]:
     """Asks SymPy for its part of each check, the output's under ""; and for a value that
     contradicts its gate's formula. What is returned fetches both."""
@@ -106,7 +110,7 @@ def _symbolic(
         unasked = dict.fromkeys(("", *free), Check(0.0, reason=reason))
         return lambda: (unasked, None)
     seed = subject.upstreams[subject.graph.output]
-    question = (subject.text, dict(subject.point), seed, list(free))
+    question = (subject.text, dict(subject.point), seed, list(free), has_formulas)
     fetch = questions.ask(_SYMPY, question, free, silence, budget)
 
     def fetched() -> tuple[dict[str, Check], Contradicted | None]:
@@ -399,7 +403,7 @@ class _Judge:
         small = stand_in(self.subject)
         if small is None or _too_much_for_sympy(small, free, self.budget):
             return questions.ask(_SYMPY, None, free, silence, self.budget)()[1]
-        answers, contradicted = _symbolic(small, free, silence, self.budget)()
+        answers, contradicted = _symbolic(small, free, silence, self.budget, False)()
         for name in ("", *free):
             witness = answers[name].symbolic
             backprop = small.gradients[name] if name else small.value

@@ -36,19 +36,21 @@ def ask(
     point: Mapping[str, Any],
     seed: Any,
     wrt: Sequence[str],
+    has_formulas: bool,
     seconds: float,
 ) -> dict[str, Answer]:
     """SymPy's value of the formula (under "") and, for every variable of `wrt`, the derivatives of
-    the sum of seed*output by its entries. Takes at most `seconds` in all."""
+    the sum of seed*output by its entries, as formulas too if asked. Takes at most `seconds` in
+    all."""
     answers: dict[str, Answer] = {}
 
     def work() -> None:
         with quiet():
             reading = ArrayReading(text, point)
-            answers[""] = _answer(lambda: reading.output, reading, formulas=False)
+            answers[""] = _answer(lambda: reading.output, reading, False)
             for name in wrt:
                 derivatives = functools.partial(reading.derivatives, name, seed)
-                answers[name] = _answer(derivatives, reading)
+                answers[name] = _answer(derivatives, reading, has_formulas)
 
     reason = ""
     try:
@@ -61,7 +63,7 @@ def ask(
     return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
 
 
-def _answer(expressions: Callable[[], Any], reading: ArrayReading, formulas: bool = True) -> Answer:
+def _answer(expressions: Callable[[], Any], reading: ArrayReading, formulas: bool) -> Answer:
     try:
         found = np.asarray(expressions(), dtype=object)
         values = np.frompyfunc(reading.value, 1, 1)(found)

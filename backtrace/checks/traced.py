@@ -40,7 +40,7 @@ class Budget(NamedTuple):
     by itself."""
 
     symbolic_gates: int = 300
-    symbolic_seconds: float = 1.0
+    symbolic_seconds: float = 1.3
     slope_cost: int = 1_200_000
     direction_cost: int = 10_000_000
     slope_seconds: float = 1.0
