@@ -1,7 +1,8 @@
 """The order of places in every column, with few crossings.
 
 It begins in reading order (the expression, depth first), and is then improved by sweeps of medians
-and means and by moving single places, a few times over; the best is kept.
+and means and by moving single places, a few times over; the best is kept, and goes back to reading
+order where that adds no crossing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from backtrace.layout.layers import TOO_MANY, Layered
 Columns = list[list[int]]
 _Ends = tuple[list[float], list[float]]
 
-_SWEEPS = 8
+_SWEEPS, _PASSES = 8, 8
 _STARTS = 6
 _MANY = 800  # places; then one start
 _WINDOW, _NARROW = 40, 6  # how far a place is moved at once; less far from TOO_MANY on
@@ -41,8 +42,8 @@ def ordered(graph: Layered) -> Columns:
             if count < fewest:
                 best, fewest = [list(column) for column in columns], count
             if fewest == 0:
-                return best
-    return best
+                return _read_again(best, first, graph)
+    return _read_again(best, first, graph)
 
 
 def crossings(columns: Columns, graph: Layered) -> int:
@@ -100,6 +101,31 @@ def _begin(start: int, first: Columns, best: Columns, chance: random.Random) -> 
         elif start:
             noisy = {place: k + chance.uniform(-2, 2) for k, place in enumerate(column)}
             column.sort(key=noisy.__getitem__)
+    return columns
+
+
+def _read_again(columns: Columns, first: Columns, graph: Layered) -> Columns:
+    """Neighbours in the order of `first`, where that adds no crossing."""
+    rank = {place: k for column in first for k, place in enumerate(column)}
+    position = {place: k for column in columns for k, place in enumerate(column)}
+    for column in columns:
+        ends = {
+            place: (
+                [float(position[p]) for p in graph.before[place]],
+                _ends(place, position, graph),
+            )
+            for place in column
+        }
+        for _ in range(_PASSES):
+            before = list(column)
+            for k in range(len(column) - 1):
+                one, other = column[k], column[k + 1]
+                if rank[one] > rank[other] and _gain(ends[one], ends[other]) >= 0:
+                    column[k], column[k + 1] = other, one
+            if column == before:
+                break
+        for k, place in enumerate(column):
+            position[place] = k
     return columns
 
 

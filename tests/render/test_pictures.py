@@ -20,6 +20,8 @@ from backtrace.errors import UsageError
 from backtrace.gates import GATES
 from backtrace.layout import arrange
 from backtrace.layout.heights import least_squares
+from backtrace.layout.layers import layered
+from backtrace.layout.ordering import crossings, ordered
 from backtrace.render import View, data, draw, formats, svg
 from backtrace.render._ink import DARK, LIGHT
 from backtrace.render._measures import text_width
@@ -163,6 +165,30 @@ def test_the_lecture_s_formulas_have_no_crossings() -> None:
         graph = backtrace.trace(case[0], case[1] or {"x": 1, "y": 2, "z": 3}, check=False).graph
         wires = [(s, g) for g, sources in enumerate(graph.inputs_of) for s in sources]
         assert arrange([46.0] * len(graph.nodes), wires, [True] * len(graph.nodes)).crossings == 0
+
+
+READ = [
+    ("softmax(q@k.T/sqrt(2))@v", {name: [[1, 2], [3, 4]] for name in "qkv"}),
+    ("a*b + c*d + tanh(b)*a", dict.fromkeys("abcd", 1)),
+    *SCENES,
+]
+
+
+@pytest.mark.parametrize("case", READ, ids=lambda case: case[0][:20])
+def test_inputs_stand_in_reading_order_where_that_adds_no_crossing(case: tuple) -> None:
+    graph = backtrace.trace(*case, check=False).graph
+    count = len(graph.nodes)
+    wires = [(s, g) for g, sources in enumerate(graph.inputs_of) for s in sources]
+    placed = layered(count, wires, [False] * count, False)
+    columns = ordered(placed)
+    fewest = crossings(columns, placed)
+    for column in columns:
+        for k in range(len(column) - 1):
+            pair = column[k : k + 2]
+            if max(pair) < count and all(graph.nodes[p].gate is None for p in pair):
+                column[k : k + 2] = pair[::-1]
+                assert pair == sorted(pair) or crossings(columns, placed) > fewest
+                column[k : k + 2] = pair
 
 
 def test_least_squares_is_the_best_of_all() -> None:
