@@ -12,6 +12,7 @@ from backtrace.graph import Graph
 from backtrace.graph.record import Record
 
 _FEWEST = 2  # gates; one is its own box
+_PARTS = ("index", "take")
 _CALLED = re.compile(r"([^\W\d]\w*)\(")
 
 
@@ -55,13 +56,25 @@ def _candidates(record: Record) -> Iterator[tuple[str, tuple[int, ...]]]:
     graph = record.graph
     for call in record.calls:
         if _exit(graph, call.members) is not None:
-            yield call.name, call.members
+            yield call.name, _with_parts(graph, call.members)
     for output, members in _stages(graph).items():
         yield graph.nodes[output].name, tuple(members)
     if record.granularity.expand:
         yield from _opened(graph)
     for group in record.open_groups:
         yield group.gate, _closed(graph, group.members)
+
+
+def _with_parts(graph: Graph, members: Collection[int]) -> tuple[int, ...]:
+    """These gates, and those that only hand them a part of an input: `W[k]` of a layer's call."""
+    inside = set(members)
+    sources = {source for gate in members for source in graph.inputs_of[gate]} - inside
+    for source in sources:
+        gate, users = graph.nodes[source].gate, {user for user, _ in graph.consumers[source]}
+        of_input = all(graph.nodes[k].gate is None for k in graph.inputs_of[source])
+        if gate is not None and gate.name in _PARTS and of_input and users <= set(members):
+            inside.add(source)
+    return tuple(sorted(inside))
 
 
 def _stages(graph: Graph) -> dict[int, list[int]]:

@@ -53,6 +53,27 @@ def test_what_is_given_to_a_function_is_none_of_its_own() -> None:
     assert not set(first.members) & {m for call in nested for m in call.members}
 
 
+def test_a_layer_takes_its_part_of_the_weights_into_its_box() -> None:
+    text = """
+import numpy as np
+def layer(x, W, b):
+    return np.tanh(x @ W + b)
+x, ws, bs = np.ones((2, 3)), np.ones((4, 3, 3)), np.ones((4, 3))
+h = x
+for k in range(3):
+    h = layer(h, ws[k], bs[k])
+part = ws[3]
+h = layer(h, part, bs[3])
+loss = h.sum() + part.sum()
+"""
+    drawn = drawing(traced(text), View(fold="all"))
+    layers = [place for place, box in drawn.folded.items() if box.name == "layer"]
+    assert len(layers) == 4
+    sources = [{drawn.graph.nodes[k].name for k in drawn.graph.inputs_of[p]} for p in layers]
+    assert sources[:3] == [{"x", "ws", "bs"}, {"h", "ws", "bs"}, {"h_v2", "ws", "bs"}]
+    assert sources[3] == {"h_v3", "part", "bs"}  # which is used elsewhere too
+
+
 @pytest.mark.parametrize("seed", range(15))
 def test_random_programs_have_a_box_for_every_call_with_one_result(seed: int) -> None:
     """Each function has its own constant, so that every gate says whose it is."""
