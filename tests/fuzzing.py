@@ -8,6 +8,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
@@ -71,6 +72,22 @@ def points_of(data: bytes) -> None:
                 assert len(piece.columns["x"]) == len(piece.lines)
 
 
+def quiz(text: str) -> None:
+    """A formula to be asked for, and what is typed at it, line by line."""
+    written, *typed = text.replace("\0", "").split(BETWEEN)
+    words = ["quiz", "--", written] if written else ["quiz"]
+    before, sys.stdin = sys.stdin, io.StringIO("\n".join(typed))
+    try:
+        with _in_a_folder() as (out, err):
+            status = run(words)
+    finally:
+        sys.stdin = before
+    assert status in (0, 1, 2), status
+    assert (status == 2) == ("error: " in err.getvalue())
+    calm(err.getvalue())
+    calm(out.getvalue())
+
+
 def command(text: str) -> None:
     """A command line, in a folder of its own. Left out: words that write outside it, that open a
     browser, that start processes or wait for standard input."""
@@ -115,4 +132,5 @@ DOORS: dict[str, Callable[[str], None]] = {
     "saved": saved,
     "answers": answers,
     "points": points,
+    "quiz": quiz,
 }

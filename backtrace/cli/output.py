@@ -77,11 +77,13 @@ def say(text: str) -> None:
 
 def say_utf8(text: bytes) -> None:
     """As `say`, without copies where standard output takes it as it is."""
-    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8" or os.linesep != "\n":
+    taker = getattr(sys.stdout, "buffer", None)  # a notebook's has none
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    if taker is None or not is_utf8 or os.linesep != "\n":
         say(text.decode("utf-8"))
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(text)
+    taker.write(text)
     sys.stdout.flush()
 
 

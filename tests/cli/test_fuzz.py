@@ -134,6 +134,16 @@ def test_answers(answers: list[str]) -> None:
     fuzzing.answers(joined(*answers))
 
 
+TYPED = st.sampled_from(["?", "", "q", "1", "-2.5", "1/0", "[1,2]", "nan", "x", "\x1b[2J", "1e999"])
+QUIZZED = FORMULAS | st.sampled_from(["(x+y)*z", "max(x, 0)", "sum([x, y]^2)", ""])
+
+
+@settings(SHORT, max_examples=60)
+@given(QUIZZED, st.lists(TYPED | st.text(max_size=12), max_size=12))
+def test_quizzes(formula: str, typed: list[str]) -> None:
+    fuzzing.quiz(joined(formula, *typed))
+
+
 @pytest.mark.slow
 @LONG
 @given(FORMULAS, st.lists(VALUES, max_size=3))
