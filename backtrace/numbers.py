@@ -125,6 +125,34 @@ def _listed(value: Any) -> Any:
     return [_listed(v) for v in value] if isinstance(value, list) else plain(value)
 
 
+def json_array(array: Any) -> str:
+    """`plain_list` as JSON: whole arrays at a time, since of a million entries every object and
+    every call is a second."""
+    floats = array.astype(float)
+    first = floats.flat[0] if floats.size else 0.0
+    if bool((floats == first).all()):
+        return _repeated(plain(float(first)), floats.shape)
+    large = abs(floats) >= _EXACT_WHOLE
+    if not bool(large.any()):
+        whole = floats.astype("int64") if bool((floats == floats.round()).all()) else None
+        if whole is not None:
+            return repr(whole.tolist())
+    elif bool((large & (abs(floats) < math.inf)).any()):
+        return json_encoder(None)(plain_list(array))  # there whole ones are told from others singly
+    text = repr((floats + 0.0).tolist())  # + 0.0: no -0.0
+    text = text.replace(".0,", ",").replace(".0]", "]")
+    text = text.replace("inf", '"inf"').replace('-"inf"', '"-inf"')
+    return text.replace("nan", '"nan"')
+
+
+def _repeated(entry: float | int | str | None, shape: tuple[int, ...]) -> str:
+    """An array whose entries are one, as JSON."""
+    text = json_encoder(None)(entry)
+    for length in reversed(shape):
+        text = f"[{', '.join([text] * length)}]"
+    return text
+
+
 def plain(value: float) -> float | int | str | None:
     """A number as JSON has it: whole ones whole, "nan", "inf" and "-inf" as texts, a blank null."""
     if not math.isfinite(value):
@@ -157,4 +185,6 @@ def json_encoder(
 
 def shown_signs(text: str) -> str:
     """JSON with what a terminal would obey as escapes."""
+    if text.isascii() and "\x7f" not in text:
+        return text
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -10,7 +10,7 @@ from backtrace.algebra.floats import FLOATS
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
 from backtrace.graph.record import Call, Check, Edge, Fault, Record
-from backtrace.numbers import Blank, json_encoder, plain, plain_list, shown_signs
+from backtrace.numbers import Blank, json_array, json_encoder, plain, shown_signs
 from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
@@ -210,16 +210,40 @@ def _measured(value: Any) -> Any:
     return str(plain(value))
 
 
+class _HasArrays(Exception):
+    """JSON's own encoder met an array."""
+
+
 def writer(store: Store | None = None) -> Callable[[Any], str]:
-    """Writes an object on one line, as `shown_signs` has still to see it; arrays as nested lists,
-    or, large ones, put into `store`."""
+    """Writes an object on one line; arrays as nested lists, each once however often it is met, or,
+    large ones, put into `store`."""
+    encode = json_encoder(_refuse)
+    known: dict[tuple[tuple[int, ...], bytes], str] = {}
 
-    def written(array: Any) -> Any:
+    def array_text(array: Any) -> str:
         if store is not None and array.size > _LARGE:
-            return {"npz": store.key(array), "shape": list(array.shape)}
-        return plain_list(array)
+            return encode({"npz": store.key(array), "shape": list(array.shape)})
+        key = (array.shape, array.astype(float).tobytes())
+        if key not in known:
+            known[key] = json_array(array)
+        return known[key]
 
-    return json_encoder(written)
+    def written(value: Any) -> str:
+        try:
+            return shown_signs(encode(value))
+        except _HasArrays:
+            if isinstance(value, dict):
+                members = (f"{written(name)}: {written(one)}" for name, one in value.items())
+                return f"{{{', '.join(members)}}}"
+            if isinstance(value, list | tuple):
+                return f"[{', '.join(map(written, value))}]"
+            return array_text(value)
+
+    return written
+
+
+def _refuse(_: Any) -> Any:
+    raise _HasArrays
 
 
 class Store:
@@ -234,11 +258,6 @@ class Store:
             self._keys[id(array)] = f"array{len(self.arrays)}"
             self.arrays[self._keys[id(array)]] = array
         return self._keys[id(array)]
-
-
-def line(described: Any) -> str:
-    """The object on one line, arrays as nested lists."""
-    return shown_signs(writer()(described))
 
 
 def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> str:
@@ -256,7 +275,7 @@ def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> 
             parts.append(line(value))
         parts.append(",\n")
     parts[-1] = "\n}\n"
-    return shown_signs("".join(parts))
+    return "".join(parts)
 
 
 def _put(parts: list[str], brackets: str, members: Iterable[str]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from backtrace.graph.record import Record
 from backtrace.render._sections import objects
 from backtrace.render._view import View
-from backtrace.render.json import edge_objects, head, line, node_objects, tail
+from backtrace.render.json import edge_objects, head, node_objects, tail, writer
 
 SUFFIX = ".jsonl"
 
 
 def render(record: Record, view: View) -> str:
     """Each object says what it is in `record`: trace, node, edge or result."""
+    line = writer()
     rows = [line({"record": "trace", **head(record)})]
     rows += [line({"record": "node", **node}) for node in node_objects(record)]
     rows += [line({"record": "edge", **edge}) for edge in edge_objects(record)]

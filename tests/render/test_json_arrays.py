@@ -1,0 +1,74 @@
+"""Arrays as JSON: written whole arrays at a time, they read as they do number by number."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+import backtrace
+from backtrace.numbers import json_array, plain
+from backtrace.render.json import Store, writer
+
+WHOLE = st.integers(-(2**54), 2**54).map(float)
+NUMBERS = st.one_of(
+    st.floats(allow_subnormal=True), WHOLE, st.sampled_from([-0.0, 0.5, 1.0, 1e16, 1e22, math.inf])
+)
+
+
+def one_by_one(value: Any) -> Any:
+    return [one_by_one(v) for v in value] if isinstance(value, list) else plain(value)
+
+
+@given(
+    arrays(float, array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4), elements=NUMBERS)
+)
+@example(np.array([2.0, 0.5, -0.0, 10.0, 1e-5, math.nan, -math.inf, math.inf]))
+@example(np.array([[2.0**53, 1.0], [2.0**53 + 2, 0.5]]))
+@example(np.array([9007199254740993.0, math.nan]))
+@example(np.zeros((2, 0, 3)))
+def test_an_array_is_written_as_its_numbers_are(array: Any) -> None:
+    assert json_array(array) == json.dumps(one_by_one(array.tolist()))
+
+
+@given(arrays(np.int64, array_shapes(max_side=4), elements=st.integers(-(2**60), 2**60)))
+def test_whole_numbers_of_integers_too(array: Any) -> None:
+    assert json_array(array) == json.dumps(one_by_one(array.astype(float).tolist()))
+
+
+@pytest.mark.parametrize("text", ["plain", "α·\u202e", "\x7f"])
+def test_objects_that_hold_arrays_are_written_as_json_writes_lists(text: str) -> None:
+    array = np.array([[1.0, 0.25], [math.inf, -3.0]])
+    lists = one_by_one(array.tolist())
+    described = {"a": array, text: [{"b": (array, 1, None)}, []], "c": {"d": text, "e": True}}
+    plainly = {"a": lists, text: [{"b": (lists, 1, None)}, []], "c": {"d": text, "e": True}}
+    written = writer()
+    assert written(described) == written(plainly)
+    assert json.loads(written(described)) == json.loads(json.dumps(plainly))
+
+
+def test_large_arrays_go_into_the_store_wherever_they_stand() -> None:
+    store, large = Store(), np.arange(200.0)
+    written = json.loads(writer(store)({"a": [large, {"b": large}], "c": large[:3]}))
+    there = {"npz": "array0", "shape": [200]}
+    assert written == {"a": [there, {"b": there}], "c": [0, 1, 2]}
+    assert store.arrays["array0"] is large
+
+
+def test_the_jsons_of_a_trace_of_arrays_hold_its_numbers() -> None:
+    point = {"W": [[0.5, -2.0], [1.0, 3.0]], "x": [1.5, 0.0]}
+    trace = backtrace.trace("sum(relu(W@x)^2)", point)
+    whole = json.loads(trace.to_json())
+    lines = [json.loads(line) for line in trace.show(format="jsonl").splitlines()]
+    assert whole["gradients"]["W"] == [[2.25, 0], [4.5, 0]]
+    for node, line in zip(whole["nodes"], (o for o in lines if o["record"] == "node"), strict=True):
+        index = node["id"]
+        assert line == {"record": "node", **node}
+        assert np.array_equal(node["value"], trace.values[index])
+        assert np.array_equal(node["gradient"], trace.upstreams[index])
