@@ -44,9 +44,13 @@ def draw(record: Record, format: str, view: View) -> str:
 
 def data(record: Record, format: str, view: View) -> bytes:
     """The record in any format, as what a file holds. Raises UsageError."""
-    if is_text(format):
-        return draw(record, format, view).encode("utf-8")
-    found: bytes = _module(format).render(record, view)
+    module = _module(format)
+    if not is_text(format):
+        found: bytes = module.render(record, view)
+    elif hasattr(module, "encoded"):
+        found = module.encoded(record, view)
+    else:
+        found = draw(record, format, view).encode("utf-8")
     return found
 
 

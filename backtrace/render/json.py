@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -22,7 +23,16 @@ _LARGE = 100  # entries; what has more can be written beside the JSON
 
 def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
-    return _lines(_members(record, objects(record, view)))
+    return "".join(_lines(_members(record, objects(record, view))))
+
+
+def encoded(record: Record, view: View) -> bytes:
+    """As `render`, in UTF-8: the text is never there as a whole, which of many gates is a part of
+    the memory that one sees."""
+    out = io.BytesIO()
+    for part in _lines(_members(record, objects(record, view))):
+        out.write(part.encode("utf-8"))
+    return out.getvalue()
 
 
 def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, Any]]:
@@ -35,7 +45,7 @@ def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, An
         yield from _members(record, {"arrays": name, **objects(record, view)})
         yield "arrays_sha256", digest(store.arrays)  # by now all of them are known
 
-    return _lines(described(), store), store.arrays
+    return "".join(_lines(described(), store)), store.arrays
 
 
 def payload(record: Record) -> dict[str, Any]:
@@ -260,28 +270,26 @@ class Store:
         return self._keys[id(array)]
 
 
-def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> str:
+def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> Iterator[str]:
     """Readable and fast: a line for every member of the large lists, and for every other key."""
-
     line = writer(store)
-    parts = ["{\n"]
+    before = "{\n"
     for key, value in described:
-        parts.append(f"  {line(key)}: ")
+        yield f"{before}  {line(key)}: "
         if isinstance(value, list | Iterator):
-            _put(parts, "[]", map(line, value))
+            yield from _put("[]", map(line, value))
         elif key == "checks" and value:
-            _put(parts, "{}", (f"{line(name)}: {line(check)}" for name, check in value.items()))
+            yield from _put("{}", (f"{line(name)}: {line(one)}" for name, one in value.items()))
         else:
-            parts.append(line(value))
-        parts.append(",\n")
-    parts[-1] = "\n}\n"
-    return "".join(parts)
+            yield line(value)
+        before = ",\n"
+    yield "\n}\n"
 
 
-def _put(parts: list[str], brackets: str, members: Iterable[str]) -> None:
-    """Adds a list, or an object, a line for every member."""
+def _put(brackets: str, members: Iterable[str]) -> Iterator[str]:
+    """A list, or an object, a line for every member."""
     before, after = brackets[0], brackets[1]
     for member in members:
-        parts += (f"{before}\n    ", member)
+        yield f"{before}\n    {member}"
         before, after = ",", f"\n  {brackets[1]}"
-    parts += (before if before != "," else "", after)
+    yield before + after if before != "," else after

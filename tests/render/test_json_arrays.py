@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import backtrace
 from backtrace.numbers import json_array, plain
+from backtrace.render import View, data
 from backtrace.render.json import Store, writer
 
 WHOLE = st.integers(-(2**54), 2**54).map(float)
@@ -72,3 +73,20 @@ def test_the_jsons_of_a_trace_of_arrays_hold_its_numbers() -> None:
         assert line == {"record": "node", **node}
         assert np.array_equal(node["value"], trace.values[index])
         assert np.array_equal(node["gradient"], trace.upstreams[index])
+
+
+@pytest.mark.parametrize(
+    ("formula", "point"),
+    [
+        ("(x+y)*z", {"x": -2, "y": 5, "z": -4}),
+        ("sum(α*x)/0", {"α": [[1.5, 2], [0, -1]], "x": [1, 2]}),
+        ("sum(x)", {"x": [0.5] * 300}),
+        ("x + y", None),
+    ],
+)
+def test_the_bytes_of_a_file_are_the_text_that_is_shown(
+    formula: str, point: dict[str, Any] | None
+) -> None:
+    trace = backtrace.trace(formula, point)
+    assert data(trace, "json", View()).decode("utf-8") == trace.to_json()
+    assert json.loads(trace.to_json())["formula"] == formula
