@@ -21,6 +21,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
 from backtrace.graph import Graph
 from backtrace.graph.backprop import backward
+from tests.benchmarks.figures import Figures, table
 
 _ROUNDS = 101
 
@@ -148,11 +149,16 @@ def ratios(rounds: int = _ROUNDS) -> dict[str, tuple[float, float, float | None]
     return found
 
 
-def main() -> None:
-    print(f"{'case':<24}{'NumPy by hand':>14}{'backtrace':>12}{'PyTorch':>10}")
+def main() -> Figures:
+    found, rows = {}, []
     for name, (by_hand, ours, torch_ratio) in ratios().items():
         peer = f"{torch_ratio:.2f}x" if torch_ratio else "-"
-        print(f"{name:<24}{by_hand:>11.2f} ms{ours:>11.2f}x{peer:>10}")
+        rows.append([name, f"{by_hand:.2f} ms", f"{ours:.2f}x", peer])
+        found[f"{name} / NumPy by hand"] = ours
+        if torch_ratio:
+            found[f"{name} / PyTorch"] = ours / torch_ratio
+    table(["case", "NumPy by hand", "backtrace", "PyTorch, two threads"], rows)
+    return found
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from backtrace.homework.backward import Judged, check_code
 from backtrace.homework.backward.figures import Graphs, agree, own_point
 from backtrace.homework.backward.judging import IN_GENERAL, WRONG
 from backtrace.homework.backward.trees import expression
+from tests.benchmarks.figures import Figures, table
 from tests.benchmarks.planting import Planted, planted
 from tests.benchmarks.programs import PROGRAMS, Program, gradients, slopes
 
@@ -246,12 +247,27 @@ def _tell(program: Program, slip: Planted, judged: Judged, found: Score) -> None
         print(f"    blamed {blamed_lines(slip, judged)}")
 
 
-def table(scores: dict[str, Score]) -> str:
-    rows = [f"{kind:26} {found}" for kind, found in scores.items()]
-    rows.append(f"{'all':26} {sum(scores.values(), Score())}")
-    return "\n".join([f"{'':26} slips   line   alone   three  missed  blamed", *rows])
+def main(step: int = 1, chosen: Iterable[Program] = PROGRAMS, tell: bool = False) -> Figures:
+    scores = measure(chosen, step, tell)
+    whole = sum(scores.values(), Score())
+    heads = ("slips", "line found", "named alone", "among three", "missed", "blamed")
+    rows = {**scores, f"all, in {len(tuple(chosen))} programs": whole}
+    table(
+        ["slip", *heads],
+        [[kind, *str(found).replace(" %", "%").split()] for kind, found in rows.items()],
+    )
+    return {
+        f"{name}, share": count / max(1, whole.planted)
+        for name, count in {
+            "line not found": whole.planted - whole.line,
+            "not named alone": whole.planted - whole.alone,
+            "not among three": whole.planted - whole.three,
+            "called right": whole.missed,
+            "another line blamed": whole.blamed,
+        }.items()
+    }
 
 
 if __name__ == "__main__":
-    chosen = [p for p in PROGRAMS if len(sys.argv) < 3 or str(p) in sys.argv[2:]]
-    print(table(measure(chosen, int(sys.argv[1]) if len(sys.argv) > 1 else 1, tell=True)))
+    named = [p for p in PROGRAMS if len(sys.argv) < 3 or str(p) in sys.argv[2:]]
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1, named, tell=True)

@@ -23,6 +23,7 @@ from backtrace.graph.record import Granularity
 from backtrace.homework.answers import from_mapping
 from backtrace.homework.checking import Report, hold
 from backtrace.homework.problem import Plant, Problem, problem_of
+from tests.benchmarks.figures import Figures, table
 from tests.conftest import published, published_arrays
 
 DIGITS = (2, 3, 4)
@@ -152,21 +153,28 @@ def share(count: int, whole: int) -> str:
     return f"{100 * count / max(1, whole):.1f}%"
 
 
-def main() -> None:
-    per_case = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+def main(per_case: int = 10_000) -> Figures:
     asked = problems([*published(), *published_arrays()])
-    print(f"{len(asked)} published cases")
-    print(f"{'asked for':<12}{'planted':>9}{'place':>8}{'unique':>8}{'top 3':>8}{'no change':>11}")
+    found, rows = {}, []
     for name, s in measure(asked, per_case).items():
         shares = [share(n, s.planted) for n in (s.place, s.unique, s.top)]
         if name != "full trace":
             shares[0] = "-"  # the place is often not among the answers
-        print(f"{name:<12}{s.planted:>9}{shares[0]:>8}{shares[1]:>8}{shares[2]:>8}{s.unseen:>11}")
-    print(f"\n{'digits':<12}{'right':>9}{'called wrong':>14}{'wrong':>9}{'let through':>13}")
+        rows.append([name, f"{s.planted:,}", *shares, f"{s.unseen:,}"])
+        found[f"{name}, not named alone, share"] = 1 - s.unique / max(1, s.planted)
+        found[f"{name}, not among the first three, share"] = 1 - s.top / max(1, s.planted)
+    heads = ("mistakes", "place found", "named alone", "among the first three", "no change")
+    table([f"asked for, of {len(asked)} published cases", *heads], rows)
+    print()
+    rows = []
     for digits, a in alarms(asked, per_case).items():
         called, through = share(a.called_wrong, a.right), share(a.let_through, a.wrong)
-        print(f"{digits:<12}{a.right:>9}{called:>14}{a.wrong:>9}{through:>13}")
+        rows.append([f"{digits}", f"{a.right:,}", called, f"{a.wrong:,}", through])
+        found[f"{digits} digits, right called wrong, share"] = a.called_wrong / max(1, a.right)
+        found[f"{digits} digits, wrong let through, share"] = a.let_through / max(1, a.wrong)
+    table(["digits", "right", "called wrong", "wrong", "let through"], rows)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

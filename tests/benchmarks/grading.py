@@ -24,6 +24,7 @@ from backtrace.homework.grading import grade
 from backtrace.homework.submissions import read_submissions
 from backtrace.homework.workers import grade_in_processes
 from tests.benchmarks.diagnosis import written
+from tests.benchmarks.figures import Figures, table
 
 ASSIGNMENT = """
 [[problem]]
@@ -69,8 +70,8 @@ def submissions(assignment: Assignment, students: int) -> list[dict[str, Any]]:
     return found
 
 
-def main() -> None:
-    students = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+def main(students: int = 10_000) -> Figures:
+    found, table_rows = {}, []
     assignment = read_assignment(ASSIGNMENT)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "class.jsonl")
@@ -81,7 +82,6 @@ def main() -> None:
         with open(path) as file:
             length = sum(len(json.dumps(json.loads(line))) for line in file)
         floor = time.perf_counter() - start
-        print(f"{students:,} submissions of {len(assignment.questions)} problems, {length:,} bytes")
         for jobs in (1, 2):
             start = time.perf_counter()
             read = read_submissions([path])
@@ -90,9 +90,18 @@ def main() -> None:
             )
             full = sum(row.is_full for row in rows)
             took = time.perf_counter() - start
-            rate = students / took
-            print(f"{jobs} jobs  {rate:8,.0f} a second  {took / floor:6.0f}x JSON  {full:,} full")
+            ratio = f"{took / floor:.0f}x"
+            table_rows.append(
+                [f"{jobs}", f"{took:.1f}", f"{students / took:,.0f}", ratio, f"{full:,}"]
+            )
+            found |= {f"{jobs} processes / JSON": took / floor, f"{jobs} processes, s": took}
+    of = f"{students:,} submissions of {len(assignment.questions)} problems, {length / 1e6:.1f} MB"
+    table(
+        [f"processes ({of})", "seconds", "a second", "of reading it as JSON", "all right"],
+        table_rows,
+    )
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -23,6 +23,7 @@ from backtrace.homework.assignment import read_assignment
 from backtrace.homework.grading import grade
 from backtrace.homework.submissions import read_submissions, sources_of
 from backtrace.homework.workers import grade_in_processes
+from tests.benchmarks.figures import Figures, table
 from tests.benchmarks.planting import planted_in
 
 ASSIGNMENT = """
@@ -117,8 +118,9 @@ def cpu() -> float:
     return sum(os.times()[:4])
 
 
-def main() -> None:
-    students = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+def main(students: int = 1_000) -> Figures:
+    found: Figures = {}
+    table_rows = []
     assignment = read_assignment(ASSIGNMENT)
     with tempfile.TemporaryDirectory() as folder:
         for number, text in enumerate(programs(students)):
@@ -134,7 +136,6 @@ def main() -> None:
             with contextlib.suppress(SyntaxError):  # some slips leave no Python
                 ast.parse(code)
         floor = time.perf_counter() - start
-        print(f"{students:,} notebooks of {lines / students:.0f} lines")
         for jobs in (1, 2):
             start, spent = time.perf_counter(), cpu()
             read = read_submissions(sources_of([folder], assignment), assignment=assignment)
@@ -146,11 +147,15 @@ def main() -> None:
             states = collections.Counter(row.state for row in rows)
             full = sum(row.is_full for row in rows)
             by_hand = sum(bool(row.by_hand) for row in rows)
-            print(
-                f"{jobs} jobs  {took:6.1f} s ({cpu() - spent:.1f} s of CPU)  "
-                f"{took / floor:6.0f}x parsing  {full:,} full, {by_hand:,} by hand, {dict(states)}"
-            )
+            told = [f"{n:,} {name}" for name, n in {"all right": full, "by hand": by_hand}.items()]
+            told += [f"{n:,} {state}" for state, n in sorted(states.items())]
+            cells = [f"{jobs}", f"{took:.1f}", f"{cpu() - spent:.1f}", f"{took / floor:.0f}x"]
+            table_rows.append([*cells, ", ".join(told)])
+            found |= {f"{jobs} processes / parsing": took / floor, f"{jobs} processes, s": took}
+    of = f"{students:,} notebooks of {lines / students:.0f} lines"
+    table([f"processes ({of})", "seconds", "of CPU", "of parsing them", "rows"], table_rows)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

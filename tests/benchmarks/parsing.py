@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from backtrace.code import read_code
 from backtrace.formula.parser import parse
+from tests.benchmarks.figures import Figures, table
 from tests.benchmarks.scalars import chain, dag
 
 SIZES = (100, 1_000, 10_000, 100_000)
@@ -37,19 +38,24 @@ def microseconds(work: Callable[[], object], gates: int) -> float | None:
     return statistics.median(times) / gates * 1e6
 
 
-def main() -> None:
-    print("| microseconds a gate | gates | ast.parse | backtrace | ratio |\n|---|---|---|---|---|")
-    for kind in (chain, dag):
+def main() -> Figures:
+    found: Figures = {}
+    rows = []
+    for kind, called in ((chain, "a single long sum"), (dag, "stages")):
         for size in SIZES:
             text = kind(size)
             python = text.replace("; ", "\n")
             theirs = microseconds(lambda python=python: ast.parse(python), size)
             ours = microseconds(lambda text=text: parse(text), size)
             assert ours is not None
-            shown = "refused | " if theirs is None else f"{theirs:.1f} | "
+            shown = "refused" if theirs is None else f"{theirs:.1f}"
             ratio = "" if theirs is None else f"{ours / theirs:.1f}"
-            print(f"| {kind.__name__} | {size:,} | {shown}{ours:.1f} | {ratio} |")
-    print("\n| microseconds a line | lines | formula | code | ratio |\n|---|---|---|---|---|")
+            rows.append([called, f"{size:,}", shown, f"{ours:.1f}", ratio])
+            if theirs is not None:
+                found[f"{called}, {size:,} gates / ast.parse"] = ours / theirs
+    table(["microseconds a gate", "gates", "`ast.parse`", "backtrace", "ratio"], rows)
+    print()
+    rows = []
     for size in SIZES[:2]:
         text = staged(size)
         formula = read_code(text, "staged.py").formula
@@ -57,7 +63,10 @@ def main() -> None:
         code = microseconds(lambda text=text: read_code(text, "staged.py"), size)
         assert own is not None
         assert code is not None
-        print(f"| staged | {size:,} | {own:.1f} | {code:.1f} | {code / own:.1f} |")
+        rows.append(["staged code", f"{size:,}", f"{own:.1f}", f"{code:.1f}", f"{code / own:.1f}"])
+        found[f"code of {size:,} lines / as a formula"] = code / own
+    table(["microseconds a line", "lines", "as a formula", "code", "ratio"], rows)
+    return found
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import backtrace
 from backtrace.render import View, data, formats
+from tests.benchmarks.figures import Figures, table, told
 
 SIZES = (5, 60, 1000)
 ROUNDS = 5
@@ -44,38 +45,42 @@ def median(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def main() -> None:
+def main() -> Figures:
     cases = [formula(gates) for gates in SIZES]
     traces = [backtrace.trace(*case, check=False) for case in cases]
-    print("format    " + "".join(f"{f'{gates:,} gates':>24}" for gates in SIZES))
+    own = [median(lambda case=case: backtrace.trace(*case, check=False)) for case in cases]
+    rows = [["the trace, no check", *map(told, own)]]
+    found: Figures = {}
     for format in formats():
-        row = f"{format:<10}"
-        for trace in traces:
+        cells = []
+        for gates, trace, traced in zip(SIZES, traces, own, strict=True):
             try:
                 size = len(data(trace, format, View()))
                 taken = median(lambda trace=trace, format=format: data(trace, format, View()))
-                cell = f"{size / 1000:,.1f} kB {1000 * taken:,.1f} ms"
+                cells.append(f"{_kilobytes(size)}, {told(taken)}")
+                found[f"{format} of {gates:,} gates / the trace"] = taken / traced
+                found[f"{format} of {gates:,} gates, kB"] = size / 1000
             except backtrace.BacktraceError as refused:
-                cell = str(refused).splitlines()[0][:22]
-            row += f"{cell:>24}"
-        print(row)
-    row = "the trace "
-    for case in cases:
-        taken = median(lambda case=case: backtrace.trace(*case, check=False))
-        row += f"{f'{1000 * taken:,.1f} ms':>24}"
-    print(row)
+                cells.append(str(refused).splitlines()[0])
+        rows.append([format, *cells])
     if shutil.which("dot"):
-        row = "dot -Tsvg "
-        for trace in traces:
-            text = data(trace, "dot", View())
-            start = time.perf_counter()
-            try:
-                subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, timeout=120)
-                cell = f"{1000 * (time.perf_counter() - start):,.0f} ms"
-            except subprocess.TimeoutExpired:
-                cell = "over 120 s"
-            row += f"{cell:>24}"
-        print(row)
+        rows.append(["`dot -Tsvg`, the peer", *map(_graphviz, traces)])
+    table(["", *(f"{gates:,} gates" for gates in SIZES)], rows)
+    return found
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1000:.3g} kB"
+
+
+def _graphviz(trace: backtrace.Trace) -> str:
+    text = data(trace, "dot", View())
+    start = time.perf_counter()
+    try:
+        subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "over 120 s"
+    return told(time.perf_counter() - start)
 
 
 if __name__ == "__main__":

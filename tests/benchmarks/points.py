@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import backtrace
+from tests.benchmarks.figures import Figures, table
 
 FORMULA = "1/(1+exp(-(w0*x0+w1*x1+w2)))"
 NAMES = ("w0", "x0", "w1", "x1", "w2")
@@ -92,7 +93,7 @@ def sympy_peer(columns: dict[str, Any]) -> Callable[[], Any]:
 PEERS = {"torch, one thread": torch_peer, "jax, compiled": jax_peer, "SymPy lambdify": sympy_peer}
 
 
-def main() -> None:
+def main() -> Figures:
     chance = np.random.default_rng(0)
     columns = {name: chance.uniform(-1, 1, COUNT) for name in NAMES}
     made, fused = backtrace.vectorize(FORMULA), backtrace.vectorize(FORMULA, fuse=True)
@@ -108,7 +109,7 @@ def main() -> None:
         try:
             work[name] = peer(columns)
         except ImportError:
-            print(f"{name}: not installed")
+            print(f"{name}: not installed\n")
     taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS):
         for name, run in work.items():
@@ -116,24 +117,28 @@ def main() -> None:
             run()
             taken[name].append(time.perf_counter() - began)
     floor = taken["NumPy by hand"]
-    print("| a million points of the neuron | ns a point | against NumPy by hand |\n|---|---|---|")
+    found, rows = {}, []
     for name, times in taken.items():
         ratio = statistics.median(a / b for a, b in zip(times, floor, strict=True))
-        print(f"| {name} | {statistics.median(times) / COUNT * 1e9:.1f} | {ratio:.2f} |")
-    files(columns)
+        rows.append([name, f"{statistics.median(times) / COUNT * 1e9:.1f}", f"{ratio:.2f}"])
+        if times is not floor:
+            found[f"{name} / NumPy by hand"] = ratio
+    table(["a million points of the neuron", "ns a point", "against NumPy by hand"], rows)
+    print()
+    return found | files(columns)
 
 
-def files(columns: dict[str, Any]) -> None:
+def files(columns: dict[str, Any]) -> Figures:
     """CSV to CSV as a whole command, and NumPy's own reading and writing."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = pathlib.Path(folder, "in.csv"), pathlib.Path(folder, "out.csv")
         table = np.column_stack([columns[name] for name in NAMES])
         began = time.perf_counter()
         np.savetxt(source, table, delimiter=",", header=",".join(NAMES), comments="", fmt="%.17g")
-        print(f"np.savetxt of 5 columns: {time.perf_counter() - began:.1f} s")
+        taken = {"`np.savetxt` of 5 columns": time.perf_counter() - began}
         began = time.perf_counter()
         np.loadtxt(source, delimiter=",", skiprows=1)
-        print(f"np.loadtxt of 5 columns: {time.perf_counter() - began:.1f} s")
+        taken["`np.loadtxt` of 5 columns"] = time.perf_counter() - began
         for jobs in (1, 2):
             words = [sys.executable, "-m", "backtrace", FORMULA, "--points", str(source)]
             began = time.perf_counter()
@@ -141,7 +146,14 @@ def files(columns: dict[str, Any]) -> None:
                 os.P_WAIT, sys.executable, [*words, "-o", str(target), "--jobs", str(jobs)]
             )
             assert ended == 0
-            print(f"--points, --jobs {jobs}: {time.perf_counter() - began:.1f} s, 6 columns out")
+            taken[f"`--points`, `--jobs {jobs}`, 6 columns out"] = time.perf_counter() - began
+    whole = sum(list(taken.values())[:2])
+    table(
+        ["CSV of a million rows", "seconds", "against reading and writing by NumPy"],
+        [[name, f"{s:.1f}", f"{s / whole:.2f}"] for name, s in taken.items()],
+    )
+    plain = {name.replace("`", ""): s for name, s in taken.items()}
+    return {f"{name} / NumPy's own": s / whole for name, s in list(plain.items())[2:]}
 
 
 if __name__ == "__main__":

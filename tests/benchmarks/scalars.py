@@ -19,6 +19,7 @@ from backtrace.algebra.floats import FLOATS
 from backtrace.formula.parser import parse
 from backtrace.graph import Graph
 from backtrace.graph.backprop import backward
+from tests.benchmarks.figures import Figures, table
 
 SIZES = (100, 1_000, 10_000, 100_000)
 POINT = {"x": 0.9, "y": 0.8, "z": 0.7}
@@ -129,23 +130,34 @@ def autograd() -> Any:
     return peer
 
 
-def main() -> None:
+def main() -> Figures:
     tools: dict[str, Any] = {"a flat tape": tape, "backtrace": ours}
     for peer in (micrograd, autograd, torch):
         try:
             tools[peer.__name__] = peer()
         except ImportError:
-            print(f"{peer.__name__}: not installed")
-    heads = " | ".join(f"{size:,} gates" for size in SIZES)
-    for kind in (chain, dag):
-        print(f"| {kind.__name__}, microseconds a gate | {heads} |")
-        print("|---" * (len(SIZES) + 1) + "|")
+            print(f"{peer.__name__}: not installed\n")
+    found: Figures = {}
+    for kind, called in ((chain, "a chain"), (dag, "a wide graph")):
         graphs = [parse(kind(size), POINT) for size in SIZES]
-        for name, tool in tools.items():
-            print(f"| {name} | {' | '.join(_cell(tool, graph) for graph in graphs)} |")
+        taken = {name: [_taken(tool, graph) for graph in graphs] for name, tool in tools.items()}
+        cells = {name: [_cell(number) for number in row] for name, row in taken.items()}
+        heads = [f"{called}, microseconds a gate", *(f"{size:,} gates" for size in SIZES)]
+        table(heads, [[name, *row] for name, row in cells.items()])
+        print()
+        for name, row in taken.items():
+            for size, mine, theirs in zip(SIZES, taken["backtrace"], row, strict=True):
+                if name != "backtrace" and mine and theirs:
+                    found[f"{called}, {size:,} gates / {name}"] = mine / theirs
+    return found
 
 
-def _cell(tool: Any, graph: Graph) -> str:
+def _cell(microseconds: float | None) -> str:
+    return "recursion error" if microseconds is None else f"{microseconds:.2f}"
+
+
+def _taken(tool: Any, graph: Graph) -> float | None:
+    """Microseconds a gate; None where it recurses too deep."""
     try:
         work, times = tool(graph), []
         for _ in range(5):
@@ -155,8 +167,8 @@ def _cell(tool: Any, graph: Graph) -> str:
             if times[0] > 5:
                 break
     except RecursionError:
-        return "recursion error"
-    return f"{statistics.median(times) / graph.gate_count * 1e6:.2f}"
+        return None
+    return statistics.median(times) / graph.gate_count * 1e6
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How the work grows with the gates: microseconds a gate, and the growth exponent (log-log).
 
-    python tests/benchmarks/scaling.py [ROUNDS]
+    python -m tests.benchmarks.scaling [ROUNDS]
 
 The formula is a recurrence, `a1 = a0*y + 1` and so on, which no rewriting can shorten. An exponent
 of 1 is linear.
@@ -18,6 +18,7 @@ import backtrace
 from backtrace.algebra.floats import FLOATS
 from backtrace.formula.parser import parse
 from backtrace.graph.backprop import backward
+from tests.benchmarks.figures import Figures, table
 
 SIZES = (1_000, 10_000, 100_000)
 POINT = {"x": 1.0, "y": 0.5}
@@ -49,20 +50,22 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 3) -> Figures:
     medians: dict[str, list[float]] = {}
     for gates in SIZES:
         for name, work in stages(gates).items():
             taken = statistics.median(seconds(work) for _ in range(rounds))
             medians.setdefault(name, []).append(taken / gates)
-    heads = " | ".join(f"{gates:,} gates" for gates in SIZES)
-    print(f"| microseconds a gate | {heads} | growth exponent |")
-    print("|---" * (len(SIZES) + 2) + "|")
+    found, rows = {}, []
     for name, taken in medians.items():
-        numbers = " | ".join(f"{t * 1e6:.1f}" for t in taken)
         growth = 1 + math.log(taken[-1] / taken[-2]) / math.log(SIZES[-1] / SIZES[-2])
-        print(f"| {name} | {numbers} | {growth:.2f} |")
+        rows.append([name, *(f"{t * 1e6:.1f}" for t in taken), f"{growth:.2f}"])
+        found[f"{name}, growth exponent"] = growth
+        found[f"{name} / forward, {SIZES[-1]:,} gates"] = taken[-1] / medians["forward"][-1]
+    heads = ["microseconds a gate", *(f"{gates:,} gates" for gates in SIZES), "growth exponent"]
+    table(heads, rows)
+    return found
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main(*map(int, sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Start-up, as ratios against a bare `import sympy` in the same run: whole commands, in turn.
 
-python tests/benchmarks/startup.py [ROUNDS]
+python -m tests.benchmarks.startup [ROUNDS]
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+from tests.benchmarks.figures import Figures, table
 
 POINT = ["(x+y)*z", "x=-2", "y=5", "z=-4"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands are measured as they are installed
@@ -29,7 +31,7 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def main(rounds: int) -> None:
+def main(rounds: int = 15) -> Figures:
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for command in COMMANDS.values():
         seconds(command)  # compiled files and the disk's cache
@@ -37,13 +39,15 @@ def main(rounds: int) -> None:
         for name, command in COMMANDS.items():
             times[name].append(seconds(command))
     peer = next(iter(COMMANDS))
-    print("| command | median | against `import sympy`, round by round |")
-    print("|---|---|---|")
+    found, rows = {}, []
     for name, taken in times.items():
-        ratios = [a / b for a, b in zip(taken, times[peer], strict=True)]
-        ratio = statistics.median(ratios)
-        print(f"| `{name}` | {statistics.median(taken) * 1000:.0f} ms | {ratio:.2f} |")
+        ratio = statistics.median(a / b for a, b in zip(taken, times[peer], strict=True))
+        rows.append([f"`{name}`", f"{statistics.median(taken) * 1000:.0f} ms", f"{ratio:.2f}"])
+        if name != peer:
+            found[f"{name} / import sympy"] = ratio
+    table(["command", "median", "against `import sympy`, round by round"], rows)
+    return found
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    main(*map(int, sys.argv[1:]))

@@ -21,6 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
 from tests.benchmarks.arrays import both_passes
+from tests.benchmarks.figures import Figures, table
 
 _ROUNDS = 101
 
@@ -120,12 +121,16 @@ def ratios(rounds: int = _ROUNDS) -> dict[str, tuple[float, list[float]]]:
     return found
 
 
-def main() -> None:
+def main() -> Figures:
     peers = {name: [peer.__name__ for peer in case[2]] for name, case in cases().items()}
-    for name, (ours, found) in ratios().items():
-        print(f"{name:<28}{ours:8.2f} ms")
-        for peer, ratio in zip(peers[name], found, strict=True):
-            print(f"  / by hand, {peer:<18}{ratio:6.2f}x")
+    found, rows = {}, []
+    for name, (ours, by_peer) in ratios().items():
+        for peer, ratio in zip(peers[name], by_peer, strict=True):
+            called = "by hand" if peer == name.split()[0] else f"by hand, {peer.replace('_', ' ')}"
+            rows.append([name, f"{ours:.2f} ms", called, f"{ratio:.2f}x"])
+            found[f"{name} / {called}"] = ratio
+    table(["case", "backtrace", "against NumPy", "ratio"], rows)
+    return found
 
 
 if __name__ == "__main__":
