@@ -62,6 +62,16 @@ class Builder:
             self.has_comparisons = True
         return self._emit(gate, operands, "", span, first)
 
+    def of_two(self, gate: Gate, left: int, right: int, span: Span) -> int:
+        """An operator between two operands: nearly all gates of a long formula."""
+        if gate.is_comparison:
+            self.has_comparisons = True
+        rows, first = self._rows, self._first
+        one, other = first[left], first[right]
+        rows.append((gate, (left, right), "", span))
+        first.append(one if one < other else other)
+        return len(rows) - 1
+
     def stage(self, emission: int, name: str, copy: Gate, span: Span) -> int:
         """Names a result. What has a name already (an input, a stage) is copied by a gate."""
         if self._rows[emission][2] and self._first[emission] < 0:

@@ -37,23 +37,26 @@ class ExpressionReader(Suffixes):
         """The emission of the expression that begins here and ends with its statement."""
         due = True
         tokens, operands, operators = self.tokens, self.operands, self.operators
-        known = self._known
+        known, new = self._known, tuple.__new__
         plain = {sign: self.gates[INFIX[sign]] for sign in ("+", "-", "*", "/")}
+        bindings = {sign: gate.binding for sign, gate in plain.items()}
         while True:
-            token = tokens[self.at]
-            kind = token[0]
+            at = self.at
+            token = tokens[at]
+            kind, text, start, end = token
             # an operand that is a variable or a stage, and + - * /, are nearly all there is
             if due:
-                if kind == NAME and token[1] in known and tokens[self.at + 1][0] not in ("(", "="):
-                    operands.append(Operand(known[token[1]], token[2], token[3]))
-                    self.at += 1
+                if kind == NAME and text in known and tokens[at + 1][0] not in ("(", "="):
+                    operands.append(new(Operand, (known[text], start, end)))
+                    self.at = at + 1
                     due = False
                     continue
             elif kind in plain:
-                gate = plain[kind]
-                self._reduce(gate.binding)
-                operators.append(Operator(gate, gate.binding, token, False, ""))
-                self.at += 1
+                binding = bindings[kind]
+                if operators and operators[-1].binding >= binding:
+                    self._reduce(binding)
+                operators.append(new(Operator, (plain[kind], binding, token, False, "")))
+                self.at = at + 1
                 due = True
                 continue
             if token.kind == BREAK and token.text == "\n" and self.brackets:

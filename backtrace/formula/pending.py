@@ -46,6 +46,7 @@ class Bracket:
     axis: int = 0  # of x[:, i]
     ends: int = -1  # the token at which the index arrays of x[i, :] end
     is_mask: bool = False  # a comparison stands in it, outside where()
+    binding: int = -1  # nothing is applied back past it
 
     @property
     def is_bar(self) -> bool:

@@ -45,12 +45,10 @@ class Stack:
 
     def _reduce(self, binding: int) -> None:
         """Applies the pending operators that bind at least as tightly, back to the last bracket."""
-        operators, operands = self.operators, self.operands
-        while operators:
-            operator = operators[-1]
-            if isinstance(operator, Bracket) or operator.binding < binding:
-                break
-            operators.pop()
+        operators, operands, new = self.operators, self.operands, tuple.__new__
+        while operators and operators[-1].binding >= binding:
+            operator = operators.pop()
+            assert isinstance(operator, Operator)
             gate, _, token, is_prefix, sign = operator
             right = operands.pop()
             if is_prefix:
@@ -62,8 +60,8 @@ class Stack:
             span = (left[1], right[2])
             if sign:
                 self.builder.signs[span] = (gate.name, sign)
-            emission = self.builder.gate(gate, (left[0], right[0]), span)
-            operands.append(Operand(emission, left[1], right[2]))
+            emission = self.builder.of_two(gate, left[0], right[0], span)
+            operands.append(new(Operand, (emission, left[1], right[2])))
 
     def _apply(self, gate: Gate, operands: list[Operand], start: int, end: int) -> None:
         if self.builder.has_comparisons or gate.name == "where":

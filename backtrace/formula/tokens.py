@@ -47,6 +47,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_KINDS = ("", *_TOKEN.groupindex)
 _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
@@ -63,9 +64,10 @@ def tokenize(text: str) -> list[Token]:
     for match in islice(_TOKEN.finditer(text), 2 * MOST_TOKENS + 2):  # spaces are matches too
         if match.start() != at:
             break
-        kind = match.lastgroup or ""
-        start, end = match.span(kind)
-        spelled = match[kind]
+        group = match.lastindex or 0
+        kind = _KINDS[group]
+        start, end = match.span(group)
+        spelled = text[start:end]
         at = end
         if kind == "space":
             _refuse_controls(text, start, end)
