@@ -227,7 +227,7 @@ def _columns_of_npz(file: BinaryIO, names: Sequence[str]) -> dict[str, Any]:
             raise UsageError(
                 tell("the column '{name}' of the points holds no real numbers", name=name)
             )
-        columns[name] = found.astype(float).reshape(-1)
+        columns[name] = np.atleast_1d(found.astype(float))
     if len({len(column) for column in columns.values()}) > 1:
         raise UsageError(tell("the columns of the points differ in length"))
     return columns

@@ -25,10 +25,19 @@ class Piece(NamedTuple):
         return np.isin(self.lines, [line for line, _ in self.bad])
 
 
+def whole_rows(column: Any) -> Any:
+    """Which rows are finite in all their entries."""
+    return np.isfinite(column).all(axis=tuple(range(1, np.ndim(column))))
+
+
 def finite(columns: Mapping[str, Any], lines: Any, missing: Mapping[int, str]) -> Piece:
     """Rows whose numbers are columns: what is `missing`, by row, or not finite, cannot be read."""
-    whole = np.all([np.isfinite(column) for column in columns.values()], axis=0)
+    whole = np.all([whole_rows(column) for column in columns.values()], axis=0)
     what = tell("a value is not finite")
     bad = [(int(lines[k]), missing.get(k, what)) for k in np.flatnonzero(~whole).tolist()]
-    kept = {name: np.where(whole, c, math.nan) if bad else c for name, c in columns.items()}
+    kept = dict(columns)
+    if bad:
+        for name, column in columns.items():
+            kept[name] = np.array(column)
+            kept[name][~whole] = math.nan
     return Piece(kept, lines, bad)

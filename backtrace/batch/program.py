@@ -33,7 +33,10 @@ class Program:
 
     def __init__(self, graph: Graph, wrt: Sequence[str], convention: str = CONVENTIONS[0]) -> None:
         if graph.uses_arrays:
-            raise UsageError(tell("many points are for formulas of numbers, and here are arrays"))
+            hint = 'over=["x"]'
+            raise UsageError(
+                tell("here are arrays: say which have a row for every point"), hint=hint
+            )
         self.names = tuple(graph.inputs)
         output = graph.output_name
         self.results = (output, *(f"d{output}/d{name}" for name in wrt))
@@ -94,7 +97,12 @@ class Program:
                     hint=tell("there are {columns}", columns=", ".join(columns)),
                 )
             column = np.asarray(columns[name], dtype=float)
-            given.append(column if column.ndim == 0 else np.ascontiguousarray(column).reshape(-1))
+            if column.ndim > 1:
+                raise UsageError(
+                    tell("'{name}' is a number here, and has an array in every row", name=name),
+                    hint=f'over=["{name}"]',
+                )
+            given.append(column if column.ndim == 0 else np.ascontiguousarray(column))
         return given
 
     def _run(self, given: list[Any], results: list[Any], start: int, end: int, block: int) -> None:

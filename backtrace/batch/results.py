@@ -32,12 +32,13 @@ def rows(piece: Piece, results: dict[str, Any], format: str) -> bytes:
 
 def npz(parts: Iterable[dict[str, Any]], names: Sequence[str]) -> bytes:
     """All results as columns; a row that could not be read is nan."""
-    kept: dict[str, list[Any]] = {name: [np.empty(0)] for name in names}
+    kept: dict[str, list[Any]] = {name: [] for name in names}
     for part in parts:
         for name in names:
             kept[name].append(part[name])
     data = io.BytesIO()
-    whole: dict[str, Any] = {name: np.concatenate(columns) for name, columns in kept.items()}
+    none = [np.empty(0)]
+    whole: dict[str, Any] = {n: np.concatenate(found or none) for n, found in kept.items()}
     np.savez(data, **whole)
     return data.getvalue()
 
@@ -64,7 +65,9 @@ def _jsonl(columns: list[list[float]], piece: Piece, names: Sequence[str]) -> st
     return "\n".join(lines) + "\n"
 
 
-def _number(value: float) -> str:
+def _number(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_number, value))}]"
     if math.isfinite(value):
         return repr(value)
     return '"nan"' if math.isnan(value) else '"inf"' if value > 0 else '"-inf"'

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from backtrace.batch import arrow
+from backtrace.batch.array_program import ArrayProgram
 from backtrace.batch.columns import Source
-from backtrace.batch.pieces import Piece
+from backtrace.batch.pieces import Piece, whole_rows
 from backtrace.batch.processes import in_order
 from backtrace.batch.program import Program
 from backtrace.batch.results import BINARY, head, npz, rows
@@ -44,6 +46,30 @@ class Tally(NamedTuple):
         )
 
 
+@overload
+def vectorize(
+    formula: str,
+    wrt: Sequence[str] | None = None,
+    *,
+    fuse: bool | Sequence[str] = ...,
+    gates: str = ...,
+    kink: str = ...,
+    over: None = None,
+) -> Program: ...
+
+
+@overload
+def vectorize(
+    formula: str,
+    wrt: Sequence[str] | None = None,
+    *,
+    fuse: bool | Sequence[str] = ...,
+    gates: str = ...,
+    kink: str = ...,
+    over: Sequence[str],
+) -> ArrayProgram: ...
+
+
 def vectorize(
     formula: str,
     wrt: Sequence[str] | None = None,
@@ -51,20 +77,37 @@ def vectorize(
     fuse: bool | Sequence[str] = False,
     gates: str = "",
     kink: str = CONVENTIONS[0],
-) -> Program:
+    over: Sequence[str] | None = None,
+) -> Program | ArrayProgram:
     """The formula as a function of whole columns: `vectorize("x*y")({"x": xs, "y": ys})` gives
     {"f": ..., "df/dx": ..., "df/dy": ...}, arrays of 64-bit floats, as `trace` has them row by row.
+
+    With `over`, values may be arrays: the names in it have a row for every point, along their first
+    axis, and the others are the same for all. `vectorize("sum((W@x)^2)", over=["x"])` takes x of
+    shape (points, n) and W of shape (m, n), and df/dW has shape (points, m, n).
 
     Raises FormulaError or UsageError, with the place.
     """
     names = None if isinstance(fuse, bool) else tuple(fuse)
-    return program(formula, wrt, Granularity(False, bool(fuse), names, gates, kink))
+    granularity = Granularity(False, bool(fuse), names, gates, kink)
+    if over is not None:
+        return ArrayProgram(formula, wrt, granularity, over)
+    graph, _ = graph_of(formula, {}, granularity)
+    asked = tuple(graph.inputs) if wrt is None else known_variables(graph, wrt)
+    return Program(graph, asked, kink)
 
 
 def program(
-    formula: str, wrt: Sequence[str] | None, granularity: Granularity = AS_WRITTEN
-) -> Program:
+    formula: str,
+    wrt: Sequence[str] | None,
+    granularity: Granularity = AS_WRITTEN,
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+) -> Program | ArrayProgram:
+    """`fixed` are the values that are the same in every row: of arrays all others have rows."""
     graph, _ = graph_of(formula, {}, granularity)
+    if graph.uses_arrays or any(np.ndim(value) for value in fixed.values()):
+        over = [name for name in graph.inputs if name not in fixed]
+        return ArrayProgram(formula, wrt, granularity, over)
     asked = tuple(graph.inputs) if wrt is None else known_variables(graph, wrt)
     return Program(graph, asked, granularity.kink)
 
@@ -73,13 +116,14 @@ class Run:
     """A formula at every point of a source, piece by piece; `fixed` are the values that are the
     same in every row. `tally` is filled on the way."""
 
-    def __init__(self, made: Program, fixed: Mapping[str, float], format: str) -> None:
+    def __init__(self, made: Program | ArrayProgram, fixed: Mapping[str, Any], format: str) -> None:
         for name in fixed:
             if name not in made.names:
                 raise UsageError(tell("'{name}' does not occur in the formula", name=name))
         self.made = made
         self.fixed = fixed
         self.format = format
+        self.is_of_arrays = isinstance(made, ArrayProgram)
         self.free = [name for name in made.names if name not in fixed]
         self.tally = Tally()
 
@@ -111,7 +155,7 @@ class Run:
 
 
 def _tally(piece: Piece, results: Mapping[str, Any]) -> Tally:
-    finite = np.all([np.isfinite(column) for column in results.values()], axis=0)
+    finite = np.all([whole_rows(column) for column in results.values()], axis=0)
     wrong = len(piece.lines) - int(np.count_nonzero(finite)) - len(piece.bad)
     first = 0
     if wrong > 0:

@@ -33,9 +33,12 @@ def trace_points(
 
     format = _format(destination)
     fixed = {name: given.value for name, given in read_words(values).items()}
-    if any(getattr(value, "shape", ()) for value in fixed.values()):
-        raise UsageError(tell("many points are for formulas of numbers, and here are arrays"))
-    run = Run(program(formula, wrt, granularity), fixed, format)
+    run = Run(program(formula, wrt, granularity, fixed), fixed, format)
+    if run.is_of_arrays and format not in ("npz", "jsonl"):
+        raise UsageError(
+            tell("{format} has one number in a cell, and here are arrays", format=format),
+            hint="-o results.npz",
+        )
     with (
         _opened(asked.points or "") as file,
         reading([asked.points or ""], tell("points")) as count,
