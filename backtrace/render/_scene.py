@@ -34,6 +34,7 @@ from backtrace.render._measures import (
 )
 from backtrace.render._view import View
 from backtrace.render._words import (
+    box_label,
     line_label,
     line_words,
     shape_words,
@@ -351,7 +352,7 @@ class _Drawing:
     def _under(self, index: int) -> str:
         """How many gates a box holds; the line of a stage's gate."""
         if index in self.record.folded:
-            return tell("{count} gates", count=len(self.record.folded[index].members))
+            return box_label(self.record, self.record.folded[index], index)
         return line_label(self.record, index)
 
     def _sentence(self, index: int) -> str:

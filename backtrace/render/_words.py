@@ -6,9 +6,10 @@ import re
 
 from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import expressions
-from backtrace.graph.record import Record
+from backtrace.graph.record import Record, SourceLine
 from backtrace.language import tell
 from backtrace.numbers import Blank, Formula
+from backtrace.render._boxes import Box
 from backtrace.render._view import View
 
 EMPTY = "____"  # a blank
@@ -53,11 +54,19 @@ def line_label(record: Record, index: int) -> str:
     node = record.graph.nodes[index]
     if line is None or node.gate is None or not node.name:
         return ""
-    return (
-        tell("line {line}", line=line.short)
-        if line.cell is None
-        else tell("cell {line}", line=line.short)
-    )
+    return _short(line)
+
+
+def _short(line: SourceLine) -> str:
+    if line.cell is None:
+        return tell("line {line}", line=line.short)
+    return tell("cell {line}", line=line.short)
+
+
+def box_label(record: Record, box: Box, index: int) -> str:
+    """5 gates; of code the line of the last of them."""
+    line = record.line_of(index)
+    return _short(line) if line else tell("{count} gates", count=len(box.members))
 
 
 def shape_words(record: Record, index: int) -> str:

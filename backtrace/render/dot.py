@@ -7,13 +7,12 @@ from html import escape
 
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
-from backtrace.language import tell
 from backtrace.render._at_first import drawing
-from backtrace.render._boxes import Box
 from backtrace.render._folding import Drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
+    box_label,
     gradient_words,
     line_label,
     line_words,
@@ -91,7 +90,7 @@ def _gate(record: Drawing, view: View, index: int) -> str:
         name = f"<i>{escape(base)}</i>{f'<sub>{escape(below)}</sub>' * bool(below)}"
         return f"n{index} [shape=plain, label=<<table {_TABLE}><tr><td>{name}</td></tr></table>>];"
     if index in record.folded:
-        return _box(record.folded[index], view, index)
+        return _box(record, view, index)
     text = escape(view.text(symbol(label(node))))
     is_short = len(text) <= 4
     shape = "circle, fixedsize=true, width=0.56" if is_short else 'box, style="rounded"'
@@ -101,9 +100,10 @@ def _gate(record: Drawing, view: View, index: int) -> str:
     return f"n{index} [shape={shape}, label=<{text}>{about}];"
 
 
-def _box(box: Box, view: View, index: int) -> str:
+def _box(record: Drawing, view: View, index: int) -> str:
     """A box in place of its gates."""
-    gates = tell("{count} gates", count=len(box.members))
+    box = record.folded[index]
+    gates = box_label(record, box, index)
     below = f'<br/><font point-size="8" color="{LIGHT.quiet}">{gates}</font>'
     look = f'shape=box, style="rounded,filled", fillcolor="{LIGHT.frame_ground}"'
     return (

@@ -8,13 +8,13 @@ from html import escape
 from backtrace.algebra.values import Value
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
-from backtrace.language import tell
 from backtrace.numbers import json_text
 from backtrace.render._at_first import drawing
 from backtrace.render._folding import Drawing
 from backtrace.render._ink import LIGHT
 from backtrace.render._view import View
 from backtrace.render._words import (
+    box_label,
     gradient_words,
     line_label,
     subscript,
@@ -76,7 +76,7 @@ def _node(record: Drawing, view: View, index: int) -> str:
         return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
     if index in record.folded:
         box = record.folded[index]
-        gates = tell("{count} gates", count=len(box.members))
+        gates = box_label(record, box, index)
         words = f"<span style='color:{LIGHT.quiet};font-size:11px'>{gates}</span>"
         return f'n{index}["{_safe(view.text(box.name))}<br/>{words}"]:::box'
     text = _safe(view.text(symbol(label(node))))
