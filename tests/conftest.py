@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from importlib import resources
 from typing import NamedTuple
@@ -63,6 +64,31 @@ def pytest_configure() -> None:
 
 os.environ["LANGUAGE"] = "en"  # the language of the transcripts, whoever runs them
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every command compiles the package anew
+
+
+_SAMPLED, _EVERY = 4, 8
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test of many cases every eighth is in the quick run, and all others are with the slow
+    sweeps, which `.ci/run` runs too. Whoever names files or tests gets all of them."""
+    is_whole = all(pathlib.Path(ROOT, word) == ROOT / "tests" for word in config.args)
+    if not is_whole or config.option.keyword:
+        return
+    counts = Counter(item.nodeid.partition("[")[0] for item in items)
+    seen: Counter[str] = Counter()
+    for item in items:
+        family = item.nodeid.partition("[")[0]
+        is_left_out = seen[family] % _EVERY and counts[family] >= _SAMPLED
+        seen[family] += 1
+        if is_left_out and _is_plain(item):
+            item.add_marker(pytest.mark.slow)
+
+
+def _is_plain(item: pytest.Item) -> bool:
+    """Whether no tier of its own is asked for."""
+    return not any(item.get_closest_marker(tier) for tier in ("browser", "bench", "cluster"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -44,6 +44,7 @@ def both_sides(gate: Gate) -> list[dict[str, float]]:
     return [first, *other[:1]]
 
 
+@pytest.mark.slow
 def test_wrong_local_gradients_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """In every row, for every input, on both sides of every kink; and the gate is named. What
     changes no printed number (a slope of 0 with another sign) is not wrong, and not counted."""

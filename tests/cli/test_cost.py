@@ -62,6 +62,7 @@ def test_json_is_read_back(kind: str, backtrace_command: Command) -> None:
     assert sum(gate["kept"] for gate in found["gates"]) == found["kept"]
 
 
+@pytest.mark.slow
 def test_a_matrix_product_of_a_thousand(backtrace_command: Command) -> None:
     ended = backtrace_command(*KINDS["huge"], "--cost", "--no-check", "--json", "-o", "/dev/null")
     assert ended.status == 0

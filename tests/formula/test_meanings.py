@@ -224,6 +224,7 @@ def test_what_was_read_is_shown(formula: str, words: list[str]) -> None:
     st.lists(st.integers(1, 3), max_size=3),
 )
 @settings(max_examples=30, deadline=None)
+@pytest.mark.slow
 def test_any_shapes_are_read_or_refused(formula: str, x: list[int], y: list[int]) -> None:
     """Whatever the shapes: a clear refusal, or what SymPy reads on its own, and what is printed as
     read is read as the same."""

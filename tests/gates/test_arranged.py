@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ def test_values_are_numpys_and_gradients_measured_slopes(shape: tuple[int, ...],
 
 @given(SHAPES, st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
+@pytest.mark.slow
 def test_every_witness_agrees(shape: tuple[int, ...], seed: int) -> None:
     step = _drawn(shape, seed)
     x = np.random.default_rng(seed).uniform(-1, 1, shape)

@@ -119,6 +119,7 @@ def test_exponentially_many_routes_are_counted_and_summed(most: int) -> None:
 @pytest.mark.parametrize(
     ("value", "stages", "count"), [(1e-300, 15_000, "2.8e4515"), ([1, 2], 99, "6.3e29")]
 )
+@pytest.mark.slow
 def test_more_routes_than_digits_are_said_in_powers_of_ten(
     value: Any, stages: int, count: str
 ) -> None:

@@ -431,6 +431,7 @@ def written_lines(draw: st.DrawFn) -> str:
 
 @given(st.lists(written_lines(), min_size=1, max_size=7))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_any_lines_are_judged_or_refused(lines: list[str]) -> None:
     try:
         judged = check_code(START + "\n".join(lines) + "\n", "a.py")

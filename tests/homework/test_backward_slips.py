@@ -53,6 +53,7 @@ def _is_right(number: int) -> None:
     assert judged.ok, [(v.gradient.name, v.verdict, v.note) for v in judged.verdicts]
 
 
+@pytest.mark.slow
 def test_some_planted_slips_are_found() -> None:
     scores = measure(step=80).values()
     planted, found = sum(s.planted for s in scores), sum(s.line for s in scores)

@@ -402,6 +402,7 @@ def test_a_worksheet_is_read_back() -> None:
     assert "____" in again.show()
 
 
+@pytest.mark.slow
 def test_an_exercise_is_made_of_its_gates() -> None:
     names = ["add", "mul", "max", "sigmoid", "pow", "div", "mul"]
     for seed in range(12):

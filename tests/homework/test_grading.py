@@ -558,6 +558,7 @@ def _killed_at_boom(submissions: Any) -> list[Row]:
 
 
 @pytest.mark.parametrize("killers", [[12], [0, 18, 19]])
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_one_row(
     killers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

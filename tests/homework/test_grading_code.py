@@ -580,6 +580,7 @@ HANDED_IN = st.dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(HANDED_IN)
+@pytest.mark.slow
 def test_a_class_of_all_kinds_beside_each_other(
     tmp_path: pathlib.Path, handed_in: dict[str, tuple[str, str, str, str]]
 ) -> None:

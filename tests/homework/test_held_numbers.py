@@ -47,6 +47,7 @@ def test_the_number_is_what_the_first_argument_sets(name: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_node_that_is_taken_twice_is_told() -> None:
     slip = check_code(VALUE.replace("            seen.add(id(n))\n", ""), "scalar.py")
     assert not slip.ok

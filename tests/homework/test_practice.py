@@ -329,6 +329,7 @@ MOVES = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(kind=st.sampled_from(sorted(KINDS)), moves=MOVES, seed=st.integers(0, 99))
+@pytest.mark.slow
 def test_whatever_is_typed_the_record_says_so(kind: str, moves: list[str], seed: int) -> None:
     chance = random.Random(seed)
     quiz = Quiz(problem(kind))

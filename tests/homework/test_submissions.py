@@ -156,6 +156,7 @@ def nested(answers: list[str | None]) -> dict[str, dict[str, str]]:
     st.sampled_from(["\n", "\r\n"]),
 )
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
 def test_every_dialect_and_layout(
     students: Class, layout: Any, dialect: tuple[str, bool], encoding: str, end: str
 ) -> None:

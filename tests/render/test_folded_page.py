@@ -218,6 +218,7 @@ def test_what_is_packed_is_unpacked(seed: int) -> None:
     assert unpacked(packed(text)) == text
 
 
+@pytest.mark.slow
 def test_folded_pages_are_small() -> None:
     steps = "; ".join(f"s{k + 1} = tanh(s{k})*sigmoid(s{k}) + gelu(s{k})" for k in range(12))
     sixty = (f"s0 = x*y; {steps}", {"x": 1, "y": 0.5})

@@ -84,6 +84,7 @@ def test_a_formula_is_shown_as_it_is() -> None:
     assert value.shape == ("n",)
 
 
+@pytest.mark.slow
 def test_the_command(backtrace_command: Command, tmp_path: object) -> None:
     for format in (*PICTURES, "html"):
         ended = backtrace_command(*NET, "--format", format)

@@ -146,6 +146,7 @@ def test_a_gradebook_has_its_columns_and_its_width(
         assert all(cells[end - 1].isdigit() and cells[end] == " " for end in ends), row
 
 
+@pytest.mark.slow
 def test_every_worker_speaks_the_language_of_the_run(
     class_files: tuple[str, str], backtrace_command: Command
 ) -> None:

@@ -129,6 +129,7 @@ FORMULAS = st.recursive(st.sampled_from(list(DIMENSIONS)), _extend, max_leaves=5
     deadline=None,
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
 )
+@pytest.mark.slow
 def test_random_graphs_agree_and_read_back(formula: str, seed: int) -> None:
     """Backprop, SymPy and complex steps agree; fused it is the same; printed and read again it is
     the same graph; NumPy says nothing."""

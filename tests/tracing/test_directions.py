@@ -109,6 +109,7 @@ def held(trace: Trace, chance: random.Random) -> None:
         assert gap <= 1e-8 * size + 1e-12, (name, trace.formula)
 
 
+@pytest.mark.slow
 def test_random_formulas_of_all_gates() -> None:
     chance = random.Random(0)
     for trace in random_traces(60, seed=1):
@@ -128,6 +129,7 @@ def test_many_random_formulas_meet_every_gate() -> None:
     assert missing <= {"affine", "relu_layer", "permute"}, missing  # by --fuse alone; too rare
 
 
+@pytest.mark.slow
 def test_hessians_of_random_formulas_are_symmetric_and_measured() -> None:
     for trace in random_traces(20, seed=3):
         found = trace.hessian()

@@ -14,6 +14,7 @@ from backtrace.formula.parser import parse
 from backtrace.formula.tokens import MOST_TOKENS, tokenize
 
 
+@pytest.mark.slow
 def test_a_sum_of_100_000_terms_and_a_tower_of_signs() -> None:
     graph = parse("+".join(["x"] * 100_000))
     assert graph.gate_count == 99_999
@@ -32,6 +33,7 @@ def recurrence(lines: int) -> str:
     return "a0 = x*y + 1\n" + "".join(f"a{i} = a{i - 1}*y + 1\n" for i in range(1, lines))
 
 
+@pytest.mark.slow
 def test_100_000_gates_from_a_file_to_a_checked_table(
     tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,7 @@ def hold(words: str, matrix: Any, shapes: tuple[Any, Any]) -> None:
         assert int(found[2]) <= rank if found[1] else int(found[2]) == rank
 
 
+@pytest.mark.slow
 def test_random_formulas_of_all_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(11)
     said: Counter[str] = Counter()
