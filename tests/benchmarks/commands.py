@@ -94,7 +94,7 @@ def many(folder: pathlib.Path, rounds: int) -> Figures:
     taken = in_turn({name: kept(name) for name in commands}, rounds)
     floor = taken["`import sympy`"]
     table(
-        ["", "median", "of `import sympy`", "memory"],
+        ["", "quickest", "of `import sympy`", "memory"],
         [
             [name, told(seconds), f"{seconds / floor:.1f}x", f"{memory[name]:.0f} MB"]
             for name, seconds in taken.items()

@@ -17,7 +17,7 @@ from backtrace.formula.letters import in_letters
 from backtrace.tracing.witnesses import witnessed
 from tests.benchmarks.figures import Figures, in_turn, table, told
 
-ROUNDS = 15
+ROUNDS = 7
 CASES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "least squares": ("sum((W@x - y)^2)", {"W": ("m", "n"), "x": ("n",), "y": ("m",)}),
     "a form": ("x@A@x", {"A": ("n", "n"), "x": ("n",)}),

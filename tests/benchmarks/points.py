@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 import time
@@ -119,8 +118,8 @@ def main() -> Figures:
     floor = taken["NumPy by hand"]
     found, rows = {}, []
     for name, times in taken.items():
-        ratio = statistics.median(a / b for a, b in zip(times, floor, strict=True))
-        rows.append([name, f"{statistics.median(times) / COUNT * 1e9:.1f}", f"{ratio:.2f}"])
+        ratio = min(times) / min(floor)
+        rows.append([name, f"{min(times) / COUNT * 1e9:.1f}", f"{ratio:.2f}"])
         if times is not floor:
             found[f"{name} / NumPy by hand"] = ratio
     table(["a million points of the neuron", "ns a point", "against NumPy by hand"], rows)

@@ -9,7 +9,6 @@ of 1 is linear.
 from __future__ import annotations
 
 import math
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -51,17 +50,17 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main(rounds: int = 3) -> Figures:
-    medians: dict[str, list[float]] = {}
+    quickest: dict[str, list[float]] = {}
     for gates in SIZES:
         for name, work in stages(gates).items():
-            taken = statistics.median(seconds(work) for _ in range(rounds))
-            medians.setdefault(name, []).append(taken / gates)
+            taken = min(seconds(work) for _ in range(rounds))
+            quickest.setdefault(name, []).append(taken / gates)
     found, rows = {}, []
-    for name, taken in medians.items():
+    for name, taken in quickest.items():
         growth = 1 + math.log(taken[-1] / taken[-2]) / math.log(SIZES[-1] / SIZES[-2])
         rows.append([name, *(f"{t * 1e6:.1f}" for t in taken), f"{growth:.2f}"])
         found[f"{name}, growth exponent"] = growth
-        found[f"{name} / forward, {SIZES[-1]:,} gates"] = taken[-1] / medians["forward"][-1]
+        found[f"{name} / forward, {SIZES[-1]:,} gates"] = taken[-1] / quickest["forward"][-1]
     heads = ["microseconds a gate", *(f"{gates:,} gates" for gates in SIZES), "growth exponent"]
     table(heads, rows)
     return found
