@@ -9,11 +9,13 @@ import inspect
 import json
 import pathlib
 import re
+import sys
 from typing import Any
 
 import pytest
 
-from tests.benchmarks import BENCHMARKS, PARTS, TOOLS, figures
+from tests.benchmarks import BENCHMARKS, PARTS, TOOLS, figures, letters
+from tests.benchmarks import __main__ as command
 
 ROOT = figures.ROOT
 FOLDER = ROOT / "tests" / "benchmarks"
@@ -137,3 +139,30 @@ def test_every_work_runs_in_every_round() -> None:
     found = figures.in_turn({"a": lambda: ran.append("a"), "b": lambda: ran.append("b")}, 2)
     assert ran == ["a", "b"] * 3
     assert found.keys() == {"a", "b"}
+
+
+def test_the_command_prints_records_and_compares(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured() -> figures.Figures:
+        print("| figure |")
+        return {"work / floor": found.pop()}
+
+    found = [1.5, 1.0]
+    document = tmp_path / "docs" / "one.md"
+    document.parent.mkdir()
+    document.write_text("<!-- figures: letters -->\n<!-- end of figures -->\n")
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    monkeypatch.setattr(figures, "RECORD", tmp_path / "figures.json")
+    monkeypatch.setattr(letters, "main", measured)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "letters", "--record"])
+    command.main()
+    assert figures.recorded() == {"letters": {"work / floor": 1.0}}
+    assert "| figure |\n<!-- end of figures -->\n" in document.read_text()
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "letters", "--compare"])
+    command.main()
+    assert "letters: work / floor  1 -> 1.5 (1.50x)" in capsys.readouterr().out
+    assert figures.recorded() == {"letters": {"work / floor": 1.0}}
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "other"])
+    with pytest.raises(SystemExit):
+        command.main()
