@@ -104,11 +104,14 @@ def main() -> Figures:
         "backtrace, two threads": lambda: made(columns, jobs=2, out=out),
         "copying the columns": lambda: [np.copyto(out["f"], columns[name]) for name in NAMES],
     }
+    missing = []
     for name, peer in PEERS.items():
         try:
             work[name] = peer(columns)
         except ImportError:
-            print(f"{name}: not installed\n")
+            missing.append(name)
+    if missing:
+        print(f"{'; '.join(missing)}: not installed\n")
     taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(ROUNDS):
         for name, run in work.items():

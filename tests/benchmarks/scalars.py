@@ -131,11 +131,14 @@ def autograd() -> Any:
 
 def main() -> Figures:
     tools: dict[str, Any] = {"a flat tape": tape, "backtrace": ours}
+    missing = []
     for peer in (micrograd, autograd, torch):
         try:
             tools[peer.__name__] = peer()
         except ImportError:
-            print(f"{peer.__name__}: not installed\n")
+            missing.append(peer.__name__)
+    if missing:
+        print(f"{', '.join(missing)}: not installed\n")
     found: Figures = {}
     for kind, called in ((chain, "a chain"), (dag, "a wide graph")):
         graphs = [parse(kind(size), POINT) for size in SIZES]
