@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import BENCHMARKS, PARTS, TOOLS, figures, letters
+from tests.benchmarks import BENCHMARKS, PARTS, TOOLS, commands, figures, letters
 from tests.benchmarks import __main__ as command
 
 ROOT = figures.ROOT
@@ -166,3 +166,13 @@ def test_the_command_prints_records_and_compares(
     monkeypatch.setattr(sys, "argv", ["benchmarks", "other"])
     with pytest.raises(SystemExit):
         command.main()
+
+
+def test_the_memory_of_a_command_is_its_own() -> None:
+    large = bytearray(300_000_000)
+    large[::4096] = b"x" * len(large[::4096])  # this process has them in memory
+    small = commands.run([sys.executable, "-c", "pass"])
+    larger = commands.run([sys.executable, "-c", "x = b'x' * 150_000_000"])
+    assert small < 100
+    assert 140 < larger - small < 200
+    del large
