@@ -39,6 +39,7 @@ from backtrace.numbers import SHORT, array, number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
 _MOST_NOTES = 6
+_SECOND_TRY = 0.35  # of SymPy's seconds, for a small copy where the whole took too long
 
 
 def cross_check_arrays(
@@ -56,9 +57,11 @@ def cross_check_arrays(
         measured = {name: prober.measure(name) for name in subject.gradients if name not in bad}
         answers, contradicted = fetch()
         if any(answer.symbolic is None for answer in answers.values()):
-            if not _too_much_for_sympy(subject, free, budget):  # it has been asked about silence
+            seconds = budget.symbolic_seconds
+            if not _too_much_for_sympy(subject, free, budget):  # it has been asked once
                 silence = silence._replace(entries=[])
-            contradicted = contradicted or judge.small_verdicts(free, silence)
+                seconds *= _SECOND_TRY
+            contradicted = contradicted or judge.small_verdicts(free, silence, seconds)
         checks: dict[str, Check] = {}
         notes: list[Note] = []
         is_asked = any(map(np.any, reached.values())) and prober.work <= budget.entry_work
@@ -396,14 +399,15 @@ class _Judge:
         return max(float(np.max(np.abs(result), initial=0.0)) for result in results)
 
     def small_verdicts(
-        self, free: Sequence[str], silence: gate_values.Silence
+        self, free: Sequence[str], silence: gate_values.Silence, seconds: float
     ) -> Contradicted | None:
         """Asks SymPy about the first few entries of arrays that are too large for it, and about
         what nothing hears of in the whole ones."""
+        budget = self.budget._replace(symbolic_seconds=seconds)
         small = stand_in(self.subject)
         if small is None or _too_much_for_sympy(small, free, self.budget):
-            return questions.ask(_SYMPY, None, free, silence, self.budget)()[1]
-        answers, contradicted = _symbolic(small, free, silence, self.budget, False)()
+            return questions.ask(_SYMPY, None, free, silence, budget)()[1]
+        answers, contradicted = _symbolic(small, free, silence, budget, False)()
         for name in ("", *free):
             witness = answers[name].symbolic
             backprop = small.gradients[name] if name else small.value

@@ -87,8 +87,12 @@ class Clock:
             finally:
                 took = time.thread_time() - began
 
+        seconds = min(most, self.left)
         try:
-            return within(min(most, self.left), work)
+            return within(seconds, work)
+        except OutOfTime:
+            took = max(took, seconds)  # also where the thread is left behind
+            raise
         finally:
             self._elsewhere += took
 

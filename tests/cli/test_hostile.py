@@ -64,9 +64,9 @@ def test_the_check_never_hangs(formula: str) -> None:
     reason, and the measured slope still speaks."""
     import backtrace
 
-    began = time.monotonic()
+    began = time.process_time()
     trace = backtrace.trace(formula, {"x": 1.0})
-    assert time.monotonic() - began < 12
+    assert time.process_time() - began < 12
     check = trace.checks["x"]
     assert trace.ok, (trace.fault, check)
     assert check.verdict == "agree"

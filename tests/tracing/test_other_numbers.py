@@ -113,10 +113,10 @@ def test_a_formula_without_a_point_is_traced_as_formulas(backtrace_command: Comm
 
 @pytest.mark.small
 def test_long_chains_of_formulas_stay_short() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     trace = backtrace.trace("*".join(f"sin(x{i})" for i in range(800)), check=False)
     assert max(map(len, trace.formulas().upstreams)) <= 1100
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 EXACT = [
@@ -166,12 +166,12 @@ def test_a_wrong_float_is_said_by_the_exact_trace(monkeypatch: pytest.MonkeyPatc
 
 
 def test_exact_arithmetic_gives_up_in_time(backtrace_command: Command) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     formula = "; ".join(["q0 = sin(x)"] + [f"q{i} = q{i - 1}^3 + sqrt(2)" for i in range(1, 30)])
     trace = backtrace.trace(formula, {"x": "1/3"}, check=False)
     with pytest.raises(BacktraceError, match="exact arithmetic"):
         trace.exactly()
-    assert time.monotonic() - began < 12
+    assert time.process_time() - began < 12
     with pytest.raises(BacktraceError, match="too large for exact arithmetic"):
         backtrace.trace("x^100000", {"x": "1.0001"}, check=False).exactly()
     ended = backtrace_command("x^100000", "x=1.0001", "--exact", "--no-check")
