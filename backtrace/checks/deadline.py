@@ -41,6 +41,8 @@ def within(seconds: float, function: Callable[[], T]) -> T:
         with contextlib.suppress(OutOfTime):  # told a second time, while it was stopping
             try:
                 outcome["result"] = function()
+            except OutOfTime:
+                outcome["is_late"] = True
             except BaseException as error:
                 outcome["error"] = error
 
@@ -50,9 +52,12 @@ def within(seconds: float, function: Callable[[], T]) -> T:
         _wait(worker, seconds)
         if worker.is_alive():
             _interrupt(worker, outcome)
+            gc.freeze()  # collections have crashed on frames that were interrupted
             raise OutOfTime
+    if "is_late" in outcome:
+        raise OutOfTime
     if "error" in outcome:
-        raise outcome["error"]
+        raise outcome.pop("error")
     result: T = outcome["result"]
     return result
 
