@@ -134,9 +134,9 @@ def files(columns: dict[str, Any]) -> Figures:
     """CSV to CSV as a whole command, and NumPy's own reading and writing."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = pathlib.Path(folder, "in.csv"), pathlib.Path(folder, "out.csv")
-        table = np.column_stack([columns[name] for name in NAMES])
+        rows = np.column_stack([columns[name] for name in NAMES])
         began = time.perf_counter()
-        np.savetxt(source, table, delimiter=",", header=",".join(NAMES), comments="", fmt="%.17g")
+        np.savetxt(source, rows, delimiter=",", header=",".join(NAMES), comments="", fmt="%.17g")
         taken = {"`np.savetxt` of 5 columns": time.perf_counter() - began}
         began = time.perf_counter()
         np.loadtxt(source, delimiter=",", skiprows=1)
