@@ -14,6 +14,7 @@ import numpy as np
 
 from backtrace.batch.pieces import Piece, finite
 from backtrace.errors import UsageError
+from backtrace.files import Changed
 from backtrace.language import tell
 
 SUFFIXES = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow"}
@@ -74,6 +75,8 @@ def _refused(format: str, pyarrow: Any) -> Iterator[None]:
     """What pyarrow says of a file that it cannot read, in one line."""
     try:
         yield
+    except Changed:
+        raise  # it is no fault of its form
     except (pyarrow.ArrowException, OSError) as error:
         said = str(error).strip().split("\n")[0][:200]
         raise UsageError(

@@ -13,6 +13,7 @@ import pytest
 pyarrow = pytest.importorskip("pyarrow")
 from pyarrow import feather, parquet  # noqa: E402
 
+from backtrace import files  # noqa: E402
 from tests.conftest import Command  # noqa: E402
 
 FORMULA = "sigmoid(w*x + b)*x"
@@ -150,6 +151,22 @@ def test_damage_in_the_middle_leaves_no_half_file(
     ended = backtrace_command(FORMULA, "--points", str(source), "-o", str(tmp_path / "out.parquet"))
     assert ended.status == 2
     assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+def test_a_file_that_changes_meanwhile_is_not_called_damaged(
+    suffix: str, tmp_path: pathlib.Path, backtrace_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(table(3), tmp_path / f"in{suffix}")
+
+    def changed(*_: object) -> int:
+        raise files.Changed
+
+    monkeypatch.setattr(files._Watched, "readinto", changed)
+    ended = backtrace_command(FORMULA, "--points", source)
+    assert ended.status == 2
+    assert "it changed while it was read" in ended.err
+    assert "the points are no" not in ended.err
 
 
 def test_without_pyarrow_it_says_what_to_install(
