@@ -190,7 +190,7 @@ class _Judge:
                         "{words}by backprop {number}", words=words, number=number(by_backprop, 10)
                     ),
                 )
-        witnesses = [w for w in (check.symbolic, check.numeric) if w is not None]
+        witnesses = [w for w in (check.symbolic, check.numeric) if _says_anything(w)]
         if not witnesses:
             heard = measured.directions or name in self.small
             return self._unwitnessed(name, check._replace(verdict=AGREE if heard else SKIPPED))
@@ -458,6 +458,11 @@ def _near(a: Any, b: Any, reach: Any) -> Any:
     """Where two agree; what could not be measured (nan) contradicts nothing."""
     larger = np.maximum(np.abs(a), np.abs(b))
     return ~(np.abs(a - b) > np.maximum(TOLERANCE * larger + UNDERFLOW, reach))
+
+
+def _says_anything(witness: Any) -> bool:
+    """Whether a witness has a number for any entry: nan is none, and agrees with nothing."""
+    return witness is not None and not np.all(np.isnan(witness))
 
 
 def _error(a: Any, b: Any) -> float:

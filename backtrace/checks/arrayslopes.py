@@ -126,7 +126,7 @@ class Prober:
             slope = numeric.central_difference(
                 probe.m, probe.output(place), probe.step(place), probe.wobble
             )
-            slopes[place] = np.nan if slope is None else slope
+            slopes[place] = probe.at_an_edge(place) if slope is None else slope
         return slopes if slopes.shape else float(slopes)
 
     def sides(self, name: str) -> dict[Place, tuple[float, float]]:
@@ -186,6 +186,17 @@ class _EntryProbe:
 
     def step(self, place: Place) -> Any:
         return numeric.step(self.m, float(self.scales[place]))
+
+    def at_an_edge(self, place: Place) -> float:
+        """The slope on the one side where the output has a value (that of x^1.5 at 0); nan where it
+        has one on both sides, or none."""
+        output, h = self.output(place), self.step(place)
+        inside = [t for t in (-h, h) if self.m.context.isfinite(output(t))]
+        if len(inside) != 1:
+            return np.nan
+        here = output(self.m.from_float(0.0))
+        slope = numeric.one_sided(self.m, output, here, inside[0], self.wobble)
+        return slope if np.isfinite(slope) else np.nan
 
     def output(self, place: Place) -> Callable[[Any], Any]:
         """The sum of the output, as it is weighed, where the entry is moved by so much."""

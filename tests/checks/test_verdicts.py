@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtrace
+from backtrace.checks.arrayslopes import Measured, Prober
 from backtrace.checks.traced import Budget
 from backtrace.formula.point import read_mapping
 from backtrace.homework.checking import check
@@ -254,3 +255,26 @@ def test_what_is_not_known_in_time_is_no_alarm() -> None:
     X, w = chance.standard_normal((300, 40)), chance.standard_normal(40)
     hurried = Budget(culprit_seconds=0.01)
     assert backtrace.trace("norm2(X@w - y)", {"X": X, "w": w, "y": X @ w}, budget=hurried).ok
+
+
+ENDS = [  # formulas of x and t that have no value beyond an end of x, where they stand
+    ("bce(x, t)", "[0, 1, 0.5]", "[0, 1, 1]"),
+    ('sum(bce(x, t, reduction="sum"))', "[0, 0.25]", "[0, 1]"),
+    ("sum(x^1.5*t)", "[0, 4]", "[1, 2]"),
+    ("sum((1 - x)^2.5 + t)", "[1, 1]", "[1, 2]"),
+    ("bce(x, t)", "0", "0"),
+]
+
+
+@pytest.mark.parametrize(("formula", "x", "t"), ENDS)
+def test_at_the_end_of_a_domain_a_slope_is_that_of_one_side(formula: str, x: str, t: str) -> None:
+    found = backtrace.trace(formula, {"x": x, "t": t}, wrt=["x"]).checks["x"]
+    assert found.verdict == "agree"
+    assert found.numeric == pytest.approx(found.backprop)  # nan, which nobody saw, is not
+
+
+def test_what_no_witness_has_a_number_for_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prober, "measure", lambda *_: Measured(np.full(2, np.nan)))
+    mute = Budget()._replace(symbolic_entries=0)  # nor is SymPy asked
+    found = backtrace.trace("sum(x^2)", {"x": "[1, 2]"}, budget=mute).checks["x"]
+    assert found.verdict == "skipped"
