@@ -21,6 +21,7 @@ from backtrace.homework.assignment import read_assignment
 from backtrace.homework.grading import Row, grade
 from backtrace.homework.submissions import read_submissions
 from backtrace.homework.submissions.cells import Signs, as_typed
+from backtrace.homework.submissions.encodings import encoding_of
 from backtrace.homework.submissions.submission import Unreadable
 from tests.conftest import SCHEMAS, Command
 
@@ -203,6 +204,36 @@ def test_encodings_of_spreadsheets(encoding: str, name: str) -> None:
     assert any(encoding in note for note in row.notes)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["Zoë", "José", "Müller", "Ann", "L’Hôpital"]),
+    st.sampled_from(["½", "-¼", "¾", "1÷4", "–¼", "—0.25", "§4", "“ok”"]),
+    st.sampled_from([",", ";", "\t"]),
+)
+def test_signs_of_a_spreadsheet_in_cp1252(name: str, cell: str, sign: str) -> None:
+    """A fraction or a dash beside no letter is no sign of another encoding."""
+    found = encoding_of(f"student{sign}p2.dx\r\n{name}{sign}{cell}\r\n".encode("cp1252"))
+    assert (found.name, found.others) == ("cp1252", ())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 2349), min_size=1, max_size=12), st.sampled_from(["", "a", " 1"]))
+def test_hangul_is_not_read_as_fractions(places: list[int], behind: str) -> None:
+    name = bytes(b for p in places for b in (0xB0 + p // 94, 0xA1 + p % 94)) + behind.encode()
+    found = encoding_of(b"student,p2.dx\n" + name + b",0.5\n")
+    if found.name == "utf-8":
+        assert name.decode("utf-8")  # a few syllables are letters there: 찼 is á
+        return
+    assert "cp949" in (found.name, *found.others)
+    if set("½¼¾÷§¿¡") & set(name.decode("cp1252", "replace")):
+        assert found.name == "cp949"
+
+
+def test_the_words_of_another_encoding_are_not_garbled() -> None:
+    for text, encoding in (("山田太郎", "shift_jis"), ("Łukasz", "cp1250"), ("Женя", "cp1251")):
+        assert encoding_of(f"student,p2.dx\n{text},0.5\n".encode(encoding)).name == "utf-8"
+
+
 # what a cell is
 
 
@@ -223,6 +254,13 @@ def test_encodings_of_spreadsheets(encoding: str, name: str) -> None:
         ("2*x*y", Signs(), "2*x*y"),
         ("max(x, 0)", Signs(commas_part=False), "max(x, 0)"),
         ("q*z", Signs(), "q*z"),
+        ("—4", Signs(), "-4"),
+        ("-1⁄4", Signs(), "-1/4"),
+        ("= -1/4", Signs(), "-1/4"),
+        ("=−0,25", Signs(commas_part=False), "-0.25"),
+        ("\u200b-0.25\u200e", Signs(), "-0.25"),
+        ("x == y", Signs(), "x == y"),
+        ("==1", Signs(), "==1"),
     ],
 )
 def test_a_cell(text: str, signs: Signs, read: str) -> None:

@@ -1,6 +1,7 @@
 """What a number that people typed is: a long minus, a decimal comma, and what may be two things.
 
     −0.25  –0.25     -0.25     a minus as word processors and formulas write it
+    = -1⁄4           -1/4      an answer with its sign of equality, a fraction with its own stroke
     0,25             0.25      a decimal comma, where commas do not part the columns
     1,234            refused   1.234 or 1234, unless the rest of the file tells
     1/3/2026         refused   a date, perhaps, which a spreadsheet made of something else
@@ -19,8 +20,10 @@ from typing import Any
 from backtrace.homework.submissions.submission import Unreadable, short
 from backtrace.language import tell
 
-_MINUSES = "−–‒‐‑﹣－"
-_MINUS = dict.fromkeys(map(ord, _MINUSES), "-")
+_MINUSES = "−–—‒‐‑﹣－"
+_MINUS = dict.fromkeys(map(ord, _MINUSES), "-") | dict.fromkeys(map(ord, "⁄∕"), "/")
+_UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060"))
+_EQUALS = re.compile(r"\A=(?!=)\s*")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _SIMPLE = re.compile(r"[-+0-9.,eE/ ]+", re.ASCII)
 _MARKED = re.compile(r"([-+]?)([0-9]*(?:[.,][0-9]+)*[.,]?)((?:[eE][-+]?[0-9]+)?)", re.ASCII)
@@ -54,7 +57,7 @@ def as_typed(value: Any, signs: Signs) -> Any:
     it could be two. What is no text stays as it is."""
     if not isinstance(value, str):
         return value
-    text = value.strip().lstrip("\ufeff")
+    text = _EQUALS.sub("", value.translate(_UNSEEN).strip())
     if text.isascii() and _NUMBER.fullmatch(text):
         return _other_group(text, signs) or text
     if any(date.fullmatch(text) for date in _DATES):

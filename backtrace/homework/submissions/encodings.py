@@ -26,6 +26,9 @@ _MARKS = {
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _PUNCTUATION = frozenset("’‘“”–—…°²³·×±«»\u00a0€")
 _OUTSIDE_ASCII = re.compile(r"[^\x00-\x7f]+")
+_ALONE = re.compile(r"(?<![^\W\d_])(?<![^\x00-\x7f–—])[½¼¾÷§¿¡](?![^\x00-\x7f])")
+"""Signs of cp1252 that stand by themselves; beside letters they are those of another encoding."""
+_QUOTED_INSIDE = re.compile(r"[^\W\d_][“”«»][^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ def _western(head: bytes) -> bool:
     text = _decoded(head, "cp1252")
     if text is None:
         return False
+    if _QUOTED_INSIDE.search(text):
+        return False
+    text = _ALONE.sub("", text)
     signs = {c for c in text if c > "\x7f" and not c.isalpha()} | {c for c in text if c in "ªº"}
     words = (word for word in _LETTERS.findall(text))
     return signs <= _PUNCTUATION and all(any(c.isascii() for c in word) for word in words)
