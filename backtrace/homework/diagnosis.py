@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
-from backtrace.algebra.values import shape_of
+from backtrace.algebra.values import identical, shape_of
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer
@@ -75,6 +75,22 @@ class Diagnosis:
         for plant in self._plants:
             yield Fit(plant.code, plant.says, plant.gate, plant.node, plant.number(fault))
 
+    def _apart(self, fault: Answer) -> Iterator[Fit]:
+        """One slip that leads to this number, where the others are wrong by slips of their own (the
+        regulariser of every layer): it leads to those too, or changes nothing of them."""
+        due = self._problem.record
+        for plant in self._problem.plants:
+            if not fits(fault, plant.number(fault), units=_UNITS):
+                continue
+            if all(
+                fits(a, plant.number(a), units=_UNITS)
+                or identical(
+                    plant.number(a), (due.upstreams if a.is_gradient else due.values)[a.node]
+                )
+                for a in self._answers
+            ):
+                yield Fit(plant.code, plant.says, plant.gate, plant.node, plant.number(fault))
+
     def of(self, fault: Verdict) -> list[Fit]:
         """The slips that fit a fault, the simplest first, twins (the same numbers in other words)
         once. At its own gates when the numbers before it are known, else anywhere."""
@@ -95,6 +111,8 @@ class Diagnosis:
                 found += self._anywhere(answer)
             if not found:
                 found += _here(record, answer, self._runs)
+            if not found and not is_traced:
+                found += self._apart(answer)
             found += _scaled(record, self._verdicts, answer, is_alone=not found)
             if not found:
                 found += _copied(record, answer)

@@ -297,17 +297,24 @@ def _held(at: Place) -> Iterator[Slip]:
     yield lambda u: 0.0 * at.right(u)
 
 
-def _reduction(at: Place) -> Iterator[Slip]:
-    """What a broadcast operand was repeated along: its mean for its sum, or not summed at all."""
-    whole, own = shape_of(at.output), shape_of(at.own)
-    if at.are_arrays and at.local is not None and whole != own:
-        rows = math.prod(whole) / max(1, math.prod(own))
+def _is_repeated(at: Place) -> bool:
+    """Whether the operand is repeated to fit, so that its gradient is a sum."""
+    if at.gate.name in ("affine", "relu_layer"):
+        return at.k == 2
+    return at.are_arrays and at.local is not None and shape_of(at.output) != shape_of(at.own)
+
+
+def _mean_for_sum(at: Place) -> Iterator[Slip]:
+    if _is_repeated(at):
+        rows = math.prod(shape_of(at.output)) / max(1, math.prod(shape_of(at.own)))
         yield lambda u: at.right(u) / rows
-        yield lambda u: u * at.local
-    if at.gate.name in ("affine", "relu_layer") and at.k == 2:
-        passed = at.output > 0 if at.gate.name == "relu_layer" else 1.0
-        rows = math.prod(whole) / max(1, math.prod(own))
-        yield lambda u: at.right(u) / rows
+
+
+def _not_summed(at: Place) -> Iterator[Slip]:
+    if _is_repeated(at):
+        passed = at.local
+        if at.gate.name in ("affine", "relu_layer"):
+            passed = at.output > 0 if at.gate.name == "relu_layer" else 1.0
         yield lambda u: u * passed
 
 
@@ -362,8 +369,11 @@ MISTAKES = (  # what is about one gate before what is about any
         marked("took the diagonal of softmax's Jacobian alone"),
         _softmax_diagonal,
     ),
+    Mistake("reduction", marked("did not sum over what was repeated"), _not_summed),
     Mistake(
-        "reduction", marked("did not sum over what was repeated (a mean, or no sum)"), _reduction
+        "mean-for-sum",
+        marked("took the mean over what was repeated, where a sum is due"),
+        _mean_for_sum,
     ),
     Mistake("sign", marked("has the sign turned"), _sign, _sign_turned),
     Mistake("no-local", marked("passed the upstream on, without the local gradient"), _no_local),

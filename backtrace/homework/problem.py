@@ -209,6 +209,7 @@ class Problem:
                     yield self._plant(mistake, edge, node, turn, Own(slips={edge: slip}))
             if len(places) > 1:
                 yield from self._at_all(gate)
+                yield from self._way_lost(gate)
             if places:
                 yield from self._turned(gate)
         yield from self._held()
@@ -226,6 +227,16 @@ class Problem:
                 right = self.record.upstreams
                 spoiled = [n for n in nodes if not identical(plant.gradients[n], right[n])]
                 yield replace(plant, node=max(spoiled, default=plant.node))
+
+    def _way_lost(self, gate: int) -> Iterator[Plant]:
+        """All wires from one node into a gate, where others lead back to it too: W*W in a sum."""
+        graph = self.record.graph
+        for node in sorted(set(graph.inputs_of[gate])):
+            edges = [edge for edge in graph.consumers[node] if edge[0] == gate]
+            if not 1 < len(edges) < len(graph.consumers[node]):
+                continue
+            own = Own(slips=dict.fromkeys(edges, _nothing_back))
+            yield self._plant(_FORK_LOST, (gate, ALL_WIRES), node, node, own)
 
     def _held(self) -> Iterator[Plant]:
         """Stages held constant, one or two at a time: nothing goes back through them."""

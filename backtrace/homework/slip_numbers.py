@@ -3,7 +3,8 @@ holds answers against, and what a page of practice is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,11 +47,7 @@ def backward_slips(record: Record, run: Replayed, node: int) -> Iterator[Slipped
     in which order, depends on shapes and not on numbers."""
     edges = record.graph.consumers[node]
     right = {edge: _right(record, run, edge) for edge in edges}
-    for edge in edges if len(edges) > 1 else ():
-        rest = sum(back for other, back in right.items() if other != edge)
-        yield Slipped("fork-lost", ONE_LOST, edge[0], 0.0, rest)
-        if len(edges) > 2:
-            yield Slipped("fork-lost", ONE_KEPT, edge[0], 0.0, right[edge])
+    yield from _ways_lost(edges, right)
     for edge in edges:
         gate, slot = edge
         rest = sum(back for other, back in right.items() if other != edge)
@@ -59,6 +56,22 @@ def backward_slips(record: Record, run: Replayed, node: int) -> Iterator[Slipped
                 continue  # fork-lost says that
             back = carried(slip, run.used_gradients[gate])
             yield Slipped(mistake.code, mistake.says, gate, rest, back)
+
+
+def _ways_lost(edges: Sequence[Edge], right: Mapping[Edge, Any]) -> Iterator[Slipped]:
+    """At a branch: each wire lost, or the only one; and all wires into one gate, as in W*W."""
+    for edge in edges if len(edges) > 1 else ():
+        rest = sum(back for other, back in right.items() if other != edge)
+        yield Slipped("fork-lost", ONE_LOST, edge[0], 0.0, rest)
+    gates = Counter(gate for gate, _ in edges)
+    for gate, count in gates.items() if len(gates) > 1 else ():
+        if count > 1:
+            rest = sum(back for edge, back in right.items() if edge[0] != gate)
+            yield Slipped("fork-lost", ONE_LOST, gate, 0.0, rest)
+    for edge in edges if len(edges) > 2 else ():
+        others = {gate for gate, _ in edges if gate != edge[0]}
+        if len(others) != 1 or gates[edge[0]] > 1:  # else those are all wires into one gate
+            yield Slipped("fork-lost", ONE_KEPT, edge[0], 0.0, right[edge])
 
 
 def _right(record: Record, run: Replayed, edge: Edge) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import backtrace
 from backtrace.errors import BacktraceError
 from backtrace.formula.point import read_mapping
 from backtrace.gates import GATES
@@ -193,7 +194,7 @@ def _classics() -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "missing 1/N": ("dropped-constant", handed_in(p - Y)),
         "no mask": ("no-local", handed_in(masked=False)),
-        "mean over the batch": ("reduction", handed_in(rows="mean")),
+        "mean over the batch": ("mean-for-sum", handed_in(rows="mean")),
         "bias not summed": ("reduction", handed_in(rows="none")),
         "no -1 at the label": ("label-kept", handed_in(p / 3)),
         "transposed": ("transposed", {**right, "dW1": right["dW1"].T}),
@@ -221,6 +222,29 @@ def test_the_classics_lead_to_different_first_names() -> None:
         answers = {n: json.dumps(np.round(v, 5).tolist()) for n, v in numbers.items()}
         fits = check(NET, NET_POINT, answers).fits
         assert code in (fits[0].code, *fits[0].also), (name, fits)
+
+
+@pytest.mark.parametrize("square", ["{}^2", "{0}*{0}"])
+@pytest.mark.parametrize(("times", "code"), [(2, "factor-two"), (0, "fork-lost")])
+@pytest.mark.parametrize("asked", [["dW2"], ["dW1", "dW2"], ["dW1", "db1", "dW2", "db2"]])
+def test_a_regulariser_of_both_layers(
+    square: str, times: float, code: str, asked: list[str]
+) -> None:
+    """The same slip in two places, each of which spoils one answer alone."""
+    plain = "h = relu(X@W1 + b1); s = h@W2 + b2; L = cross_entropy(s, y)"
+    squares = [square.format(name) for name in ("W1", "W2")]
+    formula = plain + "".join(f" + 0.5*0.1*sum({s})" for s in squares)
+    gradients = backtrace.trace(plain, NET_POINT, check=False).gradients
+    answers = {}
+    for name in asked:
+        slipped = gradients[name[1:]]
+        if "W" in name:
+            slipped = slipped + times * 0.1 * np.asarray(NET_POINT[name[1:]], float)
+        answers[name] = json.dumps(np.round(slipped, 6).tolist())
+    report = check(formula, NET_POINT, answers)
+    wrong = [v.answer.name for v in report.verdicts if v.verdict != OK]
+    assert wrong == [name for name in asked if "W" in name]
+    assert code in [c for fit in report.fits[:2] for c in (fit.code, *fit.also)], report.fits
 
 
 LOSS = "h = relu(X@W1 + b1); s = h@W2 + b2; cross_entropy(s, y) + {}*sum(W2^2)"
