@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from backtrace.errors import UsageError, near_misses
-from backtrace.formula.slips import signature
+from backtrace.formula.call_slips import signature
 from backtrace.gates import FAMILIES, GATES, Gate
 from backtrace.language import tell
 from backtrace.render import View

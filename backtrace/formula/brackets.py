@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backtrace.errors import FormulaError, Span
-from backtrace.formula import slips
+from backtrace.formula import call_slips, slips
 from backtrace.formula.literals import read_literal, spelled
 from backtrace.formula.meanings import NORMS
 from backtrace.formula.pending import Bracket, Operand, arguments
@@ -50,7 +50,7 @@ class Brackets(Stack):
             hint = tell("a gate may use the gates before it, and not itself")
             raise self.error(tell("'{name}' is defined by itself", name=name), token, hint)
         if self._knows(name) or not slips.is_function(name, self.gates):
-            raise slips.not_a_function(
+            raise call_slips.not_a_function(
                 self.text, self.tokens, self.at, self._knows(name), self.gates
             )
         self._refuse_detached(token, self.gates[name])
@@ -63,7 +63,7 @@ class Brackets(Stack):
         self._open(bracket)
         self.at += 1
         if self.tokens[self.at].kind == ")":
-            raise slips.wrong_count(
+            raise call_slips.wrong_count(
                 self.text, self.gates[name], 0, (token.start, self.tokens[self.at].end)
             )
         return True
@@ -101,7 +101,7 @@ class Brackets(Stack):
             bracket.gate = self.gates[bracket.gate.reduction]
         known = (*bracket.gate.fixed, *bracket.gate.defaulted) or bracket.gate.parameters
         if token.text not in known or not bracket.gate.takes_keywords:
-            raise slips.unknown_keyword(self.text, bracket.gate, token)
+            raise call_slips.unknown_keyword(self.text, bracket.gate, token)
         if token.text in bracket.keywords:
             raise self.error(tell("'{text}' is given twice", text=token.text), token)
         bracket.keywords[token.text] = bracket.commas

@@ -58,6 +58,28 @@ _WORDS = {
 }
 
 
+_DERIVES = marked("backtrace finds the derivatives itself: write the formula alone")
+_INSTEAD = {
+    "⊗": "outer(x, y) or kron(x, y)",
+    "⟨": "dot(x, y)",
+    "⟩": "dot(x, y)",
+    "∑": "sum(x)",
+    "∏": "prod(x)",
+    "∛": "cbrt(x)",
+    "°": "x*pi/180",
+    "⌊": "floor(x)",
+    "⌋": "floor(x)",
+    "⌈": "ceil(x)",
+    "⌉": "ceil(x)",
+    "†": "x.T",
+    "⨯": "x*y",
+    "∙": "x·y",
+    "•": "x·y",
+    "∧": "where(a > 0, where(b > 0, x, y), y)",
+    "∨": "where(a > 0, x, where(b > 0, x, y))",
+}
+"""What is meant by a sign that no formula holds, in signs that it does."""
+
 _OWN = re.compile(f"[A-Za-z0-9_{GREEK}₀-₉\u0300-\u036f]+")
 
 
@@ -93,7 +115,11 @@ def refusal(character: str) -> tuple[str, str]:
     code = f"U+{ord(character):04X}"
     meant = _LOOK_ALIKES.get(character) or unicodedata.normalize("NFKC", character)
     hint = ""
-    if meant != character and meant.isprintable() and meant.strip():
+    if character in "∂∇":
+        hint = tell(_DERIVES)
+    elif character in _INSTEAD:
+        hint = tell("write {otherwise}", otherwise=_INSTEAD[character])
+    elif meant != character and meant.isprintable() and meant.strip():
         hint = tell("did you mean '{meant}'?", meant=meant)
     elif character.isalpha():
         hint = tell("names are made of letters, digits and _")

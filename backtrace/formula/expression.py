@@ -10,7 +10,7 @@ import re
 
 from backtrace.algebra.spelling import Binding
 from backtrace.errors import Span
-from backtrace.formula import slips
+from backtrace.formula import call_slips, slips
 from backtrace.formula.meanings import OF_NUMBERS, SIDE_BY_SIDE
 from backtrace.formula.pending import Bracket, Operand, Operator
 from backtrace.formula.suffixes import ROOT, Suffixes
@@ -154,14 +154,14 @@ class ExpressionReader(Suffixes):
             raise self.error(what, self.tokens[at + 1], hint)
         is_one_thing = kinds[:1] in ([NAME], [NUMBER]) and kinds[1] in _ENDS_AN_ARGUMENT
         if not is_simple or not is_one_thing:
-            raise slips.function_without_brackets(self.text, self.tokens, self.at)
+            raise call_slips.function_without_brackets(self.text, self.tokens, self.at)
         self.builder.is_respelled = True
         argument = self.tokens[at]
         span = (argument.start, argument.end)
         if argument.kind == NUMBER:
             emission = self.builder.number(argument.text, span)
         elif slips.is_function(argument.text, self.gates) and not self._knows(argument.text):
-            raise slips.function_without_brackets(self.text, self.tokens, self.at)
+            raise call_slips.function_without_brackets(self.text, self.tokens, self.at)
         else:
             emission = self._variable(argument.text, span)
         self._apply(gate, [Operand(emission, *span)], token.start, argument.end)
@@ -174,6 +174,8 @@ class ExpressionReader(Suffixes):
         if kind in INFIX:
             if kind in ("<", "<=", ">", ">=", "==", "!="):
                 self._refuse_comparison_outside_where(token)
+            if kind == "%":
+                slips.refuse_percentage(self.text, self.tokens, self.at)
             if kind == "^" and self._is_transpose(self.tokens[self.at + 1]):
                 self._transpose(token)
                 return False

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
+from backtrace.formula.characters import SUPERSCRIPTS
 from backtrace.gates import GATES, Gate
 from backtrace.gates.shapes import Shape, ShapeError, say
 from backtrace.graph import Constant, Graph, Node
@@ -29,6 +30,7 @@ NORMS = {"": "", "2": "2", "F": "F", "1": "1", "inf": "inf", "infty": "inf", "�
 """The subscripts that a norm can have."""
 
 _LONGEST_POWER = 8  # of a matrix: A^8 is seven products
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 _BY_ENTRIES = replace(GATES["pow"], operator="**")
 
 _SUMMED, _MULTIPLIED, _OUTPUT, _UNCLEAR, _MADE_NEW = 1, 2, 4, 8, 16
@@ -346,6 +348,7 @@ class Meanings:
         for operand in self._nodes[index].operands:
             source = operand if isinstance(operand, Constant) else self._nodes[operand]
             text = self._graph.text[slice(*source.span)]
+            text = text.translate(SUPERSCRIPTS) if _RAISED.fullmatch(text) else text
             found.append(text if _SIMPLE.fullmatch(text) else f"({text})")
         return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from backtrace.errors import FormulaError, Span
-from backtrace.formula import slips
+from backtrace.formula import call_slips
 from backtrace.formula.builder import Builder
 from backtrace.formula.literals import Literal, of_default, spelled
 from backtrace.formula.token import Token
@@ -96,18 +96,18 @@ def arguments(
         if name not in chosen:
             chosen[name] = Operand(builder.number(text, span), *span)
     if len(positional) > len(gate.parameters) or len(chosen) < len(gate.parameters):
-        raise slips.wrong_count(builder.text, gate, len(given), span)
+        raise call_slips.wrong_count(builder.text, gate, len(positional), span)
     return [chosen[name] for name in gate.parameters]
 
 
 def _with_order(gate: Gate, given: list[Operand], span: Span, builder: Builder) -> list[Operand]:
     """The operands of a gate whose order stands in front: polygamma(2, x)."""
     if len(given) != len(gate.parameters):
-        raise slips.wrong_count(builder.text, gate, len(given), span)
+        raise call_slips.wrong_count(builder.text, gate, len(given), span)
     orders = [_as_order(operand, gate, builder) for operand in given]
     if orders[0] is None:
         place = (given[0].start, given[0].end)
-        raise slips.wrong_order(builder.text, gate, place, is_behind=orders[-1] is not None)
+        raise call_slips.wrong_order(builder.text, gate, place, is_behind=orders[-1] is not None)
     order = builder.fixed(orders[0], str(orders[0]), span)
     return [*given[1:], Operand(order, *span)]
 
@@ -146,11 +146,11 @@ def _with_fixed(
     known = {*by_place, *bracket.keywords, *gate.defaults}
     missing = [name for name in gate.fixed if name not in known]
     if has_enough and missing and gate.variadic:
-        hint = tell("it is written {signature}", signature=slips.signature(gate))
+        hint = tell("it is written {signature}", signature=call_slips.signature(gate))
         what = tell("{word} is not told its {missing}", word=gate.word, missing=missing[0])
         raise FormulaError(what, text=builder.text, span=span, hint=hint)
     if not has_enough or bool(rest) is not bool(by_place) or not known.issuperset(gate.fixed):
-        raise slips.wrong_count(builder.text, gate, len(given), span)
+        raise call_slips.wrong_count(builder.text, gate, len(given) - len(bracket.keywords), span)
     for name, place in bracket.keywords.items():
         if name in by_place:
             raise FormulaError(
@@ -222,7 +222,7 @@ def _literal(operand: Operand, name: str, builder: Builder, gate: Gate) -> Liter
     word = gate.word
     what, hint = (
         tell("{name} is a whole number", name=name),
-        tell("it is written {signature}", signature=slips.signature(gate)),
+        tell("it is written {signature}", signature=call_slips.signature(gate)),
     )
     if name == "axis":
         what, hint = (

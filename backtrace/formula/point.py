@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from backtrace.errors import FormulaError, Span, UsageError, ValueGivenError, near_misses
+from backtrace.formula.slips import is_function
 from backtrace.formula.token import NAME
 from backtrace.formula.tokens import tokenize
 from backtrace.formula.values import from_python, read_value
@@ -159,6 +160,14 @@ def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> Va
         hint = tell("Euler's number is e; {hint}", hint=hint)
     elif product := _as_product(name, set(given)):
         hint = tell("for a product write {product}", product=product)
+    elif call := _as_call(name, set(given)):
+        hint = tell("write {otherwise}", otherwise=call)
+    elif name.rstrip("0123456789") in unused:
+        base = name.rstrip("0123456789")
+        count = name[len(base) :]
+        hint = tell(
+            "for a product write {base}*{count}, for a power {base}^{count}", base=base, count=count
+        )
     elif near:
         hint = tell("you gave {near}=...: did you mean {name}=...?", near=near[0], name=name)
     return ValueGivenError(
@@ -174,6 +183,17 @@ def _as_product(name: str, known: set[str]) -> str:
     for cut in range(1, len(name)):
         if name[:cut] in known and name[cut:] in known:
             return f"{name[:cut]}*{name[cut:]}"
+    return ""
+
+
+def _as_call(name: str, known: set[str]) -> str:
+    """`cosx` as cos(x), `cos2x` as cos(2*x), when x is known."""
+    for cut in range(1, len(name)):
+        word = {"Σ": "sum", "Π": "prod"}.get(name[:cut], name[:cut])
+        rest = name[cut:].lstrip("0123456789")
+        if is_function(word) and rest in known:
+            number = name[cut : len(name) - len(rest)]
+            return f"{word}({number + '*' if number else ''}{rest})"
     return ""
 
 

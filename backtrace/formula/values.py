@@ -14,9 +14,9 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.errors import BacktraceError, FormulaError, UsageError, ValueGivenError
 from backtrace.files import memory
+from backtrace.formula.call_slips import MAKERS
 from backtrace.formula.parser import parse
 from backtrace.formula.shapes import with_shapes
-from backtrace.formula.slips import MAKERS
 from backtrace.gates import Gate, Role
 from backtrace.gates.shapes import MOST_AXES, Shape, ShapeError, say, size
 from backtrace.graph import Graph

@@ -59,7 +59,7 @@ MESSAGES = [
     ),
     (
         "sum(max_pool(x))",
-        "max_pool takes 2 or 4 arguments, not 1",
+        "max_pool takes 2 to 4 arguments, not 1",
         "it is written max_pool(x, size, stride=..., padding=0)",
     ),
     (
