@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.batch.pieces import Piece
-from backtrace.numbers import json_text
+from backtrace.numbers import json_text, repr_of
 
 FORMATS = ("csv", "jsonl", "npz", "parquet", "arrow")
 BINARY = FORMATS[2:]
@@ -44,7 +44,8 @@ def npz(parts: Iterable[dict[str, Any]], names: Sequence[str]) -> bytes:
 
 
 def _csv(columns: list[list[float]], piece: Piece) -> str:
-    lines = list(map(",".join, zip(*(map(repr, column) for column in columns), strict=True)))
+    texts = [repr_of(column, len(column))[1:-1].split(", ") if column else [] for column in columns]
+    lines = list(map(",".join, zip(*texts, strict=True)))
     for k in _places(piece):
         lines[k] = "," * (len(columns) - 1)
     return "\n".join(lines) + "\n"

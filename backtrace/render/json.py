@@ -10,27 +10,28 @@ from typing import Any
 from backtrace.algebra.floats import FLOATS
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
+from backtrace.graph import Node
 from backtrace.graph.record import Call, Check, Edge, Fault, Record
-from backtrace.numbers import Blank, json_array, json_encoder, plain, shown_signs
+from backtrace.numbers import Blank, json_number, plain
+from backtrace.render._json_lines import Store, object_writer, writer
 from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 
 SUFFIX = ".json"
 SCHEMA = "backtrace.trace/1"
-_LARGE = 100  # entries; what has more can be written beside the JSON
 
 
 def render(record: Record, view: View) -> str:
     """One object; each node and each edge on a line of its own."""
-    return "".join(_lines(_members(record, objects(record, view))))
+    return "".join(_lines(record, objects(record, view)))
 
 
 def encoded(record: Record, view: View) -> bytes:
     """As `render`, in UTF-8: the text is never there as a whole, which of many gates is a part of
     the memory that one sees."""
     out = io.BytesIO()
-    for part in _lines(_members(record, objects(record, view))):
+    for part in _lines(record, objects(record, view)):
         out.write(part.encode("utf-8"))
     return out.getvalue()
 
@@ -40,30 +41,24 @@ def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, An
     from backtrace.files.numpyfiles import digest
 
     store = Store()
-
-    def described() -> Iterator[tuple[str, Any]]:
-        yield from _members(record, {"arrays": name, **objects(record, view)})
-        yield "arrays_sha256", digest(store.arrays)  # by now all of them are known
-
-    return "".join(_lines(described(), store)), store.arrays
+    more = {
+        "arrays": name,
+        **objects(record, view),
+        "arrays_sha256": lambda: digest(store.arrays),  # by then all of them are known
+    }
+    return "".join(_lines(record, more, store)), store.arrays
 
 
 def payload(record: Record) -> dict[str, Any]:
     """The object itself, as contract and schema describe it."""
-    return {
-        key: list(value) if isinstance(value, Iterator) else value
-        for key, value in _members(record, {})
-    }
+    nodes = [_with_plain(node) for node in node_objects(record)]
+    edges = [_with_plain(edge) for edge in edge_objects(record)]
+    return {**head(record), "nodes": nodes, "edges": edges, **tail(record)}
 
 
-def _members(record: Record, more: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The object's keys and values, and `more`. Nodes and edges come one by one: of a large graph
-    they are never all there."""
-    yield from head(record).items()
-    yield "nodes", node_objects(record)
-    yield "edges", edge_objects(record)
-    yield from tail(record).items()
-    yield from more.items()
+def _with_plain(described: dict[str, Any]) -> dict[str, Any]:
+    """A node or an edge with its numbers as JSON has them."""
+    return {name: plain(v) if type(v) is float else v for name, v in described.items()}
 
 
 def head(record: Record) -> dict[str, Any]:
@@ -108,55 +103,97 @@ def call_object(call: Call) -> dict[str, Any]:
 
 
 def node_objects(record: Record) -> Iterator[dict[str, Any]]:
+    """For `object_writer`: numbers are as they are."""
     texts = expressions(record.graph)
     exact = next((w for w in record.asked.wordings if w.kind == "exact"), None)
+    number = _numbers(record)
+    has_arrays, has_lines = record.has_arrays, bool(record.lines)
     for index, node in enumerate(record.graph.nodes):
-        described: dict[str, Any] = {"id": index}
-        if node.gate is not None:
-            described |= {
-                "kind": "gate",
-                "gate": node.gate.name,
-                "label": label(node),
-                "role": node.gate.role.value,
-                "name": node.name or None,
-                "expr": texts[index],
-                "span": list(node.span),
-                "inputs": list(node.inputs),
-            }
-            constants = [plain(c.value(FLOATS)) for c in node.constants if not c.holds_arrays]
-            if constants:
-                described["constant"] = constants[0] if len(constants) == 1 else constants
-        else:
-            kind = "input" if node.is_input else "constant"
-            described |= {"kind": kind, "name": node.name or None, "expr": texts[index]}
-        if line := record.line_of(index):
+        described = _of_gate(record, index, node, texts[index])
+        if has_lines and (line := record.line_of(index)):
             described["line"] = line.line
             if line.cell is not None:
                 described["cell"] = line.cell
-        if record.has_arrays:
+        if has_arrays:
             described["shape"] = list(shape_of(record.values[index]))
-        described["value"] = _number(record, record.values[index])
-        described["gradient"] = _number(record, record.upstreams[index])
+        described["value"] = number(record.values[index])
+        described["gradient"] = number(record.upstreams[index])
         if exact is not None:
             described["exact"] = {"value": exact.values[index], "gradient": exact.upstreams[index]}
         yield described
 
 
+def _of_gate(record: Record, index: int, node: Node, text: str) -> dict[str, Any]:
+    """What a node is, whatever its numbers."""
+    gate = node.gate
+    if gate is None:
+        kind = "input" if node.is_input else "constant"
+        return {"id": index, "kind": kind, "name": node.name or None, "expr": text}
+    inputs = record.graph.inputs_of[index]
+    described: dict[str, Any] = {
+        "id": index,
+        "kind": "gate",
+        "gate": gate.name,
+        "label": label(node),
+        "role": gate.role.value,
+        "name": node.name or None,
+        "expr": text,
+        "span": list(node.span),
+        "inputs": list(inputs),
+    }
+    if len(inputs) < len(node.operands):
+        constants = [plain(c.value(FLOATS)) for c in node.constants if not c.holds_arrays]
+        if constants:
+            described["constant"] = constants[0] if len(constants) == 1 else constants
+    return described
+
+
 def edge_objects(record: Record) -> Iterator[dict[str, Any]]:
+    """For `object_writer`: numbers are as they are."""
+    number = _numbers(record)
+    has_arrays = record.has_arrays
     for gate in range(len(record.graph.nodes)):
         for edge in record.edges_of(gate):
-            yield _edge_object(record, edge)
+            described = {
+                "gate": edge.gate,
+                "input": edge.input,
+                "operand": edge.operand,
+                "upstream": number(edge.upstream),
+                "local": None if edge.local is None else number(edge.local),
+                "downstream": number(edge.downstream),
+            }
+            if has_arrays:
+                described |= _of_arrays(record, edge)
+            yield described
 
 
-def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
-    described = {
-        "gate": edge.gate,
-        "input": edge.input,
-        "operand": edge.operand,
-        "upstream": _number(record, edge.upstream),
-        "local": None if edge.local is None else _number(record, edge.local),
-        "downstream": _number(record, edge.downstream),
-    }
+def edges_written(record: Record) -> Iterator[str | dict[str, Any]]:
+    """`edge_objects`, but of numbers alone, of which there may be very many, each as its line."""
+    if record.has_arrays or not record.has_point:
+        yield from edge_objects(record)
+        return
+    sides = zip(record.graph.inputs_of, record.locals, record.downstreams, strict=True)
+    for gate, (inputs, locals_, downstreams) in enumerate(sides):
+        before = f'{{"gate": {gate}, "input": '
+        upstream = _text(record.upstreams[gate]) if inputs else ""
+        for operand, source in enumerate(inputs):
+            local, downstream = _text(locals_[operand]), _text(downstreams[operand])
+            yield (
+                f'{before}{source}, "operand": {operand}, "upstream": {upstream}, '
+                f'"local": {local}, "downstream": {downstream}}}'
+            )
+
+
+def _text(value: Any) -> str:
+    """A number as JSON; null where it is left out."""
+    if type(value) is float:
+        return json_number(value)
+    return "null" if isinstance(value, Blank) else json_number(float(value))
+
+
+def _of_arrays(record: Record, edge: Edge) -> dict[str, Any]:
+    """The rule of an edge without a local number, and what was repeated."""
+    described: dict[str, Any] = {}
     if edge.local is None:
         described["rule"] = rule_of(record, edge)
         if record.has_point and (terms := terms_of(record, edge)):
@@ -164,9 +201,16 @@ def _edge_object(record: Record, edge: Edge) -> dict[str, Any]:
                 {"name": name, "is": says, "value": None if value is None else _plain(value)}
                 for name, says, value in terms
             ]
-    if record.has_arrays and (words := repeated(record, edge)):
+    if words := repeated(record, edge):
         described["repeated"] = words
     return described
+
+
+def _numbers(record: Record) -> Callable[[Any], Any]:
+    """What becomes of a number or an array of a node: null where there is no point."""
+    if not record.has_point:
+        return lambda _: None
+    return lambda value: value if type(value) is float else _plain(value)
 
 
 def _number(record: Record, value: Any) -> Any:
@@ -220,68 +264,23 @@ def _measured(value: Any) -> Any:
     return str(plain(value))
 
 
-class _HasArrays(Exception):
-    """JSON's own encoder met an array."""
-
-
-def writer(store: Store | None = None) -> Callable[[Any], str]:
-    """Writes an object on one line; arrays as nested lists, each once however often it is met, or,
-    large ones, put into `store`."""
-    encode = json_encoder(_refuse)
-    known: dict[tuple[tuple[int, ...], bytes], str] = {}
-
-    def array_text(array: Any) -> str:
-        if store is not None and array.size > _LARGE:
-            return encode({"npz": store.key(array), "shape": list(array.shape)})
-        key = (array.shape, array.astype(float).tobytes())
-        if key not in known:
-            known[key] = json_array(array)
-        return known[key]
-
-    def written(value: Any) -> str:
-        try:
-            return shown_signs(encode(value))
-        except _HasArrays:
-            if isinstance(value, dict):
-                members = (f"{written(name)}: {written(one)}" for name, one in value.items())
-                return f"{{{', '.join(members)}}}"
-            if isinstance(value, list | tuple):
-                return f"[{', '.join(map(written, value))}]"
-            return array_text(value)
-
-    return written
-
-
-def _refuse(_: Any) -> Any:
-    raise _HasArrays
-
-
-class Store:
-    """Large arrays that are written beside the JSON; the same array has one key."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, Any] = {}
-        self._keys: dict[int, str] = {}
-
-    def key(self, array: Any) -> str:
-        if id(array) not in self._keys:
-            self._keys[id(array)] = f"array{len(self.arrays)}"
-            self.arrays[self._keys[id(array)]] = array
-        return self._keys[id(array)]
-
-
-def _lines(described: Iterable[tuple[str, Any]], store: Store | None = None) -> Iterator[str]:
+def _lines(record: Record, more: Mapping[str, Any], store: Store | None = None) -> Iterator[str]:
     """Readable and fast: a line for every member of the large lists, and for every other key."""
     line = writer(store)
+    of_object = object_writer(line)
+    edges = (e if isinstance(e, str) else of_object(e) for e in edges_written(record))
+    lists = {"nodes": map(of_object, node_objects(record)), "edges": edges}
     before = "{\n"
-    for key, value in described:
+    for key, value in {**head(record), **lists, **tail(record), **more}.items():
         yield f"{before}  {line(key)}: "
-        if isinstance(value, list | Iterator):
+        if key in lists:
+            yield from _put("[]", value)
+        elif isinstance(value, list):
             yield from _put("[]", map(line, value))
         elif key == "checks" and value:
             yield from _put("{}", (f"{line(name)}: {line(one)}" for name, one in value.items()))
         else:
-            yield line(value)
+            yield line(value() if callable(value) else value)
         before = ",\n"
     yield "\n}\n"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from backtrace.graph.record import Record
+from backtrace.render._json_lines import object_writer, writer
 from backtrace.render._sections import objects
 from backtrace.render._view import View
-from backtrace.render.json import edge_objects, head, node_objects, tail, writer
+from backtrace.render.json import edge_objects, head, node_objects, tail
 
 SUFFIX = ".jsonl"
 
@@ -13,8 +14,9 @@ SUFFIX = ".jsonl"
 def render(record: Record, view: View) -> str:
     """Each object says what it is in `record`: trace, node, edge or result."""
     line = writer()
+    of_object = object_writer(line)
     rows = [line({"record": "trace", **head(record)})]
-    rows += [line({"record": "node", **node}) for node in node_objects(record)]
-    rows += [line({"record": "edge", **edge}) for edge in edge_objects(record)]
+    rows += [of_object({"record": "node", **node}) for node in node_objects(record)]
+    rows += [of_object({"record": "edge", **edge}) for edge in edge_objects(record)]
     rows.append(line({"record": "result", **tail(record), **objects(record, view)}))
     return "\n".join(rows) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import backtrace
-from backtrace.numbers import json_array, plain
+from backtrace.numbers import json_array, plain, repr_of
 from backtrace.render import View, data
-from backtrace.render.json import Store, writer
+from backtrace.render._json_lines import Store, writer
 
 WHOLE = st.integers(-(2**54), 2**54).map(float)
 NUMBERS = st.one_of(
@@ -41,6 +42,24 @@ def test_an_array_is_written_as_its_numbers_are(array: Any) -> None:
 @given(arrays(np.int64, array_shapes(max_side=4), elements=st.integers(-(2**60), 2**60)))
 def test_whole_numbers_of_integers_too(array: Any) -> None:
     assert json_array(array) == json.dumps(one_by_one(array.astype(float).tolist()))
+
+
+ENDS = [1e-5, -1e-5, 1.25e-5, 9.999e-5, 1e-4, 10.00001, 1e-7, 5e-324, 1e15, 1e16, 1e21, 1e22, 1e300]
+
+
+@given(st.lists(st.lists(st.one_of(st.floats(), st.sampled_from(ENDS), WHOLE), max_size=5)))
+@example([ENDS, [-0.0, 0.0]])
+@example([[math.inf], [math.nan]])
+def test_the_quick_writer_of_numbers_writes_what_python_writes(lists: list[list[float]]) -> None:
+    assert repr_of(lists, 1_000_000) == repr(lists)
+
+
+def test_without_the_quick_writer_the_text_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.random.default_rng(0).standard_normal((50, 100))
+    array[3] *= 1e-6
+    with_it = json_array(array)
+    monkeypatch.setitem(sys.modules, "orjson", None)
+    assert json_array(array) == with_it
 
 
 @pytest.mark.parametrize("text", ["plain", "α·\u202e", "\x7f"])
