@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from backtrace.layout.layers import TOO_MANY, Layered
 
@@ -19,15 +20,17 @@ _TIGHT = 0.6  # of the gap, between wires that pass
 
 Offset = Callable[[int, int], float]
 """How far from its middle a gate takes in its k-th wire."""
+_End = tuple[int, float, float]
+"""Of a wire at a place: the other place, how far off the middle, the wire's weight."""
 
 
 def least_squares(
-    wanted: Sequence[float], weights: Sequence[float], gaps: Sequence[float]
+    wanted: Sequence[float], weights: Sequence[float], shifts: Sequence[float]
 ) -> list[float]:
-    """The y that minimise the sum of weight * (y - wanted)^2 with y[i+1] - y[i] >= gaps[i]."""
-    shifts = [0.0]
-    for gap in gaps:
-        shifts.append(shifts[-1] + gap)
+    """The y that minimise the sum of weight * (y - wanted)^2, of which each is at least as far from
+    the first as its shift is."""
+    if len(wanted) == 1:
+        return [weights[0] * wanted[0] / weights[0]]
     blocks: list[list[float]] = []  # the sum of weights, of weight * target, and how many
     for target, weight, shift in zip(wanted, weights, shifts, strict=True):
         blocks.append([weight, weight * (target - shift), 1])
@@ -38,6 +41,16 @@ def least_squares(
             blocks[-1][2] += count
     flat = [target / weight for weight, target, count in blocks for _ in range(int(count))]
     return [y + shift for y, shift in zip(flat, shifts, strict=True)]
+
+
+class _Run(NamedTuple):
+    """A chain that is to be straight: its places; what stands above and below them, and how far
+    that has to be; and the ends of its wires elsewhere, with how far off the middle."""
+
+    places: list[int]
+    above: list[tuple[int, float]]
+    below: list[tuple[int, float]]
+    outside: list[tuple[int, float]]
 
 
 class Heights:
@@ -56,15 +69,24 @@ class Heights:
         self._sizes = sizes
         self._gap = gap
         self.y = [0.0] * len(graph.column)
+        self._shifts = [self._shifts_of(column) for column in columns]
         self._position = {place: k for column in columns for k, place in enumerate(column)}
-        # every wire's end at each place: (the other place, how far off the middle, its weight)
-        self._left: list[list[tuple[int, float, float]]] = [[] for _ in graph.column]
-        self._right: list[list[tuple[int, float, float]]] = [[] for _ in graph.column]
+        # every wire's ends at each place
+        self._left: list[list[_End]] = [[] for _ in graph.column]
+        self._right: list[list[_End]] = [[] for _ in graph.column]
         for place, sources in enumerate(graph.before):
             for k, source in enumerate(sources):
                 off, weight = offset(place, k), self._weight(source, place)
                 self._left[place].append((source, -off, weight))
                 self._right[source].append((place, off, weight))
+        both = [left + right for left, right in zip(self._left, self._right, strict=True)]
+        rightward = [left or right for left, right in zip(self._left, self._right, strict=True)]
+        leftward = [right or left for left, right in zip(self._left, self._right, strict=True)]
+        # what a place is drawn to, and with what weight in all
+        self._drawn = [
+            [(ends, sum([weight for _, _, weight in ends])) for ends in of_places]
+            for of_places in (rightward, leftward, both)
+        ]
 
     def solve(self) -> list[float]:
         for column in self._columns:
@@ -74,9 +96,10 @@ class Heights:
         rounds = _ROUNDS if places < _MANY else max(_FEWEST_ROUNDS, int(_FEW_ROUNDS * share))
         for turn in range(rounds):
             indices = range(len(self._columns))
+            drawn = self._drawn[2 if turn >= _BOTH_SIDES_FROM else turn % 2]
             for index in indices if turn % 2 == 0 else reversed(indices):
-                self._settle(self._columns[index], turn)
-        runs = sorted(self._runs(), key=len, reverse=True)
+                self._settle(index, drawn)
+        runs = [self._run(places) for places in sorted(self._runs(), key=len, reverse=True)]
         for _ in range(max(_STRAIGHTEN_LEAST, int(_STRAIGHTEN * share))):
             for run in runs:
                 self._straighten(run)
@@ -103,21 +126,28 @@ class Heights:
         for place in column:
             self.y[place] -= top / 2
 
-    def _settle(self, column: list[int], turn: int) -> None:
+    def _shifts_of(self, column: list[int]) -> list[float]:
+        """How far below the first of a column each of it has to be."""
+        shifts = [0.0]
+        for upper, lower in pairwise(column):
+            shifts.append(shifts[-1] + self._between(upper, lower))
+        return shifts
+
+    def _settle(self, index: int, drawn: list[tuple[list[_End], float]]) -> None:
+        column, y = self._columns[index], self.y
         wanted, weights = [], []
         for place in column:
-            left, right = self._left[place], self._right[place]
-            if turn >= _BOTH_SIDES_FROM:
-                ends = left + right
+            ends, total = drawn[place]
+            if total:
+                wanted.append(sum([weight * (y[o] + off) for o, off, weight in ends]) / total)
+                weights.append(total)
             else:
-                ends = (left if turn % 2 == 0 else right) or left or right
-            total = sum(weight for _, _, weight in ends)
-            pull = sum(weight * (self.y[other] + off) for other, off, weight in ends)
-            wanted.append(pull / total if total else self.y[place])
-            weights.append(total or 0.01)
-        gaps = [self._between(a, b) for a, b in pairwise(column)]
-        for place, y in zip(column, least_squares(wanted, weights, gaps), strict=True):
-            self.y[place] = y
+                wanted.append(y[place])
+                weights.append(0.01)
+        for place, found in zip(
+            column, least_squares(wanted, weights, self._shifts[index]), strict=True
+        ):
+            y[place] = found
 
     def _runs(self) -> list[list[int]]:
         """Chains that are to be straight: long wires, and gates of one input after one another."""
@@ -140,21 +170,32 @@ class Heights:
         alone = set(range(len(graph.column))) - set(following) - set(following.values())
         return runs + [[place] for place in sorted(alone)]
 
-    def _straighten(self, run: list[int]) -> None:
-        """Moves a chain as one, to where it is wired to, as far as its neighbours let it."""
-        inside = set(run)
-        least, most, pull, total = -1e9, 1e9, 0.0, 1e-9
-        for place in run:
+    def _run(self, places: list[int]) -> _Run:
+        inside = set(places)
+        above, below, outside = [], [], []
+        for place in places:
             column = self._columns[self._graph.column[place]]
             k = self._position[place]
             if k:
-                least = max(least, self.y[column[k - 1]] + self._between(column[k - 1], place))
+                above.append((column[k - 1], self._between(column[k - 1], place)))
             if k + 1 < len(column):
-                most = min(most, self.y[column[k + 1]] - self._between(place, column[k + 1]))
-            for other, off, _ in (*self._left[place], *self._right[place]):
-                if other not in inside:
-                    pull += self.y[other] + off
-                    total += 1
+                below.append((column[k + 1], self._between(place, column[k + 1])))
+            ends = (*self._left[place], *self._right[place])
+            outside += [(other, off) for other, off, _ in ends if other not in inside]
+        return _Run(places, above, below, outside)
+
+    def _straighten(self, run: _Run) -> None:
+        """Moves a chain as one, to where it is wired to, as far as its neighbours let it."""
+        y = self.y
+        least, most, pull, total = -1e9, 1e9, 0.0, 1e-9
+        for place, apart in run.above:
+            least = max(least, y[place] + apart)
+        for place, apart in run.below:
+            most = min(most, y[place] - apart)
+        for place, off in run.outside:
+            pull += y[place] + off
+            total += 1
         if least <= most + 1e-6 and total > 0.5:
-            for place in run:
-                self.y[place] = max(least, min(most, pull / total))
+            middle = max(least, min(most, pull / total))
+            for place in run.places:
+                y[place] = middle

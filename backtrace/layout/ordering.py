@@ -57,7 +57,8 @@ def _between(left: list[int], right: list[int], graph: Layered) -> int:
     count = 0
     for place in left:
         ends = sorted(_ends(place, position, graph))
-        count += sum(len(seen) - bisect_right(seen, end) for end in ends)
+        if seen:
+            count += sum([len(seen) - bisect_right(seen, end) for end in ends])
         for end in ends:
             insort(seen, end)
     return count
@@ -193,9 +194,9 @@ def _best_position(column: list[int], here: int, ends: list[_Ends], window: int)
 
 def _gain(one: _Ends, other: _Ends) -> int:
     """The crossings of one above the other, less those of the other above the one."""
-    return sum(
-        (p > q) - (p < q)
-        for mine, theirs in zip(one, other, strict=True)
-        for p in mine
-        for q in theirs
-    )
+    gain = 0
+    for mine, theirs in zip(one, other, strict=True):
+        for p in mine:
+            for q in theirs:
+                gain += (p > q) - (p < q)
+    return gain

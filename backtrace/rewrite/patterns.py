@@ -6,6 +6,7 @@ where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two 
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ from backtrace.rewrite.spellings import ANY_CLASS, ANY_FIXED, numbers, series
 _MIRRORED = {"less": "greater", "greater": "less"}
 _LAST_TWO = (Constant("-2", fixed=(-2,)), Constant("-1", fixed=(-1,)))
 _MINUS_ONE, _ONE, _TWO = Constant("-1"), Constant("1"), Constant("2")
+
+
+_View = tuple[str, tuple[Operand, ...]]
+"""A gate's name and its operands."""
 
 
 class Pattern(NamedTuple):
@@ -60,18 +65,22 @@ class Matcher:
         self._shapes = shapes
         self.nodes: list[Node] = []
         self._classes: list[int] = []
+        self._seen: dict[int, list[_View]] = {}  # the views that were asked for
         self._numbers: dict[object, int] = {}
-        self._by_root: dict[str, list[Pattern]] = {}
+        self._by_root: dict[str, list[tuple[Pattern, frozenset[str]]]] = {}
         for pattern in patterns:
-            root = pattern.graph.nodes[pattern.graph.output].gate
-            if root is not None:
-                self._by_root.setdefault(_plain(root), []).append(pattern)
+            root = pattern.graph.nodes[pattern.graph.output]
+            if root.gate is not None:
+                entry = (pattern, _inside(pattern, root))
+                self._by_root.setdefault(_plain(root.gate), []).append(entry)
 
     def add(self, node: Node) -> None:
         self.nodes.append(node)
         self._classes.append(self._class_of(node))
 
     def replace(self, index: int, node: Node) -> None:
+        """Another gate for the last node."""
+        self._seen.pop(index, None)
         self.nodes[index] = node
         self._classes[index] = self._class_of(node)
 
@@ -80,9 +89,7 @@ class Matcher:
         node = self.nodes[index]
         if node.gate is None:
             return None
-        roots = {name for name, _ in self._views(index)}
-        candidates = [p for root in sorted(roots) for p in self._by_root.get(root, ())]
-        for pattern in sorted(candidates, key=_rank):
+        for pattern in sorted(self._candidates(index), key=_rank):
             if pattern.gate is node.gate:
                 continue
             found = self._found(pattern, index)
@@ -92,11 +99,21 @@ class Matcher:
 
     def matches(self, index: int) -> Iterator[Found]:
         """Every pattern that this node and those before it spell out."""
-        for root in sorted({name for name, _ in self._views(index)}):
-            for pattern in self._by_root.get(root, ()):
-                found = self._found(pattern, index)
-                if found is not None:
-                    yield found
+        for pattern in self._candidates(index):
+            found = self._found(pattern, index)
+            if found is not None:
+                yield found
+
+    def _candidates(self, index: int) -> list[Pattern]:
+        """The patterns of whose gates the last stands here, and the others may stand before it."""
+        views = self._views(index)
+        roots = sorted({name for name, _ in views})
+        patterns = [entry for root in roots for entry in self._by_root.get(root, ())]
+        if not patterns:
+            return []
+        operands = {o for _, operands in views for o in operands if isinstance(o, int)}
+        below = {name for operand in operands for name, _ in self._views(operand)}
+        return [pattern for pattern, inside in patterns if inside <= below]
 
     def _found(self, pattern: Pattern, index: int) -> Found | None:
         if pattern.gate.series[0]:
@@ -208,9 +225,13 @@ class Matcher:
                 terms.append(operand)
         return terms, additions
 
-    def _views(self, index: int) -> list[tuple[str, tuple[Operand, ...]]]:
+    def _views(self, index: int) -> list[_View]:
         """The ways to write what a node computes: its own first."""
-        node = self.nodes[index]
+        if index not in self._seen:
+            self._seen[index] = self._all_views(self.nodes[index])
+        return self._seen[index]
+
+    def _all_views(self, node: Node) -> list[_View]:
         if node.gate is None:
             return []
         name, operands = _plain(node.gate), node.operands
@@ -248,9 +269,7 @@ class Matcher:
             return False
         return axis.fixed == (len(self._shapes[operand]) - 1,)
 
-    def _swapped(
-        self, name: str, operands: tuple[Operand, ...]
-    ) -> list[tuple[str, tuple[Operand, ...]]]:
+    def _swapped(self, name: str, operands: tuple[Operand, ...]) -> list[_View]:
         """The last two axes swapped, however that is written."""
         first, *told = operands
         if self._shapes is None or not isinstance(first, int):
@@ -270,7 +289,7 @@ class Matcher:
             return []
         return [("swapaxes", (first, *_LAST_TWO))]
 
-    def _quotients(self, a: Operand, b: Operand) -> list[tuple[str, tuple[Operand, ...]]]:
+    def _quotients(self, a: Operand, b: Operand) -> list[_View]:
         """a*b as a division, where b is 1/c or c^-1."""
         if not isinstance(b, int):
             return []
@@ -300,6 +319,12 @@ class Matcher:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
+def _inside(pattern: Pattern, root: Node) -> frozenset[str]:
+    """The gates whose results the pattern's last gate takes, where they are always the same."""
+    gates = [pattern.graph.nodes[operand].gate for operand in root.inputs]
+    return frozenset() if pattern.gate.series[0] else frozenset(_plain(g) for g in gates if g)
+
+
 def _rank(pattern: Pattern) -> tuple[int, int]:
     """The largest spelling first; of two the more special one, with fewer parameters."""
     return -pattern.graph.gate_count, len(pattern.graph.inputs)
@@ -314,7 +339,13 @@ def _orders(name: str, operands: tuple[Operand, ...]) -> Iterator[tuple[Operand,
 
 def _plain(gate: Gate) -> str:
     """The gate's name; of gates that are one and the same (log, ln) the first in the table."""
-    return next((g.name for g in GATES.values() if g.forward is gate.forward), gate.name)
+    return _first_names().get(gate.forward, gate.name)
+
+
+@functools.cache
+def _first_names() -> Mapping[object, str]:
+    """By what the gates of the table compute."""
+    return {gate.forward: gate.name for gate in reversed(GATES.values())}
 
 
 def _are_numbers(known: Mapping[str, Constant], given: Mapping[str, Operand]) -> bool:

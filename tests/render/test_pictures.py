@@ -3,6 +3,7 @@ text as markup; and the layout keeps its promises."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -198,7 +199,7 @@ def test_least_squares_is_the_best_of_all() -> None:
         wanted = [chance.uniform(-5, 5) for _ in range(count)]
         weights = [chance.uniform(0.1, 3) for _ in range(count)]
         gaps = [chance.uniform(0, 2) for _ in range(count - 1)]
-        found = least_squares(wanted, weights, gaps)
+        found = least_squares(wanted, weights, [0.0, *itertools.accumulate(gaps)])
         assert all(b - a >= gap - 1e-9 for a, b, gap in zip(found, found[1:], gaps, strict=False))
         cost = sum(w * (y - t) ** 2 for w, y, t in zip(weights, found, wanted, strict=True))
         for _ in range(40):
