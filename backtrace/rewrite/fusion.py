@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ from backtrace.graph.record import Group
 from backtrace.graph.shapes import plainly_refused, settled_node
 from backtrace.language import tell
 from backtrace.rewrite.expansion import expand, moved
-from backtrace.rewrite.patterns import Matcher, Pattern
-from backtrace.rewrite.spellings import as_pattern, spellings
+from backtrace.rewrite.patterns import Matcher, Pattern, names_in
+from backtrace.rewrite.spellings import as_pattern, called, name_of, spelled, spelling
 
 
 class Fused(NamedTuple):
@@ -60,8 +60,7 @@ def fuse(graph: Graph, names: Collection[str] | None = None) -> Fused:
     """Every group that spells out one of the gates (all, or those named) fused to it, from the
     inside out. A gate of a group that something else uses stays as well. Shapes stay settled.
     Raises UsageError for a name that is none."""
-    patterns = [p for gate in chosen(names, graph.own).values() for p in _patterns(gate)]
-    matcher = Matcher(patterns, graph.shapes)
+    matcher = Matcher(_patterns(graph, chosen(names, graph.own).values()), graph.shapes)
     nodes: list[Node] = []
     groups: dict[int, Group] = {}
     for index, node in enumerate(graph.nodes):
@@ -98,17 +97,27 @@ def _settled(node: Node, graph: Graph) -> Node:
     return settled_node(node, {}, graph.shapes, plainly_refused)[0]
 
 
-@functools.lru_cache(maxsize=256)
-def _patterns(gate: Gate) -> tuple[Pattern, ...]:
-    """Every spelling of a gate; with inner gates spelled out too (silu over a spelled-out sigmoid,
+def _patterns(graph: Graph, gates: Iterable[Gate]) -> list[Pattern]:
+    """The spellings of these gates that may stand in the graph: whose functions all do, or are
+    spelled out there. No others are read, which of a small graph takes longest."""
+    names = names_in(graph)
+    others = list(fusable(graph.own).values())
+    while more := [g for g in others if any(called(text) <= names for text in spelled(g))]:
+        names |= {name_of(gate) for gate in more}
+        others = [gate for gate in others if gate not in more]
+    texts = [(gate, text) for gate in gates for text in spelled(gate) if called(text) <= names]
+    return [pattern for gate, text in texts for pattern in _of_text(gate, text)]
+
+
+@functools.lru_cache(maxsize=512)
+def _of_text(gate: Gate, text: str) -> tuple[Pattern, ...]:
+    """A spelling of a gate; with inner gates spelled out too (silu over a spelled-out sigmoid,
     when sigmoid itself is not asked for)."""
-    patterns: list[Pattern] = []
-    for text, spelling in spellings(gate):
-        written = as_pattern(gate, spelling)
-        opened = expand(written)
-        patterns.append(Pattern(gate, written, text))
-        if opened.nodes != written.nodes:
-            patterns.append(Pattern(gate, opened, text))
+    written = as_pattern(gate, spelling(gate, text))
+    opened = expand(written)
+    patterns = [Pattern(gate, written, text)]
+    if opened.nodes != written.nodes:
+        patterns.append(Pattern(gate, opened, text))
     return tuple(patterns)
 
 

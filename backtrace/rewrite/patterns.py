@@ -6,7 +6,6 @@ where the formula writes them twice: exp(x) in (exp(x) - 1)/(exp(x) + 1) is two 
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from backtrace.formula.printer import spell_constant
 from backtrace.gates import GATES, Gate
 from backtrace.graph import Constant, Graph, Node
 from backtrace.rewrite.expansion import Operand, Shapes, operand_shapes
-from backtrace.rewrite.spellings import ANY_CLASS, ANY_FIXED, numbers, series
+from backtrace.rewrite.spellings import ANY_CLASS, ANY_FIXED, name_of, numbers, series
 
 _MIRRORED = {"less": "greater", "greater": "less"}
 _LAST_TWO = (Constant("-2", fixed=(-2,)), Constant("-1", fixed=(-1,)))
@@ -29,6 +28,17 @@ _MINUS_ONE, _ONE, _TWO = Constant("-1"), Constant("1"), Constant("2")
 
 _View = tuple[str, tuple[Operand, ...]]
 """A gate's name and its operands."""
+
+
+_OTHERS = {
+    "neg": ("mul",),
+    "mul": ("neg", "div", "pow", "square"),
+    "square": ("mul", "pow"),
+    "pow": ("div", "mul", "square", "sqrt", "exp"),
+    **{name: (other,) for name, other in _MIRRORED.items()},
+    **dict.fromkeys(("transpose", "permute"), ("swapaxes",)),
+}
+"""The names that another view of a gate may have."""
 
 
 class Pattern(NamedTuple):
@@ -58,6 +68,12 @@ class _Binding(NamedTuple):
         return dict(self.values).get(name)
 
 
+def names_in(graph: Graph) -> set[str]:
+    """The names of a graph's gates, in every view that a pattern may have of them."""
+    names = {name_of(node.gate) for node in graph.nodes if node.gate is not None}
+    return names.union(*(_OTHERS.get(name, ()) for name in names))
+
+
 class Matcher:
     """Grows with the graph, node by node, and knows each node's class."""
 
@@ -72,7 +88,7 @@ class Matcher:
             root = pattern.graph.nodes[pattern.graph.output]
             if root.gate is not None:
                 entry = (pattern, _inside(pattern, root))
-                self._by_root.setdefault(_plain(root.gate), []).append(entry)
+                self._by_root.setdefault(name_of(root.gate), []).append(entry)
 
     def add(self, node: Node) -> None:
         self.nodes.append(node)
@@ -166,7 +182,7 @@ class Matcher:
             return
         begun = _Binding(binding.values, binding.members | {there})
         for name, operands in self._views(there):
-            if name == _plain(node.gate) and len(operands) == len(node.operands):
+            if name == name_of(node.gate) and len(operands) == len(node.operands):
                 for order in _orders(name, operands):
                     yield from self._fit_all(graph, node.operands, order, begun)
 
@@ -189,7 +205,7 @@ class Matcher:
         root = whole.nodes[whole.output].gate
         assert root is not None
         for name, operands in self._views(index):
-            if name != _plain(root) or not isinstance(operands[0], int):
+            if name != name_of(root) or not isinstance(operands[0], int):
                 continue
             terms, members = self._terms(operands[0])
             given: list[Operand] = []
@@ -234,7 +250,7 @@ class Matcher:
     def _all_views(self, node: Node) -> list[_View]:
         if node.gate is None:
             return []
-        name, operands = _plain(node.gate), node.operands
+        name, operands = name_of(node.gate), node.operands
         views = [(name, operands)]
         first, second = operands[0], operands[-1]
         if name == "neg":
@@ -314,7 +330,7 @@ class Matcher:
                 self._classes[o] if isinstance(o, int) else ("constant", _value(o))
                 for o in node.operands
             ]
-            name = _plain(node.gate)
+            name = name_of(node.gate)
             key = (name, tuple(sorted(operands, key=repr) if node.gate.commutes else operands))
         return self._numbers.setdefault(key, len(self._numbers))
 
@@ -322,7 +338,7 @@ class Matcher:
 def _inside(pattern: Pattern, root: Node) -> frozenset[str]:
     """The gates whose results the pattern's last gate takes, where they are always the same."""
     gates = [pattern.graph.nodes[operand].gate for operand in root.inputs]
-    return frozenset() if pattern.gate.series[0] else frozenset(_plain(g) for g in gates if g)
+    return frozenset() if pattern.gate.series[0] else frozenset(name_of(g) for g in gates if g)
 
 
 def _rank(pattern: Pattern) -> tuple[int, int]:
@@ -335,17 +351,6 @@ def _orders(name: str, operands: tuple[Operand, ...]) -> Iterator[tuple[Operand,
         yield from permutations(operands)
     else:
         yield operands
-
-
-def _plain(gate: Gate) -> str:
-    """The gate's name; of gates that are one and the same (log, ln) the first in the table."""
-    return _first_names().get(gate.forward, gate.name)
-
-
-@functools.cache
-def _first_names() -> Mapping[object, str]:
-    """By what the gates of the table compute."""
-    return {gate.forward: gate.name for gate in reversed(GATES.values())}
 
 
 def _are_numbers(known: Mapping[str, Constant], given: Mapping[str, Operand]) -> bool:

@@ -4,7 +4,8 @@ looks for. There is no second list."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,11 +49,41 @@ def series(gate: Gate) -> tuple[Graph, Graph]:
     return whole, term
 
 
+def spelled(gate: Gate) -> tuple[str, ...]:
+    """Every usual way to write the gate; the formula first."""
+    return (gate.formula, *gate.spellings)
+
+
+def spelling(gate: Gate, text: str) -> Graph:
+    """One of the ways to write the gate, as a graph."""
+    if gate.inner is not None and text == gate.formula:
+        inner: Graph = gate.inner
+        return inner
+    return _read(text, (*gate.parameters, *gate.numbers))
+
+
 def spellings(gate: Gate) -> list[tuple[str, Graph]]:
     """Every usual way to write the gate, as text and as graph; the formula first."""
-    names = (*gate.parameters, *gate.numbers)
-    first = (gate.formula, gate.inner or _read(gate.formula, names))
-    return [first, *((text, _read(text, names)) for text in gate.spellings)]
+    return [(text, spelling(gate, text)) for text in spelled(gate)]
+
+
+@functools.cache
+def called(text: str) -> frozenset[str]:
+    """The gates without which nothing is spelled as this text is: those of its functions, but for
+    such that are a number there (sqrt(2)), or another gate of arrays (logsumexp)."""
+    words = set(re.findall(r"[a-z]\w*(?=\()", text)) - {"sqrt", "logsumexp"}
+    return frozenset(name_of(GATES[word]) for word in words if word in GATES)
+
+
+def name_of(gate: Gate) -> str:
+    """The gate's name; of gates that are one and the same (log, ln) the first in the table."""
+    return _first_names().get(gate.forward, gate.name)
+
+
+@functools.cache
+def _first_names() -> Mapping[object, str]:
+    """By what the gates of the table compute."""
+    return {gate.forward: gate.name for gate in reversed(GATES.values())}
 
 
 def numbers(gate: Gate, shapes: Sequence[Any]) -> dict[str, Constant]:

@@ -14,6 +14,8 @@ from backtrace.formula.printer import source
 from backtrace.gates import CONVENTIONS, GATES, Gate
 from backtrace.graph.backprop import backward
 from backtrace.rewrite import expand, fusable, fuse
+from backtrace.rewrite.fusion import _patterns
+from backtrace.rewrite.spellings import spellings
 from tests.tracing.test_properties import FORMULAS, POINTS, QUIET
 
 
@@ -134,6 +136,21 @@ def test_every_spelling_is_the_gate(gate: Gate) -> None:
             operands = [point.get(p, float(gate.defaults.get(p, 0))) for p in gate.parameters]
             expected = gate.forward(FLOATS, *operands)
             assert opened.evaluate(FLOATS, point)[opened.output] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("gate", fusable().values(), ids=lambda gate: gate.name)
+def test_every_spelling_is_read_where_it_stands(gate: Gate) -> None:
+    """Opened too: a spelling is left out only of graphs without the functions that it calls."""
+    for text, graph in spellings(gate):
+        for there in (graph, expand(graph)):
+            assert text in {pattern.text for pattern in _patterns(there, [gate])}
+
+
+def test_a_formula_without_functions_reads_few_spellings() -> None:
+    every = {text for gate in fusable().values() for text, _ in spellings(gate)}
+    read = {pattern.text for pattern in _patterns(parse("(x+y)*z"), fusable().values())}
+    assert read <= every
+    assert len(read) < len(every) / 10
 
 
 def test_the_sum_of_a_diagonal_is_the_trace_of_a_matrix_alone() -> None:
