@@ -54,9 +54,9 @@ class Plan:
         found = [tape.record(np.multiply, v, 1.0) if tape.is_test(v) else v for v in found]
         outer = self._inputs
         place: dict[int, int] = {number: number for number in range(outer)}
-        needed = _needed(tape, found)
-        last = {o: k for k in needed for o in _columns(tape.steps[k])}
-        numbers = [o for k in needed for o in _numbers(tape.steps[k])]
+        steps = needed(tape, found)
+        last = {o: k for k in steps for o in columns_of(tape.steps[k])}
+        numbers = [o for k in steps for o in _numbers(tape.steps[k])]
         numbers += [float(value) for value in found if not isinstance(value, Column)]
         of_number = {repr(n): outer + len(found) + k for k, n in enumerate(dict.fromkeys(numbers))}
         self._numbers = list(dict.fromkeys(numbers))
@@ -72,11 +72,11 @@ class Plan:
                 self._copies.append((outer + k, place_of(value)))
         free: dict[bool, list[int]] = {True: [], False: []}
         operations = []
-        for number in needed:
+        for number in steps:
             step = tape.steps[number]
             assert step is not None
             reads = tuple(map(place_of, step.operands))
-            ending = [o for o in dict.fromkeys(_columns(step)) if last[o] == number]
+            ending = [o for o in dict.fromkeys(columns_of(step)) if last[o] == number]
             buffers = outer + len(found) + len(self._numbers)
             released = [o for o in ending if place[o] >= buffers]
             if step.function is not choose:  # everything else may write where it reads
@@ -100,7 +100,7 @@ def _release(
         free[step is not None and step.is_test].append(place[number])
 
 
-def _columns(step: Step | None) -> list[int]:
+def columns_of(step: Step | None) -> list[int]:
     return [o.number for o in step.operands if isinstance(o, Column)] if step else []
 
 
@@ -108,10 +108,10 @@ def _numbers(step: Step | None) -> list[float]:
     return [o for o in step.operands if not isinstance(o, Column)] if step else []
 
 
-def _needed(tape: Recorder, found: Sequence[Any]) -> list[int]:
+def needed(tape: Recorder, found: Sequence[Any]) -> list[int]:
     """The steps that the results are made of, in order."""
     wanted = {value.number for value in found if isinstance(value, Column)}
     for number in range(len(tape.steps) - 1, -1, -1):
         if number in wanted:
-            wanted.update(_columns(tape.steps[number]))
+            wanted.update(columns_of(tape.steps[number]))
     return [number for number in sorted(wanted) if tape.steps[number] is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from backtrace.numbers import one_line
 BLOCK = 16_384  # rows: the columns between stay in the second cache
 _SHARED = 65_536  # rows, where threads take turns between operations
 
+if TYPE_CHECKING:
+    from backtrace.batch.phases import CompiledPlan
+
 _Mask = Any
 """Where a gradient has arrived: None for everywhere, else a column of truths."""
 
@@ -31,7 +34,13 @@ _Mask = Any
 class Program:
     """`names` are the inputs, `results` the names of what is computed: f, df/dx, ..."""
 
-    def __init__(self, graph: Graph, wrt: Sequence[str], convention: str = CONVENTIONS[0]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        wrt: Sequence[str],
+        convention: str = CONVENTIONS[0],
+        compiled: bool = False,
+    ) -> None:
         if graph.uses_arrays:
             hint = 'over=["x"]'
             raise UsageError(
@@ -41,17 +50,19 @@ class Program:
         output = graph.output_name
         self.results = (output, *(f"d{output}/d{name}" for name in wrt))
         self._recorded = graph, tuple(wrt), convention
+        self._is_compiled = compiled
         self.plan = self._planned(careful=False)
 
-    def _planned(self, careful: bool) -> Plan:
+    def _planned(self, careful: bool) -> Plan | CompiledPlan:
         graph, wrt, convention = self._recorded
         recorded = _Recording(graph, convention, careful)
         found = [recorded.values[graph.output]]
         found += [recorded.upstreams[graph.inputs[name]] for name in wrt]
-        return Plan(recorded.tape, len(self.names), found)
+        kind = _compiled_plan() if self._is_compiled else Plan
+        return kind(recorded.tape, len(self.names), found)
 
     @functools.cached_property
-    def careful(self) -> Plan:
+    def careful(self) -> Plan | CompiledPlan:
         """For blocks with values for which the other is not made."""
         return self._planned(careful=True)
 
@@ -118,6 +129,12 @@ class Program:
                     self.plan.run(part, inner)
                 except Beyond:
                     self.careful.run(part, self.careful.buffers(last - first))
+
+
+def _compiled_plan() -> type[CompiledPlan]:
+    from backtrace.batch.phases import CompiledPlan  # where it is asked for
+
+    return CompiledPlan
 
 
 class _Recording:

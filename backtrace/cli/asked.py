@@ -74,6 +74,11 @@ class Asked(NamedTuple):
 
         if self.beside.every is not None and not self.beside.cost:
             raise UsageError(tell("--every is of checkpoints"), hint="--cost --every 4")
+        if self.points.compiled or self.points.jobs > 1:
+            option = "--compiled" if self.points.compiled else "--jobs"
+            raise UsageError(
+                tell("{option} is of many points", option=option), hint="--points points.csv"
+            )
         if self.beside.order not in (1, 2):
             raise UsageError(tell("--order is 1 or 2, not {order}", order=self.beside.order))
         if self.beside.along and self.beside.order != 2 and self.beside.forward is None:

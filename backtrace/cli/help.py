@@ -25,7 +25,7 @@ SECTIONS = {
         *("along", "cost", "every", "step", "steps"),
     ),
     marked("Arrays"): ("upstream", "jacobian", "arrays"),
-    marked("Many points"): ("points", "jobs"),
+    marked("Many points"): ("points", "jobs", "compiled"),
 }
 """Every option of `backtrace FORMULA`, by the name that its value has."""
 

@@ -92,10 +92,11 @@ class Destination(NamedTuple):
 
 
 class PointsAsked(NamedTuple):
-    """--points and --jobs."""
+    """--points, --jobs and --compiled."""
 
     points: str | None
     jobs: int
+    compiled: bool
 
 
 class GranularityAsked(NamedTuple):
@@ -333,8 +334,13 @@ points_options = _gathered(
         metavar="N",
         help=marked("Processes for --points."),
     ),
+    click.option(
+        "--compiled",
+        is_flag=True,
+        help=marked("Machine code for the arithmetic of --points, by llvmlite."),
+    ),
 )
-"""--points and --jobs, handed on as one `points`."""
+"""--points, --jobs and --compiled, handed on as one `points`."""
 
 granularity_options = _gathered(
     "granularity",

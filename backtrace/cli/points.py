@@ -33,7 +33,8 @@ def trace_points(
 
     format = _format(destination)
     fixed = {name: given.value for name, given in read_words(values).items()}
-    run = Run(program(formula, wrt, granularity, fixed), fixed, format)
+    made = program(formula, wrt, granularity, fixed, asked.compiled)
+    run = Run(made, fixed, format)
     if run.is_of_arrays and format not in ("npz", "jsonl"):
         raise UsageError(
             tell("{format} has one number in a cell, and here are arrays", format=format),

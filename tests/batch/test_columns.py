@@ -33,10 +33,13 @@ def same(found: float, wanted: float) -> bool:
 
 
 def compare(formula: str, rows: list[dict[str, float]], kink: str = CONVENTIONS[0]) -> None:
-    """Every number of every row against a trace of that row alone."""
+    """Every number of every row against a trace of that row alone; compiled it is the same."""
     made = backtrace.vectorize(formula, kink=kink)
     table = {name: np.array([row[name] for row in rows]) for name in made.names}
     found = made(table)
+    compiled = backtrace.vectorize(formula, kink=kink, compiled=True)(table)
+    for name in made.results:
+        np.testing.assert_array_equal(compiled[name], found[name], name)
     for k, row in enumerate(rows):
         trace = backtrace.trace(formula, row, check=False, kink=kink)
         value, *slopes = (found[name][k] for name in made.results)
@@ -87,8 +90,9 @@ def test_branches_kinks_and_what_is_blocked(formula: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 3])
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_blocks_and_threads(count: int, jobs: int) -> None:
-    made = backtrace.vectorize(NEURON)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_blocks_and_threads(count: int, jobs: int, compiled: bool) -> None:
+    made = backtrace.vectorize(NEURON, compiled=compiled)
     chance = np.random.default_rng(count)
     table = {name: chance.uniform(-2, 2, count) for name in made.names}
     found = made(table, jobs)

@@ -9,8 +9,11 @@ and writing of the same files.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -89,19 +92,59 @@ def sympy_peer(columns: dict[str, Any]) -> Callable[[], Any]:
     return lambda: every(*(columns[name] for name in NAMES))
 
 
-PEERS = {"torch, one thread": torch_peer, "jax, compiled": jax_peer, "SymPy lambdify": sympy_peer}
+_C = """
+#include <math.h>
+typedef const double *restrict in;
+typedef double *restrict out;
+void neuron(long n, in w0, in x0, in w1, in x1, in w2,
+            out f, out dw0, out dx0, out dw1, out dx1, out dw2) {
+    for (long i = 0; i < n; i++) {
+        double s = 1 / (1 + exp(-(w0[i]*x0[i] + w1[i]*x1[i] + w2[i]))), g = s * (1 - s);
+        f[i] = s; dw2[i] = g;
+        dw0[i] = g * x0[i]; dx0[i] = g * w0[i]; dw1[i] = g * x1[i]; dx1[i] = g * w1[i];
+    }
+}
+"""
+
+
+def c_peer(columns: dict[str, Any]) -> Callable[[], Any]:
+    """Raises ImportError where there is no compiler of C."""
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise ImportError
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = pathlib.Path(folder, "neuron.c"), pathlib.Path(folder, "neuron.so")
+        source.write_text(_C)
+        words = ["-O3", "-march=native", "-shared", "-fPIC", str(source), "-o", str(library)]
+        subprocess.run([compiler, *words, "-lm"], check=True)
+        neuron = ctypes.CDLL(str(library)).neuron
+    results = [np.empty(COUNT) for _ in range(6)]
+    ends = [ctypes.c_void_p(c.ctypes.data) for c in (*columns.values(), *results)]
+    keep = results  # the addresses are theirs
+    return lambda: (neuron(ctypes.c_long(COUNT), *ends), keep)
+
+
+PEERS = {
+    "C, -O3 -march=native": c_peer,
+    "torch, one thread": torch_peer,
+    "jax, compiled": jax_peer,
+    "SymPy lambdify": sympy_peer,
+}
 
 
 def main() -> Figures:
     chance = np.random.default_rng(0)
     columns = {name: chance.uniform(-1, 1, COUNT) for name in NAMES}
     made, fused = backtrace.vectorize(FORMULA), backtrace.vectorize(FORMULA, fuse=True)
+    compiled = backtrace.vectorize(FORMULA, compiled=True)
     out, theirs = ({name: np.empty(COUNT) for name in made.results} for _ in "ab")
     work: dict[str, Callable[[], Any]] = {
         "NumPy by hand": lambda: by_hand(columns, theirs),
         "backtrace": lambda: made(columns, out=out),
         "backtrace, --fuse": lambda: fused(columns, out=out),
         "backtrace, two threads": lambda: made(columns, jobs=2, out=out),
+        "backtrace, compiled": lambda: compiled(columns, out=out),
+        "backtrace, compiled, two threads": lambda: compiled(columns, jobs=2, out=out),
         "copying the columns": lambda: [np.copyto(out["f"], columns[name]) for name in NAMES],
     }
     missing = []
