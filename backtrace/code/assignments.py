@@ -6,6 +6,7 @@ import ast
 
 from backtrace.code.changes import base_name, held_in
 from backtrace.code.gradients import Gradients
+from backtrace.code.modules import is_set
 from backtrace.code.operands import as_number
 from backtrace.code.trees import parts
 from backtrace.code.values import (
@@ -15,6 +16,7 @@ from backtrace.code.values import (
     Class,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     ToDo,
@@ -50,7 +52,7 @@ class Assignments(Gradients):
         if isinstance(target, ast.Tuple | ast.List):
             self._several(target, value, scope)
             return
-        if isinstance(target, ast.Name) and self._is_replaced(target.id, scope):
+        if isinstance(target, ast.Name) and self._is_replaced(target.id, scope, value):
             return
         if isinstance(target, ast.Name) and self._is_size(value, scope):
             self.forward |= {target.id}  # dk = k.shape[-1], dx = 0.01
@@ -84,9 +86,12 @@ class Assignments(Gradients):
         has_begun = self.keeps_gradients and self.goes_back
         return number == 1 or (has_begun and (number == 0 or abs(number) > _LONGEST_STEP))
 
-    def _is_replaced(self, name: str, scope: Scope) -> bool:
-        """Whether this line is what a value that is given besides stands for."""
+    def _is_replaced(self, name: str, scope: Scope, value: ast.expr) -> bool:
+        """Whether this line is what a value that is given besides stands for; x = x*2 needs it."""
         if name not in self.given or name in self.replaced or scope is not self.module:
+            return False
+        is_bound = scope.find(name) is not None
+        if not is_bound and any(isinstance(p, ast.Name) and p.id == name for p in parts(value)):
             return False
         scope.names[name] = self.given_value(name)
         return True
@@ -107,7 +112,7 @@ class Assignments(Gradients):
         if all(self.is_of_gradients(one, scope) for one in target.elts):
             return
         names = [one.id for one in target.elts if isinstance(one, ast.Name)]
-        given = {name for name in names if self._is_replaced(name, scope)}
+        given = {name for name in names if self._is_replaced(name, scope, value)}
         if len(given) == len(target.elts):
             return
         is_even = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
@@ -197,6 +202,11 @@ class Assignments(Gradients):
                 pass
             case ast.Attribute():
                 owner = self.value(target.value, scope)
+                if isinstance(owner, Module):
+                    weight = f"{base_name(target.value)}_{target.attr}"
+                    if is_set(owner, target.attr, found, target):
+                        owner.names[target.attr] = self.named(found, weight, scope, node)
+                    return
                 if not isinstance(owner, Instance | Class):
                     raise CannotRead(tell("'.{attr}' is not set", attr=target.attr), target)
                 value = owner.names[target.attr] = self.named(found, target.attr, scope, node)

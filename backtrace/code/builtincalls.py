@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from backtrace.code import known
+from backtrace.code.expressions import different
 from backtrace.code.library import Library
+from backtrace.code.operands import as_number
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -17,6 +19,7 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     Value,
@@ -87,6 +90,8 @@ class BuiltinCalls(Library):
     def _length(self, value: Value, node: ast.AST) -> int:
         if isinstance(value, Several | Dictionary):
             return len(value.items)
+        if isinstance(value, Module) and value.kind in ("Sequential", "ModuleList"):
+            return len(value.names)
         if isinstance(value, Known):
             return len(self.items(value, node))
         shape = self.shape(self.array(value, node), node)
@@ -122,11 +127,7 @@ class BuiltinCalls(Library):
         if path == "sorted":
             raise CannotRead(tell("the order depends on numbers"), node)
         if path == "set":
-            different: list[Value] = []
-            for item in lists[0]:
-                if item not in different:
-                    different.append(item)
-            return Several(different)
+            return Several(different(lists[0]))
         ordered_list = lists[0][::-1] if path == "reversed" else lists[0]
         return Several(list(ordered_list), is_tuple=path == "tuple")
 
@@ -136,7 +137,8 @@ class BuiltinCalls(Library):
         if path == "sum" and len(values) > 1:
             items = [values[1], *items]
         items = [i for i in items if not (path == "sum" and i == Known(0))] or [Known(0)]
-        if path == "sum":
+        if path == "sum":  # which begins with the number 0: yes and no are counted
+            items = [as_number(item) if isinstance(item, Array) else item for item in items]
             total = items[0]
             for item in items[1:]:
                 total = self.binary(ast.Add(), total, item, node)

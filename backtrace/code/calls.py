@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from backtrace.code import known
 from backtrace.code.builtincalls import BuiltinCalls
-from backtrace.code.modules import applied
+from backtrace.code.modules import applied, weights_of
 from backtrace.code.stages import mark
 from backtrace.code.values import (
     Array,
@@ -47,7 +47,23 @@ class Calls(BuiltinCalls):
             of = self.before_dot(node.func, scope)
             if not isinstance(of, Builtin | Instance | Class | Module):
                 return self.method(of, node.func.attr, node, scope)
+            found = self._of_layers(of, node.func.attr, node)
+            if found is not None:
+                return found
         return self.apply(self._function_named(node.func, scope), node, scope)
+
+    @staticmethod
+    def _of_layers(of: Value, name: str, node: ast.AST) -> Value | None:
+        """net.parameters(), net.eval(), net.to(device): what every layer of PyTorch's has; None for
+        the methods of the code's own."""
+        is_own = isinstance(of, Instance) and of.of.find(name) is not None
+        if not isinstance(of, Instance | Module) or is_own:
+            return None
+        if name in ("train", "eval", "to", "cpu", "cuda", "float", "double"):
+            return of
+        if name == "parameters":
+            return Several(weights_of(of, node))
+        return Known(None) if name == "zero_grad" else None
 
     def _function_named(self, node: ast.expr, scope: Scope) -> Value:
         try:
@@ -269,18 +285,20 @@ class Calls(BuiltinCalls):
         if isinstance(of, Instance) and name in of.names:
             return of.names[name]
         kind = of.of if isinstance(of, Instance) else of
-        if isinstance(of, Instance) and name in ("parameters", "train", "eval", "to", "zero_grad"):
-            return Builtin(f"torch.optim.{name}")
         found = kind.find(name)
         if found is None:
             raise CannotRead(
                 tell("there is no '{name}' in {kind_name}", name=name, kind_name=kind.name), node
             )
-        if not isinstance(found, Function) or not isinstance(of, Instance):
+        words = _decorators(found) if isinstance(found, Function) else []
+        if not isinstance(found, Function) or not (
+            isinstance(of, Instance) or "classmethod" in words
+        ):
             return found
-        words = _decorators(found)
         if "staticmethod" in words:
             return found
+        if "classmethod" in words:
+            return bound(found, kind)
         if "property" in words:
             return self.inlined(bound(found, of), [], {}, node)
         return bound(found, of)
@@ -299,8 +317,9 @@ class Calls(BuiltinCalls):
         owner, of = scope.find("self"), scope.find("__class__")
         if not isinstance(owner, Instance) or not isinstance(of, Class):
             raise CannotRead(tell("'super' stands in no method"), node)
-        above = of.bases
-        method = next((m for base in above if (m := base.find(name))), None)
+        order = owner.of.order()
+        above = order[order.index(of) + 1 :] if of in order else []
+        method = next((base.names[name] for base in above if name in base.names), None)
         if isinstance(method, Function):
             return self.inlined(bound(method, owner), *self.arguments(node, scope), node)
         if name == "__init__":
@@ -313,7 +332,7 @@ class Calls(BuiltinCalls):
         raise NotImplementedError
 
 
-def bound(method: Function, owner: Instance) -> Function:
+def bound(method: Function, owner: Instance | Class) -> Function:
     return Function(method.node, method.scope, method.defaults, owner, method.of)
 
 

@@ -136,12 +136,27 @@ class Changes(Calls):
         if of.is_whole and not (new.is_whole or self.is_whole(new)):
             hint = tell("write one of its numbers with a point: np.array([1.0, 2])")
             raise CannotRead(tell("an array of whole numbers keeps whole ones only"), node, hint)
-        if self.begins and self.revalued(of.name, new.node):
+        if self.begins and self._is_alone(of) and self.revalued(of.name, new.node):
             return
         new.is_data = False
         begun = of.name.partition("_v")[0]
         of.node = self.add_stage(new, begun or name, node, None if begun else scope)
         of.is_data = False
+
+    def replace(self, of: Array, new: Array, name: str, scope: Scope, node: ast.AST) -> None:
+        """As `change`; data is an input's other value, or an input of its own."""
+        if not new.is_data:
+            self.change(of, new, name, scope, node)
+            return
+        self._refuse_shared(of, node)
+        if not (self._is_alone(of) and self.revalued(of.name, new.node)):
+            of.node = self.add_input(new, name, scope)
+        of.is_data = False
+
+    def _is_alone(self, of: Array) -> bool:
+        """Whether nothing else is the input that it is: no copy of it, and nothing computed."""
+        is_copied = any(other is not of and other.name == of.name for other in self._held())
+        return bool(of.name) and not is_copied and not self.is_used(of.name)
 
     def is_changed_in_place(self, of: Value, node: ast.AST) -> bool:
         """Whether `a += 1` changes the array that a is; a number is replaced by a new one."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 
 from backtrace.code.trees import every_part
-from backtrace.code.values import Function, Instance, Value
+from backtrace.code.values import Function, Instance, Module, Value
 from backtrace.code.words import CHANGERS, PURE, UNTOUCHED
 
 _OF_LISTS = ("append", "extend", "insert", "pop", "remove", "clear", "update", "setdefault")
@@ -58,7 +58,7 @@ def _changed_by(node: ast.Call, find: Find) -> set[str]:
         is_changed = name.endswith("_") and not name.endswith("__") and name not in UNTOUCHED
         if is_changed or name in CHANGERS or name in _OF_LISTS:
             found |= _base(node.func.value) | arguments
-        if any(isinstance(find(base), Instance) for base in _base(node.func.value)):
+        if any(isinstance(find(base), Instance | Module) for base in _base(node.func.value)):
             found |= _base(node.func.value)
     elif isinstance(node.func, ast.Name):
         called = find(node.func.id)

@@ -34,6 +34,18 @@ _CHOICE = marked("a choice between numbers is np.where(x > 0, a, b)")
 _HINT = marked("write it out: numbers, arrays, calls of NumPy or PyTorch")
 
 
+_Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp
+
+
+def different(items: Sequence[Value]) -> list[Value]:
+    """The items of a set: each once."""
+    found: list[Value] = []
+    for item in items:
+        if item not in found:
+            found.append(item)
+    return found
+
+
 class Expressions(Operators):
     """What expressions are worth. `Calls` adds what is called, `Machine` walks statements."""
 
@@ -54,6 +66,8 @@ class Expressions(Operators):
                 return self.of_name(node, scope)
             case ast.List() | ast.Tuple() | ast.Set():
                 items = self._elements(node.elts, scope)
+                if isinstance(node, ast.Set):
+                    items = different(items)
                 return Several(items, is_tuple=isinstance(node, ast.Tuple))
             case ast.Dict():
                 return self._dictionary(node, scope)
@@ -73,19 +87,15 @@ class Expressions(Operators):
                 return self._chosen(node, scope)
             case ast.BoolOp():
                 return self._either(node, scope)
-            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
-                return Several([self.value(node.elt, s) for s in self._rounds(node, scope)])
-            case ast.DictComp():
-                rounds = self._rounds(node, scope)
-                pairs = [(self.key(node.key, s), self.value(node.value, s)) for s in rounds]
-                return Dictionary(dict(pairs))
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
+                return self._comprehension(node, scope)
             case ast.Lambda():
                 return self.defined(node, scope)
             case ast.JoinedStr():
                 return self._text(node, scope)
             case ast.NamedExpr(target=ast.Name(id=name)):
                 value = self.value(node.value, scope)
-                scope.bind(name, value)
+                scope.around.bind(name, value)
                 return value
         raise CannotRead(
             tell("'{name}' is not read here", name=type(node).__name__), node, tell(_HINT)
@@ -150,17 +160,30 @@ class Expressions(Operators):
         """The key of a dictionary: a text, a number, a tuple of them."""
         return self._hashable(self.value(node, scope), node)
 
-    def _rounds(
-        self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp, scope: Scope
-    ) -> list[Scope]:
-        """A scope for every round of a comprehension."""
-        rounds = [Scope(scope)]
+    def _comprehension(self, node: _Comprehension, scope: Scope) -> Value:
+        entered: list[Scope] = []
+        rounds = self._rounds(node, scope, entered)
+        if isinstance(node, ast.DictComp):
+            pairs = [(self.key(node.key, s), self.value(node.value, s)) for s in rounds]
+            made: Value = Dictionary(dict(pairs))
+        else:
+            items = [self.value(node.elt, s) for s in rounds]
+            made = Several(different(items) if isinstance(node, ast.SetComp) else items)
+        last = {name: value for one in entered for name, value in one.names.items()}
+        for one in entered:  # functions that it made find its names as they are at its end
+            one.names |= last
+        return made
+
+    def _rounds(self, node: _Comprehension, scope: Scope, entered: list[Scope]) -> list[Scope]:
+        """A scope for every round of a comprehension; `entered` gets all, in their order."""
+        rounds = [Scope(scope, is_round=True)]
         for part in node.generators:
             found: list[Scope] = []
             for one in rounds:
                 for item in self.items(self.value(part.iter, one), part.iter):
                     self.step(node)
-                    inner = Scope(one)
+                    inner = Scope(one, is_round=True)
+                    entered.append(inner)
                     self.unpack(part.target, item, inner)
                     if all(self.truth(test, inner) for test in part.ifs):
                         found.append(inner)
@@ -248,6 +271,9 @@ class Expressions(Operators):
     def attribute(self, inner: Value, name: str, node: ast.AST) -> Value:
         if isinstance(inner, Module) and name in inner.names:
             return inner.names[name]
+        if isinstance(inner, Module):
+            hint = tell("a layer is given its weights by net.weight.data = w")
+            raise CannotRead(tell("'.{name}' is not read", name=name), node, hint)
         if isinstance(inner, Instance | Class):
             return self.member(inner, name, node)
         if name == "shape":

@@ -16,6 +16,7 @@ from backtrace.language import marked, tell
 
 _PAIRED = ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
 _JOINED = ("concatenate", "cat", "stack", "column_stack", "dstack")
+_SUMMED = ("dot", "matmul", "mm", "bmm", "inner", "vdot", "einsum")
 _ALONG = frozenset(
     (
         *("sum", "mean", "prod", "max", "min", "amax", "amin", "var", "std", "logsumexp"),
@@ -107,6 +108,9 @@ class GateCalls(Indexing):
             nodes: list[ast.expr] = [ast.List(self.nodes(arrays))]
             return arrays + rest, [*nodes, *(part.node for part in rest)]
         arrays = [self.argument(value, call.node) for value in call.all_placed]
+        if call.name in _SUMMED and len(arrays) > 1 and all(array.is_mask for array in arrays):
+            what = tell("'{sign}' of yes and no is not what it is of numbers", sign=call.name)
+            raise CannotRead(what, call.node, tell("as numbers: 1.0*(x > 0)"))
         if call.name != "where":
             arrays = [as_number(array) for array in arrays]
         return arrays, self.nodes(arrays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
-from backtrace.code.changes import Changes
+from backtrace.code.inplace import InPlace
 from backtrace.code.losses import is_called_loss
 from backtrace.code.trees import parts
 from backtrace.code.values import Instance, Scope, Value
@@ -14,7 +14,7 @@ from backtrace.code.words import is_gradient
 _ATTRIBUTES = ("grad", "data", "requires_grad")
 
 
-class Gradients(Changes):
+class Gradients(InPlace):
     """Tells forward lines from backward ones, by names."""
 
     backward: set[str]  # the names of gradients

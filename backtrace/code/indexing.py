@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from backtrace.code.expressions import Expressions
+from backtrace.code.operands import part_of_mask
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -13,6 +14,7 @@ from backtrace.code.values import (
     Dictionary,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     Unreadable,
@@ -36,6 +38,12 @@ class Indexing(Expressions):
                 found = self._of_list(inner, node, scope)
                 if found is not None:
                     return self._readable(found)
+            case Module(kind="Sequential" | "ModuleList"):
+                layers = [*inner.names.values()]
+                at = getattr(self.value(node.slice, scope), "value", None)
+                if type(at) is not int or not -len(layers) <= at < len(layers):
+                    raise CannotRead(tell("there is no such entry"), node)
+                return layers[at]
             case Instance():
                 return self.operated(inner, "getitem", self.value(node.slice, scope), node)
             case Builtin():
@@ -48,7 +56,7 @@ class Indexing(Expressions):
         if picked is not None:
             return picked
         place, is_part = self.place(array, node.slice, scope)
-        taken = ast.copy_location(ast.Subscript(self.nodes([array])[0], place), node)
+        taken = ast.copy_location(part_of_mask(array, self.nodes([array])[0], place), node)
         kind = "number" if array.kind == "list" and isinstance(place, ast.Constant) else array.kind
         part_of = array if is_part else None
         return Array(taken, array.is_data, array.library, kind, array.is_mask, part_of)

@@ -71,7 +71,11 @@ class Library(Containers):
         if name == "Parameter" and module.startswith("torch.nn"):
             return self.value(node.args[0], scope)
         is_changed = name in CHANGERS and path not in _COPYING
-        if (name.endswith("_") and not name.endswith("__")) or is_changed:
+        if name.endswith("_") and not name.endswith("__") and node.args:
+            placed, named = self.arguments(node, scope)
+            first = self.array(placed[0], node)
+            return self.changed_by_call(node.args[0], first, name, (placed[1:], named), node, scope)
+        if is_changed:
             raise CannotRead(
                 tell("'{name}' changes a value where it stands", name=name), node, tell(IN_PLACE)
             )
@@ -100,6 +104,17 @@ class Library(Containers):
         if name == "outer" and library == "numpy":
             placed = [self._flat(value, node) for value in placed]
         return self.gate(GateCall(name, placed, named, node, prefix, library))
+
+    def changed_by_call(
+        self,
+        called: ast.expr,
+        of: Array,
+        name: str,
+        given: tuple[Sequence[Value], Mapping[str, Value]],
+        node: ast.Call,
+        scope: Scope,
+    ) -> Value:
+        raise NotImplementedError
 
     def _flat(self, value: Value, node: ast.AST) -> Value:
         """What NumPy's outer makes of a column: a vector."""
@@ -251,7 +266,10 @@ class Library(Containers):
             self.refuse_whole(kind, array, node)
             return as_number(array)
         is_changed = name.endswith("_") and not name.endswith("__") and name not in UNTOUCHED
-        if is_changed or name in CHANGERS:
+        if is_changed or (name == "fill" and isinstance(node.func, ast.Attribute)):
+            assert isinstance(node.func, ast.Attribute)
+            return self.changed_by_call(node.func.value, array, name, (placed, named), node, scope)
+        if name in CHANGERS:
             raise CannotRead(
                 tell("'{name}' changes a value where it stands", name=name), node, tell(IN_PLACE)
             )

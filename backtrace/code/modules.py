@@ -11,7 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from backtrace.code.values import Array, CannotRead, Known, Module, Several, Value
+from backtrace.code.values import Array, CannotRead, Instance, Known, Module, Several, Value
 from backtrace.language import tell
 
 if TYPE_CHECKING:
@@ -171,6 +171,40 @@ def applied(machine: Library, of: Module, placed: Sequence[Value], node: ast.AST
     made = machine.made_of(_filled(text, {**of.settings, **parts}), list(arrays.values()), node)
     made.library = "torch"
     return made
+
+
+def is_set(of: Module, name: str, value: Value, node: ast.AST) -> bool:
+    """Whether layer.weight = ... gives the layer another weight; None takes its bias away. What a
+    layer only carries along (layer.note = 1) is nothing to it. Raises CannotRead for the rest."""
+    if of.kind in ("Sequential", "ModuleList") or name in of.settings or name in ("training", "p"):
+        raise CannotRead(tell("'.{attr}' is not set", attr=name), node)
+    if name == "bias" and value == Known(None):
+        of.names.pop(name, None)
+        return False
+    if name not in of.names and name not in _WEIGHTS.get(of.kind, ()):
+        return False
+    if not isinstance(value, Array):
+        raise CannotRead(tell("a number or an array is due"), node)
+    return True
+
+
+def weights_of(of: Instance | Module, node: ast.AST) -> list[Value]:
+    """The parameters of a layer, or of an object that holds layers, in the order they were made.
+    Raises CannotRead where an object holds arrays itself: which of them are parameters?"""
+    found: list[Value] = []
+    waiting: list[Value] = [of]
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, Module | Instance) and id(value) not in seen:
+            seen.add(id(value))
+            held = [*value.names.values()]
+            if isinstance(value, Instance) and any(isinstance(one, Array) for one in held):
+                raise CannotRead(tell("which arrays are parameters is not known"), node)
+            waiting = [*held, *waiting]
+        elif isinstance(value, Array) and not any(value is one for one in found):
+            found.append(value)
+    return found
 
 
 class _Filled(ast.NodeTransformer):

@@ -57,7 +57,7 @@ class Operands(Stages):
         match value:
             case Several():
                 return list(value.items)
-            case Module(kind="ModuleList"):
+            case Module(kind="ModuleList" | "Sequential"):
                 return list(value.names.values())
             case Dictionary():
                 return [Known(k) if not isinstance(k, Instance) else k for k in value.items]
@@ -79,7 +79,7 @@ class Operands(Stages):
 
     def entry(self, value: Array, place: ast.expr) -> Array:
         """A part of an array, by an index of whole numbers and slices."""
-        node = ast.Subscript(value.node, place)
+        node = part_of_mask(value, value.node, place)
         kind = "number" if value.kind else ""
         return Array(node, value.is_data, value.library, kind, value.is_mask, part_of=value)
 
@@ -173,6 +173,14 @@ def as_number(array: Array) -> Array:
         return array
     made = ast.Call(ast.Name("where"), [array.node, ast.Constant(1), ast.Constant(0)], [])
     return Array(made, array.is_data, array.library, array.kind)
+
+
+def part_of_mask(of: Array, whole: ast.expr, place: ast.expr) -> ast.expr:
+    """An entry or a part; of yes and no, which a formula has as conditions, whether it is 1."""
+    if not of.is_mask:
+        return ast.Subscript(whole, place)
+    made = ast.Subscript(as_number(of).node, place)
+    return ast.Compare(made, [ast.Gt()], [ast.Constant(0.5)])
 
 
 def is_made(node: ast.expr) -> bool:

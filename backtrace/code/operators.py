@@ -65,6 +65,8 @@ class Operators(Operands):
             not_so = ast.Compare(as_number(array).node, [ast.Lt()], [ast.Constant(0.5)])
             return self.made_of(not_so, [array], node, is_mask=True)
         self.refuse_list(array, node)
+        if array.is_mask and isinstance(node.op, ast.USub):
+            raise CannotRead(tell("'-' is not read of yes and no"), node, "~(x > 0)")
         array = as_number(array)
         sign = ast.copy_location(ast.UnaryOp(node.op, array.node), node)
         return self.made_of(sign, [array], node)
@@ -104,6 +106,8 @@ class Operators(Operands):
             self._refuse_lists(first, second, node)
         if isinstance(op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.LShift | ast.RShift):
             return self._of_bits(op, [first, second], node)
+        if first.is_mask and second.is_mask and not isinstance(op, ast.Mult):
+            return self._of_masks(op, [first, second], node)
         if not isinstance(op, ast.Mult) or (first.is_mask and second.is_mask):
             first, second = as_number(first), as_number(second)
         nodes = self.nodes([first, second])
@@ -167,6 +171,20 @@ class Operators(Operands):
             both = ast.BinOp(ast.BinOp(first, ast.Sub(), second), ast.Pow(), ast.Constant(2))
         yes = ast.Compare(both, [ast.Gt()], [ast.Constant(0.5)])
         return self.made_of(yes, of, node, is_mask=True)
+
+    def _of_masks(self, op: ast.operator, of: list[Array], node: ast.AST) -> Array:
+        """Yes and no with each other: + says whether one of them holds, in NumPy and PyTorch."""
+        if isinstance(op, ast.Add):
+            return self._of_bits(ast.BitOr(), of, node)
+        if isinstance(op, ast.Sub | ast.MatMult):
+            sign = "@" if isinstance(op, ast.MatMult) else "-"
+            hint = tell("as numbers: 1.0*(x > 0)")
+            raise CannotRead(
+                tell("'{sign}' of yes and no is not what it is of numbers", sign=sign), node, hint
+            )
+        nodes = self.nodes([as_number(part) for part in of])
+        made = ast.copy_location(ast.BinOp(nodes[0], op, nodes[1]), node)
+        return self.made_of(made, of, node)
 
     def _comparison(self, node: ast.Compare, scope: Scope) -> Value:
         parts = [self.value(part, scope) for part in (node.left, *node.comparators)]

@@ -51,6 +51,11 @@ def shape_of(value: object) -> Shape:
     return tuple(shape)
 
 
+def _numbers(mask: Array) -> ast.expr:
+    """Yes and no as 1 and 0."""
+    return ast.Call(ast.Name("where"), [mask.node, ast.Constant(1), ast.Constant(0)], [])
+
+
 def mark(node: ast.AST, call: int) -> None:
     """Notes which call made an expression, and its parts that nobody has noted yet."""
     waiting = [node]
@@ -155,12 +160,16 @@ class Stages:
         self._shapes.pop(name, None)
         return True
 
+    def is_used(self, name: str) -> bool:
+        """Whether a stage is made of it."""
+        return any(name in self._names(node) for _, node, _ in self.stages)
+
     # shapes
 
     def shape(self, value: Array, node: ast.AST) -> Shape:
         """The shape of what is computed so far. Raises CannotRead where it is not known."""
         try:
-            return self._shape(value.node, value.is_data)
+            return self._shape(_numbers(value) if value.is_mask else value.node, value.is_data)
         except BacktraceError as error:
             raise CannotRead(
                 tell("the shape is not known: {what}", what=error.what), node, error.hint

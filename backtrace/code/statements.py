@@ -26,6 +26,7 @@ from backtrace.code.values import (
     Function,
     Instance,
     Known,
+    Module,
     Scope,
     Several,
     ToDo,
@@ -138,6 +139,11 @@ class Statements(Assignments):
     def _with(self, node: ast.With, scope: Scope) -> None:
         """no_grad before anything goes back gives values to what is trained; after it, it is no
         part of the formula."""
+        for item in node.items:
+            if item.optional_vars is not None:
+                error = CannotRead(tell("what 'with' gives is not read"), item.optional_vars)
+                for name in stored_names(item.optional_vars):
+                    scope.bind(name, Unreadable(error))
         if not any("no_grad" in ast.unparse(item.context_expr) for item in node.items):
             self.block(node.body, scope)
         elif self.is_early:
@@ -170,7 +176,7 @@ class Statements(Assignments):
             found = scope.find(name)
             if isinstance(found, Array):
                 found.error = error
-            elif isinstance(found, Several | Dictionary | Instance):
+            elif isinstance(found, Several | Dictionary | Instance | Module):
                 scope.bind(name, Unreadable(error))
         for name in stored_names(node):
             scope.bind(name, Unreadable(error))
@@ -252,6 +258,9 @@ class Statements(Assignments):
         if name in ("np.add.at", "numpy.add.at") and len(node.args) == 3:
             self.add_at(node, scope)
             return
+        if name == "exec" and scope.find(name) is None:
+            self._executed(node, scope)
+            return
         if name in ("print", "display") and not self.depth:
             self._printed(node, scope)
         if (
@@ -282,8 +291,18 @@ class Statements(Assignments):
         """Whether it is a method of an object whose class stands in the code: net.step()."""
         if not isinstance(node.func, ast.Attribute):
             return False
+        if any(isinstance(part, ast.Call) for part in ast.walk(node.func.value)):
+            return False  # asked twice, a call would change twice
         of = self.readable(node.func.value, scope)
         return isinstance(of, Instance) and isinstance(of.of.find(node.func.attr), Function)
+
+    def _executed(self, node: ast.Call, scope: Scope) -> None:
+        """exec(text) is not run, and may give any name another value."""
+        hint = tell("what is given besides stands: NAME=VALUE")
+        error = CannotRead(tell("'exec' may have changed it, and is not run"), node, hint)
+        for name, value in scope.names.items():
+            if name not in self.given and not isinstance(value, Builtin):
+                scope.names[name] = Unreadable(error)
 
     def _printed(self, node: ast.Call, scope: Scope) -> None:
         """What is printed is the result where nothing else is."""
@@ -316,6 +335,8 @@ class Statements(Assignments):
                     self._refuse_long(node, len(found), before)
         except Break:
             pass
+        else:
+            self.block(node.orelse, scope)
         finally:
             self.training -= is_training
 

@@ -105,6 +105,7 @@ class Scope:
 
     outer: Scope | None = None
     label: str = ""  # the function that is called
+    is_round: bool = False  # of a comprehension
     names: dict[str, Value] = field(default_factory=dict)
     elsewhere: dict[str, Scope] = field(default_factory=dict)  # global and nonlocal names
 
@@ -118,6 +119,14 @@ class Scope:
 
     def bind(self, name: str, value: Value) -> None:
         self.elsewhere.get(name, self).names[name] = value
+
+    @property
+    def around(self) -> Scope:
+        """Where `:=` gives a name a value: outside of comprehensions."""
+        scope = self
+        while scope.is_round and scope.outer is not None:
+            scope = scope.outer
+        return scope
 
     @property
     def module(self) -> Scope:
@@ -134,7 +143,7 @@ class Function:
     node: ast.FunctionDef | ast.Lambda
     scope: Scope
     defaults: dict[str, Value] = field(default_factory=dict)
-    owner: Instance | None = None
+    owner: Instance | Class | None = None  # of a class method its class
     of: Class | None = None  # the class that it stands in
 
     @property
@@ -156,9 +165,20 @@ class Class:
     names: dict[str, Value] = field(default_factory=dict)
 
     def find(self, name: str) -> Value | None:
-        if name in self.names:
-            return self.names[name]
-        return next((found for base in self.bases if (found := base.find(name))), None)
+        return next((one.names[name] for one in self.order() if name in one.names), None)
+
+    def order(self) -> list[Class]:
+        """The class and those above it, in the order that Python asks them in: each before its
+        bases, and these as they are written (https://docs.python.org/3/howto/mro.html)."""
+        waiting = [base.order() for base in self.bases] + [list(self.bases)]
+        found: list[Class] = [self]
+        while waiting := [one for one in waiting if one]:
+            later = [one for line in waiting for one in line[1:]]
+            heads = [line[0] for line in waiting]
+            first = next((head for head in heads if head not in later), heads[0])
+            found.append(first)
+            waiting = [[one for one in line if one is not first] for line in waiting]
+        return found
 
     def is_a(self, other: Class) -> bool:
         return self is other or any(base.is_a(other) for base in self.bases)

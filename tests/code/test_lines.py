@@ -419,7 +419,7 @@ def test_the_smallest_part_around(pairs: list[tuple[int, int]], data: st.DataObj
             spans.append((start, end))
     parts = _Parts([Place(a, b, 1, a, 1, b) for a, b in spans])
     start = data.draw(st.integers(0, 60))
-    end = data.draw(st.integers(start, 61))
+    end = data.draw(st.integers(start + 1, 61))
     holding = [(b - a, a, b) for a, b in spans if a <= start and end <= b]
     found = parts.around(start, end)
     assert (found and (found.end - found.start)) == (min(holding)[0] if holding else None)
