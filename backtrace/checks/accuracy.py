@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backtrace.algebra.values import shape_of
+from backtrace.algebra.values import is_finite, shape_of
 from backtrace.checks.precise import Precise
 from backtrace.checks.traced import Subject
 from backtrace.formula.printer import application, label
@@ -31,11 +31,25 @@ class Losses:
         lost = [_lost(a, b) for a, b in zip(values, self.precise.values, strict=True)]
         here = node
         while True:  # up to the gate whose inputs are still good
+            if (overflowed := self._overflowed(here)) is not None:
+                name = label(graph.nodes[overflowed])
+                return overflowed, tell("{name} #{gate} overflows", name=name, gate=overflowed)
             worst = max(graph.inputs_of[here], key=lost.__getitem__, default=None)
             if worst is None or not lost[here] or lost[worst] < lost[here] / 2:
                 break
             here = worst
         return here, self._words(here, min(lost[here], _DOUBLE))
+
+    def _overflowed(self, node: int) -> int | None:
+        """The gate where a number first became infinite that goes into this one."""
+        found = None
+        while (gate := self.subject.graph.nodes[node].gate) is None or not gate.blocks:
+            inputs = self.subject.graph.inputs_of[node]
+            bad = [k for k in inputs if not is_finite(self.subject.values[k])]
+            if not bad:
+                return found
+            node = found = bad[0]
+        return found
 
     def _words(self, index: int, digits: float) -> str:
         node = self.subject.graph.nodes[index]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
-from backtrace.algebra.values import Place, at, place_text
+from backtrace.algebra.values import Place, at, is_finite, place_text
 from backtrace.checks import gate_values, questions
 from backtrace.checks.accuracy import Losses
 from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
@@ -199,6 +199,8 @@ class _Judge:
             return check._replace(verdict=AGREE)
         if self._rules_are_right(name, witnesses):
             return self._rounded(name, check, check.reason)
+        if self._has_overflowed(name, witnesses):
+            return self._rounded(name, check, check.reason)
         reach = self._uncertainty[name]
         for witness, who in (
             (check.symbolic, "SymPy"),
@@ -374,6 +376,13 @@ class _Judge:
         are gates of the user's own, whose inside no nudging reaches.)"""
         own = any(gate.is_own for _, _, gate in self.subject.graph.gates())
         if not own or self.precise is None:
+            return False
+        return all(np.all(_near(self._right(name), w, 0.0)) for w in witnesses)
+
+    def _has_overflowed(self, name: str, witnesses: Sequence[Any]) -> bool:
+        """Whether a number on the way is too large for a float, and many digits give what the
+        witnesses have."""
+        if all(map(is_finite, self.subject.values)) or self.precise is None:
             return False
         return all(np.all(_near(self._right(name), w, 0.0)) for w in witnesses)
 

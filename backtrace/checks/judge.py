@@ -194,8 +194,8 @@ class Judge:
         return all(_relative_error(self._right(name), w) <= TOLERANCE for w in witnesses)
 
     def _is_decided_by_rounding(self, name: str, witnesses: list[float]) -> bool:
-        """Whether a comparison comes out otherwise with many digits, x^2/x <= x at 0.1, and these
-        give what the witnesses have."""
+        """Whether a comparison comes out otherwise with many digits, x^2/x <= x at 0.1, or a number
+        on the way is too large for a float, and many digits give what the witnesses have."""
         if self.precise is None:
             return False
         values, right = self.subject.values, self.precise.values
@@ -203,6 +203,7 @@ class Judge:
         is_turned = any(
             g.is_comparison and float(values[i]) != float(right[i]) for i, _, g in gates
         )
+        is_turned = is_turned or not all(map(math.isfinite, values))
         found = self._right(name)
         return is_turned and all(_relative_error(found, w) <= TOLERANCE for w in witnesses)
 

@@ -278,3 +278,34 @@ def test_what_no_witness_has_a_number_for_does_not_agree(monkeypatch: pytest.Mon
     mute = Budget()._replace(symbolic_entries=0)  # nor is SymPy asked
     found = backtrace.trace("sum(x^2)", {"x": "[1, 2]"}, budget=mute).checks["x"]
     assert found.verdict == "skipped"
+
+
+OVERFLOWING = [  # formulas whose value is finite in floats and wrong, as a number on the way is inf
+    ("a/(b*c)", {"a": 1e300, "b": 1e200, "c": 1e200}, 1e-100, "mul #3 overflows"),
+    ("x/sqrt(x^2 + 1)", {"x": 1e200}, 1.0, "^2 #1 overflows"),
+    ("x/(1 + x^2)", {"x": 1e200}, 1e-200, "^2 #1 overflows"),
+    ("sum(a/(b*c))", {"a": [1e300, 1.0], "b": 1e200, "c": 1e200}, 1e-100, "mul #3 overflows"),
+    ("sum(x/norm2(x))", {"x": [1e200, 1e200]}, 1e-200, "norm2 #1 overflows"),
+]
+
+
+@pytest.mark.parametrize(("formula", "point", "right", "words"), OVERFLOWING)
+def test_an_overflow_on_the_way_is_lost_digits_and_no_wrong_gate(
+    formula: str, point: dict, right: float, words: str
+) -> None:
+    trace = backtrace.trace(formula, point)
+    found = trace.output_check
+    assert found is not None
+    assert (found.verdict, trace.ok) == ("lost digits", False)
+    assert found.right == pytest.approx(right)
+    assert found.reason.endswith(words)
+    assert check(formula, point, {"f": f"{right:g}"}).ok
+    assert not check(formula, point, {"f": "0"}).ok
+
+
+@pytest.mark.parametrize("formula", ["exp(-x^2)", "min(x^2, 3)", "1/(1 + x^2)", "sigmoid(x*x)"])
+def test_an_overflow_that_changes_nothing_is_no_alarm(formula: str) -> None:
+    for point in ({"x": 1e200}, {"x": [1e200, 1e200]}):
+        found = backtrace.trace(formula, point).output_check
+        assert found is not None
+        assert found.verdict == "agree"

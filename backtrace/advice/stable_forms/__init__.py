@@ -8,6 +8,7 @@ gradient are finite and agree with those of the formula as it was, worked out wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, islice, pairwise
 from typing import Any, NamedTuple
 
 from backtrace.advice.stable_forms import overflow
@@ -26,6 +27,7 @@ from backtrace.numbers import number
 from backtrace.rewrite import graph_of
 
 _MOST_EDITS = 3  # told one by one
+_MOST_PAIRS = 15
 _LONGEST = 48  # characters of what was typed
 
 
@@ -107,10 +109,22 @@ def _tries(setting: Setting) -> Iterator[tuple[str, Graph, bool]]:
     fused = _fused(setting)
     if fused is not None:
         yield *fused, False
-    for proposal in proposals(setting.graph):
+    found = list(proposals(setting.graph))
+    for proposal in (*found, *islice(_in_pairs(found), _MOST_PAIRS)):
         made = _made(setting, proposal)
         if made is not None:
             yield *made, proposal.row.chooses
+
+
+def _in_pairs(found: Sequence[Proposal]) -> Iterator[Proposal]:
+    """Two rows in one text at once, where neither chooses a value and no edits overlap: a binary
+    cross-entropy has log(sigmoid(z)) and log(1 - sigmoid(z))."""
+    for one, other in combinations(found, 2):
+        is_one_text = one.text == other.text and one.gate == other.gate
+        if is_one_text and not (one.row.chooses or other.row.chooses):
+            spans = sorted(edit.span for edit in (*one.edits, *other.edits))
+            if all(before[1] <= after[0] for before, after in pairwise(spans)):
+                yield one._replace(edits=tuple(sorted((*one.edits, *other.edits))))
 
 
 def _fused(setting: Setting) -> tuple[str, Graph] | None:

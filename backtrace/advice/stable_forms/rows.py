@@ -33,6 +33,7 @@ _SOFTMAX = (
     Row("log(exp(a)/(exp(b) + exp(c) + exp(a)))", "a - logsumexp(a, b, c)"),
     Row("log(sum(exp(x), axis))", "logsumexp(x, axis)"),
     Row("log(exp(a) + exp(b))", "logsumexp(a, b)"),
+    Row("log(mean(exp(x)))", "max(x) + log(mean(exp(x - max(x))))"),
 )
 
 _SIGMOID = (
@@ -64,6 +65,7 @@ _OVERFLOWING = (
     Row("log(prod(x, axis))", "sum(log(x), axis)"),
     Row("(a^b)/(c^b)", "(a/c)^b"),
     Row("a*b/c", "a*(b/c)"),
+    Row("a/(b*c)", "a/b/c"),
     Row("sqrt(a*b)", "sqrt(a)*sqrt(b)"),
     Row("sqrt(x^2 + y^2)", "hypot(x, y)"),
     Row("sqrt(sum(x^2))", "norm(x)"),
@@ -83,6 +85,8 @@ _WITHOUT_A_VALUE = (
     Row("(x^2 - a^2)/(x - a)", "x + a"),
     Row("(x^2 - 1)/(x - 1)", "x + 1"),
     Row("sin(x)/x", "where(x == 0, 1, sin(x)/where(x == 0, 1, x))"),
+    Row("sin(x)/x", "sinc(x/pi)"),
+    Row("tanh(x)/x", "where(x == 0, 1, tanh(x)/where(x == 0, 1, x))"),
     Row("(1 - cos(x))/x", "x*square(where(x == 0, 1, sin(x/2)/where(x == 0, 1, x/2)))/2"),
     Row("(1 - cos(x))/x^2", "square(where(x == 0, 1, sin(x/2)/where(x == 0, 1, x/2)))/2"),
     Row("(exp(x) - 1)/x", "exp(x/2)*where(x == 0, 1, sinh(x/2)/where(x == 0, 1, x/2))"),
@@ -114,6 +118,7 @@ _CANCELLING = (
     Row("sqrt(1 + x) - 1", "x/(sqrt(1 + x) + 1)"),
     Row("1 - sqrt(1 - x)", "x/(1 + sqrt(1 - x))"),
     Row("sqrt(a + b) - sqrt(a)", "b/(sqrt(a + b) + sqrt(a))"),
+    Row("sqrt(a) - sqrt(b)", "(a - b)/(sqrt(a) + sqrt(b))"),
     Row("sqrt(x^2 + a) - x", "a/(sqrt(x^2 + a) + x)"),
     Row("(-b + sqrt(b^2 - 4*a*c))/(2*a)", "-2*c/(b + sqrt(b^2 - 4*a*c))"),
     Row("(-b - sqrt(b^2 - 4*a*c))/(2*a)", "2*c/(-b + sqrt(b^2 - 4*a*c))"),
