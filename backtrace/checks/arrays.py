@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import quiet
-from backtrace.algebra.values import Place, at, is_finite, place_text
+from backtrace.algebra.values import Place, at, place_text
 from backtrace.checks import gate_values, questions
 from backtrace.checks.accuracy import Losses
 from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
@@ -39,6 +39,7 @@ from backtrace.numbers import SHORT, array, number
 
 _SYMPY = "backtrace.checks.symbolicarrays"
 _MOST_NOTES = 6
+_FAR = 1e150  # its square is no float
 _SECOND_TRY = 0.35  # of SymPy's seconds, for a small copy where the whole took too long
 
 
@@ -199,7 +200,7 @@ class _Judge:
             return check._replace(verdict=AGREE)
         if self._rules_are_right(name, witnesses):
             return self._rounded(name, check, check.reason)
-        if self._has_overflowed(name, witnesses):
+        if self._leaves_the_range(name, witnesses):
             return self._rounded(name, check, check.reason)
         reach = self._uncertainty[name]
         for witness, who in (
@@ -379,10 +380,10 @@ class _Judge:
             return False
         return all(np.all(_near(self._right(name), w, 0.0)) for w in witnesses)
 
-    def _has_overflowed(self, name: str, witnesses: Sequence[Any]) -> bool:
-        """Whether a number on the way is too large for a float, and many digits give what the
-        witnesses have."""
-        if all(map(is_finite, self.subject.values)) or self.precise is None:
+    def _leaves_the_range(self, name: str, witnesses: Sequence[Any]) -> bool:
+        """Whether numbers are so large or small that a product of two may be no float, and many
+        digits give what the witnesses have."""
+        if not any(map(_is_far_out, self.subject.values)) or self.precise is None:
             return False
         return all(np.all(_near(self._right(name), w, 0.0)) for w in witnesses)
 
@@ -467,6 +468,11 @@ def _near(a: Any, b: Any, reach: Any) -> Any:
     """Where two agree; what could not be measured (nan) contradicts nothing."""
     larger = np.maximum(np.abs(a), np.abs(b))
     return ~(np.abs(a - b) > np.maximum(TOLERANCE * larger + UNDERFLOW, reach))
+
+
+def _is_far_out(value: Any) -> bool:
+    sizes = np.abs(value)
+    return bool(np.any(~(sizes < _FAR) | ((sizes > 0) & (sizes < 1 / _FAR))))
 
 
 def _says_anything(witness: Any) -> bool:
