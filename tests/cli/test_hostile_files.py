@@ -63,32 +63,32 @@ def encrypted(data: bytes) -> bytes:
 
 
 HUGE = "{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000,), }"
-BAD = {
-    "empty": b"",
-    "text": b"x,y\n1,2\n",
-    "no member": zipped(b"")[-22:],
-    "truncated": saved()[:300],
-    "half": saved()[: len(saved()) // 2],
-    "encrypted": encrypted(saved()),
-    "bzip2": zipped(npy(ARRAYS["x"]), zipfile.ZIP_BZIP2),
-    "lzma": zipped(npy(ARRAYS["x"]), zipfile.ZIP_LZMA),
-    "no npy": zipped(b"hello"),
-    "huge shape": zipped(with_header(HUGE)),
-    "negative shape": zipped(with_header(HUGE.replace("100000000000", "-1"))),
-    "many axes": zipped(with_header(HUGE.replace("100000000000", "1,1,1,0,1,9"))),
-    "an expression": zipped(with_header("__import__('os').getpid()")),
-    "deep": zipped(with_header("(" * 100)),
-    "objects": saved(x=np.array([{}, 1], dtype=object)),
-    "words": saved(x=np.array(["a", "b"])),
-    "complex": saved(x=np.array([1j])),
-    "bomb": zipped(npy(np.zeros(300 << 17)), zipfile.ZIP_DEFLATED),
-    "longer": zipped(npy(ARRAYS["x"]) + b"more"),
-    "two of one name": saved(x=ARRAYS["x"], y=ARRAYS["x"]).replace(b"y.npy", b"x.npy"),
-    "checksum": re.sub(
+BAD: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "text": lambda: b"x,y\n1,2\n",
+    "no member": lambda: zipped(b"")[-22:],
+    "truncated": lambda: saved()[:300],
+    "half": lambda: saved()[: len(saved()) // 2],
+    "encrypted": lambda: encrypted(saved()),
+    "bzip2": lambda: zipped(npy(ARRAYS["x"]), zipfile.ZIP_BZIP2),
+    "lzma": lambda: zipped(npy(ARRAYS["x"]), zipfile.ZIP_LZMA),
+    "no npy": lambda: zipped(b"hello"),
+    "huge shape": lambda: zipped(with_header(HUGE)),
+    "negative shape": lambda: zipped(with_header(HUGE.replace("100000000000", "-1"))),
+    "many axes": lambda: zipped(with_header(HUGE.replace("100000000000", "1,1,1,0,1,9"))),
+    "an expression": lambda: zipped(with_header("__import__('os').getpid()")),
+    "deep": lambda: zipped(with_header("(" * 100)),
+    "objects": lambda: saved(x=np.array([{}, 1], dtype=object)),
+    "words": lambda: saved(x=np.array(["a", "b"])),
+    "complex": lambda: saved(x=np.array([1j])),
+    "bomb": lambda: zipped(npy(np.zeros(300 << 17)), zipfile.ZIP_DEFLATED),
+    "longer": lambda: zipped(npy(ARRAYS["x"]) + b"more"),
+    "two of one name": lambda: saved(x=ARRAYS["x"], y=ARRAYS["x"]).replace(b"y.npy", b"x.npy"),
+    "checksum": lambda: re.sub(
         rb"(PK\x01\x02.{12}).{4}", rb"\1\0\0\0\0", saved(), count=1, flags=re.DOTALL
     ),
-    "records": saved(x=np.zeros(3, "f8,i4")),
-    "version 3": zipped(b"\x93NUMPY\x03\x00" + b"\0" * 64),
+    "records": lambda: saved(x=np.zeros(3, "f8,i4")),
+    "version 3": lambda: zipped(b"\x93NUMPY\x03\x00" + b"\0" * 64),
 }
 
 
@@ -97,7 +97,7 @@ def test_a_bad_file_of_points_is_an_error_before_any_output(
     kind: str, tmp_path: pathlib.Path, backtrace_command: Command
 ) -> None:
     path, out = tmp_path / "points.npz", tmp_path / "out.csv"
-    path.write_bytes(BAD[kind])
+    path.write_bytes(BAD[kind]())
     ended = backtrace_command("x^2", "--points", str(path))
     assert (ended.status, ended.out) == (2, ""), ended.err
     assert ended.err.startswith("error: ")
@@ -116,7 +116,7 @@ def test_beside_a_trace_it_matters_only_where_it_is_asked_for(
     words = ["sum(x^2)", "x=randn(200)", "--no-check", "--arrays", "npz", "-o", str(large)]
     assert backtrace_command(*words).status == 0
     for path in (plain, large):
-        path.with_suffix(".npz").write_bytes(BAD[kind])
+        path.with_suffix(".npz").write_bytes(BAD[kind]())
     assert backtrace_command("render", str(plain)).status == 0
     ended = backtrace_command("render", str(large))
     assert (ended.status, ended.out) == (2, "")

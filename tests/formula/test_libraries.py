@@ -182,7 +182,9 @@ def _typed() -> list[str]:
     text = pathlib.Path(__file__).read_text("utf-8")
     lambdas = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Lambda)]
     lambdas.sort(key=lambda node: (node.lineno, node.col_offset))
-    return [ast.get_source_segment(text, node.body) or "" for node in lambdas][: len(OF_NUMPY)]
+    lines = text.splitlines()
+    bodies = [node.body for node in lambdas[: len(OF_NUMPY)]]
+    return [lines[body.lineno - 1][body.col_offset : body.end_col_offset] for body in bodies]
 
 
 TYPED = _typed()

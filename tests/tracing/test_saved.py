@@ -4,6 +4,7 @@ there. Never another exception, and no number is taken for one that it is not.""
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -18,21 +19,30 @@ from backtrace.errors import BacktraceError
 from backtrace.tracing.worksheet import blanked
 
 WX = {"W": [[1, 2], [3, 4]], "x": [1, 2], "b": [0.1, 0.2]}
-WORDS = backtrace.trace("max(x, 0)*y + x/y", {"x": 2, "y": 3})
-DOWN = backtrace.trace("(x - y)^2", {"x": 2, "y": 3})
-ARRAYS = backtrace.trace("h = max(0, W@x + b); sum(h^2)", WX)
-TRACES = {
-    "wordings": WORDS.showing(WORDS.formulas(), WORDS.exactly(), WORDS.to_digits(20)),
-    "descent": DOWN.showing(DOWN.descend(0.1, steps=2), DOWN.hessian()),
-    "arrays": ARRAYS.showing(ARRAYS.jacobians(), ARRAYS.cost(2)),
-    "fused": backtrace.trace("s(a) = a^2; 1/(1+exp(-s(x)))", {"x": 1}, fuse=True),
-    "nan": backtrace.trace("ln(x)*y", {"x": -1, "y": 2}),
-    "kink": backtrace.trace("max(x, 0)", {"x": 0}),
-    "formulas": backtrace.trace("x*y"),
-    "names": backtrace.trace("npz*shape", {"npz": 2, "shape": 3}),
-    "sheet": blanked(backtrace.trace("x*y + y", {"x": 2, "y": 3}, check=False), "all"),
-}
-SAVED = {name: trace.to_json() for name, trace in TRACES.items()}
+KINDS = ["wordings", "descent", "arrays", "fused", "nan", "kink", "formulas", "names", "sheet"]
+
+
+@functools.cache
+def saved() -> dict[str, str]:
+    """The text of a saved trace of every kind."""
+    words = backtrace.trace("max(x, 0)*y + x/y", {"x": 2, "y": 3})
+    down = backtrace.trace("(x - y)^2", {"x": 2, "y": 3})
+    arrays = backtrace.trace("h = max(0, W@x + b); sum(h^2)", WX)
+    traces = {
+        "wordings": words.showing(words.formulas(), words.exactly(), words.to_digits(20)),
+        "descent": down.showing(down.descend(0.1, steps=2), down.hessian()),
+        "arrays": arrays.showing(arrays.jacobians(), arrays.cost(2)),
+        "fused": backtrace.trace("s(a) = a^2; 1/(1+exp(-s(x)))", {"x": 1}, fuse=True),
+        "nan": backtrace.trace("ln(x)*y", {"x": -1, "y": 2}),
+        "kink": backtrace.trace("max(x, 0)", {"x": 0}),
+        "formulas": backtrace.trace("x*y"),
+        "names": backtrace.trace("npz*shape", {"npz": 2, "shape": 3}),
+        "sheet": blanked(backtrace.trace("x*y + y", {"x": 2, "y": 3}, check=False), "all"),
+    }
+    assert list(traces) == KINDS
+    return {name: trace.to_json() for name, trace in traces.items()}
+
+
 PLACE = '"@@"'
 
 
@@ -49,7 +59,12 @@ def leaves(described: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[A
         yield path, described
 
 
-LEAVES = [(n, path) for n, text in SAVED.items() for path, _ in leaves(json.loads(text)) if path]
+@functools.cache
+def all_leaves() -> list[tuple[str, tuple[Any, ...]]]:
+    texts = saved().items()
+    return [(name, path) for name, text in texts for path, _ in leaves(json.loads(text)) if path]
+
+
 HOSTILE = ["7" * 20, "7" * 309, "7" * 400, "-" + "7" * 5000, "1e400", "-1e999", "1e-400", "true"]
 HOSTILE += ["NaN", "-Infinity", '"12"', '"1_0"', '"x"', "[]", "{}", "null", "0.5", "-1", "[1, [2]]"]
 HOSTILE += [
@@ -70,26 +85,28 @@ def changed(text: str, path: tuple[Any, ...], to: str) -> str:
     return json.dumps(described).replace(PLACE, to, 1)
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_way_back(name: str) -> None:
-    assert backtrace.Trace.from_json(SAVED[name]).to_json() == SAVED[name]
+    assert backtrace.Trace.from_json(saved()[name]).to_json() == saved()[name]
 
 
-@given(st.sampled_from(LEAVES), st.sampled_from(HOSTILE))
+@given(st.deferred(lambda: st.sampled_from(all_leaves())), st.sampled_from(HOSTILE))
 @example(("wordings", ("point", "x")), "[[]]")
 @settings(max_examples=150, deadline=None)
 def test_any_number_replaced_by_anything(leaf: tuple[str, tuple[Any, ...]], to: str) -> None:
     with contextlib.suppress(BacktraceError):  # and no other
-        backtrace.Trace.from_json(changed(SAVED[leaf[0]], leaf[1], to))
+        backtrace.Trace.from_json(changed(saved()[leaf[0]], leaf[1], to))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("to", HOSTILE, ids=lambda to: to[:12])
 def test_every_number_replaced(to: str) -> None:
-    kinds = {(name, *(k for k in path if type(k) is str)): (name, path) for name, path in LEAVES}
+    kinds = {
+        (name, *(k for k in path if type(k) is str)): (name, path) for name, path in all_leaves()
+    }
     for name, path in kinds.values():
         with contextlib.suppress(BacktraceError):
-            backtrace.Trace.from_json(changed(SAVED[name], path, to))
+            backtrace.Trace.from_json(changed(saved()[name], path, to))
 
 
 PLACES = [
@@ -116,7 +133,7 @@ NO_NUMBER = ["true", '"12"', '"1_0"', '"x"', "{}", "NaN", "1e400", "7" * 400]
 @pytest.mark.parametrize("to", NO_NUMBER, ids=lambda to: to[:8])
 def test_what_is_no_number_is_not_taken_for_one(name: str, path: tuple[Any, ...], to: str) -> None:
     with pytest.raises(BacktraceError, match=r"no number|too large for a 64-bit|JSON has no NaN"):
-        backtrace.Trace.from_json(changed(SAVED[name], path, to))
+        backtrace.Trace.from_json(changed(saved()[name], path, to))
 
 
 @pytest.mark.parametrize(
@@ -137,14 +154,14 @@ def test_what_is_no_number_is_not_taken_for_one(name: str, path: tuple[Any, ...]
 )
 def test_what_is_told_twice_is_the_same(name: str, path: tuple[Any, ...], words: str) -> None:
     with pytest.raises(BacktraceError, match=words):
-        backtrace.Trace.from_json(changed(SAVED[name], path, "0"))
+        backtrace.Trace.from_json(changed(saved()[name], path, "0"))
 
 
 def test_a_shape_that_does_not_fit() -> None:
     for path in (("nodes", 0, "value"), ("nodes", 0, "gradient"), ("edges", 0, "downstream")):
         for to in ("0.5", "[1]", "[[1, 2, 3], [1, 2, 3]]", "[]"):
             with pytest.raises(BacktraceError, match="damaged"):
-                backtrace.Trace.from_json(changed(SAVED["arrays"], path, to))
+                backtrace.Trace.from_json(changed(saved()["arrays"], path, to))
 
 
 def test_whole_numbers_that_floats_hold_are_read() -> None:
