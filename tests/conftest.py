@@ -67,23 +67,51 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every command compiles the
 
 
 _SAMPLED, _EVERY = 4, 8
+_FEWEST = 8  # random inputs of a test that has no more than these, however quick the run
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether no file or test is named: whoever names some gets all of their cases and inputs."""
+    is_of_all = all(pathlib.Path(ROOT, word) == ROOT / "tests" for word in config.args)
+    return is_of_all and not config.option.keyword
+
+
+def is_of_sweeps(config: pytest.Config) -> bool:
+    """Whether this is `pytest -m slow`."""
+    return config.option.markexpr.strip() == "slow"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test of many cases every eighth is in the quick run, and all others are with the slow
-    sweeps, which `.ci/run` runs too. Whoever names files or tests gets all of them."""
-    is_whole = all(pathlib.Path(ROOT, word) == ROOT / "tests" for word in config.args)
-    if not is_whole or config.option.keyword:
+    sweeps, which `.ci/run` runs too. A test of random inputs is in both: in the quick run with an
+    eighth of its inputs, with the sweeps with all of them."""
+    if not is_whole(config):
         return
-    counts = Counter(item.nodeid.partition("[")[0] for item in items)
+    plain = [item for item in items if _is_plain(item) and not item.get_closest_marker("slow")]
+    counts = Counter(item.nodeid.partition("[")[0] for item in plain)
     seen: Counter[str] = Counter()
-    for item in items:
+    for item in plain:
         family = item.nodeid.partition("[")[0]
         is_left_out = seen[family] % _EVERY and counts[family] >= _SAMPLED
         seen[family] += 1
-        if is_left_out and _is_plain(item):
+        if is_left_out or (is_random(item) and is_of_sweeps(config)):
             item.add_marker(pytest.mark.slow)
+    if not is_of_sweeps(config):
+        for test in {item.function for item in items if is_random(item)}:
+            with_fewer_inputs(test)
+
+
+def is_random(item: pytest.Item) -> bool:
+    """Whether Hypothesis draws its inputs."""
+    return getattr(item.obj, "is_hypothesis_test", False)
+
+
+def with_fewer_inputs(test: Callable[..., None]) -> None:
+    """An eighth of what it asks for itself, or of what Hypothesis does."""
+    own: settings = getattr(test, "_hypothesis_internal_use_settings", settings.default)
+    few = min(own.max_examples, max(_FEWEST, own.max_examples // _EVERY))
+    test._hypothesis_internal_use_settings = settings(own, max_examples=few)
 
 
 def _is_plain(item: pytest.Item) -> bool:

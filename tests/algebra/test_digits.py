@@ -185,11 +185,11 @@ def test_two_thousand_points_of_every_gate(gate: Gate) -> None:
     assert max(value, slope) <= MOST, where
 
 
-def test_the_sweep_can_fail() -> None:
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "erf", "logsumexp", "pow", "cbrt"])
+def test_the_sweep_can_fail(name: str) -> None:
     """What it found before: 1 - t^2 has no digit left, e^(-x^2) is off by 300 units."""
-    for name in ("tanh", "sigmoid", "erf", "logsumexp", "pow", "cbrt"):
-        _, slope, _ = worst(replace(GATES[name], accurate=None), 60)
-        assert slope > MOST, name
+    _, slope, _ = worst(replace(GATES[name], accurate=None), 60)
+    assert slope > MOST
 
 
 @pytest.mark.parametrize("gate", [g for g in GATES.values() if g.accurate], ids=lambda g: g.name)

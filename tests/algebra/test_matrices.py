@@ -137,17 +137,21 @@ def test_masks_hold_where_they_are_0(formula: str) -> None:
         assert verdict.verdict == "agree", (name, found.gradients[name], verdict)
 
 
-def test_what_holds_along_one_axis_is_not_used_along_another(backtrace_command: Command) -> None:
-    formulas = (
+@pytest.mark.parametrize(
+    ("formula", "shapes"),
+    [
         ("sum(log_softmax(z)*softmax(w, axis=0))", "z:m,n w:m,n"),
         ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P, axis=0))", "R:n,3 P:n,3 y:n"),
         ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P, axis=1)[:, None])", "R:n,3 P:n,3 y:n"),
         ("sum(R*one_hot(y, 3)*sum(one_hot(y, 3)*P))", "R:n,3 P:n,3 y:n"),
         ("sum(softmax(w, axis=0), axis=1)@v", "w:m,n v:m"),
-    )
-    for formula, shapes in formulas:
-        ended = backtrace_command(formula, *shapes.split(), "--json")
-        assert set(json.loads(ended.out)["verdicts"].values()) == {"agree"}, formula
+    ],
+)
+def test_what_holds_along_one_axis_is_not_used_along_another(
+    formula: str, shapes: str, backtrace_command: Command
+) -> None:
+    ended = backtrace_command(formula, *shapes.split(), "--json")
+    assert set(json.loads(ended.out)["verdicts"].values()) == {"agree"}
 
 
 REFUSED = [

@@ -195,7 +195,7 @@ def test_npz_in_and_out(tmp_path: pathlib.Path, backtrace_command: Command) -> N
         assert np.array_equal(found["df/dx"], x + 1)
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_million_rows_come_out_in_their_order(tmp_path: pathlib.Path, jobs: str) -> None:
     count = 200_000
     text = "x,y\n" + "".join(f"{k},{k % 7}\n" for k in range(count))

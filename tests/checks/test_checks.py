@@ -314,6 +314,7 @@ def test_equality_is_mathematical_to_sympy_too() -> None:
     assert text == "f_where((c_eq(v0,v1)),f_where(c_ne(v0,0),1,2),3)"
 
 
+@pytest.mark.slow
 def test_the_search_for_a_wrong_gate_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 

@@ -96,7 +96,10 @@ def test_it_leaves_no_process_behind() -> None:
         os.killpg(process.pid, 0)
 
 
-@pytest.mark.parametrize("into", ["pipe", "slow pipe", "file"])
+@pytest.mark.parametrize(
+    "into",
+    ["pipe", *(pytest.param(into, marks=pytest.mark.slow) for into in ("slow pipe", "file"))],
+)
 def test_the_end_of_the_process_loses_no_output(into: str, tmp_path: object) -> None:
     """More than a pipe holds, whatever it goes to."""
     formula = "+".join(f"{k}*x" for k in range(1, 3000))

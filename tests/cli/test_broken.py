@@ -235,26 +235,32 @@ def test_a_pipe_has_no_state_to_change() -> None:
     assert (ended.returncode, ended.stdout.splitlines()[1]) == (0, b"6.0,3.0,2.0")
 
 
-def test_the_c_locale_reads_utf_8(tmp_path: pathlib.Path) -> None:
-    """Without Python's own coercion to UTF-8: the words' bytes are UTF-8 all the same."""
-    (tmp_path / "größe.txt").write_text("α1*x", "utf-8")
-    np.save(tmp_path / "값.npy", np.array([1.0, 2.0]))
-    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PATH": "/usr/bin:/bin"}
-    for words in (
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sum(α1*x)", "α1=2", "x=@값.npy", "-o", "naïve.json"],
         ["α1*x", "α1=2", "x=3"],
         ["--file", "größe.txt", "α1=2", "x=3"],
         ["sum(α1*x)", "α1=2", "x=@값.npy"],
         ["α1*x", "α1=2", "x=3", "-o", "naïve.json"],
-    ):
-        ended = subprocess.run(
-            [sys.executable, "-m", "backtrace", *words],
-            env={**plain, "PYTHONPATH": str(pathlib.Path(backtrace.__file__).parents[1])},
-            cwd=tmp_path,
-            capture_output=True,
-        )
-        assert ended.returncode == 0, (words, ended.stderr)
-        assert ended.stderr == b""
-    assert json.loads((tmp_path / "naïve.json").read_text("utf-8"))["point"]["α1"] == 2
+    ],
+    ids=" ".join,
+)
+def test_the_c_locale_reads_utf_8(words: list[str], tmp_path: pathlib.Path) -> None:
+    """Without Python's own coercion to UTF-8: the words' bytes are UTF-8 all the same."""
+    (tmp_path / "größe.txt").write_text("α1*x", "utf-8")
+    np.save(tmp_path / "값.npy", np.array([1.0, 2.0]))
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PATH": "/usr/bin:/bin"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "backtrace", *words],
+        env={**plain, "PYTHONPATH": str(pathlib.Path(backtrace.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == b""
+    if "-o" in words:
+        assert json.loads((tmp_path / "naïve.json").read_text("utf-8"))["point"]["α1"] == 2
 
 
 def test_a_protected_file_is_left_alone(tmp_path: pathlib.Path) -> None:

@@ -211,12 +211,9 @@ def test_a_notebook(tmp_path: pathlib.Path, backtrace_command: Command) -> None:
     assert "is no notebook" in backtrace_command(str(path)).err
 
 
+LONG = "x = 1.0\nk = 0\nwhile k < 50_000:\n    k += 1\n    x = x + 1"
 REFUSED = [  # code, the place that is told, words
-    (
-        "x = 1.0\nk = 0\nwhile k < 50_000:\n    k += 1\n    x = x + 1",
-        "5:9",
-        "more than 200,000 steps",
-    ),
+    pytest.param(LONG, "5:9", "more than 200,000 steps", marks=pytest.mark.slow),
     ("x = 1.0\nwhile x > 0:\n    x = x - 1", "2:7", "the condition is not known"),
     ("x = 1.0\nfor i in range(10**9):\n    x = x + 1", "2:10", "a loop of"),
     ("x = 2.0\ny = x ^ 2", "2:5", "'^' is no power here"),
@@ -258,6 +255,12 @@ REFUSED = [  # code, the place that is told, words
     ("", "1:1", "nothing is computed"),
     ("import os\nos.remove('f')", "1:1", "nothing is computed"),
 ]
+
+
+def test_a_long_loop_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backtrace.code.operands.MOST_STEPS", 2000)
+    with pytest.raises(BacktraceError, match="more than 2,000 steps"):
+        read_code(LONG, "net.py")
 
 
 @pytest.mark.parametrize(("text", "place", "words"), REFUSED)

@@ -117,6 +117,18 @@ def words_of(case: Case, *more: str) -> tuple[str, ...]:
     return (f"{case.path}{of}", *case.words, *more)
 
 
+_DESCRIBED: dict[tuple[str, ...], str] = {}
+
+
+def described_once(case: Case, command: Command) -> str:
+    """The trace as JSON: checked once, however often it is drawn."""
+    words = words_of(case, "--json")
+    key = (case.text, *words)
+    if key not in _DESCRIBED:
+        _DESCRIBED[key] = command(*words).out
+    return _DESCRIBED[key]
+
+
 def told(record: backtrace.Trace) -> dict[str, str]:
     """Where every stage comes from, as the trace has it."""
     lines = {name: record.line_of(index) for name, index in record.graph.stages.items()}
@@ -165,9 +177,9 @@ def test_a_stage_of_a_trace_keeps_its_lines(case: Case, backtrace_command: Comma
 def test_nothing_is_cut_for_a_line(
     case: Case, format: str, width: int, backtrace_command: Command
 ) -> None:
-    ended = backtrace_command(*words_of(case, "--json"))
-    trace = backtrace.Trace.from_json(ended.out)
-    bare = backtrace.Trace.from_json(re.sub(r'"(line|cell)": \d+, ', "", ended.out))
+    described = described_once(case, backtrace_command)
+    trace = backtrace.Trace.from_json(described)
+    bare = backtrace.Trace.from_json(re.sub(r'"(line|cell)": \d+, ', "", described))
     assert bare.lines == ()
     for view in (View(width=width), View(width=width, ascii=True)):
         text, plain = (data(t, format, view).decode("utf-8") for t in (trace, bare))

@@ -77,7 +77,10 @@ FUSED = [
 ]
 
 
-@pytest.mark.parametrize(("formula", "fused"), FUSED)
+@pytest.mark.parametrize(
+    ("formula", "fused"),
+    [pytest.param(*c, marks=[pytest.mark.slow] if "_norm(X, g" in c[1] else []) for c in FUSED],
+)
 def test_what_is_spelled_out_is_one_gate_and_opens_again(formula: str, fused: str) -> None:
     plain = backtrace.trace(formula, _point(formula))
     other = backtrace.trace(formula, plain.point, fuse=True)

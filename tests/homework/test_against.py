@@ -21,13 +21,21 @@ def _is_script(path: Path) -> bool:
 
 
 SCRIPTS = [path for path in sorted(HERE.glob("*.py")) if _is_script(path)]
+FEW_STAGES = ("logistic", "regression")
 
 
 def test_there_are_programs_to_try() -> None:
     assert len(SCRIPTS) >= 3
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        path if path.stem in FEW_STAGES else pytest.param(path, marks=pytest.mark.slow)
+        for path in SCRIPTS
+    ],
+    ids=lambda path: path.name,
+)
 def test_its_own_formula_is_no_fault_and_any_other_is(path: Path) -> None:
     name, text = path.name, path.read_text("utf-8")
     formula = read_code(text, name).formula

@@ -58,7 +58,10 @@ PLANTED = [
     (CLOSURES, "grown.data * grown", "self.data * grown", "exp.self", "wrong-variable"),
     (CLOSURES, "        self.grad = 1.0\n", "", "backward", "no-seed"),
     (CLOSURES, "reversed(order)", "order", "backward", "order"),
-    (CLOSURES, "                seen.add(node)\n", "", "backward", "node-twice"),
+    pytest.param(
+        *(CLOSURES, "                seen.add(node)\n", "", "backward", "node-twice"),
+        marks=pytest.mark.slow,  # 2^n nodes
+    ),
     (
         CLOSURES,
         *_with_order(

@@ -217,6 +217,7 @@ def test_every_mistake_has_a_code_of_its_own() -> None:
     assert len(codes) == len(set(codes))
 
 
+@pytest.mark.slow
 def test_planted_mistakes_are_found() -> None:
     """A fast piece of tests/benchmarks/diagnosis.py: some mistakes of every case."""
     found = measure(problems([*published(), *published_arrays()]), per_case=4)
@@ -229,6 +230,7 @@ def test_planted_mistakes_are_found() -> None:
     assert inputs.top >= 0.98 * inputs.planted
 
 
+@pytest.mark.slow
 def test_right_answers_in_few_digits_raise_no_alarm() -> None:
     """Rounded at the end, or at every step; and few wrong ones pass."""
     for digits, found in alarms(problems([*published(), *published_arrays()]), 4).items():
@@ -358,9 +360,14 @@ def test_the_count_of_what_a_point_hides_is_the_check_s_own() -> None:
     assert shown == told.mistakes - told.hidden
 
 
+@pytest.mark.slow
 def test_no_point_is_an_error() -> None:
+    """As it is of `ln(x-5)*y`, which is given up sooner."""
     with pytest.raises(BacktraceError):
         points.suggest("sqrt(-x^2 - 1)", {})
+
+
+def test_without_variables_there_is_no_point() -> None:
     with pytest.raises(BacktraceError, match="no variables"):
         points.suggest("1 + 2", {})
 
@@ -591,10 +598,9 @@ def test_a_point_near_the_given_one_where_others_have_none() -> None:
         points.suggest("+".join(f"exp(x{k})*y{k}" for k in range(300)), {})
 
 
-def test_no_exercise_stands_at_a_kink() -> None:
-    for seed in range(8):
-        made = exercise(["abs", "min", "max"], 1, str(seed))
-        assert not made.trace.notes
+@pytest.mark.parametrize("seed", range(8))
+def test_no_exercise_stands_at_a_kink(seed: int) -> None:
+    assert not exercise(["abs", "min", "max"], 1, str(seed)).trace.notes
 
 
 @pytest.mark.parametrize("answer", ["exp(1000*z*z)", "log(x)", "1/(x+2)", "z*1e308*10"])

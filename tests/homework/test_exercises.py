@@ -58,10 +58,15 @@ def run(text: str) -> dict[str, Any]:
     return names
 
 
-@functools.cache
-def sheets() -> list[Sheet]:
-    by_hand = [exercise(gates, forks, seed) for gates, forks in GATES for seed in SEEDS[:3]]
-    return [*(of_code(made(level, seed)) for level, seed in MADE), *map(of_gates, by_hand)]
+EVERY_SHEET = pytest.mark.parametrize(
+    ("kind", "seed"),
+    [*MADE, *((kind, seed) for kind in range(-len(GATES), 0) for seed in SEEDS[:3])],
+)
+"""A level of code, or gates by hand, counted from their end."""
+
+
+def sheet_of(kind: int, seed: str) -> Sheet:
+    return of_code(made(kind, seed)) if kind > 0 else of_gates(exercise(*GATES[kind], seed))
 
 
 # files of Python
@@ -184,25 +189,27 @@ def test_a_slip_that_changes_a_number_is_found(level: int, seed: str) -> None:
     assert hidden <= 0.1 * tried + 1  # the point tells: hardly any slip changes no number
 
 
-def test_the_same_level_and_seed_are_the_same_bytes(backtrace_command: Command) -> None:
-    for level in (2, 5):
-        words = ("exercise", "--level", str(level), "--seed")
-        texts = [backtrace_command(*words, seed).out for seed in ("ada", "ada", "ben")]
-        assert texts[0] == texts[1] != texts[2]
-        assert texts[0] == written(of_code(exercise_in_code(level, "ada")), "python")
+@pytest.mark.parametrize("level", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_the_same_level_and_seed_are_the_same_bytes(level: int, backtrace_command: Command) -> None:
+    words = ("exercise", "--level", str(level), "--seed")
+    texts = [backtrace_command(*words, seed).out for seed in ("ada", "ada", "ben")]
+    assert texts[0] == texts[1] != texts[2]
+    assert texts[0] == written(of_code(exercise_in_code(level, "ada")), "python")
 
 
-def test_levels_have_what_they_promise() -> None:
-    for seed in SEEDS:
-        assert len(made(1, seed).program.steps) == 2
-        uses = [name for step in made(2, seed).program.steps for name in step.back]
-        assert len(uses) > len(set(uses))
-        assert any(value.ndim for value in made(3, seed).answers.values())
-        assert {"dW1", "dW2", "db1", "db2"} <= made(4, seed).answers.keys()
-        assert {"dgamma", "dbeta", "dx"} <= made(5, seed).answers.keys()
-    assert (
-        len({written(of_code(made(1, s)), "python").partition("# forward")[2] for s in SEEDS}) > 2
-    )
+@pytest.mark.parametrize("seed", SEEDS)
+def test_levels_have_what_they_promise(seed: str) -> None:
+    assert len(made(1, seed).program.steps) == 2
+    uses = [name for step in made(2, seed).program.steps for name in step.back]
+    assert len(uses) > len(set(uses))
+    assert any(value.ndim for value in made(3, seed).answers.values())
+    assert {"dW1", "dW2", "db1", "db2"} <= made(4, seed).answers.keys()
+    assert {"dgamma", "dbeta", "dx"} <= made(5, seed).answers.keys()
+
+
+def test_seeds_are_different_programs() -> None:
+    texts = [written(of_code(made(1, seed)), "python") for seed in SEEDS]
+    assert len({text.partition("# forward")[2] for text in texts}) > 2
 
 
 def test_the_file_is_checked_by_the_command(
@@ -282,32 +289,36 @@ def test_formats_are_found_in_their_folder() -> None:
     assert formats() == ("moodle", "python", "qti")
 
 
-def test_what_moodle_is_given() -> None:
-    for sheet in sheets():
-        html, fields = of_moodle(written(sheet, "moodle"))
-        assert [(w, key) for w, key, _ in fields] == [
-            (field.weight, float(field.key)) for field in sheet.all_fields
-        ]
-        etree.fromstring(f"<div>{html}</div>")  # well formed
-        shares = [sum(field.weight for field in part) for part in sheet.fields.values()]
-        assert len(set(shares)) == 1  # every gradient is worth the same
+@EVERY_SHEET
+def test_what_moodle_is_given(kind: int, seed: str) -> None:
+    sheet = sheet_of(kind, seed)
+    html, fields = of_moodle(written(sheet, "moodle"))
+    assert [(w, key) for w, key, _ in fields] == [
+        (field.weight, float(field.key)) for field in sheet.all_fields
+    ]
+    etree.fromstring(f"<div>{html}</div>")  # well formed
+    shares = [sum(field.weight for field in part) for part in sheet.fields.values()]
+    assert len(set(shares)) == 1  # every gradient is worth the same
 
 
-def test_a_slips_number_is_told_as_what_fits() -> None:
+@pytest.mark.parametrize(
+    ("gates", "forks", "least"),
+    [(*case, least) for case, least in zip(GATES, (15, 25, 15, 10), strict=True)],
+)
+def test_a_slips_number_is_told_as_what_fits(gates: list[str], forks: int, least: int) -> None:
     told = 0
-    for gates, forks in GATES:
-        by_hand = exercise(gates, forks, "ada")
-        formula, point = by_hand.trace.formula, dict(by_hand.trace.point)
-        sheet = of_gates(by_hand)
-        html, _ = of_moodle(written(sheet, "moodle"))
-        for field in sheet.all_fields:
-            for wrong, says in field.slips.items():
-                told += 1
-                assert says.startswith("fits, at ")
-                assert f"~%0%{wrong}:" in html
-                assert abs(float(wrong) - float(field.key)) > float(field.tolerance)
-                assert not check(formula, point, {field.label: wrong}).ok
-    assert told > 50
+    by_hand = exercise(gates, forks, "ada")
+    formula, point = by_hand.trace.formula, dict(by_hand.trace.point)
+    sheet = of_gates(by_hand)
+    html, _ = of_moodle(written(sheet, "moodle"))
+    for field in sheet.all_fields:
+        for wrong, says in field.slips.items():
+            told += 1
+            assert says.startswith("fits, at ")
+            assert f"~%0%{wrong}:" in html
+            assert abs(float(wrong) - float(field.key)) > float(field.tolerance)
+            assert not check(formula, point, {field.label: wrong}).ok
+    assert told > least
 
 
 def score(item: Any, responses: dict[str, float]) -> float:
@@ -323,49 +334,48 @@ def score(item: Any, responses: dict[str, float]) -> float:
     return found
 
 
-def test_what_qti_is_given() -> None:
-    for sheet in sheets():
-        item = etree.fromstring(written(sheet, "qti").encode())
-        schema("qti-item").assertValid(item)
-        fields = {f"R{i}": field for i, field in enumerate(sheet.all_fields, 1)}
-        right = {name: float(field.key) for name, field in fields.items()}
-        most = sum(field.weight for field in fields.values())
-        assert item.findtext(f"{QTI}outcomeDeclaration[2]/{QTI}defaultValue/{QTI}value") == str(
-            most
-        )
-        assert score(item, right) == most
-        assert score(item, {}) == 0
-        for name, field in fields.items():
-            wrong = {**right, name: right[name] + 3 * float(field.tolerance)}
-            assert score(item, wrong) == most - field.weight
+@EVERY_SHEET
+def test_what_qti_is_given(kind: int, seed: str) -> None:
+    sheet = sheet_of(kind, seed)
+    item = etree.fromstring(written(sheet, "qti").encode())
+    schema("qti-item").assertValid(item)
+    fields = {f"R{i}": field for i, field in enumerate(sheet.all_fields, 1)}
+    right = {name: float(field.key) for name, field in fields.items()}
+    most = sum(field.weight for field in fields.values())
+    assert item.findtext(f"{QTI}outcomeDeclaration[2]/{QTI}defaultValue/{QTI}value") == str(most)
+    assert score(item, right) == most
+    assert score(item, {}) == 0
+    for name, field in fields.items():
+        wrong = {**right, name: right[name] + 3 * float(field.tolerance)}
+        assert score(item, wrong) == most - field.weight
 
 
-def test_a_package_is_the_item_and_its_manifest() -> None:
-    for level, seed in MADE[:: len(SEEDS)]:
-        sheet = of_code(made(level, seed))
-        data = package(sheet, "qti")
-        assert data == package(of_code(exercise_in_code(level, seed)), "qti")
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            manifest = etree.fromstring(packed.read("imsmanifest.xml"))
-            schema("imscp-manifest").assertValid(manifest)
-            names = [file.get("href") for file in manifest.iter("{*}file")]
-            assert packed.namelist() == ["imsmanifest.xml", *names]
-            assert packed.read(names[0]).decode() == written(sheet, "qti")
+@pytest.mark.parametrize(("level", "seed"), MADE[:: len(SEEDS)])
+def test_a_package_is_the_item_and_its_manifest(level: int, seed: str) -> None:
+    sheet = of_code(made(level, seed))
+    data = package(sheet, "qti")
+    assert data == package(of_code(exercise_in_code(level, seed)), "qti")
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        manifest = etree.fromstring(packed.read("imsmanifest.xml"))
+        schema("imscp-manifest").assertValid(manifest)
+        names = [file.get("href") for file in manifest.iter("{*}file")]
+        assert packed.namelist() == ["imsmanifest.xml", *names]
+        assert packed.read(names[0]).decode() == written(sheet, "qti")
     with pytest.raises(BacktraceError):
         package(sheet, "moodle")
 
 
-def test_keys_are_the_right_numbers_with_4_digits() -> None:
-    for level, seed in MADE:
-        answers = made(level, seed).answers
-        for field in of_code(made(level, seed)).all_fields:
-            name, _, place = field.label.partition("[")
-            at = tuple(int(n) for n in place.rstrip("]").split(",")) if place else ()
-            exact = float(answers[name][at])
-            assert float(f"{exact:.4g}") == float(field.key)
-            assert abs(float(field.key) - exact) <= float(field.tolerance)
-            cut = math.floor(abs(exact) / unit(exact)) * unit(exact)  # cut off, not rounded
-            assert abs(abs(float(field.key)) - cut) <= float(field.tolerance)
+@pytest.mark.parametrize(("level", "seed"), MADE)
+def test_keys_are_the_right_numbers_with_4_digits(level: int, seed: str) -> None:
+    answers = made(level, seed).answers
+    for field in of_code(made(level, seed)).all_fields:
+        name, _, place = field.label.partition("[")
+        at = tuple(int(n) for n in place.rstrip("]").split(",")) if place else ()
+        exact = float(answers[name][at])
+        assert float(f"{exact:.4g}") == float(field.key)
+        assert abs(float(field.key) - exact) <= float(field.tolerance)
+        cut = math.floor(abs(exact) / unit(exact)) * unit(exact)  # cut off, not rounded
+        assert abs(abs(float(field.key)) - cut) <= float(field.tolerance)
 
 
 def unit(exact: float) -> float:

@@ -209,13 +209,15 @@ def many(count: int) -> Iterator[Submission]:
         yield Submission(f"s{number}", "", {"p1": {"dx": wrong}, "p2": {"dx": "2.7", "dy": wrong}})
 
 
-def test_processes_say_the_same_in_the_same_order() -> None:
-    one = list(grade(read_assignment(ASSIGNMENT), many(150)))
-    two = list(grade_in_processes(ASSIGNMENT, many(150), 2))
+@pytest.mark.parametrize("students", [40, pytest.param(150, marks=pytest.mark.slow)])
+def test_processes_say_the_same_in_the_same_order(students: int) -> None:
+    one = list(grade(read_assignment(ASSIGNMENT), many(students)))
+    two = list(grade_in_processes(ASSIGNMENT, many(students), 2))
     assert one == two
-    assert [row.student for row in two] == [f"s{number}" for number in range(150)]
+    assert [row.student for row in two] == [f"s{number}" for number in range(students)]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_class(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "class.jsonl"
     path.write_text(

@@ -28,6 +28,7 @@ DOCUMENTS = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
 ]
+LONG = ("06-networks",)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GATES_TABLE = re.compile(r"(<!-- gates -->\n\n)(.*?)(\n<!-- /gates -->)", re.DOTALL)
 NEEDS = ("jq",)
@@ -75,7 +76,14 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, marks=pytest.mark.slow) if document.stem in LONG else document
+        for document in DOCUMENTS
+    ],
+    ids=called,
+)
 def test_transcripts(
     document: pathlib.Path, folder: pathlib.Path, request: pytest.FixtureRequest
 ) -> None:

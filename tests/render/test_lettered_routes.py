@@ -68,13 +68,20 @@ def test_the_command(backtrace_command: Command) -> None:
         "sum over the one route = outer(x, x), the gradient",
     ):
         assert words in ended.out
-    described = json.loads(backtrace_command(*NET, "--paths", "W1", "--json").out)
-    assert described["paths"]["W1"]["verdict"] == "agree"
-    assert described["paths"]["W1"]["shown"][0]["gates"] == [6, 7, 8, 9, 10, 11]
-    many = "sum(exp(x) + sin(x) + cos(x) + x^2 + x^3 + tanh(x) + sqrt(x) + log(x) + x)"
-    ended = backtrace_command(many, "x:n", "--paths", "x")
-    assert "... and 1 more route; all of them together: " in ended.out
     refused = backtrace_command("x@x", "x:n", "--paths", "q")
     assert "no variable 'q'" in refused.err
     refused = backtrace_command("x@x", "x:n", "--paths", "x", "--format", "svg")
     assert refused.err.startswith("error: --paths has no place in svg")
+
+
+def test_the_command_on_a_net(backtrace_command: Command) -> None:
+    described = json.loads(backtrace_command(*NET, "--paths", "W1", "--json").out)
+    assert described["paths"]["W1"]["verdict"] == "agree"
+    assert described["paths"]["W1"]["shown"][0]["gates"] == [6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.slow
+def test_the_command_tells_how_many_more_there_are(backtrace_command: Command) -> None:
+    many = "sum(exp(x) + sin(x) + cos(x) + x^2 + x^3 + tanh(x) + sqrt(x) + log(x) + x)"
+    ended = backtrace_command(many, "x:n", "--paths", "x")
+    assert "... and 1 more route; all of them together: " in ended.out

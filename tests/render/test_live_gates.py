@@ -80,6 +80,7 @@ def named(shapes: Shapes, names: tuple[str, ...], seed: int) -> Point:
     return dict(zip(names, values, strict=True))
 
 
+@pytest.mark.slow
 def test_every_gate_is_live_by_all_its_forms() -> None:
     """What is not is listed, with a reason."""
     live, still = {"eye", "ones", "zeros"}, set()  # these have no input: they are constants

@@ -56,15 +56,15 @@ def test_published_arrays(case: dict) -> None:
         assert any(np.allclose(g, inner["exact_grad"]) for g in gradients)
 
 
-def test_numbers_traced_as_arrays_are_the_same() -> None:
+@pytest.mark.parametrize("case", published(), ids=lambda case: case["id"])
+def test_numbers_traced_as_arrays_are_the_same(case: dict[str, Any]) -> None:
     """An upstream of 1 sends a formula of numbers the way of arrays: nothing may change."""
-    for case in published():
-        plain = backtrace.trace(case["formula"], case["point"], check=False)
-        other = backtrace.trace(case["formula"], case["point"], upstream=1)
-        assert other.ok
-        assert other.values == pytest.approx(plain.values, rel=1e-13)
-        assert other.upstreams == pytest.approx(plain.upstreams, rel=1e-12, abs=1e-15)
-        assert not other.has_arrays
+    plain = backtrace.trace(case["formula"], case["point"], check=False)
+    other = backtrace.trace(case["formula"], case["point"], upstream=1)
+    assert other.ok
+    assert other.values == pytest.approx(plain.values, rel=1e-13)
+    assert other.upstreams == pytest.approx(plain.upstreams, rel=1e-12, abs=1e-15)
+    assert not other.has_arrays
 
 
 # random graphs

@@ -63,8 +63,14 @@ def traces() -> dict[str, Trace]:
     return {kind: backtrace.trace(*given, check=False) for kind, given in KINDS.items()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("question", QUESTIONS)
+def _case(question: str, kind: str) -> Any:
+    is_long = kind == "many gates" and question in ("hessian", "descend")
+    return pytest.param(question, kind, marks=[pytest.mark.slow] if is_long else [])
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"), [_case(question, kind) for question in QUESTIONS for kind in KINDS]
+)
 def test_an_answer_or_a_refusal_in_words(
     question: str, kind: str, traces: dict[str, Trace]
 ) -> None:

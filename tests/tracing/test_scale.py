@@ -24,9 +24,11 @@ def test_a_sum_of_100_000_terms_and_a_tower_of_signs() -> None:
     assert parse("+".join(["1"] * 20_000)).gate_count == 0
 
 
-def test_more_tokens_than_allowed() -> None:
-    with pytest.raises(FormulaError, match="more than 1,000,000 tokens"):
-        tokenize("+" * (MOST_TOKENS + 1))
+@pytest.mark.parametrize("most", [1000, pytest.param(MOST_TOKENS, marks=pytest.mark.slow)])
+def test_more_tokens_than_allowed(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backtrace.formula.tokens.MOST_TOKENS", most)
+    with pytest.raises(FormulaError, match=f"more than {most:,} tokens"):
+        tokenize("+" * (most + 1))
 
 
 def recurrence(lines: int) -> str:
@@ -75,7 +77,8 @@ def steps(lines: int) -> int:
     return count
 
 
-def test_the_work_grows_as_the_gates_do() -> None:
+@pytest.mark.parametrize("few", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_work_grows_as_the_gates_do(few: int) -> None:
     steps(10)  # what is loaded and compiled the first time
-    small, large = steps(200), steps(800)
+    small, large = steps(few), steps(4 * few)
     assert 3.5 < large / small < 4.5

@@ -203,6 +203,7 @@ def test_small_ones_are_formed_beside_large_ones() -> None:
     assert by["b"].structure == "diagonal"
 
 
+@pytest.mark.slow
 def test_in_every_format(backtrace_command: Command) -> None:
     words = ("max(2, x)", "x=3*ones(50, 100)", "--jacobian", "--no-check")
     shown = " ".join(backtrace_command(*words).out.split())
