@@ -3,6 +3,7 @@ in every gate's domain."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pathlib
@@ -66,8 +67,19 @@ os.environ["LANGUAGE"] = "en"  # the language of the transcripts, whoever runs t
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or every command compiles the package anew
 
 
-_SAMPLED, _EVERY = 4, 8
-_FEWEST = 8  # random inputs of a test that has no more than these, however quick the run
+def pytest_collection() -> None:
+    """Nothing that is made while tests are collected is garbage: it is not looked through, then and
+    after every so many objects of the tests that follow."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+_SAMPLED, _EVERY, _MOST = 4, 8, 10
+_FEWEST = 8  # random inputs of a test, however quick the run
 
 
 def is_whole(config: pytest.Config) -> bool:
@@ -83,9 +95,9 @@ def is_of_sweeps(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test of many cases every eighth is in the quick run, and all others are with the slow
-    sweeps, which `.ci/run` runs too. A test of random inputs is in both: in the quick run with an
-    eighth of its inputs, with the sweeps with all of them."""
+    """Of a test of many cases every eighth is in the quick run, or about ten of very many, and all
+    others are with the slow sweeps, which `.ci/run` runs too. A test of random inputs is in both:
+    in the quick run with an eighth of its inputs, with the sweeps with all of them."""
     if not is_whole(config):
         return
     plain = [item for item in items if _is_plain(item) and not item.get_closest_marker("slow")]
@@ -93,7 +105,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seen: Counter[str] = Counter()
     for item in plain:
         family = item.nodeid.partition("[")[0]
-        is_left_out = seen[family] % _EVERY and counts[family] >= _SAMPLED
+        every = max(_EVERY, counts[family] // _MOST)
+        is_left_out = seen[family] % every and counts[family] >= _SAMPLED
         seen[family] += 1
         if is_left_out or (is_random(item) and is_of_sweeps(config)):
             item.add_marker(pytest.mark.slow)
