@@ -70,6 +70,7 @@ def test_what_is_refused_is_listed_with_its_words(line: str, words: str) -> None
     assert str(error.value) == words
 
 
+@pytest.mark.slow
 def test_every_gate_is_derived_or_listed() -> None:
     met = set()
     for line in DERIVED:

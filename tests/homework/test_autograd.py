@@ -62,7 +62,7 @@ PLANTED = [
         *(CLOSURES, "                seen.add(node)\n", "", "backward", "node-twice"),
         marks=pytest.mark.slow,  # 2^n nodes
     ),
-    (
+    pytest.param(
         CLOSURES,
         *_with_order(
             "        def visit(node):\n            node.push()\n"
@@ -71,6 +71,7 @@ PLANTED = [
         ),
         "backward",
         "node-twice",
+        marks=pytest.mark.slow,  # as many
     ),
     (
         CLOSURES,

@@ -40,7 +40,10 @@ SLIPS = [  # the one fault that is told: its name, its line, what fits
 ]
 
 
-@pytest.mark.parametrize(("program", "right", "wrong", "fault"), SLIPS)
+@pytest.mark.parametrize(
+    ("program", "right", "wrong", "fault"),
+    [pytest.param(*s, marks=[pytest.mark.slow] if s[0] == "same_name" else []) for s in SLIPS],
+)
 def test_one_slip_is_one_fault(
     program: str, right: str, wrong: str, fault: tuple[str, int, str]
 ) -> None:

@@ -90,6 +90,7 @@ def test_what_breaks_at_the_point_itself() -> None:
     assert "as written it breaks here, fused it holds" in " ".join(show(found, View()).split())
 
 
+@pytest.mark.slow
 def test_large_arrays_are_not_tried_for_minutes() -> None:
     found = compared("sqrt(sum(x^2)) + sum(log(softmax(x)))", {"x": "randn(3000, 1000)"})
     assert found.ok

@@ -417,6 +417,7 @@ def test_large_arrays_of_all_sizes(formula: str, point: dict[str, str], verdict:
     assert trace.forward_mode(next(iter(point))).verdict == verdict
 
 
+@pytest.mark.slow
 def test_hundreds_of_gates() -> None:
     stages = "; ".join(f"h{k} = sin(h{k - 1} + x)" for k in range(1, 200))
     trace = backtrace.trace(f"h0 = x; {stages}; sum(h199)", {"x": [0.1, 0.2, 0.3]}, check=False)
