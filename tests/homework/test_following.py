@@ -53,13 +53,30 @@ def test_one_slip_is_one_fault(
     assert code in codes
 
 
-def test_two_slips_are_two_faults() -> None:
-    of = TEXTS["same_name"]
-    text = of.text.replace("dscores /= N", "pass").replace("X.T.dot(dh1)", "-X.T.dot(dh1)")
-    assert faults(check_code(text, of.file)) == [
-        ("dscores", 21, ["no-mean"]),
-        ("dW1", 30, ["sign"]),
-    ]
+@pytest.mark.parametrize(
+    ("program", "slips", "found"),
+    [
+        (
+            "least_squares",
+            [("dout = out - t", "dout = 2 * (out - t)"), ("dh * (h > 0)", "dh * (h < 0)")],
+            [("dout", 12, ["factor-two"]), ("dh", 16, ["wrong-mask"])],
+        ),
+        pytest.param(
+            "same_name",
+            [("dscores /= N", "pass"), ("X.T.dot(dh1)", "-X.T.dot(dh1)")],
+            [("dscores", 21, ["no-mean"]), ("dW1", 30, ["sign"])],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_two_slips_are_two_faults(
+    program: str, slips: list[tuple[str, str]], found: list[tuple[str, int, list[str]]]
+) -> None:
+    of, text = TEXTS[program], TEXTS[program].text
+    for right, wrong in slips:
+        assert text.count(right) == 1
+        text = text.replace(right, wrong)
+    assert faults(check_code(text, of.file)) == found
 
 
 FIRST = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from typing import Any
 
 MODULES = ("np", "numpy", "torch", "jnp")
 _PRODUCTS = ("dot", "matmul", "mm")
@@ -35,21 +36,31 @@ class _Products(ast.NodeTransformer):
 
 
 def replaced(tree: ast.expr, place: int, new: ast.expr) -> ast.expr:
-    """A copy of the tree with another node at a place, as ast.walk counts them."""
-    if place == 0:
-        return copy.deepcopy(new)
-    made = copy.deepcopy(tree)
-    nodes = [*ast.walk(made)]
-    old = nodes[place]
-    for parent in nodes:
-        for field, value in ast.iter_fields(parent):
-            if value is old:
-                setattr(parent, field, copy.deepcopy(new))
-                return made
-            if isinstance(value, list) and any(item is old for item in value):
-                value[[item is old for item in value].index(True)] = copy.deepcopy(new)
-                return made
-    return made
+    """The tree with another node at a place, as ast.walk counts them. The nodes above it are
+    copies; all others are the tree's own, and nothing changes them."""
+    nodes: list[ast.AST] = [tree]
+    above: list[tuple[int, str, int]] = [(-1, "", -1)]  # its parent, the field, and where in a list
+    at = 0
+    while len(nodes) <= place:
+        for field, value in ast.iter_fields(nodes[at]):
+            inner = enumerate(value) if isinstance(value, list) else [(-1, value)]
+            for index, node in inner:
+                if isinstance(node, ast.AST):
+                    nodes.append(node)
+                    above.append((at, field, index))
+        at += 1
+    made: Any = new
+    parent, field, index = above[place]
+    while parent >= 0:
+        whole = copy.copy(nodes[parent])
+        if index >= 0:
+            items = [*getattr(whole, field)]
+            items[index], made = made, items
+        setattr(whole, field, made)
+        made = whole
+        parent, field, index = above[parent]
+    found: ast.expr = made
+    return found
 
 
 def product(left: ast.expr, right: ast.expr) -> ast.expr:
