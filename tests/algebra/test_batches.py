@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -115,6 +116,7 @@ _LEAVES = {
 }
 
 
+@functools.cache
 def _of(dims: Dims, depth: int) -> st.SearchStrategy[str]:
     """Formulas that may be added to an array of this shape."""
     leaves = st.sampled_from(_LEAVES[dims])

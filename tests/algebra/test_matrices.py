@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from importlib import resources
@@ -204,6 +205,7 @@ _KINDS = {dims: [n for n, d in SHAPES.items() if d == dims] for dims in set(SHAP
 _FUNCTIONS = ("tanh", "sigmoid", "exp", "relu", "square", "sin", "softplus")
 
 
+@functools.cache
 def _of(dims: tuple[str, ...], depth: int) -> st.SearchStrategy[str]:
     """Formulas of a shape."""
     leaves = [st.sampled_from(_KINDS[dims])] if dims in _KINDS else []

@@ -88,7 +88,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [1, 2, 3, 0])  # the quick ones first
 def test_everyday_nets_lose_nothing(name: str, seed: int) -> None:
     chance = np.random.default_rng(seed)
     shapes = {"X": (4, 3), "W": (3, 3), "b": (3,), "V": (3, 3)}
@@ -102,7 +102,7 @@ def test_a_bias_before_batch_norm_is_0_to_rounding() -> None:
     chance = np.random.default_rng(1)
     point = {"X": chance.normal(size=(4, 3)), "W": chance.normal(size=(3, 2)), "b": [0.1, 0.3]}
     net = "z=X@W+b; sum(((z-mean(z,axis=0))/sqrt(var(z,axis=0)+1e-5))^3)"
-    found = backtrace.trace(net, point).checks["b"]
+    found = backtrace.trace(net, point, budget=Budget(symbolic_seconds=0.3)).checks["b"]
     assert found.verdict == "agree"
     assert found.reason == "0 to rounding"
 
