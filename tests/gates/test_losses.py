@@ -77,10 +77,13 @@ FUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("formula", "fused"),
-    [pytest.param(*c, marks=[pytest.mark.slow] if "_norm(X, g" in c[1] else []) for c in FUSED],
-)
+def _case(formula: str, fused: str) -> Any:
+    """SymPy takes its whole time for a norm along an axis."""
+    is_long = fused.startswith(("layer_norm", "batch_norm"))
+    return pytest.param(formula, fused, marks=[pytest.mark.slow] if is_long else [])
+
+
+@pytest.mark.parametrize(("formula", "fused"), [_case(*case) for case in FUSED])
 def test_what_is_spelled_out_is_one_gate_and_opens_again(formula: str, fused: str) -> None:
     plain = backtrace.trace(formula, _point(formula))
     other = backtrace.trace(formula, plain.point, fuse=True)

@@ -594,6 +594,10 @@ def test_a_point_near_the_given_one_where_others_have_none() -> None:
     assert found.point["x"] > 5
     with pytest.raises(BacktraceError, match="no point was found"):
         points.suggest("ln(x-5)*y", {})
+
+
+@pytest.mark.slow
+def test_no_point_is_looked_for_where_that_is_too_much() -> None:
     with pytest.raises(BacktraceError, match="too much"):
         points.suggest("+".join(f"exp(x{k})*y{k}" for k in range(300)), {})
 

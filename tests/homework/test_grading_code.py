@@ -95,6 +95,7 @@ def test_a_slip_in_what_is_not_asked_costs_the_first_that_it_spoils() -> None:
     assert spared.points == 5  # no gradient that is asked for comes from db2
 
 
+@pytest.mark.slow
 def test_what_is_not_judged_is_given_by_hand() -> None:
     strange = NET.replace("dW1 = X.T.dot(da)", "dW1 = unheard_of(X, da)")
     row = only(strange.replace("dW1 += 0.1*W1\n", ""))
@@ -521,8 +522,9 @@ def test_a_forward_pass_that_is_wrong_is_said_first(case: str) -> None:
     assert row.by_hand == 0
 
 
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_solution_beside_the_assignment_says_what_is_to_be_computed(
-    tmp_path: pathlib.Path, backtrace_command: Command
+    jobs: str, tmp_path: pathlib.Path, backtrace_command: Command
 ) -> None:
     (tmp_path / "course").mkdir()
     (tmp_path / "course" / "solution.py").write_text(LOSS)
@@ -531,10 +533,9 @@ def test_a_solution_beside_the_assignment_says_what_is_to_be_computed(
     (tmp_path / "course" / "a.toml").write_text(text)
     (tmp_path / "ada.py").write_text(LOSS.replace(*HALF).replace(*TWICE))
     words = ("grade", str(tmp_path / "course" / "a.toml"), str(tmp_path / "ada.py"))
-    for jobs in ("1", "2"):
-        told = backtrace_command(*words, "--format", "json", "--jobs", jobs).out
-        (part,) = json.loads(told)["submissions"][0]["problems"]
-        assert (part["first_fault"], part["mistake"]) == ("value", "factor-two")
+    told = backtrace_command(*words, "--format", "json", "--jobs", jobs).out
+    (part,) = json.loads(told)["submissions"][0]["problems"]
+    assert (part["first_fault"], part["mistake"]) == ("value", "factor-two")
     for wrong in ("nowhere.py", "solution.py:other", "x +"):
         (tmp_path / "course" / "a.toml").write_text(text.replace("solution.py:loss", wrong))
         ended = backtrace_command(*words)

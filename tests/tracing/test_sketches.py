@@ -192,6 +192,7 @@ def test_a_convention_at_kinks_goes_along(monkeypatch: pytest.MonkeyPatch) -> No
             assert told.structure == ("zero" if kink == "left" else "one row")
 
 
+@pytest.mark.slow
 def test_small_ones_are_formed_beside_large_ones() -> None:
     trace = backtrace.trace(
         "sum(W@x)*b", {"W": "randn(300, 4000)", "x": "randn(4000)", "b": "randn(2)"}, check=False
