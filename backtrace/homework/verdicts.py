@@ -20,6 +20,7 @@ from backtrace.gates import Role
 from backtrace.graph import Constant
 from backtrace.graph.record import Record
 from backtrace.homework.answers import Answer, decimals
+from backtrace.homework.mistakes import Place
 from backtrace.homework.problem import Problem, Spread, follow_number, own_numbers
 from backtrace.homework.replay import Own, Replayed
 from backtrace.language import marked
@@ -34,6 +35,7 @@ OK, ROUNDED, SIGN, KINK, FOLLOWS, WRONG = VERDICTS = (
 )
 TOLERANCE = 1e-4
 _SLACK = 1.0 + 1e-9
+_ORDERS = ("less", "less_equal", "greater", "greater_equal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,21 @@ class _Court:
 
     @cached_property
     def _right_sides(self) -> list[Replayed]:
-        return [side(Own()) for side in self._problem.sides]
+        return [side(Own()) for side in self._problem.sides] + self._other_branches
+
+    @cached_property
+    def _other_branches(self) -> list[Replayed]:
+        """Where an order is decided between equal numbers, where(x > 0, x, 0) at 0: with the other
+        decision, if the value is the same by it."""
+        problem = self._problem
+        gates = {k: problem.record.graph.nodes[k].gate for k in problem.replay.right_kinks}
+        orders = [k for k, gate in gates.items() if gate is not None and gate.name in _ORDERS]
+        if not orders:
+            return []
+        found = problem.replay(Own(turns=dict.fromkeys(orders, _decided_otherwise)))
+        output = problem.record.graph.output
+        is_joined = np.allclose(found.values[output], problem.record.values[output], 1e-12, 0)
+        return [found] if is_joined else []
 
     @cached_property
     def _sides(self) -> list[Replayed]:
@@ -295,6 +311,12 @@ def _fits_number(value: float, unit: float, exact: float, tolerance: float, unit
         return False
     is_cut = abs(value) <= abs(exact) and distance < unit and value * exact >= 0
     return distance <= units * unit * _SLACK or is_cut
+
+
+def _decided_otherwise(at: Place) -> Any:
+    """What a comparison would be, were its equal numbers not equal."""
+    a, b = at.operands
+    return np.where(np.equal(a, b), 1.0 - at.output, at.output)[()]
 
 
 def _between(answer: Answer, runs: Sequence[Replayed]) -> bool:

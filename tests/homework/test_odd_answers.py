@@ -282,6 +282,14 @@ def test_a_regulariser_forgotten_or_twice(factor: str, times: float, code: str) 
         ("max(x,0)", {"x": 0}, {"dx": "2"}, ["wrong"]),
         ("max(x,0)", {"x": 0}, {"dx": "-0.1"}, ["wrong"]),
         ("min(x,1)", {"x": 1}, {"dx": "1"}, ["kink"]),
+        ("where(x>0,x,0)", {"x": 0}, {"dx": "1"}, ["kink"]),
+        ("where(x<=0,0,x)", {"x": 0}, {"dx": "0.5"}, ["kink"]),
+        ("where(x>0,x,0)", {"x": 0}, {"dx": "1.5"}, ["wrong"]),
+        ("where(x>0,x+1,0)", {"x": 0}, {"dx": "1"}, ["wrong"]),  # a jump has no slopes
+        ("where(x==0,0,x)", {"x": 0}, {"dx": "0.5"}, ["wrong"]),  # there is a derivative
+        ("sum(where(x>0,x,0.1*x))", {"x": [0, 1, -1]}, {"dx": "[1,1,0.1]"}, ["kink"]),
+        ("sum(where(x>0,x,0.1*x))", {"x": [0, 1, -1]}, {"dx": "[1,1,1]"}, ["wrong"]),
+        ("y*where(x>=1,2*x-1,x)", {"x": 1, "y": 3}, {"dx": "3", "dy": "1"}, ["kink", "ok"]),
         ("max(0,1-y*s)", {"y": 1, "s": 1}, {"ds": "-1", "dy": "-1"}, ["kink", "kink"]),
         ("max(0,1-y*s)", {"y": 1, "s": 1}, {"ds": "1"}, ["wrong"]),
         ("sum(max(x,0)*3.14159)", {"x": [0, 1, -1]}, {"dx": "[3.14, 3.14, 0]"}, ["kink"]),
