@@ -77,6 +77,10 @@ class Changes(Calls):
     def named(self, found: Value, name: str, scope: Scope | None, node: ast.AST) -> Value:
         """The value, with a stage or an input for what is to be remembered."""
         match found:
+            case Array(is_data=True, is_mask=True):
+                made = self.add_input(as_number(found), name, scope)
+                found.node = ast.Compare(made, [ast.Gt()], [ast.Constant(0.5)])
+                found.is_data = False
             case Array(is_data=True):
                 found.node, found.is_data = self.add_input(found, name, scope), False
             case Array() if not (found.name or found.is_mask):  # yes and no stay comparisons

@@ -95,7 +95,9 @@ class GateCalls(Indexing):
             result.kind = ""
         if is_paired:
             error = CannotRead(
-                tell("the places of entries are not read"), call.node, tell("the values are")
+                tell("the places of entries are not read"),
+                call.node,
+                tell("the places are not read, only the values: x.max(1).values"),
             )
             return Several([result, Unreadable(error)], is_tuple=True)
         return result

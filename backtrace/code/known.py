@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from backtrace.language import tell
 
 _LARGEST = 10**12
 LONGEST = 100_000
+_MOST_BITS = 40
+_WIDE = re.compile(r"%[^a-zA-Z%]*(\d{4}|\*)")  # "%1000000d" is as long as it says
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -20,6 +23,8 @@ _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.LShift: lambda a, b: operator.lshift(a, b) if b <= _MOST_BITS else None,
+    ast.RShift: operator.rshift,
     ast.BitAnd: operator.and_,
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
@@ -107,6 +112,8 @@ def binary(op: ast.operator, left: Any, right: Any, node: ast.AST) -> Any:
         raise _refused(tell("numbers are due"), node)
     if is_text and isinstance(op, ast.Mult) and len(left) * abs(int(right)) > LONGEST:
         raise _refused(tell("the text is too long"), node)
+    if is_text and isinstance(op, ast.Mod) and _WIDE.search(left):
+        raise _refused(tell("the text is too long"), node)
     try:
         if isinstance(op, ast.Pow):
             if abs(right) > 1_000 or abs(left) > _LARGEST:
@@ -116,7 +123,11 @@ def binary(op: ast.operator, left: Any, right: Any, node: ast.AST) -> Any:
             found = _OPERATIONS[type(op)](left, right)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         raise _refused(tell("this cannot be computed"), node) from None
-    if isinstance(found, complex) or (type(found) is int and abs(found) > _LARGEST):
+    if (
+        found is None
+        or isinstance(found, complex)
+        or (type(found) is int and abs(found) > _LARGEST)
+    ):
         raise _refused(tell("the number is too large"), node)
     if not _is_short(found):
         raise _refused(tell("the text is too long"), node)

@@ -13,6 +13,7 @@ from backtrace.code.gatecalls import IN_PLACE, GateCall
 from backtrace.code.makers import made_value
 from backtrace.code.modules import made_module
 from backtrace.code.operands import as_number
+from backtrace.code.partings import PARTINGS, parted
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -87,7 +88,7 @@ class Library(Containers):
             made.is_whole = self._makes_whole(name, placed, named)
             return made
         prefix = self._prefix(module)
-        if prefix is None or (not prefix and name not in CALLED):
+        if prefix is None or (not prefix and name not in CALLED | PARTINGS):
             hint = tell("functions of the file, of NumPy and of PyTorch are")
             raise CannotRead(tell("'{path}' is not read", path=path), node, hint)
         placed, named = self.arguments(node, scope)
@@ -103,6 +104,8 @@ class Library(Containers):
                 return Known(known.called(name, numbers, node), is_measured)
         if name == "outer" and library == "numpy":
             placed = [self._flat(value, node) for value in placed]
+        if name in PARTINGS:
+            return parted(self, GateCall(name, placed, named, node, prefix, library))
         return self.gate(GateCall(name, placed, named, node, prefix, library))
 
     def changed_by_call(
@@ -261,6 +264,9 @@ class Library(Containers):
             return Known(count, measured=True)
         if name in SAME or name in DETACHED:
             return self._same(name, array, placed, named, node)
+        if name == "bool" and not placed:
+            made = ast.Compare(self.nodes([as_number(array)])[0], [ast.NotEq()], [ast.Constant(0)])
+            return array if array.is_mask else self.made_of(made, [array], node, is_mask=True)
         if name in WHOLE:
             kind = placed[0] if placed else named.get("dtype", Known("int"))
             self.refuse_whole(kind, array, node)
@@ -276,6 +282,8 @@ class Library(Containers):
         if name == "fill_" or array.kind == "list":
             raise CannotRead(tell("'.{name}()' of a list is not read", name=name), node)
         library = self.library_of(array)
+        if name in PARTINGS:  # of an array, which NumPy's have no method for
+            return parted(self, GateCall(name, placed, named, node, library="torch", of=array))
         return self.gate(GateCall(name, placed, named, node, library=library, of=array))
 
 

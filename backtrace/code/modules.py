@@ -111,6 +111,7 @@ def made_module(
         raise CannotRead(tell("'nn.{kind}' is not read", kind=kind), node, hint)
     words = _SETTINGS.get(kind, ())
     given = {**dict(zip(words, placed, strict=False)), **named}
+    reduction = given.pop("reduction", None) if kind.endswith("Loss") else None
     unknown = given.keys() - set(words) - {"inplace", "device", "dtype", "approximate"}
     if unknown or len(placed) > len(words):
         raise CannotRead(tell("'nn.{kind}' with these arguments is not read", kind=kind), node)
@@ -123,6 +124,8 @@ def made_module(
     if kind in _POOLS and given.get("stride", Known(None)) == Known(None):
         given["stride"] = given.get("kernel_size", Known(None))
     settings = _settings([word for word in words if word not in _ONLY], given, node)
+    if isinstance(reduction, Known) and isinstance(reduction.value, str):
+        settings["reduction"] = ast.Constant(reduction.value)
     weights: dict[object, Value] = {}
     for name, text in _WEIGHTS.get(kind, {}).items():
         if name != "bias" or "bias" not in settings:
@@ -156,6 +159,8 @@ def applied(machine: Library, of: Module, placed: Sequence[Value], node: ast.AST
         text = with_bias if "bias" in of.names or not without else without
     else:
         text = _FUNCTIONS.get(of.kind, "")
+    if "reduction" in of.settings:
+        text = f"{text[:-1]}, reduction=reduction)"
     arrays = {"x": machine.array(placed[0], node)} if placed else {}
     if of.kind == "LayerNorm" and placed and not arrays["x"].name and not arrays["x"].is_data:
         arrays["x"].node = machine.add_stage(arrays["x"], "entered", node)

@@ -133,8 +133,9 @@ class Operands(Stages):
             return [array.node for array in arrays]
         for array in arrays:
             if array.is_data and is_made(array.node):
-                array.node = self.add_input(array, "made")
-                array.is_data = False
+                made = self.add_input(as_number(array), "made")
+                is_yes = ast.Compare(made, [ast.Gt()], [ast.Constant(0.5)])
+                array.node, array.is_data = is_yes if array.is_mask else made, False
         return [array.node for array in arrays]
 
     def made_of(

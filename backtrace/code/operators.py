@@ -124,7 +124,9 @@ class Operators(Operands):
             both = [*self.items(left, node), *self.items(right, node)]
             return Several(both, isinstance(left, Several) and left.is_tuple)
         if isinstance(left, Several) and isinstance(right, Known) and isinstance(op, ast.Mult):
-            if type(right.value) is not int or len(left.items) * right.value > known.LONGEST:
+            if type(right.value) is int and len(left.items) * right.value > known.LONGEST:
+                raise CannotRead(tell("the list is too long"), node)
+            if type(right.value) is not int:
                 raise CannotRead(tell("a list is repeated by a whole number"), node)
             return Several(left.items * right.value, left.is_tuple)
         if isinstance(right, Several) and isinstance(left, Known):

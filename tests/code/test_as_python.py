@@ -198,3 +198,57 @@ def test_what_changes_in_place_changes_what_comes_after(text: str) -> None:
     found = read(f"import torch\n{text}\n", x=X)
     np.testing.assert_allclose(found.value, IN_PLACE[text], rtol=1e-12)
     assert found.ok
+
+
+PARTS_NUMPY = [
+    "a, b, c = np.split(x*2, 3, axis=1)\nz = (a*b).sum() + c.sum()",
+    "a, b = np.split(x, [1], axis=-1)\nz = a.sum()*(b**2).sum()",
+    "a, b = np.split(x, 2)\nz = (a*b).sum()",
+    "a = np.hsplit(x, 3)\nz = (a[0]*a[-1]).sum()*len(a)",
+]
+PARTS_TORCH = {
+    "a, b = x.split(2, dim=1)\nz = (a**2).sum()*b.sum()": (X[:, :2] ** 2).sum() * X[:, 2].sum(),
+    "a, b = torch.split(x, [1, 2], 1)\nz = (a*b).sum()": (X[:, :1] * X[:, 1:]).sum(),
+    "a, b = x.chunk(2, dim=-1)\nz = a.sum()*b.sum()": X[:, :2].sum() * X[:, 2].sum(),
+    "a, b = torch.unbind(x)\nz = (a*b).sum()": (X[0] * X[1]).sum(),
+    "m = torch.triu(torch.ones(2, 3), diagonal=1).bool()\nz = (x.masked_fill(m, 0)**2).sum()": (
+        np.tril(X) ** 2
+    ).sum(),
+    "z = (x.masked_fill(torch.tril(torch.ones(2, 3)) == 0, 0)**2).sum()": (np.tril(X) ** 2).sum(),
+    "m = torch.tril(torch.ones(2, 3)) == 0\nz = (x.masked_fill(m, 0)**2).sum()": (
+        np.tril(X) ** 2
+    ).sum(),
+    "z = nn.MSELoss(reduction='sum')(x, 2*x)": (X**2).sum(),
+}
+
+
+@pytest.mark.parametrize("text", PARTS_NUMPY)
+def test_arrays_are_cut_as_numpy_cuts_them(text: str) -> None:
+    names: dict[str, Any] = {"np": np, "x": X}
+    exec(compile(text, "parts", "exec"), names)
+    found = read(f"import numpy as np\n{text}", x=X)
+    np.testing.assert_allclose(found.value, names["z"], rtol=1e-12)
+    assert found.ok
+
+
+@pytest.mark.parametrize("text", PARTS_TORCH)
+def test_arrays_are_cut_and_masked_as_pytorch_has_it(text: str) -> None:
+    found = read(f"import torch\nimport torch.nn as nn\n{text}\n", x=X)
+    np.testing.assert_allclose(found.value, PARTS_TORCH[text], rtol=1e-12)
+    assert found.ok
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("import numpy as np\na = np.split(x, 4, axis=1)\nz = a[0].sum()", "3 entries are not cut"),
+        ("import torch\na = torch.split(x, [1, 1], 1)\nz = a[0].sum()", "3 entries are not cut"),
+        ("import numpy as np\na, b = np.split(x, 2)\na += 1\nz = x.sum()", "are one array"),
+        ("import numpy as np\nz = x*len([0]*10**9)", "the list is too long"),
+        ("import numpy as np\nz = x*len('%1000000000d' % 3)", "the text is too long"),
+        ("import numpy as np\nz = x*(1 << 10**9)", "the number is too large"),
+    ],
+)
+def test_what_is_not_cut_and_what_is_too_long(text: str, what: str) -> None:
+    with pytest.raises(BacktraceError, match=what):
+        read(text, x=X)
