@@ -47,13 +47,12 @@ class Calls(BuiltinCalls):
             of = self.before_dot(node.func, scope)
             if not isinstance(of, Builtin | Instance | Class | Module):
                 return self.method(of, node.func.attr, node, scope)
-            found = self._of_layers(of, node.func.attr, node)
+            found = self._of_layers(of, node.func.attr, node, scope)
             if found is not None:
                 return found
         return self.apply(self._function_named(node.func, scope), node, scope)
 
-    @staticmethod
-    def _of_layers(of: Value, name: str, node: ast.AST) -> Value | None:
+    def _of_layers(self, of: Value, name: str, node: ast.Call, scope: Scope) -> Value | None:
         """net.parameters(), net.eval(), net.to(device): what every layer of PyTorch's has; None for
         the methods of the code's own."""
         is_own = isinstance(of, Instance) and of.of.find(name) is not None
@@ -61,6 +60,11 @@ class Calls(BuiltinCalls):
             return None
         if name in ("train", "eval", "to", "cpu", "cuda", "float", "double"):
             return of
+        if name in ("register_buffer", "register_parameter") and isinstance(of, Instance):
+            placed, _ = self.arguments(node, scope)
+            if len(placed) >= 2 and isinstance(placed[0], Known):
+                of.names[str(placed[0].value)] = placed[1]
+                return Known(None)
         if name == "parameters":
             return Several(weights_of(of, node))
         return Known(None) if name == "zero_grad" else None

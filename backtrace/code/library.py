@@ -42,6 +42,7 @@ _LIBRARY = {"np": "numpy", "torch": "torch", "F": "torch", "jnp": "numpy", "spec
 _RANDOM = ("numpy.random", "random", "torch.random", "jax.random")
 _GENERATORS = ("default_rng", "RandomState", "Generator", "manual_seed", "seed", "PRNGKey")
 
+_WHOLE_KINDS = ("int", "long", "bool", "short", "byte")
 _COPYING = ("numpy.sort", "torch.sort", "jax.numpy.sort")  # x.sort() sorts x
 
 
@@ -190,7 +191,7 @@ class Library(Containers):
     def refuse_whole(self, kind: Value | None, value: Value | None, node: ast.AST) -> None:
         """dtype=int: numbers are cut off, which has no slope; whole numbers stay what they are."""
         word = getattr(kind, "path", "") or getattr(kind, "value", "")
-        if not isinstance(word, str) or not any(w in word for w in ("int", "long", "bool")):
+        if not isinstance(word, str) or not any(w in word.lower() for w in _WHOLE_KINDS):
             return
         if value is None or not self.is_whole(value):
             hint = tell("np.floor(x) is read, and has a slope of 0")
@@ -262,6 +263,8 @@ class Library(Containers):
                 count *= length
             count = len(shape) if name in ("dim", "ndimension") else count
             return Known(count, measured=True)
+        if name == "type" and len(placed) == 1:
+            name = "to"
         if name in SAME or name in DETACHED:
             return self._same(name, array, placed, named, node)
         if name == "bool" and not placed:

@@ -237,7 +237,21 @@ class ExpressionReader(Suffixes):
             is_word |= bool(self.brackets) and self.brackets[-1].is_literal  # [a b]: a comma?
             self.builder.is_respelled |= not is_word
             return not is_word and not slips.is_derivative(self.tokens, self.at)
+        if before.kind == NAME and following in ("|", "‖"):  # λ‖w‖
+            is_named = self._knows(before.text) or before.text not in self.gates
+            is_factor = is_named and not self._is_word(before) and self._is_first_bar()
+            self.builder.is_respelled |= is_factor
+            return is_factor
         return before.kind in (NUMBER, ")", "|", "‖", POWER, SUBSCRIPT, "ᵀ")
+
+    def _is_first_bar(self) -> bool:
+        """Whether no bar stands before this one in its term: |a|b|c| has two readings."""
+        for token in reversed(self.tokens[: self.at]):
+            if token.kind in ("|", "‖"):
+                return False
+            if token.kind in ("+", "-", "=", ",", "(", "[", BREAK):
+                break
+        return True
 
     def _is_word(self, token: Token) -> bool:
         """A word of Python's or of a sentence, which is no factor unless it has a value."""

@@ -252,3 +252,23 @@ def test_arrays_are_cut_and_masked_as_pytorch_has_it(text: str) -> None:
 def test_what_is_not_cut_and_what_is_too_long(text: str, what: str) -> None:
     with pytest.raises(BacktraceError, match=what):
         read(text, x=X)
+
+
+def test_what_a_module_registers_it_has() -> None:
+    text = """
+        import torch
+        import torch.nn as nn
+        class Head(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("tril", torch.tril(torch.ones(4, 4)))
+            def forward(self, x):
+                return x.masked_fill(self.tril[:2, :3] == 0, 0)
+        z = (Head()(x.type(torch.FloatTensor))**2).sum()
+    """
+    np.testing.assert_allclose(read(text, x=X).value, (np.tril(X) ** 2).sum(), rtol=1e-12)
+
+
+def test_numbers_that_a_type_cuts_off_are_refused() -> None:
+    with pytest.raises(BacktraceError, match="cut off to whole ones"):
+        read("import torch\nz = x.type(torch.LongTensor).sum()", x=X)

@@ -399,3 +399,28 @@ def test_plain_formulas_load_no_latex() -> None:
     assert "pylatexenc" not in loaded_after(RUN.format(words=["x*y", "x=1", "y=2", "--no-check"]))
     loaded = loaded_after(RUN.format(words=[r"\frac{x}{y}", "x=1", "y=2", "--no-check"]))
     assert "pylatexenc" in loaded
+
+
+BESIDE_BARS = {
+    "λ‖w‖": 10,
+    "λ||w||^2 + c": 53,
+    "‖w‖ + λ‖w‖₁": 19,
+    "c|x|y": 24,
+    "c + x|y|": -5,
+    r"\|w\|_2^2 + \lambda\|w\|_F^2": 75,
+    r"\frac{1}{2}\lambda\|w\|^2 - c\lVert w\rVert": 10,
+}
+
+
+@pytest.mark.parametrize("formula", BESIDE_BARS)
+def test_a_name_before_bars_is_a_factor(formula: str) -> None:
+    values: dict[str, Any] = {"λ": 2, "w": [3, 4], "c": 3, "x": -4, "y": 2}
+    used = {name: value for name, value in values.items() if name in formula.replace(r"\l", "λ")}
+    used = {n: v for n, v in used.items() if n != "c" or "c" in formula.replace("frac", "")}
+    assert backtrace.trace(formula, used, check=False).value == pytest.approx(BESIDE_BARS[formula])
+
+
+@pytest.mark.parametrize("formula", ["|x|y|c|", "‖w‖c‖w‖", "exp|x|"])
+def test_bars_with_two_readings_are_refused(formula: str) -> None:
+    with pytest.raises(FormulaError, match=r"an operator is missing|needs brackets"):
+        backtrace.trace(formula, {"x": 1, "y": 2, "c": 3, "w": [1, 2]})
