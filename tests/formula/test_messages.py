@@ -679,6 +679,9 @@ def test_what_is_no_gate_is_written_as_what_it_is(name: str) -> None:
         ("Σx", {"x": [1, 2]}, "sum(x)"),
         ("x2", {"x": 3}, "x*2"),
         ("A⁻¹", {"A": [[1, 2], [3, 4]]}, "A**-1"),
+        (r"\log \det A", {"A": [[2, 1], [1, 3]]}, "det(A)"),
+        (r"\lfloor x \rfloor", {"x": 1.5}, "floor(x)"),
+        (r"2\sec x", {"x": 1}, "1/cos(x)"),
     ],
 )
 def test_a_hint_about_values_once_followed_can_be_read(

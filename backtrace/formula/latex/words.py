@@ -67,6 +67,13 @@ INSTEAD = {
     "lim": marked("there are no limits: give the point as a value"),
     "infty": marked("there is no infinity: leave it out"),
     "prod": marked("write prod(x)"),
+    "det": marked("write det(A)"),
+    "otimes": marked("write outer(x, y) or kron(x, y)"),
+    "lfloor": marked("write floor(x)"),
+    "lceil": marked("write ceil(x)"),
+    "sec": marked("write 1/cos(x)"),
+    "csc": marked("write 1/sin(x)"),
+    "cot": marked("write 1/tan(x)"),
     "pm": marked("write one of the two signs"),
     "begin": marked("there are bmatrix, pmatrix and align"),
 }
