@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backtrace.errors import FormulaError, near_misses
+from backtrace.formula.in_other_words import of_any
 from backtrace.formula.spellings import FLOATS, GROWING, KEYWORDS, OVER_ALL, TEMPLATES
 from backtrace.formula.token import NAME, NUMBER, TEXT, Token
 from backtrace.gates import Gate
@@ -144,6 +145,8 @@ class Call:
         return [ours, Token("=", "=", place.end, place.end), *bracketed(value)]
 
     def near(self) -> str:
+        if otherwise := of_any(self.name.text, len(self.free)):
+            return tell("write {otherwise}", otherwise=otherwise)
         near = near_misses(self.name.text, [*TEMPLATES, *self.gates])
         return (
             tell("did you mean {near}?", near=near[0])

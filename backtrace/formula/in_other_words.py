@@ -88,6 +88,11 @@ def in_other_words(text: str, tokens: Sequence[Token], at: int) -> str:
     return re.sub(r"\(\(([^()]*)\)\)", r"(\1)", template.format(*found))
 
 
+def of_any(name: str, count: int) -> str:
+    """The call of so many arguments, as it can be written of x and y; "" where it cannot be."""
+    return {1: OF_ONE, 2: OF_TWO}.get(count, {}).get(name, "").format("x", "y")
+
+
 def call_in_other_words(call: str) -> str:
     """The same of the text of a whole call."""
     return in_other_words(call, tokenize(call), 0)
