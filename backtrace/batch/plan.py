@@ -58,8 +58,9 @@ class Plan:
         last = {o: k for k in steps for o in columns_of(tape.steps[k])}
         numbers = [o for k in steps for o in _numbers(tape.steps[k])]
         numbers += [float(value) for value in found if not isinstance(value, Column)]
-        of_number = {repr(n): outer + len(found) + k for k, n in enumerate(dict.fromkeys(numbers))}
-        self._numbers = list(dict.fromkeys(numbers))
+        by_text = {repr(n): n for n in numbers}  # 0.0 and -0.0 are two numbers
+        of_number = {text: outer + len(found) + k for k, text in enumerate(by_text)}
+        self._numbers = list(by_text.values())
 
         def place_of(operand: Any) -> int:
             known = isinstance(operand, Column)

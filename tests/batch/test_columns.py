@@ -88,6 +88,16 @@ def test_branches_kinks_and_what_is_blocked(formula: str) -> None:
     compare(formula, [{name: row[name] for name in made.names} for row in rows])
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_result_of_minus_zero_beside_a_slope_of_zero(compiled: bool) -> None:
+    """Two numbers, though they are equal."""
+    if compiled:
+        pytest.importorskip("llvmlite")
+    found = backtrace.vectorize("-zeros_like(x)", compiled=compiled)({"x": np.array([1.0, -2.0])})
+    assert np.signbit(found["f"]).tolist() == [True, True]
+    assert np.signbit(found["df/dx"]).tolist() == [False, False]
+
+
 @pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 3])
 @pytest.mark.parametrize("jobs", [1, 3])
 @pytest.mark.parametrize("compiled", [False, True])
