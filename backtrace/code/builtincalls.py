@@ -73,8 +73,8 @@ class BuiltinCalls(Library):
             if path == "pow":
                 return self.binary(ast.Pow(), values[0], values[1], node)
             array = self.array(values[0], node)
-            if path == "float":
-                return array
+            if path == "float":  # a number of Python's own, through which PyTorch has no gradient
+                return self.detached(array, node) if self.library_of(array) == "torch" else array
             self.refuse_list(array, node)
             return self.made_of(ast.Call(ast.Name("abs"), [array.node], []), [array], node)
         raise CannotRead(tell("'{path}' of what is not known", path=path), node)

@@ -179,7 +179,8 @@ class Calls(BuiltinCalls):
             inner.names[name] = self._parameter(function, name, value, node, inner)
         for value in (*placed, *named.values()):
             self._mark(value)
-        outer = self.calling
+        outer, before = self.calling, self.without_gradient
+        self.without_gradient |= "torch.no_grad()" in _decorators(function)
         self.calls.append((function.label, outer))
         self.calling = len(self.calls)
         self.depth += 1
@@ -193,7 +194,7 @@ class Calls(BuiltinCalls):
             return self._mark(returned.value)
         finally:
             self.depth -= 1
-            self.calling = outer
+            self.calling, self.without_gradient = outer, before
         return Known(None)
 
     def _mark(self, value: Value) -> Value:

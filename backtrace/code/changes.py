@@ -84,6 +84,8 @@ class Changes(Calls):
             case Array(is_data=True):
                 found.node, found.is_data = self.add_input(found, name, scope), False
             case Array() if not (found.name or found.is_mask):  # yes and no stay comparisons
+                if self.without_gradient:
+                    found.node = self.detached(found, node).node
                 found.node = self.add_stage(found, name, node, scope)
             case Several():
                 for place, item in enumerate(found.items):

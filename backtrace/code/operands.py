@@ -33,6 +33,7 @@ class Operands(Stages):
     names_tell = True  # whether names tell what goes backward
     keeps_gradients = False  # whether backward lines are walked too, to be judged
     begins = False  # whether values are still given to what is to be trained
+    without_gradient = False  # whether no gradient goes through what is computed: torch.no_grad
 
     def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)

@@ -147,9 +147,12 @@ class Statements(Assignments):
         if not any("no_grad" in ast.unparse(item.context_expr) for item in node.items):
             self.block(node.body, scope)
         elif self.is_early:
-            self.begins = True
-            self.block(node.body, scope)
-            self.begins = False
+            before = self.without_gradient
+            self.begins = self.without_gradient = True
+            try:
+                self.block(node.body, scope)
+            finally:
+                self.begins, self.without_gradient = False, before
         else:
             hint = tell("what no_grad holds is no part of what is trained")
             self._leave_out(
@@ -235,6 +238,8 @@ class Statements(Assignments):
             else self.readable(part, scope)
             for part in parts
         ]
+        if self.without_gradient:
+            values = [self.detached(v, node) if isinstance(v, Array) else v for v in values]
         return Several(values, is_tuple=True) if isinstance(node, ast.Tuple) else values[0]
 
     # calls alone, and loops

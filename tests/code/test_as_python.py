@@ -272,3 +272,23 @@ def test_what_a_module_registers_it_has() -> None:
 def test_numbers_that_a_type_cuts_off_are_refused() -> None:
     with pytest.raises(BacktraceError, match="cut off to whole ones"):
         read("import torch\nz = x.type(torch.LongTensor).sum()", x=X)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "with torch.no_grad():\n    g = y*3",
+        "with torch.no_grad():\n    g = y*2\n    g = g + y",
+        "@torch.no_grad()\ndef f(a):\n    return a*3\ng = f(y)",
+        "@torch.no_grad()\ndef f(a):\n    h = a*2\n    return h + a\ng = f(y)",
+        "def f(a):\n    with torch.no_grad():\n        return a*3\ng = f(y)",
+        "g = (y*3).detach()",
+        "g = (y*3).data",
+        "g = torch.stack([torch.stack([float(v)*torch.tensor(3.0) for v in row]) for row in y])",
+    ],
+)
+def test_no_gradient_goes_through_what_pytorch_holds_still(lines: str) -> None:
+    found = read(f"import torch\ny = x**2\n{lines}\nz = (y + g*x).sum()\n", x=X)
+    np.testing.assert_allclose(found.value, (X**2 + 3 * X**3).sum(), rtol=1e-12)
+    np.testing.assert_allclose(found.gradients["x"], 2 * X + 3 * X**2, rtol=1e-12)
+    assert found.ok
