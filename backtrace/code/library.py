@@ -12,7 +12,7 @@ from backtrace.code.containers import Containers
 from backtrace.code.gatecalls import IN_PLACE, GateCall
 from backtrace.code.makers import made_value
 from backtrace.code.modules import made_module
-from backtrace.code.operands import as_number
+from backtrace.code.operands import are_yes_or_no, as_number, yes_and_no
 from backtrace.code.partings import PARTINGS, parted
 from backtrace.code.values import (
     Array,
@@ -173,6 +173,9 @@ class Library(Containers):
                 first.node, first.is_data, library, "", first.is_mask, None if copied else first
             )
         array = self.stacked(first, node)
+        if are_yes_or_no(first) and not array.is_mask:
+            array = yes_and_no(array)
+            return Array(array.node, array.is_data, library, is_mask=True)
         is_whole = self.is_whole(first) and "dtype" not in named and bool(library)
         return Array(array.node, array.is_data, library, is_whole=is_whole)
 

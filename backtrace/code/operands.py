@@ -113,7 +113,8 @@ class Operands(Stages):
                 if not parts:
                     raise CannotRead(tell("an empty list is no array"), node)
                 is_data = all(part.is_data for part in parts)
-                return Array(ast.List(self.nodes(parts)), is_data, kind="list")
+                listed = Array(ast.List(self.nodes(parts)), is_data, kind="list")
+                return yes_and_no(listed) if are_yes_or_no(value) else listed
             case Unreadable():
                 raise value.error
         raise CannotRead(tell("a number or an array is due"), node)
@@ -175,6 +176,19 @@ def as_number(array: Array) -> Array:
         return array
     made = ast.Call(ast.Name("where"), [array.node, ast.Constant(1), ast.Constant(0)], [])
     return Array(made, array.is_data, array.library, array.kind)
+
+
+def are_yes_or_no(value: Value) -> bool:
+    """Whether it is a list of True and False, or of such lists."""
+    if isinstance(value, Several):
+        return bool(value.items) and all(map(are_yes_or_no, value.items))
+    return isinstance(value, Known) and isinstance(value.value, bool)
+
+
+def yes_and_no(of: Array) -> Array:
+    """Ones and zeros as yes and no."""
+    made = ast.Compare(of.node, [ast.Gt()], [ast.Constant(0.5)])
+    return Array(made, of.is_data, of.library, of.kind, is_mask=True)
 
 
 def part_of_mask(of: Array, whole: ast.expr, place: ast.expr) -> ast.expr:

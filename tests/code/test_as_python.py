@@ -90,6 +90,10 @@ RUN = {
     "yes and no by each other": "z = ((x > 0)/(1 + (x < 1))).sum()*x.sum()",
     "a value by itself": "x = x*2\nx = x + 1\nz = x.sum()",
     "values by themselves": "x, y = x*2, x + 1\nz = (x*y).sum()",
+    "yes and no written out": """
+        m = np.array([True, False, True])
+        z = (x*m).sum() + np.where(m, x, -x).sum() + (m + m).sum() + (~m).sum()*x[0]
+    """,
     "filled": "b = np.zeros(3)\nb.fill(3.0)\nz = (x*b).sum()",
 }
 
@@ -114,6 +118,8 @@ REFUSED = {
     "y = (x > 0) - (x < 1)": "'-' of yes and no is not what it is of numbers",
     "y = (x > 0) @ (x < 1)": "'@' of yes and no is not what it is of numbers",
     "y = np.dot(x > 0, x < 1)": "'dot' of yes and no is not what it is of numbers",
+    "y = x[np.array([True, False])]": "how many entries a mask takes is not known",
+    "y = x[[True, False]]": "how many entries a mask takes is not known",
     "exec('x = 5')\ny = x*2": "'exec' may have changed it, and is not run",
     "with thing(5.0) as x:\n    y = x*2": "what 'with' gives is not read",
 }
