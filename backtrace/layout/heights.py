@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from backtrace.layout.layers import TOO_MANY, Layered
 
-_ROUNDS, _FEW_ROUNDS, _FEWEST_ROUNDS = 80, 24, 10
+_ROUNDS, _FEW_ROUNDS, _FEWEST_ROUNDS = 80, 16, 10
 _MANY = 400  # places; from there on fewer rounds, from TOO_MANY ever fewer
 _BOTH_SIDES_FROM = 8
 _STRAIGHTEN, _STRAIGHTEN_LEAST = 12, 4

@@ -7,6 +7,7 @@ order where that adds no crossing.
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect_right, insort
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ _Ends = tuple[list[float], list[float]]
 _SWEEPS, _PASSES = 8, 8
 _STARTS = 6
 _MANY = 800  # places; then one start
+_PATIENT, _STOOD = 100, 2  # places; from there on no sweeps after so many that gained nothing
 _WINDOW, _NARROW = 40, 6  # how far a place is moved at once; less far from TOO_MANY on
 
 
@@ -34,6 +36,7 @@ def ordered(graph: Layered) -> Columns:
     window = max(_NARROW, min(_WINDOW, _WINDOW * TOO_MANY // max(1, places)))
     for start in range(_STARTS if places < _MANY else 1):
         columns = _begin(start, first, best, chance)
+        least, stood = math.inf, 0  # of this start, and for how many sweeps it has been so
         for sweep in range(_SWEEPS):
             _sweep(columns, graph, sweep, is_forward=sweep % 2 == start % 2)
             if places < TOO_MANY or sweep >= _SWEEPS - 2:
@@ -43,6 +46,9 @@ def ordered(graph: Layered) -> Columns:
                 best, fewest = [list(column) for column in columns], count
             if fewest == 0:
                 return _read_again(best, first, graph)
+            least, stood = (count, 0) if count < least else (least, stood + 1)
+            if stood >= _STOOD and _PATIENT <= places < TOO_MANY:
+                break
     return _read_again(best, first, graph)
 
 
