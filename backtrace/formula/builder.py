@@ -64,8 +64,6 @@ class Builder:
 
     def of_two(self, gate: Gate, left: int, right: int, span: Span) -> int:
         """An operator between two operands: nearly all gates of a long formula."""
-        if gate.is_comparison:
-            self.has_comparisons = True
         rows, first = self._rows, self._first
         one, other = first[left], first[right]
         rows.append((gate, (left, right), "", span))

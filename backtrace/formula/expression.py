@@ -24,6 +24,9 @@ INFIX = {
 } | OF_NUMBERS
 """Which gate an operator between two operands is, of numbers."""
 
+_PLAIN = {sign: GATES[INFIX[sign]] for sign in ("+", "-", "*", "/")}
+_BINDINGS = {sign: int(gate.binding) for sign, gate in _PLAIN.items()}
+
 _WORDS = ("if", "else", "for", "in", "is", "lambda", "return", "where", "with", "at", "of", "by")
 _ENDS_AN_ARGUMENT = (END, BREAK, "+", "-", ")", "]", ",", "<", "<=", ">", ">=", "==", "!=")
 _UNCLEAR = ("div", "mod", "floordiv", "pow")  # before a product without a sign
@@ -38,8 +41,7 @@ class ExpressionReader(Suffixes):
         due = True
         tokens, operands, operators = self.tokens, self.operands, self.operators
         known, new = self._known, tuple.__new__
-        plain = {sign: self.gates[INFIX[sign]] for sign in ("+", "-", "*", "/")}
-        bindings = {sign: gate.binding for sign, gate in plain.items()}
+        plain, bindings = _PLAIN, _BINDINGS
         while True:
             at = self.at
             token = tokens[at]
@@ -219,6 +221,7 @@ class ExpressionReader(Suffixes):
         if to_the_right:
             self._refuse_unclear_power(token)
         self._reduce(gate.binding + to_the_right)
+        self.builder.has_comparisons |= gate.is_comparison
         sign = token.kind if token.kind in OF_NUMBERS else ""
         self.operators.append(Operator(gate, gate.binding, token, False, sign))
         self.at += 1

@@ -22,14 +22,16 @@ _MOST_CALLS = 2_000
 _CLOSES = {")": "(", "]": "["}
 
 _ALONE = sorted({*TEMPLATES, *READINGS} - {"dot", "softplus", *GATES} | {"clip"})
-_SEEN = re.compile(
-    rf"\.(?!T\b)[^\W\d]|\b(?:{'|'.join(_ALONE)})\s*\(|\b(?:dim|keepdims?|correction|unbiased|ord)\s*="
+_DOT = re.compile(r"\.(?!T\b)[^\W\d]")
+_CALL = re.compile(
+    rf"\b(?:(?:{'|'.join(_ALONE)})\s*\(|(?:dim|keepdims?|correction|unbiased|ord)\s*=)"
 )
 
 
 def has_calls(text: str) -> bool:
     """Whether something may be written as a library's: a dot before a name, or words of theirs."""
-    return _SEEN.search(text) is not None
+    has_dots = "." in text and _DOT.search(text) is not None
+    return has_dots or ("(" in text and _CALL.search(text) is not None)
 
 
 @dataclass(slots=True)

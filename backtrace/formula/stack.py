@@ -46,22 +46,25 @@ class Stack:
     def _reduce(self, binding: int) -> None:
         """Applies the pending operators that bind at least as tightly, back to the last bracket."""
         operators, operands, new = self.operators, self.operands, tuple.__new__
-        while operators and operators[-1].binding >= binding:
-            operator = operators.pop()
-            assert isinstance(operator, Operator)
+        builder = self.builder
+        while operators and (operator := operators[-1]).binding >= binding:
+            del operators[-1]
+            assert type(operator) is Operator
             gate, _, token, is_prefix, sign = operator
             right = operands.pop()
             if is_prefix:
                 self._apply(gate, [right], token.start, right.end)
                 continue
             left = operands.pop()
-            if self.builder.has_comparisons:
+            if builder.has_comparisons:
                 self._refuse_stray_comparison(gate, [left, right])
-            span = (left[1], right[2])
+            one, start, _ = left
+            other, _, end = right
+            span = (start, end)
             if sign:
-                self.builder.signs[span] = (gate.name, sign)
-            emission = self.builder.of_two(gate, left[0], right[0], span)
-            operands.append(new(Operand, (emission, left[1], right[2])))
+                builder.signs[span] = (gate.name, sign)
+            emission = builder.of_two(gate, one, other, span)
+            operands.append(new(Operand, (emission, start, end)))
 
     def _apply(self, gate: Gate, operands: list[Operand], start: int, end: int) -> None:
         if self.builder.has_comparisons or gate.name == "where":

@@ -52,7 +52,7 @@ _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
 _WHOLE_RUN = re.compile(r"[0-9a-fA-FxX._]+")
-_BARS = re.compile("[|‖∥]")
+_BARS = "|‖∥"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -96,7 +96,7 @@ def tokenize(text: str) -> list[Token]:
     if at != len(text):
         raise _unreadable(text, at)
     append(Token(END, "", at, at))
-    if _BARS.search(text):
+    if any(bar in text for bar in _BARS):
         tokens = paired(tokens)
     if not text.isascii():
         _refuse_stray_subscript(text, tokens)

@@ -17,12 +17,13 @@ from backtrace.formula.bars import paired
 from backtrace.formula.token import END, Token
 from backtrace.language import tell
 
-_SIGN = re.compile(r"\\|\$|[_^]\s*\{")
+_GROUP = re.compile(r"[_^]\s*\{")
 
 
 def is_latex(text: str) -> bool:
     r"""Whether a formula is written in LaTeX: \name, $, _{ or ^{ occurs."""
-    return _SIGN.search(text) is not None
+    is_grouped = "{" in text and _GROUP.search(text) is not None
+    return "\\" in text or "$" in text or is_grouped
 
 
 def tokens_of(text: str, names: Collection[str]) -> list[Token]:
