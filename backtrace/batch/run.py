@@ -142,7 +142,6 @@ class Run:
         self.made = made
         self.fixed = fixed
         self.format = format
-        self.is_of_arrays = isinstance(made, ArrayProgram)
         self.free = [name for name in made.names if name not in fixed]
         self.tally = Tally()
 
@@ -154,8 +153,11 @@ class Run:
         if self.format in BINARY:
             yield from arrow.written(self._all(source, jobs), self.format, self.made.results)
             return
-        yield head(self.format, self.made.results)
-        yield from self._all(source, jobs)
+        begun = head(self.format, self.made.results)
+        for part in self._all(source, jobs):
+            yield begun + part
+            begun = b""
+        yield begun
 
     def _all(self, source: Source, jobs: int) -> Iterator[Any]:
         work = functools.partial(self._work, source.read)
@@ -167,6 +169,11 @@ class Run:
         """What becomes of a chunk: text, or the columns and which rows could not be read."""
         piece = read(chunk)
         found = self.made({**self.fixed, **piece.columns}, length=len(piece.lines))
+        if self.format not in ("npz", "jsonl") and any(c.ndim > 1 for c in found.values()):
+            raise UsageError(
+                tell("{format} has one number in a cell, and here are arrays", format=self.format),
+                hint="-o results.npz",
+            )
         tally = _tally(piece, found)
         if self.format in BINARY:
             return (found, piece.unread), tally

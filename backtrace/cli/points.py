@@ -35,11 +35,6 @@ def trace_points(
     fixed = {name: given.value for name, given in read_words(values).items()}
     made = program(formula, wrt, granularity, fixed, asked.compiled)
     run = Run(made, fixed, format)
-    if run.is_of_arrays and format not in ("npz", "jsonl"):
-        raise UsageError(
-            tell("{format} has one number in a cell, and here are arrays", format=format),
-            hint="-o results.npz",
-        )
     with (
         _opened(asked.points or "") as file,
         reading([asked.points or ""], tell("points")) as count,

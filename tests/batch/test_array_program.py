@@ -146,3 +146,20 @@ def test_rows_that_are_not_finite_and_formats_without_room(
         ended = backtrace_command(*words, "--format", format)
         assert ended.status == 2
         assert "has one number in a cell" in ended.err
+
+
+@pytest.mark.parametrize("out", ["csv", "jsonl", "parquet"])
+def test_numbers_made_of_arrays_have_room_in_every_format(
+    out: str, tmp_path: pathlib.Path, backtrace_command: Command
+) -> None:
+    """What counts is what comes out: a norm of two columns is a number."""
+    (tmp_path / "points.csv").write_text("x,y\n3,4\n1,0\n")
+    words = ["norm([x, y])", "--points", str(tmp_path / "points.csv")]
+    ended = backtrace_command(*words, "-o", str(tmp_path / f"out.{out}"))
+    assert ended.status == 0, ended.err
+    if out == "csv":
+        text = (tmp_path / "out.csv").read_text()
+        assert text == "f,df/dx,df/dy\n5.0,0.6,0.8\n1.0,1.0,0.0\n"
+    ended = backtrace_command("norm([x, y])*[1, 2]", *words[1:], "--format", "csv")
+    assert (ended.status, ended.out) == (2, "")
+    assert "has one number in a cell" in ended.err
