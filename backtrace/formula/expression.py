@@ -6,6 +6,7 @@ operators. What is read is emitted to the Builder in postfix order.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from backtrace.algebra.spelling import Binding
@@ -23,10 +24,6 @@ INFIX = {
     row.operator: row.name for row in GATES.values() if row.operator and len(row.parameters) == 2
 } | OF_NUMBERS
 """Which gate an operator between two operands is, of numbers."""
-
-_PLAIN = {sign: GATES[INFIX[sign]] for sign in ("+", "-", "*", "/")}
-_BINDINGS = {sign: int(gate.binding) for sign, gate in _PLAIN.items()}
-
 _WORDS = ("if", "else", "for", "in", "is", "lambda", "return", "where", "with", "at", "of", "by")
 _ENDS_AN_ARGUMENT = (END, BREAK, "+", "-", ")", "]", ",", "<", "<=", ">", ">=", "==", "!=")
 _UNCLEAR = ("div", "mod", "floordiv", "pow")  # before a product without a sign
@@ -36,12 +33,18 @@ _LOW_LINE = re.compile(r"(?<=[^\W\d_])_(?=[0-9]+$)")
 class ExpressionReader(Suffixes):
     """Reads expressions from `tokens`, beginning at `at` and leaving it behind what was read."""
 
+    @functools.cached_property
+    def _plain(self) -> tuple[dict[str, Gate], dict[str, Binding]]:
+        """The gates of the signs that nearly all operators are, and how tightly they bind."""
+        gates = {sign: self.gates[INFIX[sign]] for sign in ("+", "-", "*", "/")}
+        return gates, {sign: gate.binding for sign, gate in gates.items()}
+
     def read(self) -> int:
         """The emission of the expression that begins here and ends with its statement."""
         due = True
         tokens, operands, operators = self.tokens, self.operands, self.operators
         known, new = self._known, tuple.__new__
-        plain, bindings = _PLAIN, _BINDINGS
+        plain, bindings = self._plain
         while True:
             at = self.at
             token = tokens[at]

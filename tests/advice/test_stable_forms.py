@@ -23,6 +23,7 @@ from backtrace.graph.backprop import backward
 from backtrace.graph.record import AS_WRITTEN
 from backtrace.rewrite import graph_of
 from tests.conftest import DATA
+from tests.oracles import central_difference
 
 FAULTS = json.loads((DATA / "faults.json").read_text("utf-8"))
 _VECTORS = re.compile(r"(sum|prod|norm|mean|var|std)\(")
@@ -223,12 +224,13 @@ def slopes(right: Callable[..., Any], exact: dict, name: str) -> list[float]:
     entries = exact[name] if isinstance(exact[name], list) else [exact[name]]
     found = []
     for k, entry in enumerate(entries):
-        both, step = [], mp.mpf(10) ** -150 * (abs(entry) or 1)
-        for sign in (1, -1):
-            moved = [*entries[:k], entry + sign * step, *entries[k + 1 :]]
-            given = moved if isinstance(exact[name], list) else moved[0]
-            both.append(right(**{**exact, name: given}))
-        found.append(float((both[0] - both[1]) / (2 * step)))
+
+        def at(value: Any, k: int = k) -> Any:
+            moved = [*entries[:k], value, *entries[k + 1 :]]
+            return right(**{**exact, name: moved if isinstance(exact[name], list) else value})
+
+        step = mp.mpf(10) ** -150 * (abs(entry) or 1)
+        found.append(float(central_difference(at, entry, step)))
     return found
 
 

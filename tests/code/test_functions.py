@@ -16,6 +16,7 @@ import pytest
 
 import backtrace
 from backtrace.errors import BacktraceError, FormulaError, UsageError
+from tests.oracles import measured_gradient
 
 CALLED: list[str] = []
 W = np.array([[0.5, -1.0], [2.0, 0.25]])
@@ -159,13 +160,6 @@ FUNCTIONS: list[Callable[..., Any]] = [
 ]
 
 
-def gradient(function: Callable[..., Any], x: Any) -> Any:
-    """Measured, of what is called."""
-    small = 1e-6
-    steps = small * np.eye(len(x))
-    return [(function(x + s) - function(x - s)) / (2 * small) for s in steps]
-
-
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: getattr(f, "__qualname__", "object"))
 def test_the_numbers_are_those_of_a_call_and_nothing_is_called(function: Any) -> None:
     CALLED.clear()
@@ -173,7 +167,9 @@ def test_the_numbers_are_those_of_a_call_and_nothing_is_called(function: Any) ->
     assert CALLED == []
     assert trace.ok
     assert trace.value == pytest.approx(function(x2), rel=1e-12)
-    assert trace.gradients["x"] == pytest.approx(gradient(function, x2), rel=1e-6, abs=1e-7)
+    assert trace.gradients["x"] == pytest.approx(
+        measured_gradient(function, x2), rel=1e-6, abs=1e-7
+    )
 
 
 def test_what_is_changed_in_place_is_a_copy_of_the_values_given() -> None:
