@@ -6,6 +6,7 @@ The rules are the table's, recorded by `algebra.recorder`, and laid out by `plan
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from backtrace.numbers import one_line
 
 BLOCK = 16_384  # rows: the columns between stay in the second cache
 _SHARED = 65_536  # rows, where threads take turns between operations
+_WORTH_THREADS = 0.0025  # seconds of work left, measured by the first block
 
 if TYPE_CHECKING:
     from backtrace.batch.phases import CompiledPlan
@@ -77,8 +79,9 @@ class Program:
         length: int | None = None,
     ) -> dict[str, Any]:
         """The results at every row, as arrays of 64-bit floats; an input may be one number for all
-        (`length` says how many rows there are where all are). `jobs` is a number of threads, `out`
-        the arrays to write into. Raises UsageError where an input is missing or lengths differ."""
+        (`length` says how many rows there are where all are). `jobs` is the most threads, which
+        begin where they gain time, `out` the arrays to write into. Raises UsageError where an input
+        is missing or lengths differ."""
         given = self._inputs(columns)
         count = max((len(column) for column in given if column.ndim), default=length or 1)
         if any(column.ndim and len(column) != count for column in given):
@@ -86,14 +89,18 @@ class Program:
         given = [np.broadcast_to(column, (count,)) for column in given]
         found = out or {name: np.empty(count) for name in self.results}
         results = [found[name] for name in self.results]
-        if jobs < 2 or count < 4 * BLOCK:
-            self._run(given, results, 0, count, BLOCK)
+        begun = time.perf_counter()
+        first = BLOCK if jobs > 1 and count > BLOCK else count
+        self._run(given, results, 0, first, BLOCK)
+        left = (time.perf_counter() - begun) * (count - first) / max(1, first)
+        if left < _WORTH_THREADS:
+            self._run(given, results, first, count, BLOCK)
             return dict(found)
-        share = -(-count // jobs)
+        share = -(-(count - first) // jobs)
         with ThreadPoolExecutor(jobs) as pool:
             parts = [
                 pool.submit(self._run, given, results, start, min(count, start + share), _SHARED)
-                for start in range(0, count, share)
+                for start in range(first, count, share)
             ]
             for part in parts:
                 part.result()

@@ -10,12 +10,14 @@ import pathlib
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import backtrace
 from backtrace.batch import columns as reading
+from backtrace.batch import program
 from backtrace.batch.columns import Piece, opened
 from backtrace.batch.program import BLOCK
 from backtrace.errors import UsageError
@@ -111,6 +113,30 @@ def test_blocks_and_threads(count: int, jobs: int, compiled: bool) -> None:
     assert np.allclose(found["f"], s, rtol=1e-13, atol=0)
     assert np.allclose(found["df/dx1"], s * (1 - s) * w1, rtol=1e-9, atol=1e-300)
     assert all(len(column) == count for column in found.values())
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_threads_begin_where_enough_work_is_left(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    class Counted(ThreadPoolExecutor):
+        def __init__(self, *given: int) -> None:
+            begun.append(given)
+            super().__init__(*given)
+
+    monkeypatch.setattr(program, "ThreadPoolExecutor", Counted)
+    monkeypatch.setattr(program, "_WORTH_THREADS", seconds)
+    made = backtrace.vectorize("x*exp(-y)")
+    table = {name: np.linspace(-1, 1, 3 * BLOCK + 1) for name in made.names}
+    alone = made(table)
+    assert begun == []
+    for name, column in made(table, jobs=2).items():
+        assert (column == alone[name]).all()
+    assert begun == ([(2,)] if seconds == 0 else [])
+    made({name: column[:BLOCK] for name, column in table.items()}, jobs=2)
+    assert len(begun) == (seconds == 0)
 
 
 FAR = (0.0, -0.0, 36.0, -37.0, 700.0, -708.0, -709.5, -720.0, -745.0, 1e4, -1e4, 1e300, -1e300)
