@@ -93,7 +93,7 @@ class Program:
         first = BLOCK if jobs > 1 and count > BLOCK else count
         self._run(given, results, 0, first, BLOCK)
         left = (time.perf_counter() - begun) * (count - first) / max(1, first)
-        if left < _WORTH_THREADS:
+        if left <= _WORTH_THREADS:
             self._run(given, results, first, count, BLOCK)
             return dict(found)
         share = -(-(count - first) // jobs)
