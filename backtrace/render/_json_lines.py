@@ -4,12 +4,32 @@ however often it is met.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from backtrace.numbers import json_array, json_encoder, json_number, shown_signs
+from backtrace.numbers import Blank, json_array, json_encoder, json_number, shown_signs
 
 _LARGE = 100  # entries; what has more can be written beside the JSON
+_PART = 10_000  # numbers
+
+
+def number_texts(values: Iterable[Any]) -> Iterator[str]:
+    """Numbers as JSON, null where one is left out; where there are many, many at a time."""
+    rest = iter(values)
+    while part := list(islice(rest, _PART)):
+        if len(part) == _PART and all(type(value) is float for value in part):
+            import numpy as np  # where it is worth its loading
+
+            yield from json_array(np.array(part))[1:-1].split(", ")
+        else:
+            yield from map(_number_text, part)
+
+
+def _number_text(value: Any) -> str:
+    if type(value) is float:
+        return json_number(value)
+    return "null" if isinstance(value, Blank) else json_number(float(value))
 
 
 def object_writer(other: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -41,6 +61,12 @@ class _HasArrays(Exception):
 def writer(store: Store | None = None) -> Callable[[Any], str]:
     """Writes an object on one line; arrays as nested lists, each once however often it is met, or,
     large ones, put into `store`."""
+    pieces = piece_writer(store)
+    return lambda value: "".join(pieces(value))
+
+
+def piece_writer(store: Store | None = None) -> Callable[[Any], Iterator[str]]:
+    """As `writer`, piece by piece: the text of a large array is not copied into longer ones."""
     encode = json_encoder(_refuse)
     known: dict[tuple[tuple[int, ...], bytes], str] = {}
 
@@ -52,18 +78,28 @@ def writer(store: Store | None = None) -> Callable[[Any], str]:
             known[key] = json_array(array)
         return known[key]
 
-    def written(value: Any) -> str:
+    def pieces(value: Any) -> Iterator[str]:
         try:
-            return shown_signs(encode(value))
+            yield shown_signs(encode(value))
         except _HasArrays:
             if isinstance(value, dict):
-                members = (f"{written(name)}: {written(one)}" for name, one in value.items())
-                return f"{{{', '.join(members)}}}"
-            if isinstance(value, list | tuple):
-                return f"[{', '.join(map(written, value))}]"
-            return array_text(value)
+                before = "{"
+                for name, one in value.items():
+                    yield f"{before}{shown_signs(encode(name))}: "
+                    yield from pieces(one)
+                    before = ", "
+                yield "}"
+            elif isinstance(value, list | tuple):
+                before = "["
+                for one in value:
+                    yield before
+                    yield from pieces(one)
+                    before = ", "
+                yield "]"
+            else:
+                yield array_text(value)
 
-    return written
+    return pieces
 
 
 def _refuse(_: Any) -> Any:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from backtrace.algebra.floats import FLOATS
 from backtrace.algebra.values import shape_of
 from backtrace.formula.printer import expressions, label
+from backtrace.gates import Gate
 from backtrace.graph import Node
 from backtrace.graph.record import Call, Check, Edge, Fault, Record
-from backtrace.numbers import Blank, json_number, plain
-from backtrace.render._json_lines import Store, object_writer, writer
+from backtrace.numbers import Blank, json_encoder, plain, shown_signs
+from backtrace.render._json_lines import Store, number_texts, object_writer, piece_writer, writer
 from backtrace.render._rules import repeated, rule_of, terms_of
 from backtrace.render._sections import objects
 from backtrace.render._view import View
@@ -167,28 +169,43 @@ def edge_objects(record: Record) -> Iterator[dict[str, Any]]:
             yield described
 
 
-def edges_written(record: Record) -> Iterator[str | dict[str, Any]]:
-    """`edge_objects`, but of numbers alone, of which there may be very many, each as its line."""
-    if record.has_arrays or not record.has_point:
-        yield from edge_objects(record)
-        return
-    sides = zip(record.graph.inputs_of, record.locals, record.downstreams, strict=True)
-    for gate, (inputs, locals_, downstreams) in enumerate(sides):
+def _edge_lines(record: Record) -> Iterator[str]:
+    """`edge_objects` of numbers alone, of which there may be very many, each as its line."""
+    upstreams = number_texts(record.upstreams)
+    locals_ = number_texts(chain.from_iterable(record.locals))
+    downstreams = number_texts(chain.from_iterable(record.downstreams))
+    for gate, (inputs, upstream) in enumerate(zip(record.graph.inputs_of, upstreams, strict=True)):
         before = f'{{"gate": {gate}, "input": '
-        upstream = _text(record.upstreams[gate]) if inputs else ""
         for operand, source in enumerate(inputs):
-            local, downstream = _text(locals_[operand]), _text(downstreams[operand])
             yield (
                 f'{before}{source}, "operand": {operand}, "upstream": {upstream}, '
-                f'"local": {local}, "downstream": {downstream}}}'
+                f'"local": {next(locals_)}, "downstream": {next(downstreams)}}}'
             )
 
 
-def _text(value: Any) -> str:
-    """A number as JSON; null where it is left out."""
-    if type(value) is float:
-        return json_number(value)
-    return "null" if isinstance(value, Blank) else json_number(float(value))
+def _node_lines(record: Record) -> Iterator[str]:
+    """`node_objects` of numbers alone, each as its line; what two gates have alike (the gate, its
+    label and role) is written once."""
+    texts = expressions(record.graph)
+    encode = json_encoder(None)
+    line = object_writer(encode)
+    alike: dict[Gate, str] = {}
+    values, gradients = number_texts(record.values), number_texts(record.upstreams)
+    for index, node in enumerate(record.graph.nodes):
+        gate, inputs = node.gate, record.graph.inputs_of[index]
+        if gate is None or len(inputs) < len(node.operands):
+            before = line(_of_gate(record, index, node, texts[index]))[:-1]
+        else:
+            if gate not in alike:
+                whole = {"gate": gate.name, "label": label(node), "role": gate.role.value}
+                alike[gate] = line(whole)[1:-1]
+            name = encode(node.name) if node.name else "null"
+            before = shown_signs(
+                f'{{"id": {index}, "kind": "gate", {alike[gate]}, "name": {name}, '
+                f'"expr": {encode(texts[index])}, "span": {list(node.span)}, '
+                f'"inputs": {list(inputs)}'
+            )
+        yield f'{before}, "value": {next(values)}, "gradient": {next(gradients)}}}'
 
 
 def _of_arrays(record: Record, edge: Edge) -> dict[str, Any]:
@@ -265,11 +282,10 @@ def _measured(value: Any) -> Any:
 
 
 def _lines(record: Record, more: Mapping[str, Any], store: Store | None = None) -> Iterator[str]:
-    """Readable and fast: a line for every member of the large lists, and for every other key."""
-    line = writer(store)
-    of_object = object_writer(line)
-    edges = (e if isinstance(e, str) else of_object(e) for e in edges_written(record))
-    lists = {"nodes": map(of_object, node_objects(record)), "edges": edges}
+    """Readable and fast: a line for every member of the large lists, and for every other key. The
+    text comes in pieces, and a line may be several."""
+    line, pieces = writer(store), piece_writer(store)
+    lists = {"nodes": _nodes_written(record, pieces), "edges": _edges_written(record, pieces)}
     before = "{\n"
     for key, value in {**head(record), **lists, **tail(record), **more}.items():
         yield f"{before}  {line(key)}: "
@@ -280,15 +296,36 @@ def _lines(record: Record, more: Mapping[str, Any], store: Store | None = None) 
         elif key == "checks" and value:
             yield from _put("{}", (f"{line(name)}: {line(one)}" for name, one in value.items()))
         else:
-            yield line(value() if callable(value) else value)
+            yield from pieces(value() if callable(value) else value)
         before = ",\n"
     yield "\n}\n"
 
 
-def _put(brackets: str, members: Iterable[str]) -> Iterator[str]:
+_Pieces = Callable[[Any], Iterator[str]]
+
+
+def _nodes_written(record: Record, pieces: _Pieces) -> Iterator[str | Iterator[str]]:
+    """Every node's line, or its pieces."""
+    exact = any(w.kind == "exact" for w in record.asked.wordings)
+    if record.has_arrays or not record.has_point or record.lines or exact:
+        return (pieces(_with_plain(node)) for node in node_objects(record))
+    return _node_lines(record)
+
+
+def _edges_written(record: Record, pieces: _Pieces) -> Iterator[str | Iterator[str]]:
+    if record.has_arrays or not record.has_point:
+        return (pieces(_with_plain(edge)) for edge in edge_objects(record))
+    return _edge_lines(record)
+
+
+def _put(brackets: str, members: Iterable[str | Iterator[str]]) -> Iterator[str]:
     """A list, or an object, a line for every member."""
     before, after = brackets[0], brackets[1]
     for member in members:
-        yield f"{before}\n    {member}"
+        if isinstance(member, str):
+            yield f"{before}\n    {member}"
+        else:
+            yield f"{before}\n    "
+            yield from member
         before, after = ",", f"\n  {brackets[1]}"
     yield before + after if before != "," else after

@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import backtrace
-from backtrace.numbers import json_array, plain, repr_of
-from backtrace.render import View, data
-from backtrace.render._json_lines import Store, writer
+from backtrace.formula.parser import parse
+from backtrace.numbers import Blank, json_array, plain, repr_of
+from backtrace.render import View, _json_lines, data
+from backtrace.render._json_lines import Store, number_texts, writer
+from backtrace.render.json import payload
+from backtrace.tracing.worksheet import blanked
+from tests.conftest import published
 
 WHOLE = st.integers(-(2**54), 2**54).map(float)
 NUMBERS = st.one_of(
@@ -60,6 +64,51 @@ def test_without_the_quick_writer_the_text_is_the_same(monkeypatch: pytest.Monke
     with_it = json_array(array)
     monkeypatch.setitem(sys.modules, "orjson", None)
     assert json_array(array) == with_it
+
+
+@given(st.lists(st.one_of(NUMBERS, st.just(math.nan), st.just(Blank(1.0)), st.integers(-5, 5))))
+def test_numbers_by_parts_are_those_one_by_one(values: list[float]) -> None:
+    wanted = [json.dumps(plain(value)) for value in values]
+    for part in (1, 2, 1000):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(_json_lines, "_PART", part)
+            assert list(number_texts(values)) == wanted
+
+
+def lists_of(value: Any) -> Any:
+    return one_by_one(value.tolist())
+
+
+KINDS: list[Any] = [
+    *(case["formula"] for case in published()[::7]),
+    *(
+        "x",
+        "2*pi",
+        "q = x^2; 3*q",
+        "log(-x)",
+        "x_α = x; -x_α",
+        "where(x > 1, x, 2)",
+        "relu(x)",
+        "f(a) = a*a; f(x) + 2*x",
+        "where(x > 1, x, 2)",
+    ),
+    *("sum(x*[1, -0.5])", "sum((A@[x, 1])^2)", "logsumexp(x, 2)", "softmax([x, 2])[0]"),
+]
+
+
+@pytest.mark.parametrize("part", [3, 10_000])
+@pytest.mark.parametrize("formula", KINDS)
+def test_every_line_is_its_object(formula: str, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the text is made: of numbers at once, of arrays in pieces, without a point at all."""
+    monkeypatch.setattr(_json_lines, "_PART", part)
+    names = parse(formula).inputs
+    point = {n: [[1, 0.5], [2, -1]] if n == "A" else 0.25 + k for k, n in enumerate(names)}
+    whole = backtrace.trace(formula, point, check=False)
+    fused = backtrace.trace(formula, point, fuse=True, check=False)
+    for trace in (whole, fused, *(blanked(whole, kind) for kind in ("values", "gradients"))):
+        written = json.loads(data(trace, "json", View()))
+        for key, value in payload(trace).items():
+            assert written[key] == json.loads(json.dumps(value, default=lists_of)), key
 
 
 @pytest.mark.parametrize("text", ["plain", "α·\u202e", "\x7f"])
