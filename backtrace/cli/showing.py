@@ -117,7 +117,7 @@ def as_comparison(
         raise UsageError(what, hint=tell("--compare --json, or neither"))
     found = comparison.compare(formula, given, request, showing.answered)
     if showing.format == "json":
-        from backtrace.render._json_lines import writer
+        from backtrace.render.json import writer
 
         return Shown(writer()(comparison.as_object(found)) + "\n", found.fused, found.ok)
     return Shown(comparison.show(found, showing.view), found.fused, found.ok)

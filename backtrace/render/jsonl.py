@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backtrace.graph.record import Record
-from backtrace.render._json_lines import object_writer, writer
+from backtrace.render._json_objects import edge_objects, head, node_objects, tail
+from backtrace.render._json_text import object_writer, writer
 from backtrace.render._sections import objects
 from backtrace.render._view import View
-from backtrace.render.json import edge_objects, head, node_objects, tail
 
 SUFFIX = ".jsonl"
 

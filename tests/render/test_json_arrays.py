@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 import backtrace
 from backtrace.formula.parser import parse
 from backtrace.numbers import Blank, json_array, plain, repr_of
-from backtrace.render import View, _json_lines, data
-from backtrace.render._json_lines import Store, number_texts, writer
+from backtrace.render import View, _json_text, data
+from backtrace.render._json_text import Store, number_texts, writer
 from backtrace.render.json import payload
 from backtrace.tracing.worksheet import blanked
 from tests.conftest import published
@@ -71,7 +71,7 @@ def test_numbers_by_parts_are_those_one_by_one(values: list[float]) -> None:
     wanted = [json.dumps(plain(value)) for value in values]
     for part in (1, 2, 1000):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(_json_lines, "_PART", part)
+            patched.setattr(_json_text, "_PART", part)
             assert list(number_texts(values)) == wanted
 
 
@@ -100,7 +100,7 @@ KINDS: list[Any] = [
 @pytest.mark.parametrize("formula", KINDS)
 def test_every_line_is_its_object(formula: str, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the text is made: of numbers at once, of arrays in pieces, without a point at all."""
-    monkeypatch.setattr(_json_lines, "_PART", part)
+    monkeypatch.setattr(_json_text, "_PART", part)
     names = parse(formula).inputs
     point = {n: [[1, 0.5], [2, -1]] if n == "A" else 0.25 + k for k, n in enumerate(names)}
     whole = backtrace.trace(formula, point, check=False)
