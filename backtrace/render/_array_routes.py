@@ -13,7 +13,13 @@ from backtrace.graph.paths_arrays import ArrayRoute, ArrayRoutes, norm_of
 from backtrace.graph.record import Record
 from backtrace.language import marked, tell
 from backtrace.numbers import SHORT, plain
-from backtrace.render._routes import more_routes, plain_count, routes_in_all, shortened, walk
+from backtrace.render._route_words import (
+    more_routes,
+    plain_count,
+    routes_in_all,
+    shortened,
+    walk,
+)
 from backtrace.render._view import View
 
 _EXACT = 1e-9  # relative: rounding explains so much of what a sum over routes is beside

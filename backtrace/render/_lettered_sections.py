@@ -10,7 +10,7 @@ from backtrace.formula.lettered_routes import LetteredRoutes
 from backtrace.formula.letters import InLetters, Witnessed
 from backtrace.language import tell
 from backtrace.render._lettered_steps import lettered_steps
-from backtrace.render._routes import more_routes, plain_count, routes_in_all, walk
+from backtrace.render._route_words import more_routes, plain_count, routes_in_all, walk
 
 Routes = Mapping[str, tuple[LetteredRoutes, Witnessed]]
 """By input its routes, and what came of holding their sum against the gradient."""

@@ -3,21 +3,18 @@ of arrays each with the norm of what it carries, and where the flow is stopped."
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from backtrace.formula.printer import label
-from backtrace.graph import Graph
 from backtrace.graph.paths import Routes, routes_of
 from backtrace.graph.record import Record
-from backtrace.language import tell, tell_many
+from backtrace.language import tell
 from backtrace.numbers import plain
+from backtrace.render._route_words import more_routes, plain_count, routes_in_all, walk
 from backtrace.render._view import View
 
 _SMALL = 1e-3  # a local gradient below it lets next to nothing through
-_MOST_GATES = 12  # of a walk
-_LARGEST_COUNT = 10**15  # what is more is said in powers of ten
 
 
 def route_lines(record: Record, view: View, name: str) -> Iterator[str]:
@@ -84,36 +81,3 @@ def _of_numbers(record: Record, view: View, name: str, found: Routes) -> Iterato
         routes_in_all=routes_in_all(found.in_all),
         total=total,
     )
-
-
-def routes_in_all(number: int) -> str:
-    return tell("the one route") if number == 1 else tell("all {count} routes", count=count(number))
-
-
-def more_routes(number: int) -> str:
-    return tell_many("{count} more route", "{count} more routes", n=number, count=count(number))
-
-
-def count(number: int) -> str:
-    """1,234; 1.2e4515, which no text can hold in digits."""
-    if number < _LARGEST_COUNT:
-        return f"{number:,}"
-    power = math.log10(number)
-    return f"{10 ** (power - math.floor(power)):.2g}e{math.floor(power)}"
-
-
-def plain_count(number: int) -> int | str:
-    """A count as JSON has it: a text where a reader's floats could not hold it."""
-    return number if number < _LARGEST_COUNT else count(number)
-
-
-def walk(graph: Graph, gates: Sequence[int], name: str) -> str:
-    """x -> mul -> relu h -> sum."""
-    nodes = [graph.nodes[gate] for gate in gates]
-    shown = [f"{label(node)}{f' {node.name}' if node.name else ''}" for node in nodes]
-    return " -> ".join([name, *shortened(shown)])
-
-
-def shortened(words: list[str]) -> list[str]:
-    """The first and the last, where there are many."""
-    return words if len(words) <= _MOST_GATES else [*words[:6], "...", *words[-5:]]
