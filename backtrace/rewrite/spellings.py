@@ -62,11 +62,6 @@ def spelling(gate: Gate, text: str) -> Graph:
     return _read(text, (*gate.parameters, *gate.numbers))
 
 
-def spellings(gate: Gate) -> list[tuple[str, Graph]]:
-    """Every usual way to write the gate, as text and as graph; the formula first."""
-    return [(text, spelling(gate, text)) for text in spelled(gate)]
-
-
 @functools.cache
 def called(text: str) -> frozenset[str]:
     """The gates without which nothing is spelled as this text is: those of its functions, but for
