@@ -88,14 +88,21 @@ class Program:
             raise UsageError(tell("the columns differ in length"))
         given = [np.broadcast_to(column, (count,)) for column in given]
         found = out or {name: np.empty(count) for name in self.results}
-        results = [found[name] for name in self.results]
+        results = [_written_at(found[name], given, count) for name in self.results]
+        self._run_all(given, results, count, jobs)
+        for name, result in zip(self.results, results, strict=True):
+            if result is not found[name]:
+                found[name][...] = result
+        return dict(found)
+
+    def _run_all(self, given: list[Any], results: list[Any], count: int, jobs: int) -> None:
         begun = time.perf_counter()
         first = BLOCK if jobs > 1 and count > BLOCK else count
         self._run(given, results, 0, first, BLOCK)
         left = (time.perf_counter() - begun) * (count - first) / max(1, first)
         if left <= _WORTH_THREADS:
             self._run(given, results, first, count, BLOCK)
-            return dict(found)
+            return
         share = -(-(count - first) // jobs)
         with ThreadPoolExecutor(jobs) as pool:
             parts = [
@@ -104,7 +111,6 @@ class Program:
             ]
             for part in parts:
                 part.result()
-        return dict(found)
 
     def _inputs(self, columns: Mapping[str, Any]) -> list[Any]:
         given = []
@@ -136,6 +142,17 @@ class Program:
                     self.plan.run(part, inner)
                 except Beyond:
                     self.careful.run(part, self.careful.buffers(last - first))
+
+
+def _written_at(wanted: Any, given: Sequence[Any], count: int) -> Any:
+    """The array itself where results can be written into it while inputs are read, else another,
+    to be copied from: compiled code knows 64-bit floats beside each other, and nothing else."""
+    if wanted.shape != (count,):
+        raise UsageError(tell("the columns differ in length"))
+    flags = wanted.flags
+    is_plain = wanted.dtype == np.float64 and flags.c_contiguous and flags.aligned
+    is_shared = any(np.may_share_memory(wanted, column) for column in given)
+    return wanted if is_plain and flags.writeable and not is_shared else np.empty(count)
 
 
 def _compiled_plan() -> type[CompiledPlan]:

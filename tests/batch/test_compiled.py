@@ -58,6 +58,40 @@ def test_long_formulas_of_arithmetic(gates: int) -> None:
         np.testing.assert_array_equal(compiled(table, jobs=2)[name], column, name)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("count", [5, BLOCK + 5])
+def test_results_arrive_in_arrays_of_any_kind(count: int, compiled: bool) -> None:
+    """Strided, of 32 bits, of another byte order, the inputs themselves: no other is touched."""
+    made = backtrace.vectorize("x*y + exp(x)", compiled=compiled)
+    table = {name: np.linspace(-1, 1, count) + k for k, name in enumerate(made.names)}
+    wanted = made(table)
+    strided, single = np.full((count, 2), 7.0), np.full(count + 1, 7.0, dtype="f4")
+    out = {"f": strided[:, 0], "df/dx": single[:count], "df/dy": np.empty(count, dtype=">f8")}
+    made(table, out=out)
+    for name, column in wanted.items():
+        np.testing.assert_allclose(out[name], column, rtol=1e-6)
+    assert (strided[:, 1] == 7).all()
+    assert single[-1] == 7
+    same = {name: column.copy() for name, column in table.items()}
+    made(same, out={"f": same["x"], "df/dx": same["y"], "df/dy": np.empty(count)})
+    assert (same["x"] == wanted["f"]).all()
+    assert (same["y"] == wanted["df/dx"]).all()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_results_that_do_not_fit_are_refused(compiled: bool) -> None:
+    made = backtrace.vectorize("x*x", compiled=compiled)
+    xs = np.ones(100)
+    for out in (np.empty(3), np.empty((100, 1)), np.empty(101)):
+        with pytest.raises(UsageError, match="differ in length"):
+            made({"x": xs}, out={"f": out, "df/dx": np.empty(100)})
+    frozen = np.zeros(100)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        made({"x": xs}, out={"f": frozen, "df/dx": np.empty(100)})
+    assert (frozen == 0).all()
+
+
 def test_the_code_stays_as_long_as_its_program() -> None:
     programs = [backtrace.vectorize(f"x*{k} + exp(x)", compiled=True) for k in range(20)]
     gc.collect()
