@@ -17,12 +17,16 @@ from backtrace.algebra.arranged import Arranged
 from backtrace.algebra.attention import Attention
 from backtrace.algebra.rounded import Rounded
 from backtrace.algebra.solving import Solving
+from backtrace.algebra.stack import Stack
 from backtrace.algebra.windows import Windows
 
 Axis = Any
 """An axis, a tuple of several, or None: all of them."""
 
 Index = tuple[Any, ...]
+
+WITH_ENTRIES = (np.ndarray, Stack)
+"""What is more than one number: an array, or an array for every point."""
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
@@ -42,7 +46,7 @@ def _elementwise(function: Any) -> Any:
 
     def everywhere(x: Value) -> Value:
         found = over(x)
-        return found.astype(float) if isinstance(found, np.ndarray) else float(found)
+        return found.astype(float) if isinstance(found, WITH_ENTRIES) else float(found)
 
     return staticmethod(everywhere)
 
@@ -137,7 +141,7 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     @staticmethod
     def polygamma(n: Value, x: Value) -> Value:
         found = np.frompyfunc(gammas.polygamma, 2, 1)(n, x)
-        return found.astype(float) if isinstance(found, np.ndarray) else float(found)
+        return found.astype(float) if isinstance(found, WITH_ENTRIES) else float(found)
 
     sin = _numpy(np.sin)
     cos = _numpy(np.cos)
@@ -192,13 +196,13 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
     @staticmethod
     def pick(x: Value, index: Index) -> Value:
         """x[index]: whole numbers, and (start, stop, step) for slices."""
-        return x[_numpy_index(index)]
+        return x[numpy_index(index)]
 
     @staticmethod
     def put(u: Value, index: Index, shape: tuple[int, ...]) -> Value:
         """Zeros of `shape`, with `u` at [index]."""
         result = np.zeros(shape, np.asarray(u).dtype)  # of objects too: N digits
-        result[_numpy_index(index)] = u
+        result[numpy_index(index)] = u
         return result
 
     @staticmethod
@@ -315,7 +319,7 @@ class Arrays(Arranged, Solving, Windows, Attention, Rounded):
         return np.reshape(np.add.reduce(u, axes), shape) if axes else u
 
 
-def _numpy_index(index: Index) -> Index:
+def numpy_index(index: Index) -> Index:
     return tuple(slice(*part) if isinstance(part, tuple) else part for part in index)
 
 
@@ -330,6 +334,7 @@ def is_finite(value: Value) -> bool:
 
 
 def _is_finite(value: Value) -> bool:
+    value = value.whole if isinstance(value, Stack) else value
     if not isinstance(value, np.ndarray):
         return bool(value - value == 0)  # of a number with a larger exponent than floats have, too
     if value.dtype == object:

@@ -82,7 +82,8 @@ def vectorize(
     over: Sequence[str] | None = None,
 ) -> Program | ArrayProgram:
     """The formula as a function of whole columns: `vectorize("x*y")({"x": xs, "y": ys})` gives
-    {"f": ..., "df/dx": ..., "df/dy": ...}, arrays of 64-bit floats, as `trace` has them row by row.
+    {"f": ..., "df/dx": ..., "df/dy": ...}, arrays of 64-bit floats, as `trace` has them row by
+    row; of arrays to rounding, since sums are in another order.
 
     With `over`, values may be arrays: the names in it have a row for every point, along their first
     axis, and the others are the same for all. `vectorize("sum((W@x)^2)", over=["x"])` takes x of
@@ -121,7 +122,7 @@ def _made(
 ) -> Program | ArrayProgram:
     if over is not None and compiled:
         raise UsageError(
-            tell("formulas of arrays are not compiled: they are worked out row by row"),
+            tell("formulas of arrays are not compiled"),
             hint=tell("leave compiled out"),
         )
     if over is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra import Value
-from backtrace.algebra.arrays import ARRAYS, Arrays, is_finite
+from backtrace.algebra.arrays import ARRAYS, WITH_ENTRIES, Arrays, is_finite
 from backtrace.gates import CONVENTIONS, Gate
 from backtrace.graph import Constant, Graph, Node
 
@@ -165,7 +165,7 @@ def carry(
     if gate.blocks and not m.truth(slope):
         return None, None
     product = _product(upstream, slope)
-    if gate.blocks and isinstance(slope, np.ndarray):
+    if gate.blocks and isinstance(slope, WITH_ENTRIES):
         passes = slope if slope.dtype == bool else np.not_equal(slope, 0)
         mask = passes if mask is None else np.logical_and(_formed(mask), passes)
     if mask is not None and not is_finite(product):

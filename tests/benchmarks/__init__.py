@@ -8,6 +8,7 @@ BENCHMARKS = {
     "scaling": "Growth",
     "parsing": "Parsing",
     "points": "Many points",
+    "rows": "Arrays at many points",
     "arrays": "Arrays",
     "windows": "Windows and attention",
     "letters": "Gradients in letters",

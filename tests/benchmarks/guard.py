@@ -37,6 +37,7 @@ from tests.benchmarks import (
     parsing,
     pictures,
     points,
+    rows,
     scalars,
     startup,
     windows,
@@ -91,6 +92,11 @@ def of_points() -> Ratios:
         found[f"{name} / NumPy by hand"] = ratio(
             lambda made=made: made(columns, out=out), lambda: points.by_hand(columns, out)
         )
+    net = list(rows.cases())[-1]
+    arrays = backtrace.vectorize(net.formula, over=net.over)
+    found["a net at many points / NumPy by hand"] = ratio(
+        lambda: arrays(net.columns), rows.in_blocks(net)
+    )
     return found
 
 
