@@ -28,7 +28,7 @@ class Digits(Derived):
     def __init__(self, digits: int, decimal: bool = False) -> None:
         self.decimal = decimal
         self.context: Any = mpmath.MPContext()
-        self.context.dps = digits
+        self.turn_to(digits)
         self.expm1 = self._real(self.context.expm1)
         self.log1p = self._real(self.context.log1p)
         self.sqrt = self._real(self.context.sqrt)
@@ -47,6 +47,11 @@ class Digits(Derived):
         self.floor = self._real(self.context.floor)
         self.ceil = self._real(self.context.ceil)
         self.abs = abs
+
+    def turn_to(self, digits: int) -> None:
+        """From here on with so many digits. (To make another context takes a thousand times as
+        long as a product in it.)"""
+        self.context.dps = digits
 
     def _real(self, function: Callable[..., Any]) -> Callable[..., Any]:
         context = self.context

@@ -3,6 +3,7 @@ are held against backprop."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -78,20 +79,24 @@ def _cross_check(subject: Subject, budget: Budget) -> Findings:
     question = (subject.text, list(point), point, free)
     silence = gate_values.unheard(subject)
     asked = None if reason else question
-    fetch = questions.ask("backtrace.checks.symbolic", asked, free, silence, budget)
-    measured = numeric.measure(subject, free, budget)
-    answered, contradicted = fetch()
-    answers = _symbolic_parts(answered, free, reason)
-    judge = Judge(subject, measured, budget)
-    checks: dict[str, Check] = {}
+    fetch = functools.cache(
+        questions.ask("backtrace.checks.symbolic", asked, free, silence, budget)
+    )
+    # what does not wait for SymPy is found while it works
+    judge = Judge(subject, numeric.measure(subject, free, budget), budget)
     sides = _measured_sides(subject, at_kink, budget)
+    if are_few := _cost_alone(subject.graph) <= budget.alone_cost:
+        judge.measure_gates()
+    uneven = audit(subject)
+    answers = _symbolic_parts({} if reason else fetch()[0], free, reason)
+    checks: dict[str, Check] = {}
     for name, gradient in subject.gradients.items():
         if name in at_kink:
             checks[name] = judge.at_kink(name, at_kink[name], sides.get(name))
         elif name in bad:
             checks[name] = Check(gradient, verdict=SKIPPED, reason=bad[name])
         else:
-            slope = measured.slopes.get(name)
+            slope = judge.measured.slopes.get(name)
             checks[name] = judge.verdict(
                 name, answers[name]._replace(backprop=gradient, numeric=slope)
             )
@@ -99,10 +104,14 @@ def _cross_check(subject: Subject, budget: Budget) -> Findings:
     output = judge.verdict("", answers[""]._replace(backprop=subject.value))
     if at_kink and output.verdict != AGREE:  # with more digits it may be on one side of a jump
         output = Check(subject.value, verdict=KINK, reason=tell("a gate is at a kink"))
-    if sum(len(sources) ** 2 + 1 for sources in subject.graph.inputs_of) <= budget.alone_cost:
+    if are_few:
         output = judge.gates_alone(output)
-    output = judged(output, contradicted, audit(subject))
-    return Findings(checks, output, notes)
+    return Findings(checks, judged(output, fetch()[1], uneven), notes)
+
+
+def _cost_alone(graph: Graph) -> int:
+    """Of measuring each gate by itself, about: a gate of many inputs is worked out for each."""
+    return sum(len(sources) ** 2 + 1 for sources in graph.inputs_of)
 
 
 def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:

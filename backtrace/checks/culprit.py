@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+from backtrace.algebra.digits import Digits
 from backtrace.algebra.floats import FLOATS
 from backtrace.checks import gate_values, numeric
 from backtrace.checks.deadline import Clock
@@ -12,36 +14,41 @@ from backtrace.gates import Gate
 
 _ULP = 2.0**-52
 _MARGIN = 64.0
+_DIGITS = 50  # to begin with
 
 
-class NotFound(Exception):
-    """The search was given up: it would take too long."""
+class Searched(NamedTuple):
+    """The gate that is wrong; None where none is, or where time was up before all were
+    looked at."""
+
+    gate: int | None
+    is_done: bool = True
 
 
-def wrong_local(subject: Subject, seconds: float) -> int | None:
-    """The first gate whose local gradient is not the measured slope of its own forward; None when
-    each is right on its own. Gates at a kink have no slope to measure. Raises NotFound."""
-    graph = subject.graph
+def wrong_local(subject: Subject, seconds: float) -> Searched:
+    """The first gate whose local gradient is not the measured slope of its own forward. Gates at a
+    kink have no slope to measure."""
     clock = Clock(seconds)
-    for index, node, gate in graph.gates():
+    m = Digits(_DIGITS)
+    for index, node, gate in subject.graph.gates():
         operands = node.operand_values(subject.values, FLOATS)
         value = subject.values[index]
         at_kink = gate.kink is not None and gate.kink.at(FLOATS, value, *operands)
         if at_kink or not all(map(math.isfinite, (value, *operands))):
             continue
         if clock.is_over:
-            raise NotFound
-        slopes = iter(numeric.local_slopes(graph, subject.values, subject.locals[index], index))
-        locals_ = iter(subject.locals[index])
-        for k, operand in enumerate(node.operands):
-            if not isinstance(operand, int):
+            return Searched(None, is_done=False)
+        free = [k for k, operand in enumerate(node.operands) if isinstance(operand, int)]
+        locals_ = dict(zip(free, subject.locals[index], strict=True))
+        for k, slope in numeric.local_slopes(m, gate, value, operands, locals_).items():
+            if slope is None or not _differ(locals_[k], slope, 0.0):
                 continue
-            local, slope = next(locals_), next(slopes)
-            if slope is not None and _differ(local, slope, _reach(gate, k, value, operands)):
-                if gate.is_own and not _differ(_precise_slope(gate, k, operands), slope, 0.0):
-                    continue  # its rule is right, and digits cancel inside it
-                return index
-    return None
+            if not _differ(locals_[k], slope, _reach(gate, k, value, operands)):
+                continue
+            if gate.is_own and not _differ(_precise_slope(gate, k, operands), slope, 0.0):
+                continue  # its rule is right, and digits cancel inside it
+            return Searched(index)
+    return Searched(None)
 
 
 def _reach(gate: Gate, k: int, value: float, operands: list[float]) -> float:
@@ -67,20 +74,19 @@ def _precise_slope(gate: Gate, k: int, operands: list[float]) -> float:
     return float(gate.slope(m, k, gate.forward(m, *given), given))
 
 
-def wrong_value(subject: Subject, seconds: float) -> int | None:
-    """The first gate whose value is not what its formula gives; None when each is. Raises
-    NotFound."""
+def wrong_value(subject: Subject, seconds: float) -> Searched:
+    """The first gate whose value is not what its formula gives."""
     clock = Clock(seconds)
     for index, node, gate in subject.graph.gates():
         if gate.is_own:
             continue  # its inner gates are not here
         if clock.is_over:
-            raise NotFound
+            return Searched(None, is_done=False)
         applied = gate_values.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
         [expected] = gate_values.values([applied], seconds)
         if expected is not None and gate_values.differs(subject.values[index], expected):
-            return index
-    return None
+            return Searched(index)
+    return Searched(None)
 
 
 def _differ(a: float, b: float, reach: float) -> bool:

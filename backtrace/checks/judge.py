@@ -105,14 +105,14 @@ class Judge:
         words += tell("gate by gate backprop gives {number}", number=number(gradient, digits))
         return check._replace(verdict=WRONG_AT_KINK, reason=words, gate=gate, right=slope)
 
+    def measure_gates(self) -> None:
+        """Every gate's own local gradient, beforehand: later nobody waits for that."""
+        _ = self._alone
+
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own local gradient was measured: those that no
         variable's gradient passes are numbers of the trace too."""
-        try:
-            is_right = self._wrong_local is None
-        except culprit.NotFound:  # out of time: nothing was found wrong
-            is_right = True
-        if check.verdict == DISAGREE or is_right:
+        if check.verdict == DISAGREE or self._alone.gate is None:
             return check
         return self._disagreement(check, tell("a local gradient is not the slope of its gate"))
 
@@ -121,17 +121,16 @@ class Judge:
         return uncertainty(self.subject)
 
     @cached_property
-    def _wrong_local(self) -> int | None:
+    def _alone(self) -> culprit.Searched:
         return culprit.wrong_local(self.subject, self.budget.for_a_culprit())
 
     @cached_property
     def _culprit(self) -> tuple[int | None, str]:
         """The gate that is wrong, and the words for it."""
-        try:
-            gate = self._wrong_local
-            if gate is None:
-                gate = culprit.wrong_value(self.subject, self.budget.for_a_culprit())
-        except culprit.NotFound:
+        gate, is_done = self._alone
+        if gate is None and is_done:
+            gate, is_done = culprit.wrong_value(self.subject, self.budget.for_a_culprit())
+        if not is_done:
             return None, tell("which gate is wrong was not found in time")
         if gate is None:
             words = tell(

@@ -31,16 +31,35 @@ _RUNS, _RUNS_OF_MANY, _MANY = 8, 3, 1000  # of more numbers than that
 _LAST_BITS = 2.0**-50  # relative: an input may itself be the result of a few roundings
 _NOTHING, _NEXT_TO = 1e-9, 1e-10  # 0 to rounding: beside 1, and beside the largest result
 _MOST_WORK = 15_000  # numbers of a pass
+_NO_NUMBERS = (ArithmeticError, ValueError, TypeError, AttributeError)  # what comes of others
+
+
+class Sure(Sequence[Any]):
+    """The numbers of a pass and of the same with more digits, compared when one is asked for: a
+    float, nan where they are not sure. (Few of a trace's numbers ever are.)"""
+
+    def __init__(self, some: Sequence[Any], more: Sequence[Any]) -> None:
+        self._some = some
+        self._more = more
+
+    def __len__(self) -> int:
+        return len(self._some)
+
+    def __getitem__(self, index: Any) -> Any:
+        some, more = self._some[index], self._more[index]
+        if isinstance(some, tuple):
+            return tuple(_sure(*pair) for pair in zip(some, more, strict=True))
+        return _sure(some, more)
 
 
 @dataclass(frozen=True)
 class Precise:
     """Every number as a float that many digits were rounded to; nan where they are not sure."""
 
-    values: list[Any]
-    upstreams: list[Any]
-    locals: list[tuple[Any, ...]]
-    downstreams: list[tuple[Any, ...]]
+    values: Sequence[Any]
+    upstreams: Sequence[Any]
+    locals: Sequence[tuple[Any, ...]]
+    downstreams: Sequence[tuple[Any, ...]]
     run: Callable[[Digits], tuple[list[Any], Backward]]
     digits: int
     seconds: float
@@ -123,15 +142,11 @@ def precisely(
     def work() -> Precise:
         digits = _digits(point, values)
         (some, flow), (more, again) = run(Digits(digits)), run(Digits(digits + _MORE))
-
-        def sure(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
-            return [_sure(*pair) for pair in zip(a, b, strict=True)]
-
         return Precise(
-            sure(some, more),
-            sure(flow.upstreams, again.upstreams),
-            [tuple(sure(*pair)) for pair in zip(flow.locals, again.locals, strict=True)],
-            [tuple(sure(*pair)) for pair in zip(flow.downstreams, again.downstreams, strict=True)],
+            Sure(some, more),
+            Sure(flow.upstreams, again.upstreams),
+            Sure(flow.locals, again.locals),
+            Sure(flow.downstreams, again.downstreams),
             run,
             digits,
             seconds,
@@ -139,7 +154,7 @@ def precisely(
 
     try:
         return within(seconds, work)
-    except (OutOfTime, ArithmeticError, ValueError, TypeError, AttributeError):
+    except (OutOfTime, *_NO_NUMBERS):
         return None  # it is no witness then
 
 
@@ -165,7 +180,13 @@ def _sure(some: Any, more: Any) -> Any:
 
 
 def _sure_number(some: Any, more: Any) -> float:
-    a, b = _mpf(some), _mpf(more)
+    try:
+        return _agreed(_mpf(some), _mpf(more))
+    except _NO_NUMBERS:
+        return math.nan
+
+
+def _agreed(a: Any, b: Any) -> float:
     if not (a - a == 0 and b - b == 0):
         return math.nan
     if abs(a - b) <= _SURE * abs(b):

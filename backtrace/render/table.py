@@ -15,6 +15,7 @@ from backtrace.graph.record import Record
 from backtrace.language import cells, fitting, marked, tell
 from backtrace.render._arrays import gate_lines
 from backtrace.render._rules import shape_note
+from backtrace.render._sheet import RULE, RULE_OF_ASCII, Column, Sheet
 from backtrace.render._terminal import (
     fork_sums,
     gradient_lines,
@@ -54,7 +55,7 @@ _GAP = 2  # cells between columns
 def render(record: Record, view: View) -> str:
     if not record.has_point:
         return paint(view, heading(record, view), *section_texts(record, view))
-    parts: list[Table | Text] = [heading(record, view), Text()]
+    parts: list[Sheet | Table | Text] = [heading(record, view), Text()]
     shown: list[tuple[str, str, str]] = []
     if record.graph.gate_count:
         parts += [*_gates(record, view, shown), Text()]
@@ -73,7 +74,7 @@ def render(record: Record, view: View) -> str:
     return paint(view, *parts)
 
 
-def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterable[Table | Text]:
+def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Iterable[Sheet | Text]:
     """The table; or, where its numbers would be cut to fit, a line for every gate and edge."""
     if record.has_arrays:
         head, hidden, tail = _shown_gates(record)
@@ -90,34 +91,35 @@ def _gates(record: Record, view: View, shown: list[tuple[str, str, str]]) -> Ite
         return
     texts = short_expressions(record.graph, room)
     lines, has_room = _code_lines(record, room, texts)
-    table = _empty(view, lines if has_room else [])
+    sheet = _empty(view, lines if has_room else [])
     for index, gate_rows in rows.items():
         if hidden and index == tail[0]:
-            table.add_row("", view.text("…"), *[""] * has_room, hidden)
+            rest = [""] * (len(sheet.columns) - 3 - has_room)
+            sheet.add_row("", view.text("…"), *[""] * has_room, hidden, *rest)
         for k, (number, gate, *numbers) in enumerate(gate_rows):
             computes = [view.text(texts[index]) if k == 0 else ""]
             if has_room:
                 computes.insert(0, lines[index] if k == 0 else "")
-            table.add_row(number, gate, *computes, *numbers)
-    yield table
+            sheet.add_row(number, gate, *computes, *numbers)
+    yield sheet
     if lines and not has_room:
         yield from side_by_side(_ranges(record, [*head, *tail]), view)
 
 
-def _empty(view: View, lines: list[str]) -> Table:
+def _empty(view: View, lines: list[str]) -> Sheet:
     """The table's columns, one for the lines of the code where there are any."""
-    table = plain_table(view)
-    table.add_column("#", justify="right", style="quiet", no_wrap=True)
-    table.add_column(tell("gate"), style="gate", no_wrap=True)
+    columns = [Column("#", "quiet", is_right=True), Column(tell("gate"), "gate")]
     if lines:
-        table.add_column(_head_of_lines(lines), justify="right", style="quiet", no_wrap=True)
-    table.add_column(tell("computes"), overflow="fold", min_width=_LEAST_EXPRESSION)
-    table.add_column(tell("value"), justify="right", style="value", no_wrap=True)
-    table.add_column(tell("upstream"), justify="right", style="gradient", no_wrap=True)
-    table.add_column(tell("input"), style="name", no_wrap=True)
-    table.add_column(tell("local"), justify="right", no_wrap=True)
-    table.add_column(tell("downstream"), justify="right", style="gradient", no_wrap=True)
-    return table
+        columns.append(Column(_head_of_lines(lines), "quiet", is_right=True))
+    columns += [
+        Column(tell("computes"), least=_LEAST_EXPRESSION),
+        Column(tell("value"), "value", is_right=True),
+        Column(tell("upstream"), "gradient", is_right=True),
+        Column(tell("input"), "name"),
+        Column(tell("local"), is_right=True),
+        Column(tell("downstream"), "gradient", is_right=True),
+    ]
+    return Sheet(columns, RULE_OF_ASCII if view.ascii else RULE)
 
 
 def _code_lines(record: Record, room: int, texts: list[str]) -> tuple[list[str], bool]:

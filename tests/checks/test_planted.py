@@ -78,6 +78,24 @@ def test_wrong_local_gradients_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
     assert planted > 250
 
 
+def test_a_wrong_local_gradient_is_caught_at_the_end_of_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every one of a thousand gates is measured alone in the time that there is; this one stands in
+    a branch that is not taken, so that no gradient hears of it."""
+    stages = ["s0 = x*y", *(f"s{k} = s{k - 1} {'+-*'[k % 3]} y" for k in range(1, 1000))]
+    formula = "; ".join([*stages, "where(x < 0, sin(x), s999)"])
+    point = {"x": 1.5, "y": 0.7}
+    assert backtrace.trace(formula, point).ok
+    sine = GATES["sin"]
+    wrong = replace(sine, local=(PLANTS["factor"](sine.local[0]),), accurate=None)
+    monkeypatch.setitem(GATES, "sin", wrong)
+    trace = backtrace.trace(formula, point)
+    [check] = trace.disagreements.values()
+    assert check.gate is not None
+    assert trace.graph.nodes[check.gate].gate is wrong
+
+
 @pytest.mark.parametrize("gate", [g for g in ROWS if not g.values[0].is_comparison])
 def test_a_wrong_forward_is_caught(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replace(gate, forward=lambda m, *x: gate.forward(m, *x) * 1.01 + 0.5)
