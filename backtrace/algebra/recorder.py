@@ -149,9 +149,18 @@ class Recorder(Rounded):
     def _signed(self, function: Callable[..., Any], a: Value, b: Value) -> Value:
         """A product or quotient, whose sign is that of its parts."""
         parts = [(value, self._positive(value)) for value in (a, b)]
-        found = self.record(function, *(v if p is None else p for v, p in parts))
+        plain = [v if p is None else p for v, p in parts]
+        if function is np.divide and self._is_inverse(*plain):
+            found = self.record(np.square, plain[0])  # 1/x over x: a product is quicker
+        else:
+            found = self.record(function, *plain)
         is_negative = sum(p is not None for _, p in parts) == 1
         return self.negative(found) if is_negative else found
+
+    def _is_inverse(self, a: Value, b: Value) -> bool:
+        """Whether a is 1/b."""
+        step = self.steps[a.number] if isinstance(a, Column) else None
+        return step is not None and step.function is np.divide and step.operands == (1.0, b)
 
     def _positive(self, value: Value) -> Value | None:
         """Of -x the x."""
