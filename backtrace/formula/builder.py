@@ -53,7 +53,12 @@ class Builder:
         return self._constant(emission) if self._first[emission] >= 0 else None
 
     def gate(self, gate: Gate, operands: tuple[int, ...], span: Span) -> int:
-        first = min(map(self._first.__getitem__, operands), default=-1)
+        starts = self._first
+        first = (
+            starts[operands[0]]
+            if len(operands) == 1
+            else min([starts[o] for o in operands], default=-1)
+        )
         if gate.name == "neg" and self._is_unsigned_number(operands[0]):
             _, _, word, _ = self._rows[-1]
             self._rows[-1] = (None, (), f"-{word}", span)  # -1 is a number, not a gate on 1
@@ -97,13 +102,13 @@ class Builder:
 
     def _laid_out(self, order: list[int], place: dict[int, int]) -> Iterator[Node]:
         """The nodes, with operands by their places in the graph."""
-        first, rows = self._first, self._rows
+        first, rows, new = self._first, self._rows, tuple.__new__
         for emission in order:
             gate, operands, word, span = rows[emission]
             if len(operands) == 2:
                 a, b = operands
                 if first[a] < 0 and first[b] < 0:
-                    yield Node(gate, (place[a], place[b]), word, span)
+                    yield new(Node, (gate, (place[a], place[b]), word, span))
                     continue
             found = [self._constant(o) if first[o] >= 0 else place[o] for o in operands]
             yield Node(gate, tuple(found), word, span)

@@ -34,33 +34,33 @@ class ExpressionReader(Suffixes):
     """Reads expressions from `tokens`, beginning at `at` and leaving it behind what was read."""
 
     @functools.cached_property
-    def _plain(self) -> tuple[dict[str, Gate], dict[str, Binding]]:
+    def _plain(self) -> dict[str, tuple[Gate, Binding]]:
         """The gates of the signs that nearly all operators are, and how tightly they bind."""
         gates = {sign: self.gates[INFIX[sign]] for sign in ("+", "-", "*", "/")}
-        return gates, {sign: gate.binding for sign, gate in gates.items()}
+        return {sign: (gate, gate.binding) for sign, gate in gates.items()}
 
     def read(self) -> int:
         """The emission of the expression that begins here and ends with its statement."""
         due = True
         tokens, operands, operators = self.tokens, self.operands, self.operators
         known, new = self._known, tuple.__new__
-        plain, bindings = self._plain
+        plain = self._plain
         while True:
             at = self.at
             token = tokens[at]
             kind, text, start, end = token
             # an operand that is a variable or a stage, and + - * /, are nearly all there is
-            if due:
-                if kind == NAME and text in known and tokens[at + 1][0] not in ("(", "="):
+            if due and kind == NAME and text in known:
+                following = tokens[at + 1]
+                if following[0] not in ("(", "="):
                     operands.append(new(Operand, (known[text], start, end)))
-                    self.at = at + 1
-                    due = False
-                    continue
-            elif kind in plain:
-                binding = bindings[kind]
+                    at = self.at = at + 1
+                    due, token, kind = False, following, following[0]
+            if not due and kind in plain:
+                gate, binding = plain[kind]
                 if operators and operators[-1].binding >= binding:
                     self._reduce(binding)
-                operators.append(new(Operator, (plain[kind], binding, token, False, "")))
+                operators.append(new(Operator, (gate, binding, token, False, "")))
                 self.at = at + 1
                 due = True
                 continue
@@ -176,6 +176,9 @@ class ExpressionReader(Suffixes):
     def _operator(self, token: Token) -> bool:
         """Reads one token after an operand; True if an operand is due after it."""
         kind = token.kind
+        if kind in (")", "]"):
+            self._close(token)
+            return False
         if kind in INFIX:
             if kind in ("<", "<=", ">", ">=", "==", "!="):
                 self._refuse_comparison_outside_where(token)
@@ -191,9 +194,6 @@ class ExpressionReader(Suffixes):
             return False
         if kind == POWER:
             self._superscript(token)
-            return False
-        if kind in (")", "]"):
-            self._close(token)
             return False
         if kind == "[":
             return self._index(token)

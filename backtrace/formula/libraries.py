@@ -21,17 +21,21 @@ from backtrace.language import tell
 _MOST_CALLS = 2_000
 _CLOSES = {")": "(", "]": "["}
 
-_ALONE = sorted({*TEMPLATES, *READINGS} - {"dot", "softplus", *GATES} | {"clip"})
+_ALONE = frozenset({*TEMPLATES, *READINGS} - {"dot", "softplus", *GATES} | {"clip"})
 _DOT = re.compile(r"\.(?!T\b)[^\W\d]")
-_CALL = re.compile(
-    rf"\b(?:(?:{'|'.join(_ALONE)})\s*\(|(?:dim|keepdims?|correction|unbiased|ord)\s*=)"
-)
+_CALL = re.compile(r"\b([^\W\d]\w*+)\s*+\(")
+_KEYWORD = re.compile(r"\b(?:dim|keepdims?|correction|unbiased|ord)\s*=")
+_KEYWORDS = ("dim", "correction", "unbiased", "ord")  # what a text with one has in it
 
 
 def has_calls(text: str) -> bool:
     """Whether something may be written as a library's: a dot before a name, or words of theirs."""
-    has_dots = "." in text and _DOT.search(text) is not None
-    return has_dots or ("(" in text and _CALL.search(text) is not None)
+    if "." in text and _DOT.search(text) is not None:
+        return True
+    if "(" not in text:
+        return False
+    has_keyword = any(word in text for word in _KEYWORDS) and _KEYWORD.search(text) is not None
+    return has_keyword or not _ALONE.isdisjoint(_CALL.findall(text))
 
 
 @dataclass(slots=True)

@@ -129,9 +129,11 @@ class _Statements:
 
     def _more(self) -> bool:
         """Whether another statement follows; steps over what separates them."""
-        while self.tokens[self.reader.at].kind == BREAK:
-            self.reader.at += 1
-        return self.tokens[self.reader.at].kind != END
+        tokens, at = self.tokens, self.reader.at
+        while tokens[at].kind == BREAK:
+            at += 1
+        self.reader.at = at
+        return tokens[at].kind != END
 
     def _definition(self) -> bool:
         """Reads `name(a, b) = expression`, if that stands here, and adds the gate to the table."""
@@ -205,12 +207,9 @@ class _Statements:
         return []
 
     def _assigned_name(self) -> Token | None:
-        token, following = (
-            self.tokens[self.reader.at],
-            self.tokens[self.reader.at + 1 : self.reader.at + 2],
-        )
-        if token.kind != NAME or not following or following[0].kind != "=":
-            return None
+        token = self.tokens[self.reader.at]
+        if token.kind != NAME or self.tokens[self.reader.at + 1].kind != "=":
+            return None  # a name is never the last token, END is
         if token.text in self.reader.stages:
             raise self.reader.error(
                 tell("'{text}' is assigned twice", text=token.text),

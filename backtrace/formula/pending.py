@@ -33,6 +33,9 @@ class Operator(NamedTuple):
     sign: str
 
 
+_CLOSERS = {"|": "|", "‖": "‖", "[": "]"}
+
+
 @dataclass(slots=True)
 class Bracket:
     """An open ( or | or ‖ or [, or a call; `base` is how many operands stood before it."""
@@ -64,7 +67,7 @@ class Bracket:
 
     @property
     def closer(self) -> str:
-        return {"|": "|", "‖": "‖", "[": "]"}.get(self.token.kind, ")")
+        return _CLOSERS.get(self.token.kind, ")")
 
 
 def arguments(
@@ -81,7 +84,7 @@ def arguments(
         return _with_order(gate, given, span, builder)
     if gate.fixed:
         return _with_fixed(bracket, given, span, builder)
-    if gate.variadic:
+    if gate.variadic or (not bracket.keywords and len(given) == len(gate.parameters)):
         return given
     keyword_at = set(bracket.keywords.values())
     positional = [operand for i, operand in enumerate(given) if i not in keyword_at]

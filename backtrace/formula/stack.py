@@ -55,16 +55,14 @@ class Stack:
             if is_prefix:
                 self._apply(gate, [right], token.start, right.end)
                 continue
-            left = operands.pop()
             if builder.has_comparisons:
-                self._refuse_stray_comparison(gate, [left, right])
-            one, start, _ = left
+                self._refuse_stray_comparison(gate, [operands[-1], right])
+            one, start, _ = operands[-1]
             other, _, end = right
             span = (start, end)
             if sign:
                 builder.signs[span] = (gate.name, sign)
-            emission = builder.of_two(gate, one, other, span)
-            operands.append(new(Operand, (emission, start, end)))
+            operands[-1] = new(Operand, (builder.of_two(gate, one, other, span), start, end))
 
     def _apply(self, gate: Gate, operands: list[Operand], start: int, end: int) -> None:
         if self.builder.has_comparisons or gate.name == "where":

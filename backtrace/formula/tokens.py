@@ -22,7 +22,7 @@ from backtrace.formula.characters import (
     first_stranger,
     refusal,
 )
-from backtrace.formula.token import END, NAME, NUMBER, POWER, SUBSCRIPT, TEXT, Token
+from backtrace.formula.token import BREAK, END, NAME, NUMBER, POWER, SUBSCRIPT, TEXT, Token
 from backtrace.language import tell
 
 MOST_TOKENS = 1_000_000
@@ -47,6 +47,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_PLAIN = re.compile(
+    r"""([ ]*)(
+      [A-Za-z_][A-Za-z0-9_]*+
+    | (?!0[xX]) (?:[0-9]++\.?[0-9]*+|\.[0-9]++) (?:[eE][+-]?[0-9]++)?+ (?![0-9._])
+    | \*\* | // | == | != | <= | >= | [-+*/%^@()\[\],=<>|:;\n] | \.(?![0-9])
+    )""",
+    re.VERBOSE,
+)
+"""The tokens that nearly every formula is made of, which mean the same wherever they stand."""
 _KINDS = ("", *_TOKEN.groupindex)
 _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
@@ -58,6 +67,57 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a formula, ending with one of kind END. Raises FormulaError."""
+    tokens = _plain(text)
+    at = len(text)
+    if not tokens:
+        tokens, at = _all_kinds(text)
+    if len(tokens) > MOST_TOKENS:
+        _, _, start, end = tokens[MOST_TOKENS]
+        what = tell("the formula has more than {most_tokens:,} tokens", most_tokens=MOST_TOKENS)
+        raise FormulaError(what, text=text, span=(start, end))
+    at = len(text) - len(text[at:].lstrip(" "))
+    if at != len(text):
+        raise _unreadable(text, at)
+    tokens.append(Token(END, "", at, at))
+    if any(bar in text for bar in _BARS):
+        tokens = paired(tokens)
+    if not text.isascii():
+        _refuse_stray_subscript(text, tokens)
+    return tokens
+
+
+def _plain(text: str) -> list[Token]:
+    """The tokens of a text that is made of plain ones alone; none of another."""
+    tokens: list[Token] = []
+    if len(text) > 2 * MOST_TOKENS or not text.isascii():
+        return tokens
+    append, new = tokens.append, tuple.__new__
+    kinds: dict[str, str] = {}
+    at = 0
+    for gap, word in _PLAIN.findall(text):
+        kind = kinds.get(word)
+        if kind is None:
+            kind = kinds[word] = _plain_kind(word)
+        start = at + len(gap)
+        at = start + len(word)
+        append(new(Token, (kind, word, start, at)))
+    is_all = at == len(text.rstrip(" ")) and "" not in kinds.values()
+    return tokens if is_all else []  # what is not plain was stepped over
+
+
+def _plain_kind(word: str) -> str:
+    """ "" where more than the word decides."""
+    if word[0].isalpha() or word[0] == "_":
+        return NAME if len(word) <= LONGEST_NAME else ""
+    if word[0].isdecimal() or (word[0] == "." and word != "."):
+        value = float(word)
+        is_zero = not word.strip("0.")
+        return NUMBER if is_zero or 0 < value < float("inf") else ""
+    return BREAK if word in (";", "\n") else word
+
+
+def _all_kinds(text: str) -> tuple[list[Token], int]:
+    """The tokens up to what cannot be read, and where that is."""
     tokens: list[Token] = []
     append, new = tokens.append, tuple.__new__
     at = 0
@@ -88,19 +148,7 @@ def tokenize(text: str) -> list[Token]:
             tokens += _fraction(text, spelled, start, tokens)
             continue
         append(new(Token, (kind, spelled, start, end)))
-    if len(tokens) > MOST_TOKENS:
-        _, _, start, end = tokens[MOST_TOKENS]
-        what = tell("the formula has more than {most_tokens:,} tokens", most_tokens=MOST_TOKENS)
-        raise FormulaError(what, text=text, span=(start, end))
-    at = len(text) - len(text[at:].lstrip(" "))
-    if at != len(text):
-        raise _unreadable(text, at)
-    append(Token(END, "", at, at))
-    if any(bar in text for bar in _BARS):
-        tokens = paired(tokens)
-    if not text.isascii():
-        _refuse_stray_subscript(text, tokens)
-    return tokens
+    return tokens, at
 
 
 def _refuse_controls(text: str, start: int, end: int) -> None:
