@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from backtrace.layout.heights import Heights
 from backtrace.layout.layers import Layered, Wire, layered
-from backtrace.layout.ordering import crossings, ordered
+from backtrace.layout.ordering import Crossings, ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def arrange(
     in reading order, since that adds no crossing.
     """
     graph = layered(len(sizes), wires, is_free, from_left)
-    columns = ordered(graph)
+    crossings = Crossings(graph)
+    columns = ordered(graph, crossings)
     for column in columns:
         _read_in_order(column, graph, boxes)
     ranks = _ranks(graph, columns, is_free)
@@ -67,7 +68,7 @@ def arrange(
     for _, gate in wires:
         ports.append(offset(gate, operands[gate]))
         operands[gate] += 1
-    return Layout(graph.column, y, graph.chains, ports, columns, crossings(columns, graph))
+    return Layout(graph.column, y, graph.chains, ports, columns, crossings.of(columns))
 
 
 def _read_in_order(column: list[int], graph: Layered, boxes: Collection[int]) -> None:

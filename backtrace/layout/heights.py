@@ -16,41 +16,56 @@ _ROUNDS, _FEW_ROUNDS, _FEWEST_ROUNDS = 80, 16, 10
 _MANY = 400  # places; from there on fewer rounds, from TOO_MANY ever fewer
 _BOTH_SIDES_FROM = 8
 _STRAIGHTEN, _STRAIGHTEN_LEAST = 12, 4
+_LIGHT = 0.01  # the weight of a place that nothing draws
 _TIGHT = 0.6  # of the gap, between wires that pass
 
 Offset = Callable[[int, int], float]
 """How far from its middle a gate takes in its k-th wire."""
 _End = tuple[int, float, float]
 """Of a wire at a place: the other place, how far off the middle, the wire's weight."""
+_Pull = tuple[int, list[_End], float, float]
+"""A place, what it is drawn to, with what weight in all, and how far below the first of its column
+it has to be."""
 
 
-def least_squares(
-    wanted: Sequence[float], weights: Sequence[float], shifts: Sequence[float]
-) -> list[float]:
-    """The y that minimise the sum of weight * (y - wanted)^2, of which each is at least as far from
-    the first as its shift is."""
-    if len(wanted) == 1:
-        return [weights[0] * wanted[0] / weights[0]]
-    blocks: list[list[float]] = []  # the sum of weights, of weight * target, and how many
-    for target, weight, shift in zip(wanted, weights, shifts, strict=True):
-        blocks.append([weight, weight * (target - shift), 1])
-        while len(blocks) > 1 and blocks[-2][1] * blocks[-1][0] >= blocks[-1][1] * blocks[-2][0]:
-            weight_sum, target_sum, count = blocks.pop()
-            blocks[-1][0] += weight_sum
-            blocks[-1][1] += target_sum
-            blocks[-1][2] += count
-    flat = [target / weight for weight, target, count in blocks for _ in range(int(count))]
-    return [y + shift for y, shift in zip(flat, shifts, strict=True)]
+def least_squares(column: Sequence[_Pull], y: list[float]) -> None:
+    """Moves the places of a column to the y that minimise the sum of weight * (y - wanted)^2, of
+    which each is at least as far from the first as its shift is. Wanted is the mean of what a place
+    is drawn to."""
+    blocks: list[tuple[float, float, int]] = []  # places that touch: weight, weight * y, how many
+    for place, ends, total, shift in column:
+        weight, pull, count = total, 0.0, 1
+        if total:
+            for other, off, each in ends:
+                pull += each * (y[other] + off)
+            pull = weight * (pull / weight - shift)
+        else:
+            weight = _LIGHT
+            pull = weight * (y[place] - shift)
+        while blocks:
+            above, above_pull, above_count = blocks[-1]
+            if above_pull * weight < pull * above:
+                break
+            weight, pull, count = above + weight, above_pull + pull, above_count + count
+            blocks.pop()
+        blocks.append((weight, pull, count))
+    at = 0
+    for weight, pull, count in blocks:
+        flat = pull / weight
+        for place, _, _, shift in column[at : at + count]:
+            y[place] = flat + shift
+        at += count
 
 
 class _Run(NamedTuple):
     """A chain that is to be straight: its places; what stands above and below them, and how far
-    that has to be; and the ends of its wires elsewhere, with how far off the middle."""
+    that has to be; the ends of its wires elsewhere, with how far off the middle, and their mass."""
 
     places: list[int]
     above: list[tuple[int, float]]
     below: list[tuple[int, float]]
     outside: list[tuple[int, float]]
+    mass: float
 
 
 class Heights:
@@ -69,8 +84,11 @@ class Heights:
         self._sizes = sizes
         self._gap = gap
         self.y = [0.0] * len(graph.column)
-        self._shifts = [self._shifts_of(column) for column in columns]
         self._position = {place: k for column in columns for k, place in enumerate(column)}
+        self._shifts = [0.0] * len(graph.column)  # how far below the first of its column
+        for column in columns:
+            for upper, lower in pairwise(column):
+                self._shifts[lower] = self._shifts[upper] + self._between(upper, lower)
         # every wire's ends at each place
         self._left: list[list[_End]] = [[] for _ in graph.column]
         self._right: list[list[_End]] = [[] for _ in graph.column]
@@ -82,23 +100,20 @@ class Heights:
         both = [left + right for left, right in zip(self._left, self._right, strict=True)]
         rightward = [left or right for left, right in zip(self._left, self._right, strict=True)]
         leftward = [right or left for left, right in zip(self._left, self._right, strict=True)]
-        # what a place is drawn to, and with what weight in all
-        self._drawn = [
-            [(ends, sum([weight for _, _, weight in ends])) for ends in of_places]
-            for of_places in (rightward, leftward, both)
-        ]
+        self._drawn = [self._pulls(of_places) for of_places in (rightward, leftward, both)]
 
     def solve(self) -> list[float]:
-        for column in self._columns:
-            self._stack(column)
+        for column in filter(None, self._columns):  # one under the other, centred
+            half = self._shifts[column[-1]] / 2
+            for place in column:
+                self.y[place] = self._shifts[place] - half
         places = len(self._graph.column)
         share = min(1.0, TOO_MANY / max(1, places))
         rounds = _ROUNDS if places < _MANY else max(_FEWEST_ROUNDS, int(_FEW_ROUNDS * share))
         for turn in range(rounds):
-            indices = range(len(self._columns))
             drawn = self._drawn[2 if turn >= _BOTH_SIDES_FROM else turn % 2]
-            for index in indices if turn % 2 == 0 else reversed(indices):
-                self._settle(index, drawn)
+            for pulls in drawn if turn % 2 == 0 else reversed(drawn):
+                least_squares(pulls, self.y)
         runs = [self._run(places) for places in sorted(self._runs(), key=len, reverse=True)]
         for _ in range(max(_STRAIGHTEN_LEAST, int(_STRAIGHTEN * share))):
             for run in runs:
@@ -117,37 +132,13 @@ class Heights:
         free = self._gap * (_TIGHT if is_tight else 1.0)
         return (self._sizes[upper] + self._sizes[lower]) / 2 + free
 
-    def _stack(self, column: list[int]) -> None:
-        """One under the other, centred."""
-        top = 0.0
-        for k, place in enumerate(column):
-            top += self._between(column[k - 1], place) if k else 0.0
-            self.y[place] = top
-        for place in column:
-            self.y[place] -= top / 2
-
-    def _shifts_of(self, column: list[int]) -> list[float]:
-        """How far below the first of a column each of it has to be."""
-        shifts = [0.0]
-        for upper, lower in pairwise(column):
-            shifts.append(shifts[-1] + self._between(upper, lower))
-        return shifts
-
-    def _settle(self, index: int, drawn: list[tuple[list[_End], float]]) -> None:
-        column, y = self._columns[index], self.y
-        wanted, weights = [], []
-        for place in column:
-            ends, total = drawn[place]
-            if total:
-                wanted.append(sum([weight * (y[o] + off) for o, off, weight in ends]) / total)
-                weights.append(total)
-            else:
-                wanted.append(y[place])
-                weights.append(0.01)
-        for place, found in zip(
-            column, least_squares(wanted, weights, self._shifts[index]), strict=True
-        ):
-            y[place] = found
+    def _pulls(self, ends_of: list[list[_End]]) -> list[list[_Pull]]:
+        """Of every column, where each place is drawn to these."""
+        totals = [sum([weight for _, _, weight in ends]) for ends in ends_of]
+        return [
+            [(place, ends_of[place], totals[place], self._shifts[place]) for place in column]
+            for column in self._columns
+        ]
 
     def _runs(self) -> list[list[int]]:
         """Chains that are to be straight: long wires, and gates of one input after one another."""
@@ -182,20 +173,26 @@ class Heights:
                 below.append((column[k + 1], self._between(place, column[k + 1])))
             ends = (*self._left[place], *self._right[place])
             outside += [(other, off) for other, off, _ in ends if other not in inside]
-        return _Run(places, above, below, outside)
+        mass = 1e-9
+        for _ in outside:
+            mass += 1
+        return _Run(places, above, below, outside, mass)
 
     def _straighten(self, run: _Run) -> None:
         """Moves a chain as one, to where it is wired to, as far as its neighbours let it."""
         y = self.y
-        least, most, pull, total = -1e9, 1e9, 0.0, 1e-9
-        for place, apart in run.above:
-            least = max(least, y[place] + apart)
-        for place, apart in run.below:
-            most = min(most, y[place] - apart)
-        for place, off in run.outside:
+        places, above, below, outside, mass = run
+        least, most, pull = -1e9, 1e9, 0.0
+        for place, apart in above:
+            if (bound := y[place] + apart) > least:
+                least = bound
+        for place, apart in below:
+            if (bound := y[place] - apart) < most:
+                most = bound
+        if not outside or least > most + 1e-6:
+            return
+        for place, off in outside:
             pull += y[place] + off
-            total += 1
-        if least <= most + 1e-6 and total > 0.5:
-            middle = max(least, min(most, pull / total))
-            for place in run.places:
-                y[place] = middle
+        middle = max(least, min(most, pull / mass))
+        for place in places:
+            y[place] = middle

@@ -120,6 +120,8 @@ class _Slack:
         least = max((self.column[s] + 1 for s in gates), default=1)
         most = min(self.column[user] for user in self.users[node]) - 1
         here = self.column[node]
+        if least == most == here:
+            return False
         home = least if gates else most
         best = min({least, most, here}, key=lambda at: (self._length(node, at), abs(at - home), at))
         self.column[node] = best

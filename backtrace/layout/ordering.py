@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_right, insort
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from backtrace.layout.layers import TOO_MANY, Layered
 
 Columns = list[list[int]]
-_Ends = tuple[list[float], list[float]]
+_Ends = tuple[list[int], list[float]]
+"""Where a place's wires come from, and where they end."""
 
 _SWEEPS, _PASSES = 8, 8
 _STARTS = 6
@@ -25,23 +26,24 @@ _PATIENT, _STOOD = 100, 2  # places; from there on no sweeps after so many that 
 _WINDOW, _NARROW = 40, 6  # how far a place is moved at once; less far from TOO_MANY on
 
 
-def ordered(graph: Layered) -> Columns:
+def ordered(graph: Layered, crossings: Crossings | None = None) -> Columns:
     """The places of every column from top to bottom."""
+    crossings = crossings or Crossings(graph)
     first = _reading_order(graph)
-    best, fewest = first, crossings(first, graph)
+    best, fewest = first, crossings.of(first)
     if fewest == 0:
         return best
     chance = random.Random(1)
     places = len(graph.column)
-    window = max(_NARROW, min(_WINDOW, _WINDOW * TOO_MANY // max(1, places)))
+    mover = _Mover(graph, max(_NARROW, min(_WINDOW, _WINDOW * TOO_MANY // max(1, places))))
     for start in range(_STARTS if places < _MANY else 1):
         columns = _begin(start, first, best, chance)
         least, stood = math.inf, 0  # of this start, and for how many sweeps it has been so
         for sweep in range(_SWEEPS):
             _sweep(columns, graph, sweep, is_forward=sweep % 2 == start % 2)
             if places < TOO_MANY or sweep >= _SWEEPS - 2:
-                _move_single(columns, graph, window)
-            count = crossings(columns, graph)
+                mover.move(columns)
+            count = crossings.of(columns)
             if count < fewest:
                 best, fewest = [list(column) for column in columns], count
             if fewest == 0:
@@ -54,7 +56,25 @@ def ordered(graph: Layered) -> Columns:
 
 def crossings(columns: Columns, graph: Layered) -> int:
     """How many pairs of wires cross, between all neighbouring columns and where they enter."""
-    return sum(_between(left, right, graph) for left, right in pairwise(columns))
+    return Crossings(graph).of(columns)
+
+
+class Crossings:
+    """Counts them; between two columns again only if they stand otherwise than the last time."""
+
+    def __init__(self, graph: Layered) -> None:
+        self._graph = graph
+        self._last: dict[int, tuple[list[int], list[int], int]] = {}
+
+    def of(self, columns: Columns) -> int:
+        total = 0
+        for k, (left, right) in enumerate(pairwise(columns)):
+            last = self._last.get(k)
+            if last is None or last[0] != left or last[1] != right:
+                last = list(left), list(right), _between(left, right, self._graph)
+                self._last[k] = last
+            total += last[2]
+        return total
 
 
 def _between(left: list[int], right: list[int], graph: Layered) -> int:
@@ -62,20 +82,34 @@ def _between(left: list[int], right: list[int], graph: Layered) -> int:
     seen: list[float] = []
     count = 0
     for place in left:
-        ends = sorted(_ends(place, position, graph))
-        if seen:
-            count += sum([len(seen) - bisect_right(seen, end) for end in ends])
+        ends = _ends(place, position, graph)
         for end in ends:
-            insort(seen, end)
+            if seen and end < seen[-1]:
+                count += len(seen) - bisect_right(seen, end)
+        seen += ends
+        seen.sort()
     return count
 
 
-def _ends(place: int, position: Mapping[int, int], graph: Layered) -> list[float]:
+def _ends(place: int, position: Mapping[int, int] | Sequence[int], graph: Layered) -> list[float]:
     """Where a place's wires end: the positions, and how far down the gate."""
     return [
         position[end] + enters
         for end, enters in zip(graph.after[place], graph.enters[place], strict=True)
     ]
+
+
+def _both_ends(place: int, position: Sequence[int], graph: Layered) -> _Ends:
+    return [position[source] for source in graph.before[place]], _ends(place, position, graph)
+
+
+def _positions(columns: Columns, graph: Layered) -> list[int]:
+    """Of every place in its column."""
+    position = [0] * len(graph.column)
+    for column in columns:
+        for k, place in enumerate(column):
+            position[place] = k
+    return position
 
 
 def _reading_order(graph: Layered) -> Columns:
@@ -113,16 +147,11 @@ def _begin(start: int, first: Columns, best: Columns, chance: random.Random) -> 
 
 def _read_again(columns: Columns, first: Columns, graph: Layered) -> Columns:
     """Neighbours in the order of `first`, where that adds no crossing."""
-    rank = {place: k for column in first for k, place in enumerate(column)}
-    position = {place: k for column in columns for k, place in enumerate(column)}
+    rank, position = _positions(first, graph), _positions(columns, graph)
     for column in columns:
-        ends = {
-            place: (
-                [float(position[p]) for p in graph.before[place]],
-                _ends(place, position, graph),
-            )
-            for place in column
-        }
+        if all(rank[one] <= rank[other] for one, other in pairwise(column)):
+            continue
+        ends = {place: _both_ends(place, position, graph) for place in column}
         for _ in range(_PASSES):
             before = list(column)
             for k in range(len(column) - 1):
@@ -142,47 +171,68 @@ def _sweep(columns: Columns, graph: Layered, sweep: int, is_forward: bool) -> No
     indices = range(1, len(columns)) if is_forward else range(len(columns) - 2, -1, -1)
     around = graph.before if is_forward else graph.after
     is_mean = sweep % 4 < 2
+    position = _positions(columns, graph)
     for index in indices:
-        there = {place: k for k, place in enumerate(columns[index + step])}
-        here = {place: k for k, place in enumerate(columns[index])}
+        if len(columns[index]) == 1:
+            continue
+        here, there = columns[index], len(columns[index + step])
         wanted = {}
-        for place, k in here.items():
-            ends = sorted(there[end] for end in around[place])
+        for k, place in enumerate(here):
+            ends = [position[end] for end in around[place]]
             if not ends:
-                wanted[place] = k * len(there) / max(1, len(here))
+                wanted[place] = k * there / len(here)
             elif is_mean:
                 wanted[place] = sum(ends) / len(ends)
             else:
+                ends.sort()
                 wanted[place] = (ends[(len(ends) - 1) // 2] + ends[len(ends) // 2]) / 2
-        columns[index].sort(key=lambda place: (wanted[place], here[place]))
+        here.sort(key=wanted.__getitem__)
+        for k, place in enumerate(here):
+            position[place] = k
 
 
-def _move_single(columns: Columns, graph: Layered, window: int) -> None:
-    """Every place to where it crosses least, so far away at most, its neighbours standing still."""
-    position = {place: k for column in columns for k, place in enumerate(column)}
-    ends: list[_Ends] = [
-        (
-            [float(position[p]) for p in graph.before[place]],
-            _ends(place, position, graph),
-        )
-        for place in range(len(graph.column))
-    ]
-    for column in columns:
+class _Mover:
+    """Moves every place to where it crosses least, so far away at most, its neighbours standing
+    still. A column where nothing was to be moved is passed over until it or a neighbour changes."""
+
+    def __init__(self, graph: Layered, window: int) -> None:
+        self._graph = graph
+        self._window = window
+        self._still: dict[int, Columns] = {}  # the column between its neighbours
+
+    def move(self, columns: Columns) -> None:
+        position = _positions(columns, self._graph)
+        for k, column in enumerate(columns):
+            around = columns[max(0, k - 1) : k + 2]
+            if len(column) == 1 or self._still.get(k) == around:
+                continue
+            before = list(column)
+            self._move(column, position)
+            if column == before:
+                self._still[k] = [list(each) for each in around]
+            for at, place in enumerate(column):
+                position[place] = at
+
+    def _move(self, column: list[int], position: Sequence[int]) -> None:
+        ends = {place: _both_ends(place, position, self._graph) for place in column}
+        if not self._is_crossed(column, ends):
+            return
         for place in list(column):
             here = column.index(place)
-            there = _best_position(column, here, ends, window)
+            there = _best_position(column, here, ends, self._window)
             if there != here:
                 column.insert(there, column.pop(here))
-        for k, place in enumerate(column):
-            position[place] = k
-        for place in column:
-            for source in graph.before[place]:
-                ends[source][1][:] = _ends(source, position, graph)
-            for user in graph.after[place]:
-                ends[user][0][:] = [float(position[p]) for p in graph.before[user]]
+
+    def _is_crossed(self, column: list[int], ends: Mapping[int, _Ends]) -> bool:
+        """Whether two places cross more often so than the other way round."""
+        return any(
+            _gain(ends[one], ends[other]) > 0
+            for k, one in enumerate(column)
+            for other in column[k + 1 : k + self._window]
+        )
 
 
-def _best_position(column: list[int], here: int, ends: list[_Ends], window: int) -> int:
+def _best_position(column: list[int], here: int, ends: Mapping[int, _Ends], window: int) -> int:
     place = column[here]
     best = least = cost = 0
     best = here
@@ -201,8 +251,10 @@ def _best_position(column: list[int], here: int, ends: list[_Ends], window: int)
 def _gain(one: _Ends, other: _Ends) -> int:
     """The crossings of one above the other, less those of the other above the one."""
     gain = 0
-    for mine, theirs in zip(one, other, strict=True):
-        for p in mine:
-            for q in theirs:
-                gain += (p > q) - (p < q)
+    for p in one[0]:
+        for q in other[0]:
+            gain += (p > q) - (p < q)
+    for low in one[1]:
+        for high in other[1]:
+            gain += (low > high) - (low < high)
     return gain

@@ -3,6 +3,7 @@ its columns become of them."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
@@ -35,7 +36,12 @@ _WIDE = (0.0, 0.63, 1.0)  # by cells of a terminal
 
 def text_width(text: str, size: float) -> float:
     """Of DejaVu Sans or Verdana, about; a wide character is as wide as the letters are high."""
-    return size * sum(_WIDTHS.get(c, 0.7 if c.isupper() else _WIDE[cells(c)]) for c in text)
+    return size * sum(map(_letter_width, text))
+
+
+@functools.lru_cache(maxsize=1000)
+def _letter_width(c: str) -> float:
+    return _WIDTHS.get(c, 0.7 if c.isupper() else _WIDE[cells(c)])
 
 
 def wiring(graph: Graph) -> tuple[list[Wire], list[bool]]:
@@ -96,6 +102,7 @@ class Measures:
         self._open = opened
         self._ports = record.ports or frozenset()
         self._is_inside = record.ports is not None
+        self._branches: dict[tuple[int, int], str | None] = {}
         self._closing = {max(group.members) for group in record.open_groups}
         nodes = range(len(record.graph.nodes))
         self.shown = [self._numbers(index) for index in nodes]
@@ -132,9 +139,11 @@ class Measures:
 
     def branch(self, gate: int, operand: int) -> str | None:
         """What a branch carries back."""
-        if not self.record.has_point:
-            return ""
-        return number_text(self.record.downstreams[gate][operand], self.view)
+        found = self._branches.get((gate, operand), "")
+        if found == "" and self.record.has_point:
+            found = number_text(self.record.downstreams[gate][operand], self.view)
+            self._branches[gate, operand] = found
+        return found
 
     def indent(self, index: int) -> float:
         """How far its numbers are from the gate: outside the frame that it closes."""

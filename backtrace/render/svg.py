@@ -103,7 +103,10 @@ def draw(drawn: Scene, name: str, told: str, page: OnPage | None = None) -> str:
 
 def number(value: float) -> str:
     """At most two decimals: bytes that are the same on every machine."""
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0") if value else "0"
+    if not value:
+        return "0"
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return text.replace("-0", "0") if value < 0 else text
 
 
 def description(drawn: Scene, view: View) -> str:
@@ -235,17 +238,18 @@ def _branch(line: Line, name: str, ids: str) -> str:
 def path(points: tuple[tuple[float, float], ...]) -> str:
     """A curve to every passage and to the gate, a straight line along it."""
     (x, y), *rest = points
-    pieces = [f"M{number(x)} {number(y)}"]
+    height = number(y)
+    pieces = [f"M{number(x)} {height}"]
     for index, (to_x, to_y) in enumerate(rest):
-        if number(to_y) == number(y):
-            pieces.append(f"H{number(to_x)}")
+        across, down = number(to_x), number(to_y)
+        if down == height:
+            pieces.append(f"H{across}")
         elif index % 2 == 1:
-            pieces.append(f"L{number(to_x)} {number(to_y)}")
+            pieces.append(f"L{across} {down}")
         else:
             middle = number((x + to_x) / 2)
-            ends = f"{middle} {number(y)} {middle} {number(to_y)}"
-            pieces.append(f"C{ends} {number(to_x)} {number(to_y)}")
-        x, y = to_x, to_y
+            pieces.append(f"C{middle} {height} {middle} {down} {across} {down}")
+        x, height = to_x, down
     return "".join(pieces)
 
 

@@ -199,7 +199,14 @@ def test_least_squares_is_the_best_of_all() -> None:
         wanted = [chance.uniform(-5, 5) for _ in range(count)]
         weights = [chance.uniform(0.1, 3) for _ in range(count)]
         gaps = [chance.uniform(0, 2) for _ in range(count - 1)]
-        found = least_squares(wanted, weights, [0.0, *itertools.accumulate(gaps)])
+        shifts = [0.0, *itertools.accumulate(gaps)]
+        heights = [*([0.0] * count), *wanted]  # each is drawn to one that stands beside it
+        least_squares(
+            [(k, [(count + k, 0.0, weights[k])], weights[k], shifts[k]) for k in range(count)],
+            heights,
+        )
+        found = heights[:count]
+        assert heights[count:] == wanted
         assert all(b - a >= gap - 1e-9 for a, b, gap in zip(found, found[1:], gaps, strict=False))
         cost = sum(w * (y - t) ** 2 for w, y, t in zip(weights, found, wanted, strict=True))
         for _ in range(40):
