@@ -14,7 +14,9 @@ import numpy as np
 
 from backtrace.algebra.recorder import Column, Recorder, Step
 from backtrace.batch.machine import ARITHMETIC, Loop, Machine
-from backtrace.batch.plan import columns_of, needed
+from backtrace.batch.plan import Work, columns_of, needed
+
+_FLOAT = 8  # bytes of a number
 
 
 class _Phase(NamedTuple):
@@ -22,6 +24,21 @@ class _Phase(NamedTuple):
 
     loop: list[int]
     calls: list[int]
+
+
+class _Columns(dict[int, Any]):
+    """The rows of one block, of those columns that are asked for by their places."""
+
+    def __init__(self, columns: Sequence[Any], outer: int, first: int, last: int) -> None:
+        super().__init__()
+        self._columns, self._outer, self._first, self._last = columns, outer, first, last
+
+    def __missing__(self, place: int) -> Any:
+        column = self._columns[place]
+        is_outer = place < self._outer
+        found = column[self._first : self._last] if is_outer else column[: self._last - self._first]
+        self[place] = found
+        return found
 
 
 class CompiledPlan:
@@ -49,24 +66,33 @@ class CompiledPlan:
             for k, (loop, phase) in enumerate(zip(loops, phases, strict=True))
         ]
 
-    def buffers(self, size: int) -> list[Any]:
-        """For blocks of so many rows."""
-        return [np.empty(size, bool if is_test else float) for is_test in self._buffers]
+    def on(self, outer: Sequence[Any], size: int) -> Work:
+        """What is done with these inputs and results, at most so many rows at a time. It raises
+        Beyond, with nothing that counts written."""
+        buffers = [np.empty(size, bool if is_test else float) for is_test in self._buffers]
+        columns = [*outer, *buffers]
+        starts = [column.ctypes.data for column in columns]
+        steps = [_FLOAT] * len(outer) + [0] * len(buffers)  # each block begins the buffers anew
+        spread = [k for k, column in enumerate(outer) if not column.flags.c_contiguous]
 
-    def run(self, outer: Sequence[Any], buffers: Sequence[Any]) -> None:
-        """On a block of the inputs and results. Raises Beyond, with nothing that counts written."""
-        at = [*map(np.ascontiguousarray, outer), *buffers]
-        rows = len(at[0])
-        for loop, places, calls in self._runs:
-            if places:
-                loop(*[at[place].ctypes.data for place in places], rows)
-            for function, operands, writes in calls:
-                given = [at[o] if isinstance(o, int) else o for o in operands]
-                function(*given, out=at[writes])
-        for writes, read in self._copies:
-            at[writes][...] = at[read]
-        for writes, number in self._numbers:
-            at[writes][...] = number
+        def work(first: int, last: int) -> None:
+            at = _Columns(columns, len(outer), first, last)
+            addresses = [start + first * step for start, step in zip(starts, steps, strict=True)]
+            for k in spread:
+                at[k] = np.ascontiguousarray(at[k])
+                addresses[k] = at[k].ctypes.data
+            for loop, places, calls in self._runs:
+                if places:
+                    loop(*[addresses[place] for place in places], last - first)
+                for function, operands, writes in calls:
+                    given = [at[o] if isinstance(o, int) else o for o in operands]
+                    function(*given, out=at[writes])
+            for writes, read in self._copies:
+                at[writes][...] = at[read]
+            for writes, number in self._numbers:
+                at[writes][...] = number
+
+        return work
 
     def _call(self, number: int) -> tuple[Any, list[int | float], int]:
         step = self._tape.steps[number]

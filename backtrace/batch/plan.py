@@ -5,12 +5,15 @@ results themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backtrace.algebra.recorder import Column, Recorder, Step, choose
+
+Work = Callable[[int, int], None]
+"""Works out the rows from one to another."""
 
 
 class Operation(NamedTuple):
@@ -32,13 +35,18 @@ class Plan:
         self._buffers: list[bool] = []  # whether each holds truths
         self.operations = self._placed(tape, found)
 
-    def buffers(self, size: int) -> list[Any]:
-        """For blocks of so many rows."""
-        return [np.empty(size, bool if is_test else float) for is_test in self._buffers]
+    def on(self, outer: Sequence[Any], size: int) -> Work:
+        """What is done with these inputs and results, at most so many rows at a time. It raises
+        Beyond, with nothing that counts written."""
+        buffers = [np.empty(size, bool if is_test else float) for is_test in self._buffers]
 
-    def run(self, outer: Sequence[Any], buffers: Sequence[Any]) -> None:
-        """On a block of the inputs and results. Raises Beyond, with nothing that counts written."""
-        at = [*outer, *self._numbers, *buffers]
+        def work(first: int, last: int) -> None:
+            inner = buffers if last - first == size else [b[: last - first] for b in buffers]
+            self._run([*(c[first:last] for c in outer), *self._numbers, *inner])
+
+        return work
+
+    def _run(self, at: Sequence[Any]) -> None:
         for function, places in self.operations:
             if len(places) == 3:
                 a, b, c = places

@@ -131,17 +131,15 @@ class Program:
 
     def _run(self, given: list[Any], results: list[Any], start: int, end: int, block: int) -> None:
         size = max(1, min(block, end - start))
-        buffers = self.plan.buffers(size)
         outer = [*given, *results]
+        work = self.plan.on(outer, size)
         with quiet():
             for first in range(start, end, size):
                 last = min(end, first + size)
-                inner = buffers if last - first == size else [b[: last - first] for b in buffers]
-                part = [column[first:last] for column in outer]
                 try:
-                    self.plan.run(part, inner)
+                    work(first, last)
                 except Beyond:
-                    self.careful.run(part, self.careful.buffers(last - first))
+                    self.careful.on(outer, last - first)(first, last)
 
 
 def _written_at(wanted: Any, given: Sequence[Any], count: int) -> Any:
