@@ -58,6 +58,16 @@ def test_the_quick_writer_of_numbers_writes_what_python_writes(lists: list[list[
     assert repr_of(lists, 1_000_000) == repr(lists)
 
 
+@given(
+    arrays(
+        float, array_shapes(max_dims=3, max_side=4), elements=st.floats() | st.sampled_from(ENDS)
+    )
+)
+def test_an_array_is_written_as_its_lists_however_it_lies(array: Any) -> None:
+    for laid in (array, array.T, array[::-1], np.asfortranarray(array)):
+        assert repr_of(laid, 1_000_000) == repr(laid.astype(float).tolist())
+
+
 def test_without_the_quick_writer_the_text_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     array = np.random.default_rng(0).standard_normal((50, 100))
     array[3] *= 1e-6
