@@ -114,10 +114,7 @@ class Heights:
             drawn = self._drawn[2 if turn >= _BOTH_SIDES_FROM else turn % 2]
             for pulls in drawn if turn % 2 == 0 else reversed(drawn):
                 least_squares(pulls, self.y)
-        runs = [self._run(places) for places in sorted(self._runs(), key=len, reverse=True)]
-        for _ in range(max(_STRAIGHTEN_LEAST, int(_STRAIGHTEN * share))):
-            for run in runs:
-                self._straighten(run)
+        self._straighten(max(_STRAIGHTEN_LEAST, int(_STRAIGHTEN * share)))
         return self.y
 
     def _weight(self, source: int, place: int) -> float:
@@ -178,7 +175,23 @@ class Heights:
             mass += 1
         return _Run(places, above, below, outside, mass)
 
-    def _straighten(self, run: _Run) -> None:
+    def _straighten(self, rounds: int) -> None:
+        """Every chain in turn. One stays where it is as long as all that is round it does."""
+        runs = [self._run(places) for places in sorted(self._runs(), key=len, reverse=True)]
+        run_of = [0] * len(self.y)
+        for index, run in enumerate(runs):
+            for place in run.places:
+                run_of[place] = index
+        is_due = [True] * len(runs)
+        for _ in range(rounds):
+            for index, run in enumerate(runs):
+                if is_due[index]:
+                    is_due[index] = False
+                    if self._is_moved(run):
+                        for place, _ in (*run.above, *run.below, *run.outside):
+                            is_due[run_of[place]] = True
+
+    def _is_moved(self, run: _Run) -> bool:
         """Moves a chain as one, to where it is wired to, as far as its neighbours let it."""
         y = self.y
         places, above, below, outside, mass = run
@@ -190,9 +203,13 @@ class Heights:
             if (bound := y[place] - apart) < most:
                 most = bound
         if not outside or least > most + 1e-6:
-            return
+            return False
         for place, off in outside:
             pull += y[place] + off
         middle = max(least, min(most, pull / mass))
+        is_moved = False
         for place in places:
-            y[place] = middle
+            if y[place] != middle:
+                y[place] = middle
+                is_moved = True
+        return is_moved

@@ -105,7 +105,9 @@ def number(value: float) -> str:
     """At most two decimals: bytes that are the same on every machine."""
     if not value:
         return "0"
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.2f}"
+    if text[-1] == "0":
+        text = text.rstrip("0").rstrip(".")
     return text.replace("-0", "0") if value < 0 else text
 
 
