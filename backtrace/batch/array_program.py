@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backtrace.algebra.arrays import ARRAYS, is_finite, quiet
-from backtrace.algebra.stack import NotStacked, Stack
+from backtrace.algebra.stack import Stack
 from backtrace.algebra.stacked import STACKED
 from backtrace.errors import UsageError
 from backtrace.formula.point import known_variables
@@ -103,6 +103,9 @@ class _Rows:
         for start in range(0, count, size):
             end = min(count, start + size)
             values = self._stacked(given, start, end)
+            if values is None:
+                self._one_by_one(given, found, range(start, end))
+                continue
             for column, value in zip(found, values, strict=True):
                 column[start:end] = value
             self._one_by_one(given, found, _not_finite(values, start))
@@ -126,22 +129,22 @@ class _Rows:
         found, values = self._passes(point, ARRAYS)
         return found, max(map(np.size, values))
 
-    def _stacked(self, given: Mapping[str, Any], start: int, end: int) -> list[Any]:
-        """The same from one row to another. Raises NotStacked."""
+    def _stacked(self, given: Mapping[str, Any], start: int, end: int) -> list[Any] | None:
+        """The same from one row to another; None where a gate has no way for stacks."""
         point: dict[str, Any] = {}
         for name, value in given.items():
             plain = value if value.ndim else float(value)
             point[name] = Stack(value[start:end]) if name in self.over else plain
-        found, _ = self._passes(point, STACKED)
+        try:
+            found, _ = self._passes(point, STACKED)
+        except (TypeError, ValueError, IndexError):  # NotStacked, or NumPy's own
+            return None
         return [v.whole if isinstance(v, Stack) else np.array([v]) for v in found]
 
     def _is_stackable(self, given: Mapping[str, Any], first: list[Any]) -> bool:
         """Whether stacks find at the first row what that row has, to rounding."""
-        try:
-            found = self._stacked(given, 0, _FEW)
-        except NotStacked:
-            return False
-        return all(
+        found = self._stacked(given, 0, _FEW)
+        return found is not None and all(
             np.shape(one) == column.shape[1:]
             and np.allclose(column[0], one, rtol=1e-9, atol=1e-12, equal_nan=True)
             for one, column in zip(first, found, strict=True)

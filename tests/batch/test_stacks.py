@@ -182,6 +182,26 @@ def test_a_wrong_stack_is_not_believed(
     assert_same(found, right)
 
 
+@pytest.mark.parametrize("error", [stack.NotStacked, ValueError])
+def test_rows_that_cannot_be_stacked_among_others_go_alone(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one block meets costs nobody a row."""
+    columns = columns_of({"x": np.array([1.0, 3.0, 2.0])}, ["x"], 40)
+    columns["x"][17, 1] = 1000.0
+    right = one_by_one("max(x)^2", columns, ["x"])
+    really = Stacked.largest
+
+    def largest(x: Any, axis: Any) -> Any:
+        if isinstance(x, stack.Stack) and (x.whole == 1000).any():
+            raise error
+        return really(x, axis)
+
+    monkeypatch.setattr(Stacked, "largest", staticmethod(largest))
+    monkeypatch.setattr(array_program, "_BLOCK", 24)
+    assert_same(backtrace.vectorize("max(x)^2", over=["x"])(columns), right)
+
+
 def test_functions_that_know_no_stacks_go_point_by_point() -> None:
     """NumPy's own, of every kind of argument; one that cannot be is refused."""
     whole = np.arange(24.0).reshape(4, 3, 2) ** 2
