@@ -148,7 +148,8 @@ def json_array(array: Any) -> str:
 
 
 _WORTH_LOADING = 2_000  # numbers
-_SMALL = re.compile(r"0\.0000(\d)(\d*)")
+_SMALL = "0.0000"
+_DIGITS = re.compile(r"(\d)(\d*)")
 _EXPONENT = re.compile(r"e([+-]?)(\d+)")
 
 
@@ -167,18 +168,26 @@ def repr_of(floats: Any, count: int) -> str:
     if "null" in text:  # its inf and nan
         return repr(floats.tolist() if is_array else floats)
 
-    def small(found: re.Match[str]) -> str:
-        """Python writes 1.25e-05 for 0.0000125."""
-        if text[found.start() - 1].isdigit():
-            return found[0]
-        return f"{found[1]}.{found[2]}e-05" if found[2] else f"{found[1]}e-05"
-
     def exponent(found: re.Match[str]) -> str:
         return f"e{found[1] or '+'}{found[2]:0>2}"
 
-    if "0.0000" in text:
-        text = _SMALL.sub(small, text)
+    text = _small_ones(text)
     return (_EXPONENT.sub(exponent, text) if "e" in text else text).replace(",", ", ")
+
+
+def _small_ones(text: str) -> str:
+    """1.25e-05, as Python writes it, for 0.0000125. (To split a text takes a third of what a
+    pattern takes that looks through it.)"""
+    first, *rest = text.split(_SMALL)
+    parts = [first]
+    for part in rest:
+        found = _DIGITS.match(part)
+        if found is None or parts[-1][-1:].isdigit():  # of 10.00005
+            parts.append(_SMALL + part)
+        else:
+            digits = f"{found[1]}.{found[2]}" if found[2] else found[1]
+            parts.append(f"{digits}e-05{part[found.end() :]}")
+    return "".join(parts)
 
 
 def _repeated(entry: float | int | str | None, shape: tuple[int, ...]) -> str:
