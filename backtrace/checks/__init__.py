@@ -7,6 +7,7 @@ judge      the verdict: agree, lost digits, disagree, wrong at kink, kink or ski
 precise    the same trace with many digits; accuracy: which gate lost them
 kinks      which variables pass a kink; whether its two sides have one slope
 arrays     the same for arrays; arrayslopes, arraykinks, symbolicarrays, small_copy: its witnesses
+           (arrayquestions, arrayanswers: SymPy asked; sharedsymbols, evaluated: its numbers)
 rounding   how much of a difference 64-bit floats explain
 culprit    which gate is wrong, when they disagree
 """

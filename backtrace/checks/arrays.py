@@ -12,13 +12,12 @@ import numpy as np
 
 from backtrace.algebra.arrays import quiet
 from backtrace.algebra.values import Place, at, place_text
-from backtrace.checks import gate_values, questions
+from backtrace.checks import arrayquestions, gate_values
 from backtrace.checks.accuracy import Losses
 from backtrace.checks.arraykinks import are_kinks, entries_at_kinks
 from backtrace.checks.arrayrounding import uncertainty
-from backtrace.checks.arrayslopes import Measured, Prober, products_of, wrong_gate
+from backtrace.checks.arrayslopes import Measured, Prober, wrong_gate
 from backtrace.checks.contradiction import Contradicted, judged
-from backtrace.checks.exponents import large_exponent
 from backtrace.checks.kinks import (
     at_kinks,
     derivative,
@@ -37,7 +36,6 @@ from backtrace.graph.record import AGREE, DISAGREE, KINK, LOST, SKIPPED, WRONG_A
 from backtrace.language import tell
 from backtrace.numbers import SHORT, array, number
 
-_SYMPY = "backtrace.checks.symbolicarrays"
 _MOST_NOTES = 6
 _FAR = 1e150  # its square is no float
 _SECOND_TRY = 0.35  # of SymPy's seconds, for a small copy where the whole took too long
@@ -48,25 +46,28 @@ def cross_check_arrays(
 ) -> tuple[dict[str, Check], Check, list[Note]]:
     """Every variable's verdict, the output's, and notes. The output must be finite."""
     with quiet():
+        budget = budget.of_arrays()
         bad = not_finite(subject)
         kinks = {name: gate for name, gate in at_kinks(subject).items() if name not in bad}
         reached = entries_at_kinks(subject, gates_at_kinks(subject)) if kinks else {}
         judge, prober = _Judge(subject, budget), Prober(subject, budget, reached)
         free = [name for name in subject.wrt if name not in kinks and name not in bad]
         silence = gate_values.unheard(subject)
-        fetch = _symbolic(subject, free, silence, budget)
+        is_asked = not arrayquestions.too_much_for_sympy(subject, budget)
+        fetch = arrayquestions.ask(subject, free, silence, budget)
+        fetch_small = None if is_asked else judge.ask_small(free, silence, budget.symbolic_seconds)
         measured = {name: prober.measure(name) for name in subject.gradients if name not in bad}
+        judge.measure_gates()
         answers, contradicted = fetch()
-        if any(answer.symbolic is None for answer in answers.values()):
-            seconds = budget.symbolic_seconds
-            if not _too_much_for_sympy(subject, free, budget):  # it has been asked once
-                silence = silence._replace(entries=[])
-                seconds *= _SECOND_TRY
-            contradicted = contradicted or judge.small_verdicts(free, silence, seconds)
+        if is_asked and any(answer.symbolic is None for answer in answers.values()):
+            seconds = _SECOND_TRY * budget.symbolic_seconds
+            fetch_small = judge.ask_small(free, silence._replace(entries=[]), seconds)
+        if fetch_small is not None:
+            contradicted = contradicted or fetch_small()
         checks: dict[str, Check] = {}
         notes: list[Note] = []
-        is_asked = any(map(np.any, reached.values())) and prober.work <= budget.entry_work
-        are_exact = not is_asked or are_kinks(subject)  # with many digits, where sides are measured
+        is_small = any(map(np.any, reached.values())) and prober.work <= budget.entry_work
+        are_exact = not is_small or are_kinks(subject)  # with many digits, where sides are measured
         for name, gradient in subject.gradients.items():
             if name in bad:
                 checks[name] = Check(gradient, verdict=SKIPPED, reason=bad[name])
@@ -98,68 +99,6 @@ def checks_at_kinks(subject: Subject, budget: Budget) -> dict[str, Check]:
             )[0]
             for name, gate in kinks.items()
         }
-
-
-def _symbolic(
-    subject: Subject,
-    free: Sequence[str],
-    silence: gate_values.Silence,
-    budget: Budget,
-    has_formulas: bool = True,
-) -> Callable[[], tuple[dict[str, Check], Contradicted | None]]:
-    """Asks SymPy for its part of each check, the output's under ""; and for a value that
-    contradicts its gate's formula. What is returned fetches both."""
-    reason = _too_much_for_sympy(subject, free, budget)
-    if reason:
-        unasked = dict.fromkeys(("", *free), Check(0.0, reason=reason))
-        return lambda: (unasked, None)
-    seed = subject.upstreams[subject.graph.output]
-    question = (subject.text, dict(subject.point), seed, list(free), has_formulas)
-    fetch = questions.ask(_SYMPY, question, free, silence, budget)
-
-    def fetched() -> tuple[dict[str, Check], Contradicted | None]:
-        answers, contradicted = fetch()
-        checks = {
-            name: Check(0.0, symbolic=a.value, derivative=a.formula, reason=a.reason)
-            for name, a in answers.items()
-        }
-        return checks, contradicted
-
-    return fetched
-
-
-def _too_much_for_sympy(subject: Subject, free: Sequence[str], budget: Budget) -> str:
-    """Why SymPy is not asked; "" when it can be."""
-    inputs = sum(int(np.size(value)) for value in subject.point.values())
-    if inputs > budget.symbolic_entries:
-        return tell("{inputs:,} entries are too many for SymPy", inputs=inputs)
-    if subject.graph.gate_count > budget.symbolic_gates:
-        return tell(
-            "{gate_count:,} gates are too many for SymPy", gate_count=subject.graph.gate_count
-        )
-    if largest := large_exponent(subject):
-        return tell("the exponent {number} is too large for SymPy", number=number(largest))
-    by = sum(int(np.size(subject.point[name])) for name in free)
-    if by * _operations_by_entry(subject) > budget.symbolic_work:
-        return tell("written out entry by entry, it is too long for SymPy")
-    return ""
-
-
-def _operations_by_entry(subject: Subject) -> float:
-    """How many operations the output is, when every entry of every array is written out."""
-    lengths: list[float] = []  # of one entry of each node
-    for index, sources in enumerate(subject.graph.inputs_of):
-        gate = subject.graph.nodes[index].gate
-        inner = 1.0
-        if gate is not None and gate.is_of_arrays and sources:
-            sizes = [np.size(subject.values[source]) for source in sources]
-            inner = max(1.0, max(sizes) / max(1, np.size(subject.values[index])))
-            if "@" in gate.formula:
-                inner = float(max(np.shape(subject.values[sources[0]])[-1:] or (1,)))
-            inner = max(inner, products_of(subject, index) / max(1, np.size(subject.values[index])))
-        lengths.append(1.0 + inner * sum(lengths[source] for source in sources))
-    output = subject.graph.output
-    return lengths[output] * int(np.size(subject.values[output]))
 
 
 @dataclass
@@ -408,18 +347,26 @@ class _Judge:
         results = (self.subject.value, *self.subject.gradients.values())
         return max(float(np.max(np.abs(result), initial=0.0)) for result in results)
 
-    def small_verdicts(
+    def ask_small(
         self, free: Sequence[str], silence: gate_values.Silence, seconds: float
-    ) -> Contradicted | None:
+    ) -> Callable[[], Contradicted | None]:
         """Asks SymPy about the first few entries of arrays that are too large for it, and about
-        what nothing hears of in the whole ones."""
-        budget = self.budget._replace(symbolic_seconds=seconds)
+        what nothing hears of in the whole ones. What is returned fetches and compares."""
+        budget = self.budget._replace(symbolic_seconds=seconds, symbolic_work=0)
         small = stand_in(self.subject)
-        if small is None or _too_much_for_sympy(small, free, self.budget):
-            return questions.ask(_SYMPY, None, free, silence, budget)()[1]
-        answers, contradicted = _symbolic(small, free, silence, budget, False)()
-        for name in ("", *free):
-            witness = answers[name].symbolic
+        if small is None or arrayquestions.too_much_for_sympy(small, self.budget):
+            return arrayquestions.ask_of_gates(silence, budget)
+        fetch = arrayquestions.ask(small, free, silence, budget)
+
+        def compared() -> Contradicted | None:
+            answers, contradicted = fetch()
+            self._compare_small(small, {name: answers[name].symbolic for name in ("", *free)})
+            return contradicted
+
+        return compared
+
+    def _compare_small(self, small: Subject, witnesses: Mapping[str, Any]) -> None:
+        for name, witness in witnesses.items():
             backprop = small.gradients[name] if name else small.value
             if witness is None:
                 continue
@@ -434,7 +381,10 @@ class _Judge:
                     describe=describe(small),
                     words=words,
                 )
-        return contradicted
+
+    def measure_gates(self) -> None:
+        """Each gate alone: that takes its time, which SymPy may be using beside this process."""
+        _ = self._wrong_gate
 
     def gates_alone(self, check: Check) -> Check:
         """The output's check, after every gate's own gradient was measured."""

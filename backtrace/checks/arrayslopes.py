@@ -10,21 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from backtrace.algebra.arrays import ARRAYS
+from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.complexstep import COMPLEX_STEP, STEP
 from backtrace.algebra.lifted import convert, lifted
 from backtrace.algebra.values import Place, is_finite
 from backtrace.checks import numeric
-from backtrace.checks.deadline import Clock
+from backtrace.checks.deadline import Clock, OutOfTime
 from backtrace.checks.held import evaluator
 from backtrace.checks.traced import MARGIN, TOLERANCE, ULP, Budget, Subject
 from backtrace.gates import Gate, Role
 from backtrace.graph import Constant, Graph, Node
 from backtrace.language import tell
+
+T = TypeVar("T")
 
 _DIRECTIONS = 2
 _MOST_WORK = 2_000_000_000  # numbers computed; beyond it no direction is measured
@@ -33,6 +35,7 @@ _FEW_VARIABLES = 20
 _MOST_APART = 500_000  # numbers computed to measure each of more variables by itself
 _NUDGES = 8
 _NOTHING = 1e-40  # what the square of the step can leave
+_TO_THE_END = 0.2  # seconds
 _FEW = 300  # entries of a gate that is measured with many digits
 
 
@@ -114,7 +117,25 @@ class Prober:
         return Measured(directions=tuple(found), reason=reason)
 
     def _entries(self, name: str, value: Any) -> Any:
-        """Central differences with many digits, one entry after the other; None where time ends."""
+        """Central differences with many digits; None where time ends."""
+        return self._in_time(lambda: self._each_entry(name, value))
+
+    def _in_time(self, work: Callable[[], T]) -> T | None:
+        """None where time has ended; an entry that is begun gets some more."""
+        if self.clock.is_over:
+            return None
+
+        def quietly() -> T:
+            with quiet():
+                return work()
+
+        try:
+            return self.clock.within(quietly, beyond=_TO_THE_END)
+        except OutOfTime:
+            return None
+
+    def _each_entry(self, name: str, value: Any) -> Any:
+        """One after the other; None where time ends between two."""
         probe = _EntryProbe(self.subject, name)
         left_out = np.broadcast_to(self.at_kinks.get(name, False), value.shape)
         slopes = np.full(value.shape, np.nan)
@@ -134,8 +155,9 @@ class Prober:
         these are too many."""
         places: list[Place] = [tuple(map(int, p)) for p in np.argwhere(self.at_kinks[name])]
         places = places[: self.budget.entry_work // self.work]
-        if self.clock.is_over:
-            return {}
+        return self._in_time(lambda: self._each_side(name, places)) or {}
+
+    def _each_side(self, name: str, places: Sequence[Place]) -> dict[Place, tuple[float, float]]:
         probe, found = _EntryProbe(self.subject, name), {}
         for place in places:
             output, h = probe.output(place), probe.step(place)

@@ -83,7 +83,7 @@ def wrong_value(subject: Subject, seconds: float) -> Searched:
         if clock.is_over:
             return Searched(None, is_done=False)
         applied = gate_values.Applied(gate.name, tuple(node.operand_values(subject.values, FLOATS)))
-        [expected] = gate_values.values([applied], seconds)
+        [expected] = gate_values.values([applied], Clock(seconds))
         if expected is not None and gate_values.differs(subject.values[index], expected):
             return Searched(index)
     return Searched(None)

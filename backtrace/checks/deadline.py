@@ -71,17 +71,22 @@ class Clock:
         self._elsewhere = 0.0  # seconds of the threads that worked for this one
 
     @property
-    def left(self) -> float:
+    def spent(self) -> float:
         worked = time.thread_time() - self._began[0] + self._elsewhere
         waited = time.monotonic() - self._began[1]
-        return self.seconds - max(worked, waited / PATIENCE)
+        return max(worked, waited / PATIENCE)
+
+    @property
+    def left(self) -> float:
+        return self.seconds - self.spent
 
     @property
     def is_over(self) -> bool:
         return self.left <= 0
 
-    def within(self, function: Callable[[], T], most: float = math.inf) -> T:
-        """As `within`, for as long as there is time, and for `most` seconds of it."""
+    def within(self, function: Callable[[], T], most: float = math.inf, beyond: float = 0.0) -> T:
+        """As `within`, for as long as there is time and so many seconds `beyond`, and for `most`
+        seconds of it."""
         took = 0.0
 
         def work() -> T:
@@ -92,7 +97,7 @@ class Clock:
             finally:
                 took = time.thread_time() - began
 
-        seconds = min(most, self.left)
+        seconds = min(most, self.left + beyond)
         try:
             return within(seconds, work)
         except OutOfTime:

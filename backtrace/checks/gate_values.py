@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from backtrace.algebra.values import Place, Value, all_at, at, place_text, shape_of
 from backtrace.checks.contradiction import Contradicted
-from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.deadline import Clock, OutOfTime
 from backtrace.checks.traced import TOLERANCE, UNDERFLOW, Subject
 from backtrace.formula.printer import label
 from backtrace.gates import GATES, Gate
@@ -117,8 +117,8 @@ def _reach(subject: Subject, index: int, place: Place) -> float:
     return _MARGIN * _ULP * sum(part for part in parts if math.isfinite(part))
 
 
-def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
-    """The value of each, as far as there is one in so many seconds."""
+def values(applied: Sequence[Applied], clock: Clock) -> list[float | None]:
+    """The value of each, as far as there is one in time."""
     found: list[float | None] = [None] * len(applied)
 
     def work() -> None:
@@ -126,7 +126,7 @@ def values(applied: Sequence[Applied], seconds: float) -> list[float | None]:
             found[k] = _value(GATES[name], operands)
 
     try:
-        within(seconds, work)
+        clock.within(work)
     except OutOfTime:
         return list(found)  # a worker that was left behind may still write
     return found

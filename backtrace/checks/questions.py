@@ -9,7 +9,7 @@ from typing import Any
 from backtrace.checks import sympy_process
 from backtrace.checks.answers import Answer, unanswered
 from backtrace.checks.contradiction import Contradicted
-from backtrace.checks.deadline import PATIENCE
+from backtrace.checks.deadline import PATIENCE, Clock
 from backtrace.checks.gate_values import Applied, Silence, contradicted, values
 from backtrace.checks.traced import Budget
 
@@ -45,7 +45,9 @@ def ask(
 def testify(
     module: str, question: tuple[Any, ...] | None, applied: Sequence[Applied], seconds: float
 ) -> tuple[dict[str, Answer], list[float | None]]:
-    """The answers to both."""
-    alone = values(applied, seconds) if applied else []
-    answers = importlib.import_module(module).ask(*question) if question else {}
+    """The answers to both. What gates alone took is the whole's no more."""
+    ask = importlib.import_module(module).ask
+    clock = Clock(seconds)
+    alone = values(applied, clock) if applied else []
+    answers = ask(*question, clock.spent) if question else {}
     return answers, alone

@@ -8,8 +8,7 @@ the float trace is finite and no gate stands at a kink.
 
 from __future__ import annotations
 
-import itertools
-import math
+import functools
 import re
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
@@ -21,18 +20,15 @@ from sympy.printing.str import StrPrinter
 
 from backtrace.checks.answers import NATIVE
 from backtrace.checks.between import Between
+from backtrace.checks.evaluated import PI, Unanswered, value_of
 from backtrace.checks.respell import Respelled, respell
 from backtrace.checks.specialsymbols import LGamma, Sinc
 from backtrace.gates import GATES, Gate
 from backtrace.language import tell
 
-_VALUE_DIGITS = (20, 60, 400)
-_SAME = 1e-13
 _LONGEST_NUMBER = 200
 _LONGEST = 2000  # characters of a derivative; the rest is left out
 _NUMBERS = {"Integer": sympy.Integer, "Float": sympy.Float, "Rational": sympy.Rational}
-_SMALL_WHOLE = 1000
-_FOR_EVALF = 60  # nodes of an expression
 _COMPARISONS = {
     "c_eq": sympy.Eq,
     "c_ne": sympy.Ne,
@@ -41,12 +37,7 @@ _COMPARISONS = {
     "c_gt": sympy.Gt,
     "c_ge": sympy.Ge,
 }
-_PI = sympy.Symbol("pi", positive=True)  # stands for the float that the trace used
-_CONSTANTS = {"c_e": sympy.E, "c_pi": _PI, "c_tau": 2 * _PI, "c_norm": sympy.Abs}
-
-
-class Unanswered(Exception):
-    """SymPy has no usable answer; the message says why."""
+_CONSTANTS = {"c_e": sympy.E, "c_pi": PI, "c_tau": 2 * PI, "c_norm": sympy.Abs}
 
 
 class _Floor(sympy.floor):  # type: ignore[misc]
@@ -96,7 +87,7 @@ class Reading:
         self._symbols = {
             name: sympy.Symbol(v, real=True) for name, v in respelled.variables.items()
         }
-        self._names = {v: name for name, v in respelled.variables.items()}
+        self._spell = speller({v: name for name, v in respelled.variables.items()})
         self.expression = read(respelled, self._symbols)
 
     def derivative(self, *variables: str) -> Any:
@@ -108,90 +99,36 @@ class Reading:
         for variable in variables:
             if variable not in self._symbols:
                 return sympy.Integer(0)
-            found = found.diff(self._symbols[variable]).replace(sympy.DiracDelta, _zero)
+            found = without_spikes(found.diff(self._symbols[variable]))
         return found
 
     def value(self, expression: Any, point: Mapping[str, float]) -> float:
-        """An expression's value at the point, correct to 15 digits. (evalf visits what is nested
-        twice a level: a long one is calculated on the way up.)"""
+        """An expression's value at the point, correct to 15 digits."""
         given = {self._symbols[name]: x for name, x in point.items() if name in self._symbols}
-        if _is_longer(expression, _FOR_EVALF):
-            return value_by_replacing(expression, given)
         return value_of(expression, given)
 
     def text(self, expression: Any) -> str:
         """An expression in the formula language, with the user's names."""
-        return text_of(expression, self._names)
+        return self._spell(expression)
 
 
-def value_of(expression: Any, point: Mapping[Any, float]) -> float:
-    """An expression's value where its symbols have these, correct to 15 digits.
+def speller(names: Mapping[str, str], longest: int = _LONGEST) -> Callable[[Any], str]:
+    """A function for expressions in the formula language, with the user's names for the symbols';
+    what is longer is cut."""
+    printer = _Printer(names)
 
-    It is found with more and more digits until two agree: evalf is not always as good as it was
-    asked to be (ln(1 + exp(-100)) with 20 digits is 0).
-    """
-    given = {symbol: exact(value) for symbol, value in point.items()}
-    given[_PI] = sympy.Float(math.pi, max(_VALUE_DIGITS))
-    before = None
-    for digits in _VALUE_DIGITS:
-        value = _evaluate(expression, given, digits)
-        if _is_settled(value, before, digits):
-            break
-        before = value
-    return value
+    def text_of(expression: Any) -> str:
+        text: str = printer.doprint(_named_by_gates(expression)).replace("**", "^")
+        return text if len(text) <= longest else text[:longest] + "…"
+
+    return text_of
 
 
-def _is_settled(value: float, before: float | None, digits: int) -> bool:
-    """Whether it is what it was with fewer digits. Not a zero, which may be what cancellation has
-    left, nor what is smaller than those digits beside 1: ln(1 + 1e-300) may be 0 on the way."""
-    if before is None or abs(value - before) > _SAME * abs(value):
-        return False
-    return abs(value) > 10.0 ** (20 - digits)
-
-
-def value_by_replacing(expression: Any, point: Mapping[Any, float]) -> float:
-    """The same, a hundred times faster where there are many symbols: they are replaced by numbers
-    of so many digits, and everything is calculated on the way up."""
-    before = None
-    for digits in _VALUE_DIGITS[1:]:
-        given = {symbol: sympy.Float(value, digits) for symbol, value in point.items()}
-        given[_PI] = sympy.Float(math.pi, digits)
-        value = _evaluate(expression.xreplace(given), {}, digits)
-        if _is_settled(value, before, digits):
-            break
-        before = value
-    return value
-
-
-def text_of(expression: Any, names: Mapping[str, str]) -> str:
-    """An expression in the formula language, with the user's names for the symbols'."""
-    text: str = _Printer(names).doprint(_named_by_gates(expression)).replace("**", "^")
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-
-
-def exact(value: float) -> Any:
-    """The float itself. (Not as a fraction: SymPy would take roots of its numerator exactly.)"""
-    if value == int(value) and abs(value) <= _SMALL_WHOLE:
-        return sympy.Integer(int(value))
-    return sympy.Float(value, max(_VALUE_DIGITS))
-
-
-def _evaluate(expression: Any, given: Mapping[Any, Any], digits: int) -> float:
-    result = expression.evalf(digits, subs=given)
-    if not (result.is_Float or result.is_Rational) or not result.is_finite:
-        raise Unanswered(tell("SymPy finds no real number here"))
-    # a sum that cancels to nothing, like 1 - sign(x), comes back as noise of one bit
-    return 0.0 if getattr(result, "_prec", 53) == 1 else float(result)
-
-
-def _is_longer(expression: Any, most: int) -> bool:
-    """Whether an expression has more than so many nodes, written out."""
-    nodes = sympy.preorder_traversal(expression)
-    return next(itertools.islice(nodes, most, None), None) is not None
-
-
-def _zero(*_: Any) -> Any:
-    return sympy.Integer(0)
+def without_spikes(derivative: Any) -> Any:
+    """Without what jumps have at their kinks."""
+    if not derivative.has(sympy.DiracDelta):
+        return derivative
+    return derivative.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
 
 
 def read(
@@ -266,23 +203,27 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 
 def _composite(gate: Gate, values: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
     """The gate's formula, read by SymPy, with the arguments in the parameters' places."""
-    parameters = gate.parameters
-    if gate.variadic:
-        parameters = tuple(f"x{k}" for k in range(len(values)))
-    reading = respell(gate.formula_for(len(values)), parameters)
-    symbols = {name: sympy.Symbol(v, real=True) for name, v in reading.variables.items()}
+    parameters, symbols, body = _spelled_out(gate, len(values))
     given: dict[str, Any] = {name: sympy.Rational(text) for name, text in gate.defaults.items()}
     given |= dict(zip(parameters, values, strict=False))
     given |= {name.removeprefix("p_"): value for name, value in keywords.items()}
-    body = read(reading, symbols)
     return body.subs({symbols[name]: given[name] for name in symbols}, simultaneous=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _spelled_out(gate: Gate, count: int) -> tuple[tuple[str, ...], dict[str, Any], Any]:
+    """The parameters, the symbols of those that are there, and the formula."""
+    parameters = gate.parameters
+    if gate.variadic:
+        parameters = tuple(f"x{k}" for k in range(count))
+    reading = respell(gate.formula_for(count), parameters)
+    symbols = {name: sympy.Symbol(v, real=True) for name, v in reading.variables.items()}
+    return parameters, symbols, read(reading, symbols)
 
 
 def exact_text(value: Any) -> str:
     """An exact number in the formula language: 1/3, sqrt(2), exp(-1)."""
-    named = _named_by_gates(sympy.Integer(0) + value)
-    text: str = _Printer({}).doprint(named).replace("**", "^")
-    return text if len(text) <= _LONGEST_NUMBER else text[:_LONGEST_NUMBER] + "…"
+    return speller({}, _LONGEST_NUMBER)(sympy.Integer(0) + value)
 
 
 def _named_by_gates(expression: Any) -> Any:
@@ -300,11 +241,21 @@ def _zeta(s: Any) -> Any:
 
 
 class _Printer(StrPrinter):  # type: ignore[misc]
-    """Expressions in the formula language: max, abs, where, and the user's names."""
+    """Expressions in the formula language: max, abs, where, and the user's names. What is there
+    several times is spelled once."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         super().__init__()
         self._names = names
+        self._spelled: dict[Any, str] = {}
+
+    def _print(self, expression: Any, **keywords: Any) -> str:
+        if keywords or not isinstance(expression, sympy.Expr) or not expression.args:
+            text: str = super()._print(expression, **keywords)
+            return text
+        if expression not in self._spelled:
+            self._spelled[expression] = super()._print(expression)
+        return self._spelled[expression]
 
     def _print_Symbol(self, symbol: Any) -> str:
         name: str = symbol.name

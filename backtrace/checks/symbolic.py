@@ -11,7 +11,8 @@ import sympy
 
 from backtrace.checks.answers import Answer
 from backtrace.checks.deadline import OutOfTime, within
-from backtrace.checks.reading import Reading, Unanswered
+from backtrace.checks.evaluated import Unanswered
+from backtrace.checks.reading import Reading
 from backtrace.language import tell
 
 
@@ -21,10 +22,11 @@ def ask(
     point: Mapping[str, float],
     wrt: Sequence[str],
     seconds: float,
+    spent: float = 0.0,
 ) -> dict[str, Answer]:
     """SymPy's value of the formula (under "") and of its derivative by each variable of `wrt`.
 
-    Takes at most `seconds` in all; what is not answered by then says so.
+    Takes at most `seconds` in all, of which some are spent; what is not answered by then says so.
     """
     answers: dict[str, Answer] = {}
 
@@ -36,7 +38,7 @@ def ask(
 
     reason = ""
     try:
-        within(seconds, work)
+        within(seconds - spent, work)
     except OutOfTime:
         reason = tell("SymPy needs more than {seconds:g} s", seconds=seconds)
     except Exception as error:  # whatever SymPy raises, it is no witness then

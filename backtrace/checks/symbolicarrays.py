@@ -14,74 +14,36 @@ from typing import Any
 import numpy as np
 import sympy
 
-from backtrace.algebra.arrays import quiet
-from backtrace.checks.answers import Answer
 from backtrace.checks.arrangedsymbols import ARRANGED, LOOKUPS, numbers
-from backtrace.checks.deadline import OutOfTime, within
+from backtrace.checks.evaluated import ByParts, exact
 from backtrace.checks.matrixsymbols import MATRICES
 from backtrace.checks.networksymbols import NETWORKS, OF_CLASSES
-from backtrace.checks.reading import exact, read, text_of, value_by_replacing
+from backtrace.checks.reading import read, speller, without_spikes
 from backtrace.checks.respell import respell
+from backtrace.checks.sharedsymbols import AtPoint, length
 from backtrace.checks.signs import SIGNS, entries_of, matrix_of, on_both
-from backtrace.checks.symbolic import words
 from backtrace.checks.windowsymbols import OF_VALUES, WINDOWED
-from backtrace.language import tell
 
 _OF_MATRICES = ("outer", "transpose", "affine", "relu_layer", *MATRICES)
 _LONGEST = 200  # characters of an entry's derivative
 
 
-def ask(
-    text: str,
-    point: Mapping[str, Any],
-    seed: Any,
-    wrt: Sequence[str],
-    has_formulas: bool,
-    seconds: float,
-) -> dict[str, Answer]:
-    """SymPy's value of the formula (under "") and, for every variable of `wrt`, the derivatives of
-    the sum of seed*output by its entries, as formulas too if asked. Takes at most `seconds` in
-    all."""
-    answers: dict[str, Answer] = {}
-
-    def work() -> None:
-        with quiet():
-            reading = ArrayReading(text, point)
-            answers[""] = _answer(lambda: reading.output, reading, False)
-            for name in wrt:
-                derivatives = functools.partial(reading.derivatives, name, seed)
-                answers[name] = _answer(derivatives, reading, has_formulas)
-
-    reason = ""
-    try:
-        within(seconds, work)
-    except OutOfTime:
-        reason = tell("SymPy needs more than {seconds:g} s", seconds=seconds)
-    except Exception as error:  # whatever SymPy raises, it is no witness then
-        reason = words(error)
-    found = dict(answers)
-    return {name: found.get(name, Answer(reason=reason)) for name in ("", *wrt)}
-
-
-def _answer(expressions: Callable[[], Any], reading: ArrayReading, formulas: bool) -> Answer:
-    try:
-        found = np.asarray(expressions(), dtype=object)
-        values = np.frompyfunc(reading.value, 1, 1)(found)
-        value = values.astype(float) if np.ndim(values) else float(values)
-        texts = np.frompyfunc(reading.text, 1, 1)(found) if formulas else None
-        formula = texts.tolist() if isinstance(texts, np.ndarray) else texts
-        return Answer(value, formula)
-    except Exception as error:  # whatever SymPy raises, it is no witness then
-        return Answer(reason=words(error))
-
-
 class ArrayReading:
-    """SymPy's expressions for the entries of a formula's output, and their derivatives."""
+    """SymPy's expressions for the entries of a formula's output, and their derivatives.
 
-    def __init__(self, text: str, point: Mapping[str, Any]) -> None:
+    `has_stand_ins`: what a function is handed gets a symbol of its own, and the expressions stay
+    small however much is nested. (SymPy asks each argument of a max for its sign and all of its
+    symbols.) Without, derivatives can be written out."""
+
+    def __init__(self, text: str, point: Mapping[str, Any], has_stand_ins: bool) -> None:
         respelled = respell(text, point.keys(), of_arrays=True)
+        self._has_stand_ins = has_stand_ins
+        self._stand_ins: dict[Any, Any] = {}
+        self._meanings: dict[Any, Any] = {}
         self._values: dict[Any, float] = {}
+        self._by_parts = ByParts(self._values, self._meanings)
         self._names: dict[str, str] = {}
+        self._spell = speller(self._names, _LONGEST)
         self._symbols = {
             name: self._entries(v, name, np.asarray(point[name]))
             for name, v in respelled.variables.items()
@@ -91,6 +53,8 @@ class ArrayReading:
     def _lift(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as one of arrays. Of a power of a matrix, which has two readings, it takes
         the entries where it sums or compares them."""
+        if self._has_stand_ins:
+            function = self._of_stand_ins(function)
         lifted = self._of_arrays(name, function)
         if name.removeprefix("f_") in _OF_MATRICES:
             return lambda *values, **keys: lifted(*map(matrix_of, values), **keys)
@@ -124,6 +88,23 @@ class ArrayReading:
             return functools.partial(own, functools.partial(_entrywise, function))
         return functools.partial(_entrywise, function)
 
+    def _of_stand_ins(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, handed symbols for whatever is made of symbols."""
+
+        def named(*values: Any, **keywords: Any) -> Any:
+            given = {name: self._stand_in(value) for name, value in keywords.items()}
+            return function(*map(self._stand_in, values), **given)
+
+        return named
+
+    def _stand_in(self, entry: Any) -> Any:
+        if not isinstance(entry, sympy.Expr) or not entry.args or entry.is_number:
+            return entry
+        if entry not in self._stand_ins:
+            symbol = sympy.Dummy(real=True)
+            self._stand_ins[entry], self._meanings[symbol] = symbol, entry
+        return self._stand_ins[entry]
+
     def _entries(self, v: str, name: str, values: Any) -> Any:
         symbols = np.empty(values.shape, dtype=object)
         for place in np.ndindex(values.shape):
@@ -134,34 +115,65 @@ class ArrayReading:
             self._names[symbol.name] = f"{name}[{inside}]" if place else name
         return symbols if values.shape else symbols[()]
 
+    def slopes(self, seed: Any, names: Sequence[str]) -> Callable[[str], Any]:
+        """Of the sum of seed*output, a function for their values by every entry of a variable.
+        Every one is found at the same time."""
+        symbols = [symbol for name in names for symbol in np.ravel(self._symbols.get(name, []))]
+        found: dict[AtPoint, dict[Any, Any]] = {}
+
+        def by_symbols(of: Any) -> Callable[[AtPoint], list[Any]]:
+            def find(at: AtPoint) -> list[Any]:
+                if at not in found:
+                    found[at] = at.slopes(self._weighted(seed), symbols)
+                return [found[at][symbol] for symbol in of]
+
+            return find
+
+        def by(name: str) -> Any:
+            if name not in self._symbols:
+                return 0.0
+            entries = np.asarray(self._symbols[name], dtype=object)
+            values = self._by_parts.settled(by_symbols(np.ravel(entries)))
+            return np.reshape(values, entries.shape) if entries.shape else values[0]
+
+        return by
+
     def derivatives(self, name: str, seed: Any) -> Any:
-        """Of the sum of seed*output, by every entry of a variable."""
+        """Of the sum of seed*output, by every entry of a variable, written out."""
         if name not in self._symbols:
             return sympy.Integer(0)
+        total = sum((weight * entry for entry, weight in self._weighted(seed)), sympy.Integer(0))
+        symbols = np.asarray(self._symbols[name], dtype=object)
+        return np.frompyfunc(lambda symbol: without_spikes(total.diff(symbol)), 1, 1)(symbols)
+
+    @property
+    def length(self) -> int:
+        """How many parts the output has when all of it is written out."""
+        return length([entry for entry, _ in self._weighted(1.0)], self._meanings)
+
+    def size(self, name: str) -> int:
+        """How many entries a variable has."""
+        return int(np.size(self._symbols.get(name, 0)))
+
+    def _weighted(self, seed: Any) -> list[tuple[Any, Any]]:
+        """Every entry of the output, with the weight that it has."""
         weights = np.broadcast_to(np.asarray(seed, dtype=float), np.shape(self.output))
         entries = np.asarray(self.output, dtype=object).reshape(-1)
-        total = sum(
-            (
-                exact(w) * entry
-                for w, entry in zip(weights.reshape(-1).tolist(), entries, strict=True)
-            ),
-            sympy.Integer(0),
-        )
-        symbols = np.asarray(self._symbols[name], dtype=object)
-        return np.frompyfunc(
-            lambda symbol: total.diff(symbol).replace(sympy.DiracDelta, _zero), 1, 1
-        )(symbols)
+        pairs = zip(entries, weights.reshape(-1).tolist(), strict=True)
+        return [(sympy.Integer(0) + entry, exact(weight)) for entry, weight in pairs]
 
     def value(self, expression: Any) -> float:
-        return value_by_replacing(sympy.Integer(0) + expression, self._values)
+        return self._by_parts.value(sympy.Integer(0) + expression)
 
-    def text(self, expression: Any) -> str:
-        text = text_of(expression, self._names)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    def values(self, expressions: Any) -> Any:
+        """The same, of arrays."""
+        found = np.frompyfunc(self.value, 1, 1)(expressions)
+        return found.astype(float) if np.ndim(found) else float(found)
 
-
-def _zero(*_: Any) -> Any:
-    return sympy.Integer(0)
+    def texts(self, expressions: Any) -> Any:
+        """Expressions in the formula language, in nested lists."""
+        found = np.frompyfunc(self._spell, 1, 1)(expressions)
+        return found.tolist() if isinstance(found, np.ndarray) else found
 
 
 def _entrywise(function: Callable[..., Any], *values: Any, **keywords: Any) -> Any:

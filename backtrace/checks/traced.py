@@ -25,6 +25,7 @@ UNDERFLOW = 2.0**-1022
 
 _AT_LEAST = 0.2  # seconds for a wrong gate
 _MANY = 10_000  # gates
+_LOADING = 1.3
 
 Flow = Callable[..., Backward]
 """The backward pass that is checked, to be asked again for nudged values."""
@@ -36,8 +37,8 @@ class Budget(NamedTuple):
     before they give up, and how many seconds there are for all that is measured; up to what size
     each local gradient is measured on its own, for how many of the seconds a wrong gate is looked
     for, and how many of SymPy's are for gates alone. Of arrays: up to how many entries and
-    operations SymPy is asked, and how many numbers may be computed to measure every entry's slope
-    by itself."""
+    operations SymPy is asked, up to what length times entries also for a variable's derivatives as
+    formulas, and how many numbers may be computed to measure every entry's slope by itself."""
 
     symbolic_gates: int = 300
     symbolic_seconds: float = 1.3
@@ -48,11 +49,16 @@ class Budget(NamedTuple):
     symbolic_length: int = 4000
     alone_cost: int = 10_000
     symbolic_entries: int = 100
-    symbolic_work: int = 30_000
+    symbolic_parts: int = 3000
+    symbolic_work: int = 35_000
     entry_work: int = 30_000
     culprit_seconds: float = 0.5
     alone_seconds: float = 0.3
     clock: Clock | None = None
+
+    def of_arrays(self) -> Budget:
+        """SymPy has fewer seconds for arrays: NumPy is to be loaded, too."""
+        return self._replace(symbolic_seconds=self.symbolic_seconds / _LOADING)
 
     def begun(self, graph: Graph) -> Budget:
         """From now on what is measured, one after the other, has these seconds; of very many gates
