@@ -8,7 +8,7 @@ from backtrace.code.changes import base_name, held_in
 from backtrace.code.gradients import Gradients
 from backtrace.code.modules import is_set
 from backtrace.code.operands import as_number
-from backtrace.code.trees import parts
+from backtrace.code.trees import every_part
 from backtrace.code.values import (
     Array,
     Bound,
@@ -70,7 +70,7 @@ class Assignments(Gradients):
 
     def _is_size(self, value: ast.expr, scope: Scope) -> bool:
         """Whether it is a number and no gradient: a length, a step; 1 begins a backward pass."""
-        inside = parts(value)
+        inside = every_part(value)
         is_plain = not any(isinstance(p, _OF_MANY_KINDS) for p in inside)
         calls = [p for p in inside if isinstance(p, ast.Call)]
         if not is_plain or any(not _is_length(call) for call in calls):
@@ -91,7 +91,9 @@ class Assignments(Gradients):
         if name not in self.given or name in self.replaced or scope is not self.module:
             return False
         is_bound = scope.find(name) is not None
-        if not is_bound and any(isinstance(p, ast.Name) and p.id == name for p in parts(value)):
+        if not is_bound and any(
+            isinstance(p, ast.Name) and p.id == name for p in every_part(value)
+        ):
             return False
         scope.names[name] = self.given_value(name)
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from backtrace.code.trees import every_part
+from backtrace.code.trees import children, every_part
 from backtrace.code.values import Function, Instance, Module, Value
 from backtrace.code.words import CHANGERS, PURE, UNTOUCHED
 
@@ -93,7 +93,7 @@ def parts(node: ast.AST) -> list[ast.AST]:
         part = waiting.pop()
         found.append(part)
         if not isinstance(part, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            waiting += ast.iter_child_nodes(part)
+            waiting += children(part)
     node.parts_of_it = found  # type: ignore[attr-defined]
     return found
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from backtrace.code.indexing import Indexing
 from backtrace.code.operands import as_number
+from backtrace.code.trees import located
 from backtrace.code.values import Array, CannotRead, Known, Several, Unreadable, Value
 from backtrace.code.words import CALLED, PASSED_OVER, VIEWS
 from backtrace.language import marked, tell
@@ -87,7 +88,7 @@ class GateCalls(Indexing):
         ]
         is_paired = self._is_paired(call)
         keywords += self._spread(call)
-        called = ast.copy_location(ast.Call(function, nodes, keywords), call.node)
+        called = located(ast.Call(function, nodes, keywords), call.node)
         shown = arrays[0] if arrays and call.name in VIEWS else None
         result = self.made_of(called, arrays, call.node, part_of=shown)
         result.library = call.library

@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 from backtrace.code.inplace import InPlace
 from backtrace.code.losses import is_called_loss
-from backtrace.code.trees import parts
+from backtrace.code.trees import every_part
 from backtrace.code.values import Instance, Scope, Value
-from backtrace.code.words import is_gradient
+from backtrace.code.words import is_gradient, may_be_gradient
 
 _ATTRIBUTES = ("grad", "data", "requires_grad")
 
@@ -32,19 +32,21 @@ class Gradients(InPlace):
             target = target.value
         if isinstance(target, ast.Attribute):
             return self._is_attribute(target, scope) and not self._is_kept(target.attr)
-        forward = self._forward_names(scope)
         found = (
             isinstance(target, ast.Name)
             and target.id not in self.forward
-            and (
-                target.id in self.backward
-                or is_gradient(target.id, forward, self._is_after_loss(forward))
-            )
+            and (target.id in self.backward or self._is_named_as_one(target.id, scope))
         )
         if found and isinstance(target, ast.Name):
             self.backward.add(target.id)
             self.goes_back = True
         return found and not self.keeps_gradients
+
+    def _is_named_as_one(self, name: str, scope: Scope) -> bool:
+        if not may_be_gradient(name):
+            return False
+        forward = self._forward_names(scope)
+        return is_gradient(name, forward, self._is_after_loss(forward))
 
     def _is_after_loss(self, forward: Collection[str]) -> bool:
         """Whether what goes back may have begun, in code whose backward lines are judged."""
@@ -80,7 +82,7 @@ class Gradients(InPlace):
         is_back = any(
             (isinstance(n, ast.Name) and self._is_gradient(n.id, scope))
             or (isinstance(n, ast.Attribute) and n.attr == "grad")
-            for n in parts(value)
+            for n in every_part(value)
         )
         if is_back and isinstance(target, ast.Name):
             if scope.find(target.id) is None:

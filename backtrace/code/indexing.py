@@ -7,6 +7,7 @@ from typing import Any
 
 from backtrace.code.expressions import Expressions
 from backtrace.code.operands import part_of_mask
+from backtrace.code.trees import located
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -56,7 +57,7 @@ class Indexing(Expressions):
         if picked is not None:
             return picked
         place, is_part = self.place(array, node.slice, scope)
-        taken = ast.copy_location(part_of_mask(array, self.nodes([array])[0], place), node)
+        taken = located(part_of_mask(array, self.nodes([array])[0], place), node)
         kind = "number" if array.kind == "list" and isinstance(place, ast.Constant) else array.kind
         part_of = array if is_part else None
         return Array(taken, array.is_data, array.library, kind, array.is_mask, part_of)
@@ -125,7 +126,7 @@ class Indexing(Expressions):
         places = [place for place, _ in found]
         is_part = all(plain for _, plain in found)
         if isinstance(node, ast.Tuple):
-            return ast.copy_location(ast.Tuple(places), node), is_part
+            return located(ast.Tuple(places), node), is_part
         return places[0], is_part
 
     def _place(self, of: Array, node: ast.expr, scope: Scope) -> tuple[ast.expr, bool]:
@@ -136,16 +137,16 @@ class Indexing(Expressions):
             return ast.Slice(ends[0], ends[1], step), True
         value = self.value(node, scope)
         if isinstance(value, Known) and (value.value is None or value.value is ...):
-            return ast.copy_location(ast.Constant(value.value), node), True
+            return located(ast.Constant(value.value), node), True
         if isinstance(value, Known) and type(value.value) is int:
-            return ast.copy_location(_whole(value.value), node), True
+            return located(_whole(value.value), node), True
         if isinstance(value, Known) and isinstance(value.value, tuple):
             items = [ast.Constant(item) for item in value.value]
-            return ast.copy_location(ast.Tuple(list(items)), node), True
+            return located(ast.Tuple(list(items)), node), True
         array = self.array(value, node)
         number = self.known_number(array.node)
         if number is not None:
-            return ast.copy_location(_whole(number), node), True
+            return located(_whole(number), node), True
         if array.is_mask:
             hint = tell("np.where(mask, x, 0) keeps the shape")
             raise CannotRead(tell("how many entries a mask takes is not known"), node, hint)
@@ -209,7 +210,7 @@ class Indexing(Expressions):
         chosen = self.array(self.value(columns, scope), columns)
         nodes = self.nodes([of, chosen])
         made: ast.expr = ast.Call(ast.Name("pick"), nodes, [])
-        return Array(ast.copy_location(made, node), library=of.library)
+        return Array(located(made, node), library=of.library)
 
     def _is_every_row(self, rows: Value, of: Array, node: ast.AST) -> bool:
         """Whether they are all the rows, in order: range(n), np.arange(n)."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backtrace.code.stages import Stages
+from backtrace.code.trees import located
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -104,7 +105,7 @@ class Operands(Stages):
                 return self._endless(number, node)
             case Known(value=bool() | int() | float() as number):
                 constant = ast.Constant(int(number) if isinstance(number, bool) else number)
-                made: ast.expr = ast.copy_location(constant, node)
+                made: ast.expr = located(constant, node)
                 return Array(made, is_data=True, kind="number")
             case Known(value=range() | list() | tuple() as held):
                 return self.array(Several([Known(item) for item in held]), node)
@@ -126,7 +127,7 @@ class Operands(Stages):
         said = tell("-inf is read as -1e300: after a softmax both are 0")
         if said not in self.notes:
             self.notes.append(said)
-        return Array(ast.copy_location(ast.Constant(-1e300), node), is_data=True, kind="number")
+        return Array(located(ast.Constant(-1e300), node), is_data=True, kind="number")
 
     def nodes(self, arrays: Sequence[Array]) -> list[ast.expr]:
         """Their nodes in one expression: beside what depends on inputs, what is made of random
@@ -149,7 +150,7 @@ class Operands(Stages):
         part_of: Array | None = None,
     ) -> Array:
         """The result of an operation on arrays."""
-        ast.copy_location(made, node)
+        located(made, node)
         is_number = all(part.kind == "number" for part in parts)
         libraries = {part.library for part in parts if part.library}
         library = libraries.pop() if len(libraries) == 1 else ""

@@ -6,6 +6,7 @@ import ast
 
 from backtrace.code import known
 from backtrace.code.operands import Operands, as_number
+from backtrace.code.trees import located
 from backtrace.code.values import (
     Array,
     Builtin,
@@ -68,7 +69,7 @@ class Operators(Operands):
         if array.is_mask and isinstance(node.op, ast.USub):
             raise CannotRead(tell("'-' is not read of yes and no"), node, "~(x > 0)")
         array = as_number(array)
-        sign = ast.copy_location(ast.UnaryOp(node.op, array.node), node)
+        sign = located(ast.UnaryOp(node.op, array.node), node)
         return self.made_of(sign, [array], node)
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
@@ -111,7 +112,7 @@ class Operators(Operands):
         if not isinstance(op, ast.Mult) or (first.is_mask and second.is_mask):
             first, second = as_number(first), as_number(second)
         nodes = self.nodes([first, second])
-        made = ast.copy_location(ast.BinOp(nodes[0], op, nodes[1]), node)
+        made = located(ast.BinOp(nodes[0], op, nodes[1]), node)
         found = self.made_of(made, [first, second], node)
         is_kept = isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.FloorDiv | ast.Mod)
         found.is_whole = is_kept and self.is_whole(left) and self.is_whole(right)
@@ -185,7 +186,7 @@ class Operators(Operands):
                 tell("'{sign}' of yes and no is not what it is of numbers", sign=sign), node, hint
             )
         nodes = self.nodes([as_number(part) for part in of])
-        made = ast.copy_location(ast.BinOp(nodes[0], op, nodes[1]), node)
+        made = located(ast.BinOp(nodes[0], op, nodes[1]), node)
         return self.made_of(made, of, node)
 
     def _comparison(self, node: ast.Compare, scope: Scope) -> Value:
@@ -207,7 +208,7 @@ class Operators(Operands):
             hint = "(0 < x) & (x < 1)"
             raise CannotRead(tell("arrays are compared two at a time"), node, hint)
         nodes = self.nodes([as_number(array) for array in arrays])
-        made = ast.copy_location(ast.Compare(nodes[0], node.ops, nodes[1:]), node)
+        made = located(ast.Compare(nodes[0], node.ops, nodes[1:]), node)
         return self.made_of(made, arrays, node, is_mask=True)
 
     def _decided(self, op: ast.cmpop, first: Value, second: Value, node: ast.AST) -> bool | None:

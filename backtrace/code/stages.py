@@ -8,6 +8,7 @@ import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from backtrace.code.trees import children
 from backtrace.code.values import Array, CannotRead, Scope, TooMuch
 from backtrace.code.writer import Place, written
 from backtrace.errors import BacktraceError
@@ -233,18 +234,22 @@ class Stages:
 
     def needed(self, result: str) -> list[Stage]:
         """The stages that lead to a stage, which stands last, and no input that they do without."""
-        found = self.stages_of({result})
-        self.keep_point({result})
-        return found
+        wanted = self._leading_to({result})
+        self._keep(wanted)
+        return self._of(wanted)
 
     def stages_of(self, results: Collection[str]) -> list[Stage]:
         """The stages that lead to others, and these, in order."""
-        wanted = self._leading_to(results)
-        return [self._written(*stage) for stage in self.stages if stage[0] in wanted]
+        return self._of(self._leading_to(results))
 
     def keep_point(self, results: Collection[str]) -> None:
         """Leaves out the inputs that these do without."""
-        wanted = self._leading_to(results)
+        self._keep(self._leading_to(results))
+
+    def _of(self, wanted: Collection[str]) -> list[Stage]:
+        return [self._written(*stage) for stage in self.stages if stage[0] in wanted]
+
+    def _keep(self, wanted: set[str]) -> None:
         self.inputs = wanted - self._places.keys()
         self.point = {name: text for name, text in self.point.items() if name in wanted}
 
@@ -285,7 +290,7 @@ class Stages:
             elif isinstance(part, ast.Call) and self._is_function(part.func):
                 waiting += [*part.args, *part.keywords]
             else:
-                waiting += ast.iter_child_nodes(part)
+                waiting += children(part)
         return found
 
     def _is_function(self, called: ast.expr) -> bool:

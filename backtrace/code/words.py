@@ -128,6 +128,11 @@ def differentiated(name: str) -> list[str]:
     return list(dict.fromkeys(match["name"] for match in matches if match))
 
 
+def may_be_gradient(name: str) -> bool:
+    """Whether it is written as a gradient's name, of whatever name."""
+    return any(p.fullmatch(name) for p in (_GRADIENT, _QUOTIENT, _SPELLED, _SHORT, _ALWAYS))
+
+
 def is_gradient(name: str, forward: Collection[str], after_loss: bool = False) -> bool:
     """Whether a name is that of a gradient: dW where there is W, dh1, grad_y, x_grad; behind the
     loss gW and deltaW too, which may be forward names before it, and dx1, dx2, parts of dx."""
