@@ -155,11 +155,8 @@ def _reducing(function: Callable[..., Any]) -> Callable[..., Stack]:
 
 def _outer(function: Any, x: Any, y: Any) -> Any:
     after = np.ndim(y)
-    left = (
-        _with_axes(x.whole, x.whole.ndim, after)
-        if isinstance(x, Stack)
-        else _with_axes(np.asarray(x), np.ndim(x), after)
-    )
+    whole = x.whole if isinstance(x, Stack) else np.asarray(x)
+    left = _with_axes(whole, whole.ndim, after)
     return function(left, y.raised(np.ndim(x) + after) if isinstance(y, Stack) else y)
 
 

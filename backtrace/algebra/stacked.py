@@ -114,7 +114,9 @@ class Stacked(Arrays):
 
     @staticmethod
     def power(a: Value, b: Value) -> Value:
-        return np.power(a * 1.0, b) if isinstance(b, Stack) else _power(a, b)
+        if isinstance(b, Stack):
+            return np.power(a * 1.0, b)
+        return Stack(ARRAYS.power(*together((a, b)))) if _has_stack([a]) else ARRAYS.power(a, b)
 
     @staticmethod
     def where(condition: Value, a: Value, b: Value) -> Value:
@@ -181,13 +183,6 @@ class Stacked(Arrays):
     attended = _of_attention("attended", 0)
     attention_weights = _of_attention("attention_weights", 1)
     to_scores = _of_attention("to_scores", 2)
-
-
-def _power(a: Value, b: Value) -> Value:
-    if not isinstance(a, Stack):
-        return ARRAYS.power(a, b)
-    most = max(a.ndim, np.ndim(b))
-    return Stack(ARRAYS.power(a.raised(most), b))
 
 
 def _has_own(name: str) -> bool:

@@ -22,12 +22,7 @@ def parts(tree: ast.AST) -> list[ast.AST]:
     """As `ast.walk`, in a third of the time, without what `children` leaves out."""
     found = [tree]
     for part in found:  # which grows
-        for name in _fields(type(part)):
-            held = getattr(part, name, None)
-            if isinstance(held, ast.AST):
-                found.append(held)
-            elif type(held) is list:
-                found += [item for item in held if isinstance(item, ast.AST)]
+        found += children(part)
     return found
 
 
