@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from backtrace.algebra.arrays import ARRAYS, quiet
 from backtrace.algebra.rounded import Rounded
 
 _NAMED = {"pi": math.pi, "e": math.e, "tau": math.tau}
-_LARGEST_EXPONENT = 708.0
+_LARGEST_EXPONENT = np.float64(708.0).view(np.int64)  # the bits of positive floats are in order
 _COMMUTE = (np.add, np.multiply, np.maximum, np.minimum, np.equal, np.not_equal)
 _TESTS = (
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
@@ -36,9 +36,10 @@ class Beyond(ArithmeticError):
 
 
 def negative_below(x: Any, out: Any) -> None:
-    """-x, of which e^-x does not overflow. Raises Beyond."""
+    """-x, of which e^-x does not overflow. Raises Beyond, for a nan of either sign or for none:
+    it says nothing of the rows beside it, and as a float it would be the largest of all."""
     np.negative(x, out=out)
-    if out.size and out.max() > _LARGEST_EXPONENT:
+    if out.size and np.maximum.reduce(out.view(np.int64)) > _LARGEST_EXPONENT:
         raise Beyond
 
 
@@ -242,11 +243,9 @@ class Recorder(Rounded):
         is_finite = self.record(np.isfinite, peak)
         return self.where(is_finite, peak + self.log1p(rest), peak)
 
-    def __getattr__(self, name: str) -> Callable[..., Value]:
-        function = _FUNCTIONS.get(name)
-        if function is None:
-            raise AttributeError(name)
-        return lambda *values: self.record(function, *values)
+    if TYPE_CHECKING:  # those of _FUNCTIONS
+
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -288,3 +287,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "trigamma": _entrywise("trigamma"),
     "polygamma": _entrywise("polygamma"),
 }
+
+
+def _recording(function: Callable[..., Any]) -> Callable[..., Value]:
+    def method(self: Recorder, *values: Value) -> Value:
+        return self.record(function, *values)
+
+    return method
+
+
+for _name, _function in _FUNCTIONS.items():  # also where another way is inherited
+    setattr(Recorder, _name, _recording(_function))

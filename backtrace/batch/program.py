@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -98,18 +98,19 @@ class Program:
     def _run_all(self, given: list[Any], results: list[Any], count: int, jobs: int) -> None:
         begun = time.perf_counter()
         first = BLOCK if jobs > 1 and count > BLOCK else count
-        self._run(given, results, 0, first, BLOCK)
+        self._run(given, results, range(0, first, BLOCK), first)
         left = (time.perf_counter() - begun) * (count - first) / max(1, first)
         if left <= _WORTH_THREADS:
-            self._run(given, results, first, count, BLOCK)
+            self._run(given, results, range(first, count, BLOCK), count)
             return
-        share = -(-(count - first) // jobs)
+        turns = -(-(count - first) // (_SHARED * jobs))  # of each thread, all about as long
+        blocks = range(first, count, -(-(count - first) // (turns * jobs)))
+        starts = iter(blocks)  # each thread takes the next: none waits for another's share
         with ThreadPoolExecutor(jobs) as pool:
-            parts = [
-                pool.submit(self._run, given, results, start, min(count, start + share), _SHARED)
-                for start in range(first, count, share)
-            ]
-            for part in parts:
+            work = functools.partial(self._run, given, results, blocks, count, starts)
+            others = [pool.submit(work) for _ in range(jobs - 1)]
+            work()
+            for part in others:
                 part.result()
 
     def _inputs(self, columns: Mapping[str, Any]) -> list[Any]:
@@ -129,12 +130,20 @@ class Program:
             given.append(column if column.ndim == 0 else np.ascontiguousarray(column))
         return given
 
-    def _run(self, given: list[Any], results: list[Any], start: int, end: int, block: int) -> None:
-        size = max(1, min(block, end - start))
+    def _run(
+        self,
+        given: list[Any],
+        results: list[Any],
+        blocks: range,
+        end: int,
+        starts: Iterable[int] | None = None,
+    ) -> None:
+        """The blocks that begin at `starts`, which are all of them where nobody else takes some."""
+        size = max(1, min(blocks.step, end - blocks.start))
         outer = [*given, *results]
         work = self.plan.on(outer, size)
         with quiet():
-            for first in range(start, end, size):
+            for first in blocks if starts is None else starts:
                 last = min(end, first + size)
                 try:
                     work(first, last)
@@ -185,11 +194,11 @@ class _Recording:
             if isinstance(source, Constant):
                 continue
             slope = gate.slope(m, k, output, operands)
-            if gate.chooses and isinstance(output, Column):
-                slope = m.where(m.equal(output, output), slope, output)
             if gate.kink is not None and (isinstance(at, Column) or at):
                 rule = gate.kink.rule(self.convention)
                 slope = m.where(at, rule(m, k, output, operands, constant), slope)
+            if gate.chooses and isinstance(output, Column):
+                slope = m.where(m.equal(output, output), slope, output)
             self._carry(index, source, slope, gate.blocks)
 
     def _carry(self, index: int, source: int, slope: Any, blocks: bool) -> None:

@@ -130,14 +130,15 @@ def _slope(
     at: Value,
     convention: str,
 ) -> Value:
-    """The diagonal of the Jacobian for input `k`, with the gate's own rule at entries at a kink."""
+    """The diagonal of the Jacobian for input `k`, with the gate's own rule at entries at a kink.
+    Where a gate that chooses gives nan, there is no telling, kink or not."""
     slope = gate.slope(m, k, output, operands)
+    if gate.kink is not None and m.truth(at):
+        constant = [isinstance(operand, Constant) for operand in node.operands]
+        slope = m.where(at, gate.kink.rule(convention)(m, k, output, operands, constant), slope)
     if gate.chooses and not is_finite(output):
         slope = m.where(m.equal(output, output), slope, output)
-    if gate.kink is None or not m.truth(at):
-        return slope
-    constant = [isinstance(operand, Constant) for operand in node.operands]
-    return m.where(at, gate.kink.rule(convention)(m, k, output, operands, constant), slope)
+    return slope
 
 
 def carry(

@@ -113,9 +113,9 @@ function tableSlopes(node, operands, value) {
     return { back: node.back.map((rule) => (u) => functions[rule](u, value, ...operands)), stands };
   const local = node.local.map((rule, way) => {
     let slope = functions[rule](value, ...operands);
+    if (stands) slope = m.where(at, functions[node.kink[way]](value, ...operands), slope);
     if (node.chooses && !m.isFinite(value)) slope = m.where(m.equal(value, value), slope, value);
-    if (node.chooses && Number.isNaN(value)) return value;
-    return stands ? m.where(at, functions[node.kink[way]](value, ...operands), slope) : slope;
+    return slope;
   });
   return { local, stands };
 }
