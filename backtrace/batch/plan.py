@@ -34,6 +34,7 @@ class Plan:
         self._numbers: list[float] = []
         self._buffers: list[bool] = []  # whether each holds truths
         self.operations = self._placed(tape, found)
+        self._calls = list(map(_call, self.operations))
 
     def on(self, outer: Sequence[Any], size: int) -> Work:
         """What is done with these inputs and results, at most so many rows at a time. It raises
@@ -47,12 +48,13 @@ class Plan:
         return work
 
     def _run(self, at: Sequence[Any]) -> None:
-        for function, places in self.operations:
-            if len(places) == 3:
-                a, b, c = places
-                function(at[a], at[b], out=at[c])
+        for function, a, b, writes in self._calls:
+            if b is not None:
+                function(at[a], at[b], at[writes])
+            elif type(a) is int:
+                function(at[a], at[writes])
             else:
-                function(*[at[place] for place in places[:-1]], out=at[places[-1]])
+                function(*[at[place] for place in a], out=at[writes])
         for writes, read in self._copies:
             at[writes][...] = at[read]
 
@@ -99,6 +101,15 @@ class Plan:
                 _release(released, place, tape, free)
             operations.append(Operation(step.function, (*reads, place[number])))
         return operations
+
+
+def _call(operation: Operation) -> tuple[Any, Any, int | None, int]:
+    """The function, what it reads (two places, one, or one tuple of them) and what it writes. Of
+    NumPy's own functions the last argument is what they write."""
+    function, (*reads, writes) = operation
+    if not isinstance(function, np.ufunc) or len(reads) > 2:
+        return function, tuple(reads), None, writes
+    return function, reads[0], reads[1] if len(reads) == 2 else None, writes
 
 
 def _release(

@@ -27,7 +27,7 @@ from tests.benchmarks.figures import Figures, table
 
 FORMULA = "1/(1+exp(-(w0*x0+w1*x1+w2)))"
 NAMES = ("w0", "x0", "w1", "x1", "w2")
-COUNT, BLOCK, ROUNDS = 1_000_000, 16_384, 9
+COUNT, BLOCK, ROUNDS = 1_000_000, 16_384, 31
 
 
 def by_hand(columns: dict[str, Any], out: dict[str, Any]) -> None:
