@@ -104,10 +104,10 @@ class Plan:
 
 
 def _call(operation: Operation) -> tuple[Any, Any, int | None, int]:
-    """The function, what it reads (two places, one, or one tuple of them) and what it writes. Of
-    NumPy's own functions the last argument is what they write."""
+    """The function, what it reads (two places, one, or one tuple of them) and what it writes, which
+    without its name is told sooner. NumPy wants the name where max(a, b, c) could be meant."""
     function, (*reads, writes) = operation
-    if not isinstance(function, np.ufunc) or len(reads) > 2:
+    if not isinstance(function, np.ufunc) or function in (np.maximum, np.minimum):
         return function, tuple(reads), None, writes
     return function, reads[0], reads[1] if len(reads) == 2 else None, writes
 
