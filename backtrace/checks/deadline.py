@@ -7,7 +7,6 @@ a check finds is not a matter of what else is running.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import math
 import threading
@@ -147,6 +146,8 @@ def _without_collection() -> Iterator[None]:
 
 def _interrupt(worker: threading.Thread, outcome: Mapping[str, Any]) -> None:
     """Until it ends. Where it has come to an end of its own, an interrupt would find nobody."""
+    import ctypes  # where time has run out
+
     assert worker.ident is not None
     for _ in range(_TRIES):
         if outcome:

@@ -6,36 +6,19 @@ typed. One pass, with a frame for every call that is open.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from backtrace.errors import FormulaError
 from backtrace.formula.calls import Call, is_keyword, is_whole, joined
-from backtrace.formula.readings import READINGS, read_call
-from backtrace.formula.spellings import CONSTANTS, LIBRARIES, TEMPLATES
+from backtrace.formula.readings import read_call
+from backtrace.formula.spellings import CONSTANTS, LIBRARIES
 from backtrace.formula.token import NAME, NUMBER, POWER, Token
-from backtrace.gates import GATES, Gate
+from backtrace.gates import Gate
 from backtrace.language import tell
 
 _MOST_CALLS = 2_000
 _CLOSES = {")": "(", "]": "["}
-
-_ALONE = frozenset({*TEMPLATES, *READINGS} - {"dot", "softplus", *GATES} | {"clip"})
-_DOT = re.compile(r"\.(?!T\b)[^\W\d]")
-_CALL = re.compile(r"\b([^\W\d]\w*+)\s*+\(")
-_KEYWORD = re.compile(r"\b(?:dim|keepdims?|correction|unbiased|ord)\s*=")
-_KEYWORDS = ("dim", "correction", "unbiased", "ord")  # what a text with one has in it
-
-
-def has_calls(text: str) -> bool:
-    """Whether something may be written as a library's: a dot before a name, or words of theirs."""
-    if "." in text and _DOT.search(text) is not None:
-        return True
-    if "(" not in text:
-        return False
-    has_keyword = any(word in text for word in _KEYWORDS) and _KEYWORD.search(text) is not None
-    return has_keyword or not _ALONE.isdisjoint(_CALL.findall(text))
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from backtrace.errors import Span
-from backtrace.formula import latex, libraries
+from backtrace.formula import latex
 from backtrace.formula.builder import Builder
 from backtrace.formula.definitions import own_gate
 from backtrace.formula.expression import ExpressionReader
+from backtrace.formula.library_words import has_calls
 from backtrace.formula.token import BREAK, END, NAME, Token
 from backtrace.formula.tokens import tokenize
 from backtrace.gates import GATES, Gate
@@ -77,7 +78,9 @@ class _Statements:
         self.builder = Builder(text)
         self.builder.is_respelled = is_latex
         self.readings: tuple[str, ...] = ()
-        if not is_latex and libraries.has_calls(text):
+        if not is_latex and has_calls(text):
+            from backtrace.formula import libraries  # where a formula has their words
+
             typed = [token[:2] for token in self.tokens]
             known = {**GATES, **own}
             self.tokens, self.readings = libraries.translated(text, self.tokens, names, known)

@@ -7,6 +7,7 @@ is refused with its place.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from itertools import islice, pairwise
@@ -30,8 +31,7 @@ LONGEST_NAME = 64
 
 _SIGNS = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ" + "".join(FRACTIONS)  # letters and digits to Unicode, signs here
 _GOES_ON_IN = rf"(?:[^\W₀-₉{_SIGNS}]|[\u0300-\u036f])"
-_TOKEN = re.compile(
-    rf"""
+_TOKEN = rf"""
     [ ]* (?:
       (?P<space>   (?:[^\S\n]|\#[^\n]*)+ )
     | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
@@ -44,9 +44,7 @@ _TOKEN = re.compile(
     | (?P<superscript> [⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+ )
     | (?P<fraction> [½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒] )
     )
-    """,
-    re.VERBOSE,
-)
+    """
 _PLAIN = re.compile(
     r"""([ ]*)(
       [A-Za-z_][A-Za-z0-9_]*+
@@ -56,7 +54,6 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 """The tokens that nearly every formula is made of, which mean the same wherever they stand."""
-_KINDS = ("", *_TOKEN.groupindex)
 _NUMBER_GOES_ON = re.compile(r"[0-9.]|_[0-9]")
 _GOES_ON = frozenset("0123456789._xX")
 _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]")
@@ -116,16 +113,24 @@ def _plain_kind(word: str) -> str:
     return BREAK if word in (";", "\n") else word
 
 
+@functools.cache
+def _token() -> re.Pattern[str]:
+    """Compiled where a text is not plain, which takes some 2 ms."""
+    return re.compile(_TOKEN, re.VERBOSE)
+
+
 def _all_kinds(text: str) -> tuple[list[Token], int]:
     """The tokens up to what cannot be read, and where that is."""
     tokens: list[Token] = []
     append, new = tokens.append, tuple.__new__
     at = 0
-    for match in islice(_TOKEN.finditer(text), 2 * MOST_TOKENS + 2):  # spaces are matches too
+    pattern = _token()
+    kinds = ("", *pattern.groupindex)
+    for match in islice(pattern.finditer(text), 2 * MOST_TOKENS + 2):  # spaces are matches too
         if match.start() != at:
             break
         group = match.lastindex or 0
-        kind = _KINDS[group]
+        kind = kinds[group]
         start, end = match.span(group)
         spelled = text[start:end]
         at = end

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtrace.advice import faults, notes
 from backtrace.algebra import Algebra
 from backtrace.algebra.values import kept
-from backtrace.checks.crosscheck import Budget, Findings, cross_check
+from backtrace.checks.traced import Budget, Subject
 from backtrace.errors import ValueGivenError
 from backtrace.formula.point import Given, known_variables, match_point, read_mapping, shapes
 from backtrace.gates import CONVENTIONS
@@ -26,6 +26,9 @@ from backtrace.rewrite import graph_of
 from backtrace.tracing import passes
 from backtrace.tracing.request import Request
 from backtrace.tracing.trace import Origin, Trace
+
+if TYPE_CHECKING:
+    from backtrace.checks.crosscheck import Findings
 
 
 def trace(
@@ -119,7 +122,7 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         fault = _cured(fault, tried, values, m)
     text = granularity.with_definitions(graph.read_as or formula)
     subject = passes.subject(passed, text, graph, point, asked, request)
-    found = cross_check(subject, request.budget) if request.check else None
+    found = _checked(subject, request.budget) if request.check else None
     remarks = list(notes.kink_notes(graph, values, flow, granularity.kink, m))
     remarks += [Note("reading", text) for text in graph.readings]
     if request.upstream is None:
@@ -145,6 +148,12 @@ def trace_given(formula: str, given: Mapping[str, Given], request: Request) -> T
         groups=groups,
         origin=Origin({name: value.written for name, value in given.items()}, request),
     )
+
+
+def _checked(subject: Subject, budget: Budget) -> Findings:
+    from backtrace.checks.crosscheck import cross_check
+
+    return cross_check(subject, budget)
 
 
 def _cured(fault: Fault, tried: tuple[Any, ...], values: Sequence[Any], m: Algebra) -> Fault:

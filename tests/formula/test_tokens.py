@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtrace.errors import FormulaError
-from backtrace.formula import libraries, tokens
+from backtrace.formula import library_words, tokens
 from backtrace.formula.spellings import TEMPLATES
 from backtrace.gates import GATES
 
@@ -57,11 +57,11 @@ def test_what_is_not_plain_does_not(text: str) -> None:
 def test_every_word_of_the_libraries_is_seen() -> None:
     """And no gate of ours is taken for one."""
     for name in sorted({*TEMPLATES} - {"dot", "softplus", *GATES}):
-        assert libraries.has_calls(f"q = {name} (x, 1)"), name
-        assert not libraries.has_calls(f"q = {name}*x + sin(x)"), name
+        assert library_words.has_calls(f"q = {name} (x, 1)"), name
+        assert not library_words.has_calls(f"q = {name}*x + sin(x)"), name
     for text in ("sum(x, dim=1)", "norm(x, ord =2)", "x.sum()", "clip(x, 0, 1)"):
-        assert libraries.has_calls(text)
+        assert library_words.has_calls(text)
     for text in ("dim = 3; dim*x", "tanh(x) + max(x, y)", "f_dim(x)", "x.T@x"):
-        assert not libraries.has_calls(text), text
+        assert not library_words.has_calls(text), text
     with pytest.raises(FormulaError):
         tokens.tokenize("x ! y")
