@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from backtrace.cli.options import (
+from backtrace.cli.groups import (
     ArraysAsked,
     Beside,
     DescentAsked,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtrace.cli.groups import Destination
 from backtrace.cli.help import Told
-from backtrace.cli.options import Destination, look_options, verdict_options
+from backtrace.cli.options import look_options, verdict_options
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import (
     code_at,

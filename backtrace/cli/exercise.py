@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtrace.cli.groups import names_in
 from backtrace.cli.help import Told
-from backtrace.cli.options import look_options, names_in
+from backtrace.cli.options import look_options
 from backtrace.cli.output import Look, say
 from backtrace.errors import UsageError
 from backtrace.language import marked, tell

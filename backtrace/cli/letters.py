@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from backtrace.cli.options import Destination, names_in
+from backtrace.cli.groups import Destination, names_in
 from backtrace.cli.output import Look
 from backtrace.cli.source import DECLARED
 from backtrace.errors import UsageError

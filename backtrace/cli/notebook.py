@@ -70,7 +70,7 @@ def _of_line(words: tuple[str, ...], asked: Asked, typed: Sequence[str]) -> Trac
     from backtrace.cli import run
     from backtrace.cli.source import code_in, formula_and_values, result_named
 
-    if asked.is_for_readers or code_in(words, asked.task) is not None:
+    if asked.is_for_readers or code_in(words, asked.task.file, asked.task.python) is not None:
         run(["trace", *typed])
         return None
     if not words and asked.task.file is None:

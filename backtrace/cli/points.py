@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from backtrace.cli.options import Destination, PointsAsked
+from backtrace.cli.groups import Destination, PointsAsked
 from backtrace.cli.output import complain
 from backtrace.cli.progress import reading
 from backtrace.errors import BacktraceError, UsageError, by_system

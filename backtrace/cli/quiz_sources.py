@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from backtrace.cli.options import names_in
+from backtrace.cli.groups import names_in
 from backtrace.cli.source import DECLARED, code_at, formula_and_values, read_file, result_named
 from backtrace.cli.words import EVERYTHING
 from backtrace.errors import BacktraceError, UsageError

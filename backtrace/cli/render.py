@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtrace.cli.groups import Destination
 from backtrace.cli.help import Told
-from backtrace.cli.options import Destination, destination_options, fold_option, look_options
+from backtrace.cli.options import destination_options, fold_option, look_options
 from backtrace.cli.output import Look
 from backtrace.cli.source import read_file
 from backtrace.language import marked

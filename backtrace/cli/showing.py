@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from backtrace.cli.asked import Asked
-from backtrace.cli.options import names_in
+from backtrace.cli.groups import names_in
 from backtrace.errors import UsageError
 from backtrace.language import tell
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from backtrace.errors import FormulaError, UsageError, by_system, near_misses
 from backtrace.files import InputFile
 from backtrace.language import tell
-
-if TYPE_CHECKING:
-    from backtrace.cli.options import Task
 
 _CODE = (".py", ".ipynb")
 MOST_BYTES = 64 * 1024 * 1024
@@ -38,14 +35,16 @@ def formula_and_values(words: tuple[str, ...], file: str | None) -> tuple[str, t
     return formula, values
 
 
-def code_in(words: tuple[str, ...], task: Task) -> tuple[str, str, tuple[str, ...]] | None:
+def code_in(
+    words: tuple[str, ...], file: str | None, is_python: bool
+) -> tuple[str, str, tuple[str, ...]] | None:
     """The file of Python code that is named, a function in it ("" for the whole), and the values;
     None where it is a formula."""
-    if task.file is not None:
-        is_code = task.python or task.file.endswith(_CODE)
-        return (task.file, "", words) if is_code else None
+    if file is not None:
+        is_code = is_python or file.endswith(_CODE)
+        return (file, "", words) if is_code else None
     first, rest = (words or ("",))[0], words[1:]
-    if first == "-" and task.python:
+    if first == "-" and is_python:
         return "-", "", rest
     found = code_at(first)
     return (*found, rest) if found is not None else None

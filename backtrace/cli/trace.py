@@ -10,10 +10,10 @@ import click
 from backtrace.checks import sympy_process
 from backtrace.cli.asked import Asked, refuse_for_points, refuse_for_shapes, refuse_unseen
 from backtrace.cli.code import Reading, read_with_values
+from backtrace.cli.groups import Destination
 from backtrace.cli.help import Sectioned
 from backtrace.cli.letters import CostAsked, Lettered, declared, derive
 from backtrace.cli.options import (
-    Destination,
     arrays_options,
     beside_options,
     descent_options,
@@ -67,7 +67,7 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
-    source = code_in(words, asked.task)
+    source = code_in(words, asked.task.file, asked.task.python)
     made_of = asked.granularity.granularity()
     if source is not None:
         return _of_code(*source, asked, made_of)
