@@ -87,6 +87,14 @@ class Digits(Derived):
             return self.context.nan if a == 0 or a != a else self.context.inf * self.sign(a)
         return a / b
 
+    def mod(self, a: Value, b: Value) -> Value:
+        """What is left of a, with the sign of b. Of a quotient that takes half the digits there are
+        the whole part times b is too coarse: mpmath has the remainder without it."""
+        quotient = self.divide(a, b)
+        if not self.context.isfinite(quotient) or abs(quotient) < 2 ** (self.context.prec // 2):
+            return super().mod(a, b)
+        return a % b
+
     def power(self, a: Value, b: Value) -> Value:
         if a == 0 and b < 0:
             return self.context.inf

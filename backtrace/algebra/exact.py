@@ -49,23 +49,26 @@ class Exact(Derived):
     def where(self, condition: Value, a: Value, b: Value) -> Value:
         return a if condition else b
 
-    def _sign_of(self, a: Value, b: Value) -> int:
+    def _sign_of(self, a: Value, b: Value) -> int | None:
+        """The sign of a - b, or None where one of them is nan."""
         difference = sympy.N(sympy.Integer(0) + a - b, _DIGITS)
+        if difference is sympy.nan:
+            return None
         if not difference.is_comparable or abs(difference) < sympy.Float(10) ** (10 - _DIGITS):
             return 0
         return 1 if difference > 0 else -1
 
     def less(self, a: Value, b: Value) -> Value:
-        return int(self._sign_of(a, b) < 0)
+        return int(self._sign_of(a, b) == -1)
 
     def less_equal(self, a: Value, b: Value) -> Value:
-        return int(self._sign_of(a, b) <= 0)
+        return int(self._sign_of(a, b) in (-1, 0))
 
     def greater(self, a: Value, b: Value) -> Value:
-        return int(self._sign_of(a, b) > 0)
+        return int(self._sign_of(a, b) == 1)
 
     def greater_equal(self, a: Value, b: Value) -> Value:
-        return int(self._sign_of(a, b) >= 0)
+        return int(self._sign_of(a, b) in (0, 1))
 
     def equal(self, a: Value, b: Value) -> Value:
         return int(self._sign_of(a, b) == 0)
@@ -74,19 +77,23 @@ class Exact(Derived):
         return int(self._sign_of(a, b) != 0)
 
     def maximum(self, *values: Value) -> Value:
-        largest = values[0]
+        largest = sympy.Integer(0) + values[0]
         for value in values[1:]:
-            largest = value if self._sign_of(value, largest) > 0 else largest
+            sign = self._sign_of(value, largest)
+            if sign is None:
+                return sympy.nan
+            largest = value if sign > 0 else largest
         return sympy.Integer(0) + largest
 
     def minimum(self, *values: Value) -> Value:
         return -self.maximum(*(-value for value in values))
 
     def sign(self, x: Value) -> Value:
-        return sympy.Integer(self._sign_of(x, 0))
+        sign = self._sign_of(x, 0)
+        return sympy.nan if sign is None else sympy.Integer(sign)
 
     def abs(self, x: Value) -> Value:
-        return -x if self._sign_of(x, 0) < 0 else x
+        return -x if self._sign_of(x, 0) == -1 else x
 
     def floor(self, x: Value) -> Value:
         return sympy.floor(x)
@@ -107,7 +114,7 @@ class Exact(Derived):
         return self.log(1 + x)
 
     def log(self, x: Value) -> Value:
-        return self._real(sympy.log(x)) if self._sign_of(x, 0) > 0 else sympy.nan
+        return self._real(sympy.log(x)) if self._sign_of(x, 0) == 1 else sympy.nan
 
     def log2(self, x: Value) -> Value:
         return self.log(x) / sympy.log(2)

@@ -183,7 +183,7 @@ def _local_gradients(
     none."""
     constant = [isinstance(o, Constant) for o in node.operands]
     free = [k for k, is_constant in enumerate(constant) if not is_constant]
-    if gate.chooses and output != output:
+    if gate.chooses and m.truth(m.not_equal(output, output)):
         return (output,) * len(free)
     if kink_rule is not None:
         return tuple(kink_rule(m, k, output, operands, constant) for k in free)

@@ -22,6 +22,11 @@ CHOOSERS = [
     "hardtanh({0})",
     "abs({0})",
     "relu(max({0}, 2))*3",
+    "min(2, max(1, {0}))",
+    "clip({0}, 0, 3)",
+    "{0} % 3",
+    "3 % ({0} - 7)",
+    "sign({0})*{0}",
 ]
 
 
@@ -42,6 +47,27 @@ def test_at_many_points_as_at_one(choice: str) -> None:
     found = backtrace.vectorize(formula)({"x": np.array([-1.0, 4.0])})["df/dx"]
     single = [backtrace.trace(formula, {"x": x}, check=False).gradients["x"] for x in (-1.0, 4.0)]
     assert np.array_equal(found, single, equal_nan=True)
+
+
+@pytest.mark.parametrize("choice", CHOOSERS)
+def test_in_numbers_of_every_kind(choice: str) -> None:
+    """Exactly, and with many digits: nan is not smaller, larger or equal there either."""
+    trace = backtrace.trace(choice.format("sqrt(x)"), {"x": "-1"}, check=False)
+    for other in (trace.exactly(), trace.to_digits(20)):
+        assert (other.values[-1], other.upstreams[0]) == ("nan", "nan")
+    sound = backtrace.trace(choice.format("sqrt(x)"), {"x": "9"}, check=False)
+    for other in (sound.exactly(), sound.to_digits(20)):
+        assert "nan" not in (other.values[-1], other.upstreams[0])
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_remainder_of_nothing(as_array: bool) -> None:
+    """5 % 0 is nan, at a kink or not, and so are its slopes."""
+    formula = "sum([x, x] % y)" if as_array else "x % y"
+    trace = backtrace.trace(formula, {"x": 5, "y": 0}, check=False)
+    assert all(math.isnan(slope) for slope in trace.gradients.values())
+    if not as_array:
+        assert trace.exactly().upstreams[:2] == trace.to_digits(20).upstreams[:2] == ("nan",) * 2
 
 
 @pytest.mark.parametrize(
