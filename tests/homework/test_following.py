@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backtrace.homework.backward import Judged, check_code
-from backtrace.homework.backward.judging import FOLLOWS, IN_GENERAL, WRONG
+from backtrace.homework.backward.judging import FOLLOWS, IN_GENERAL, UNREAD, WRONG
 from tests.benchmarks.programs import PROGRAMS
 
 TEXTS = {str(program): program for program in PROGRAMS}
@@ -126,3 +126,48 @@ dW = X.T @ dout
 def test_a_mean_over_all_entries(line: str, codes: list[str]) -> None:
     told = faults(check_code(MEAN.format(line), "a.py"))
     assert [fits for _, _, fits in told] == ([codes] if codes else [])
+
+
+SKIPPED = """
+import numpy as np
+x, t = np.random.randn(4, 3), np.random.randn(4, 2)
+W1, W2 = np.random.randn(3, 5), np.random.randn(5, 2)
+z = x @ W1
+h = {activation}
+out = z @ W2
+loss = np.sum((out - t)**2)
+dout = 2*(out - t)
+dW2 = h.T @ dout
+dh = dout @ W2.T
+dz = {back}
+dW1 = x.T @ dz
+"""
+
+
+@pytest.mark.parametrize(
+    ("activation", "back"),
+    [("np.maximum(0, z)", "dh * (z > 0)"), ("np.tanh(z)", "dh * (1 - h**2)")],
+)
+def test_a_value_that_no_forward_line_uses(activation: str, back: str) -> None:
+    """The net goes past the activation, and the way back through it: that is said of its gradient,
+    and the first line that is wrong uses its value."""
+    found = check_code(SKIPPED.format(activation=activation, back=back), "skipped.py")
+    [unused] = [v for v in found.verdicts if v.gradient.name == "dh"]
+    assert unused.verdict == UNREAD
+    assert "does not depend on h: has a forward line left it out?" in unused.note
+    assert found.fault is not None
+    assert (found.fault.gradient.name, found.fault.fits[0].code) == ("dW2", "wrong-variable")
+
+
+@pytest.mark.parametrize(
+    ("back", "code"),
+    [
+        ("np.where(z < 0, 0, dh)", "extra-factor"),
+        ("dh * (z > 0)", "extra-factor"),
+        ("dh.copy()\ndz[z < 0] = 0", "changed-in-place"),
+    ],
+)
+def test_a_mask_that_no_forward_line_has(back: str, code: str) -> None:
+    text = SKIPPED.format(activation="z", back=back).replace("z @ W2", "h @ W2")
+    [(name, _, codes)] = faults(check_code(text, "masked.py"))
+    assert (name, code) == ("dz", codes[0])

@@ -145,7 +145,10 @@ def _of_names(tree: ast.expr, around: Around) -> Makes:
         for other in names:
             if other == node.id or other not in around.values:
                 continue
-            code, says, more = _renamed(node.id, other, around, id(node) in inside)
+            is_mask = id(node) in inside
+            if is_mask and around.shape(node.id) != around.shape(other):
+                continue  # a mask of another shape lets all through, or nothing
+            code, says, more = _renamed(node.id, other, around, is_mask)
             more += 0.5 * (around.adds and node.id == around.before)  # += writes it by itself
             yield Found(code, says, replaced(tree, place, ast.Name(other)), place, more, other)
 

@@ -233,7 +233,15 @@ class Court:
             faulty, fits = self._misread(gradient)
             return LineVerdict(gradient, of, UNREAD, faulty or line, fits, note=note)
         if not of:
-            note = tell("the result does not depend on it")
+            unused = next((name for name in gradient.of if name in self.stages), "")
+            note = (
+                tell(
+                    "the result does not depend on {name}: has a forward line left it out?",
+                    name=unused,
+                )
+                if unused
+                else tell("the result does not depend on it")
+            )
             return LineVerdict(gradient, "", UNREAD, line, note=note)
         return self._held(gradient, of, line)
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from backtrace.homework.backward.trees import call, product, times, turned
+from backtrace.homework.backward.trees import MODULES, call, product, times, turned
 from backtrace.language import marked, tell
 
 Made = Iterator[ast.expr]
@@ -125,7 +125,7 @@ def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
             yield "sign", tell("has a minus too many"), inner
         case ast.Compare():
             yield from _masks(node)
-        case ast.Name(ctx=ast.Load()):
+        case ast.Name(id=name, ctx=ast.Load()) if name not in MODULES:
             yield from _names(node)
         case ast.Attribute(value=inner, attr="T"):
             yield "transposed", tell("has a .T too many"), inner
@@ -173,6 +173,9 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
         case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
             says = tell("has its mask the wrong way round")
             yield "wrong-mask", says, call("where", condition, b, a)
+            if isinstance(a, ast.Constant) and a.value == 0:
+                yield "extra-factor", tell("has a mask that no forward line has"), b
+                return
             says = tell("sets what a mask tells with = where += is due")
             yield "fork-lost", says, call("where", condition, ast.BinOp(b, ast.Add(), a), b)
         case ast.Call(func=ast.Name(id="put"), args=[whole, new, ast.Constant(value=str() as at)]):

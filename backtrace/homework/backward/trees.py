@@ -11,7 +11,8 @@ _PRODUCTS = ("dot", "matmul", "mm")
 
 
 def expression(text: str) -> ast.expr:
-    """The tree of an expression, with a.dot(b), np.matmul(a, b) as a @ b, np.multiply as *."""
+    """The tree of an expression, with a.dot(b), np.matmul(a, b) as a @ b, np.multiply as *, and
+    np.where as where."""
     tree: ast.expr = _Products().visit(ast.parse(text, mode="eval").body)
     is_plain = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.UAdd)
     return tree.operand if is_plain and isinstance(tree, ast.UnaryOp) else tree
@@ -28,6 +29,10 @@ class _Products(ast.NodeTransformer):
                     return product(left, right)
                 if name == "multiply":
                     return ast.BinOp(left, ast.Mult(), right)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=module), attr="where"), args=[_, _, _]
+            ) if module in MODULES:
+                return ast.Call(ast.Name("where"), node.args, [])
             case ast.Call(func=ast.Attribute(value=left, attr=name), args=[right]) if (
                 name in _PRODUCTS
             ):
