@@ -27,7 +27,7 @@ def read(text: str, shapes: Mapping[str, Shape], definitions: str = "") -> Graph
     from backtrace.formula.shapes import with_shapes
     from backtrace.graph.shapes import is_of_numbers
 
-    graph = parse(text, shapes.keys(), parse_definitions(definitions))
+    graph = parse(text, shapes, parse_definitions(definitions))
     is_known = graph.inputs.keys() <= shapes.keys()
     if is_known and not is_of_numbers(graph, shapes):
         graph = with_shapes(graph, shapes)

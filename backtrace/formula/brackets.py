@@ -13,7 +13,7 @@ from backtrace.gates import Gate
 from backtrace.language import tell
 
 DEEPEST_NESTING = 64
-SPELLINGS = {"σ": "sigmoid"}
+SPELLINGS = {"σ": "sigmoid", "log_2": "log2", "log_10": "log10"}
 """What a function is called on blackboards, where that has no value."""
 
 

@@ -64,6 +64,7 @@ class Meanings:
         self._shapes = shapes
         self._is_whole = is_whole
         self._rows: set[int] = set()  # vectors that lie: x^T
+        self._by_entries: set[int] = set()  # an array times something, by * or ⊙
         self.sentences: list[str] = []
         self.is_rewritten = False
 
@@ -77,6 +78,7 @@ class Meanings:
         if name != gate.name:
             sign = ""
         self._refuse_lying(gate, sign, index, node, given)
+        self._refuse_mixed(sign, index, given)
         found = self._read(sign, index, node, given, at)
         if sign and [step.gate for step in found] != [gate]:
             self.is_rewritten |= found[0].gate is not _BY_ENTRIES
@@ -152,6 +154,27 @@ class Meanings:
         )
         what = tell("a vector has no rows and columns: this product has two readings")
         raise ShapeError(what, hint)
+
+    def _refuse_mixed(self, sign: str, index: int, given: Sequence[Shape]) -> None:
+        """u ⊙ W x: is it u ⊙ W that x is multiplied by, or u that goes with W x?"""
+        gate, (left, *_), _, (start, _) = self._nodes[index]
+        if gate is None or gate.name != "mul" or sign == "×":
+            return
+        is_open = isinstance(left, int) and self._nodes[left].span[0] == start  # no bracket before
+        goes_on = is_open and left in self._by_entries
+        if goes_on and sign and all(given):
+            assert isinstance(left, int)
+            b = self._texts(index)[1]
+            first, second = self._texts(left)
+            hint = tell(
+                "write ({first}*{second})@{b}, or {first}*({second}@{b})",
+                first=first,
+                second=second,
+                b=b,
+            )
+            raise ShapeError(tell("it is not clear which product comes first"), hint)
+        if goes_on or (not sign and given[0]):
+            self._by_entries.add(index)
 
     def _lies(
         self, written: Sequence[object], found: list[Step], given: Sequence[Shape], at: int

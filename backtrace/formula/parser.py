@@ -21,7 +21,7 @@ from backtrace.formula.library_words import has_calls
 from backtrace.formula.token import BREAK, END, NAME, Token
 from backtrace.formula.tokens import tokenize
 from backtrace.gates import GATES, Gate
-from backtrace.graph import Graph
+from backtrace.graph import Count, Graph
 from backtrace.language import tell
 
 
@@ -38,20 +38,20 @@ class Statement(NamedTuple):
 def parse(
     text: str, names: Collection[str] = (), own: Mapping[str, Gate] = MappingProxyType({})
 ) -> Graph:
-    """The graph of a formula. `names` are the variables that have a value: e, pi and tau are
-    constants unless they are among them, and a function's name is a variable if it is. `own` are
-    gates beside the table's.
+    """The graph of a formula. `names` are the variables that have a value, with their shapes where
+    these are known: e, pi and tau are constants unless they are among them, and a function's name
+    is a variable if it is. `own` are gates beside the table's.
 
     Raises FormulaError, with the place.
     """
-    return _Statements(text, frozenset(names), own).graph()
+    return _Statements(text, names, own).graph()
 
 
 def parse_statements(
     text: str, names: Collection[str], own: Mapping[str, Gate]
 ) -> tuple[Graph, list[Statement]]:
     """As `parse`, with the statements as they stand."""
-    reading = _Statements(text, frozenset(names), own)
+    reading = _Statements(text, names, own)
     graph, tokens = reading.graph(), reading.tokens
     statements = []
     for name, parameters, first, after in reading.statements:
@@ -71,10 +71,15 @@ def parse_definitions(text: str) -> dict[str, Gate]:
 
 
 class _Statements:
-    def __init__(self, text: str, names: frozenset[str], own: Mapping[str, Gate]) -> None:
+    def __init__(self, text: str, given: Collection[str], own: Mapping[str, Gate]) -> None:
         self.text = text
+        names = frozenset(given)
         is_latex = latex.is_latex(text)
-        self.tokens = latex.tokens_of(text, names) if is_latex else tokenize(text)
+        self.counts: tuple[Count, ...] = ()
+        if is_latex:
+            self.tokens, self.counts = latex.tokens_of(text, given)
+        else:
+            self.tokens = tokenize(text)
         self.builder = Builder(text)
         self.builder.is_respelled = is_latex
         self.readings: tuple[str, ...] = ()
@@ -118,7 +123,9 @@ class _Statements:
             hint = tell('try backtrace "(x+y)*z" x=-2 y=5 z=-4')
             raise self.reader.error(tell("the formula is empty"), (0, 0), hint)
         graph = self.builder.finish(result, tuple(self.own.values()))
-        return replace(graph, readings=self.readings) if self.readings else graph
+        if self.readings or self.counts:
+            graph = replace(graph, readings=self.readings, counts=self.counts)
+        return graph
 
     def definitions(self) -> dict[str, Gate]:
         while self._more():

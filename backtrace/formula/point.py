@@ -11,8 +11,9 @@ from backtrace.formula.token import NAME
 from backtrace.formula.tokens import tokenize
 from backtrace.formula.values import from_python, read_value
 from backtrace.gates.shapes import Shape
-from backtrace.graph import Graph
+from backtrace.graph import Count, Graph
 from backtrace.language import tell
+from backtrace.numbers import number
 
 
 class Given(NamedTuple):
@@ -146,7 +147,23 @@ def match_point(graph: Graph, given: Mapping[str, Given]) -> dict[str, Any]:
                 tell("leave {name}=... out", name=name),
             )
         raise ValueGivenError(what, text=value.text, span=value.span, hint=hint)
+    for count in graph.counts:
+        _refuse_other_count(graph, count, given)
     return {name: given[name].value for name in graph.inputs}
+
+
+def _refuse_other_count(graph: Graph, count: Count, given: Mapping[str, Given]) -> None:
+    """A sum up to n of what has not n entries."""
+    value = given[count.name].value if count.name in given else None
+    if isinstance(value, float) and value != count.value:
+        what = tell(
+            "{name} is {given}, and the sum goes over all entries: {name} = {value}",
+            name=count.name,
+            given=number(value),
+            value=count.value,
+        )
+        hint = tell("a sum of some entries is sum(x[:2])")
+        raise ValueGivenError(what, text=graph.text, span=count.span, hint=hint)
 
 
 def _missing(graph: Graph, given: Mapping[str, Given], missing: list[str]) -> ValueGivenError:

@@ -34,7 +34,7 @@ _GOES_ON_IN = rf"(?:[^\W₀-₉{_SIGNS}]|[\u0300-\u036f])"
 _TOKEN = rf"""
     [ ]* (?:
       (?P<space>   (?:[^\S\n]|\#[^\n]*)+ )
-    | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
+    | (?P<number>  (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+−]?[0-9]+)? )
     | (?P<text>    (?<![^\s(,=]) (?: "[A-Za-z0-9_,.:>\ -]*" | '[A-Za-z0-9_,.:>\ -]*' ) )
     | (?P<subscript> [₀-₉]+ | _?∞ )
     | (?P<name>    [A-Za-z_{GREEK}][A-Za-z0-9_{GREEK}]*+ (?:[₀-₉]++ | (?!{_GOES_ON_IN}))
@@ -143,6 +143,7 @@ def _all_kinds(text: str) -> tuple[list[Token], int]:
             if not spelled.isascii() or end - start > LONGEST_NAME:
                 spelled = _name(text, spelled, start, end)
         elif kind == NUMBER:
+            spelled = spelled.replace("−", "-")
             if not spelled.isdecimal() or end - start > 15 or text[end : end + 1] in _GOES_ON:
                 _refuse_bad_number(text, spelled, start, end)
         elif kind == TEXT:

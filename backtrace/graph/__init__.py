@@ -117,6 +117,14 @@ class Node(NamedTuple):
         return [o.value(m) if isinstance(o, Constant) else values[o] for o in self.operands]
 
 
+class Count(NamedTuple):
+    """A variable that says how many entries a sum has, and what it must be therefore."""
+
+    name: str
+    value: int
+    span: Span
+
+
 @dataclass(frozen=True)
 class Graph:
     """The nodes of a formula, and which of them is its output (the last, unless an earlier stage
@@ -128,7 +136,8 @@ class Graph:
 
     `signs` are the gates that were written with a sign whose meaning the shapes decide, by their
     place: (the gate it is of numbers, the sign); `readings` say how such were read. `read_as` is
-    the formula in our own grammar, where the text was written in another.
+    the formula in our own grammar, where the text was written in another. `counts` are what the
+    limits of its sums say of variables.
     """
 
     nodes: tuple[Node, ...]
@@ -139,6 +148,7 @@ class Graph:
     readings: tuple[str, ...] = field(default=(), compare=False)
     read_as: str = field(default="", compare=False)
     shapes: tuple[Shape, ...] | None = field(default=None, compare=False)
+    counts: tuple[Count, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for index, node in enumerate(self.nodes):

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from backtrace.errors import FormulaError
 from backtrace.formula.bars import paired
 from backtrace.formula.token import END, Token
+from backtrace.graph import Count
 from backtrace.language import tell
 
 _GROUP = re.compile(r"[_^]\s*\{")
@@ -26,8 +27,12 @@ def is_latex(text: str) -> bool:
     return "\\" in text or "$" in text or is_grouped
 
 
-def tokens_of(text: str, names: Collection[str]) -> list[Token]:
-    """The formula's tokens; `names` are the variables that have a value. Raises FormulaError."""
+def tokens_of(text: str, names: Collection[str]) -> tuple[list[Token], tuple[Count, ...]]:
+    """The formula's tokens, and how many entries its sums' limits say that there are. `names` are
+    the variables that have a value, with their shapes where these are known.
+
+    Raises FormulaError.
+    """
     from pylatexenc.latexwalker import LatexWalker, LatexWalkerParseError
 
     from backtrace.formula.latex.items import items_of, macros
@@ -44,5 +49,6 @@ def tokens_of(text: str, names: Collection[str]) -> list[Token]:
         raise FormulaError(what, text=text, span=(place, place + 1)) from None
     except RecursionError:
         raise FormulaError(tell("groups are nested too deep"), text=text, span=(0, 1)) from None
-    found = Reader(text, frozenset(names)).tokens(list(items_of(text, nodes)), 0)
-    return paired([*found, Token(END, "", len(text), len(text))])
+    reader = Reader(text, names)
+    found = reader.tokens(list(items_of(text, nodes)), 0)
+    return paired([*found, Token(END, "", len(text), len(text))]), tuple(reader.counts)

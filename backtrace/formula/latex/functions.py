@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from backtrace.errors import Span
 from backtrace.formula.latex.items import Item
-from backtrace.formula.latex.scripts import Scripts
+from backtrace.formula.latex.sums import Sums
 from backtrace.formula.latex.words import GREEK, SPACES
 from backtrace.formula.token import NAME, NUMBER, SIDE, Token
 from backtrace.language import tell
 
 
-class Functions(Scripts):
+class Functions(Sums):
     def _root(self, item: Item, depth: int) -> list[Token]:
         *degree, under = item.inner
         body = self._bracketed(under, depth)
@@ -34,6 +34,9 @@ class Functions(Scripts):
         while at < len(items) and items[at].kind == "macro" and items[at].text in SPACES:
             at += 1
         if at < len(items) and items[at].kind == "char" and items[at].text == "_":
+            based, after = self._logarithm(function, items, at)
+            if based is not None:
+                return self._applied(based, items, after, depth)
             hint = tell("a base or an index is written out: log2(x), max(x)")
             raise self.error(
                 tell("a subscript of {text} is not read", text=function.text), items[at], hint
@@ -57,6 +60,9 @@ class Functions(Scripts):
         ):
             return self._call(function, power, items, at, depth)
         argument, after = self._factor(items, at, depth)
+        end = argument and after < len(items) and self._end_of_index(argument[-1], items, after)
+        if end:
+            argument, after = self._indexed(argument, items, after, end, depth)
         if not argument:
             raise self.error(
                 tell("'{text}' takes something", text=function.text), (function.start, function.end)
@@ -65,6 +71,15 @@ class Functions(Scripts):
         opened = Token("(", "(", argument[0].start, argument[0].start)
         closed = Token(")", ")", argument[-1].end, argument[-1].end)
         return [function, opened, *argument, closed, *power], after
+
+    def _logarithm(self, function: Token, items: list[Item], at: int) -> tuple[Token | None, int]:
+        r"""\log_2, \log_{10}: the function of that base, and the place behind it; or None."""
+        if function.text != "log" or at + 1 >= len(items):
+            return None, at
+        below = items[at + 1]
+        base = "".join(item.text for item in (below.inner if below.kind == "group" else [below]))
+        name = {"2": "log2", "10": "log10", "e": "ln"}.get(base)
+        return (function._replace(text=name, end=below.end) if name else None), at + 2
 
     def _call(
         self, function: Token, power: list[Token], items: list[Item], at: int, depth: int
@@ -86,10 +101,38 @@ class Functions(Scripts):
         call = [function, opened, *inner, closed]
         return ([*call, *power], end + 1) if power else self._scripts(call, items, end + 1, depth)
 
+    def _end_of_index(self, before: Token, items: list[Item], at: int) -> int:
+        """Where an index ends that begins right behind what it is of, x[0], C[i]; else 0. Of a
+        number, and where nothing is known to be an array, x[y + 1] is a product."""
+        item = items[at]
+        is_open = item.kind == "char" and item.text == "["
+        if not is_open or before.kind not in (NAME, ")", "]"):
+            return 0
+        end, level = at, 0
+        while end < len(items):
+            word = items[end].text if items[end].kind == "char" else ""
+            level += (word == "[") - (word == "]")
+            if level == 0:
+                break
+            end += 1
+        inside = "".join(i.text if i.kind == "char" else "\\" for i in items[at + 1 : end])
+        is_index = re.fullmatch(r"[-\d:,.]+|None", inside) is not None
+        is_array = before.kind == NAME and bool(self.shapes.get(before.text))
+        touches = item.start == before.end or (is_index and "," not in inside)
+        return end if level == 0 and touches and (is_index or is_array) else 0
+
+    def _indexed(
+        self, found: list[Token], items: list[Item], at: int, end: int, depth: int
+    ) -> tuple[list[Token], int]:
+        opened, closed = (Token(i.text, i.text, i.start, i.end) for i in (items[at], items[end]))
+        inner = [t for t in self.tokens(items[at + 1 : end], depth + 1) if t.kind != SIDE]
+        return self._scripts([*found, opened, *inner, closed], items, end + 1, depth)
+
     def _refuse_more(self, function: Token, items: list[Item], at: int, after: int) -> None:
         r"""\sin 2x, \log x^2: how far does it reach?"""
         takes = self.text[items[at].start : items[after - 1].end]
         has_power = any(i.kind == "char" and i.text == "^" for i in items[at:after])
+        has_power &= items[at].text != "sum"  # which says itself how far it goes
         following = items[after] if after < len(items) else None
         goes_on = following is not None and (
             following.kind in ("group", "matrix")
@@ -118,63 +161,6 @@ class Functions(Scripts):
                 tell("it is not clear what '{text}' takes here", text=function.text), span, hint
             )
 
-    def _sum(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
-        r"""\sum_i a_i b_i: the sum over the entries; inside, products are entry by entry."""
-        sign = items[at]
-        at += 1
-        index = ""
-        while at < len(items) and items[at].kind == "char" and items[at].text in "_^":
-            if at + 1 >= len(items):
-                what = tell("'{text}' needs something on its right", text=items[at].text)
-                raise self.error(what, items[at])
-            is_lower = items[at].text == "_"
-            bound = items[at + 1]
-            text = "".join(i.text for i in (bound.inner if bound.kind == "group" else [bound]))
-            matched = re.fullmatch(r"([^\W\d])(=[01])?", text)
-            if is_lower and matched:
-                index = matched[1]
-            elif is_lower or text.isdigit() or text == "infty":
-                hint = tell("a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])")
-                raise self.error(tell("these limits of the sum are not read"), bound, hint)
-            at += 2
-        end = _end_of_term(items, at)
-        if end == at:
-            raise self.error(tell("the sum has nothing after it"), sign)
-        inner = self.tokens(items[at:end], depth + 1)
-        body = [self._summed(token, index) for token in inner]
-        opened = Token("(", "(", items[at].start, items[at].start)
-        closed = Token(")", ")", items[end - 1].end, items[end - 1].end)
-        return [Token(NAME, "sum", sign.start, sign.end), opened, *body, closed], end
-
-    def _summed(self, token: Token, index: str) -> Token:
-        """A name without the index that is summed over; a product of its entries."""
-        if token.kind in (SIDE, "·"):
-            return Token("*", "*", token.start, token.end)
-        if token.kind != NAME or "_" not in token.text or token.text in self.names:
-            return token
-        name, _, subscript = token.text.rpartition("_")
-        if index and subscript == index:
-            return token._replace(text=name)
-        if index and index in subscript:
-            hint = tell("write it as arrays: sum(W*x), W@x")
-            raise self.error(tell("entries of several indices are not read"), _span([token]), hint)
-        return token
-
 
 def _span(tokens: Sequence[Token]) -> Span:
     return (tokens[0].start, tokens[-1].end)
-
-
-def _end_of_term(items: list[Item], at: int) -> int:
-    """Where the term that begins here ends: at a sum's sign, a comma, a closing bracket."""
-    level = 0
-    for place in range(at, len(items)):
-        item = items[place]
-        word = item.text if item.kind in ("char", "macro") else ""
-        if level == 0 and place > at and word in ("+", "-", ",", ";", "=", "\\", "&"):
-            return place
-        if level == 0 and word in (")", "]", "}", "rbrace"):
-            return place
-        level += word in ("(", "[", "{", "lbrace")
-        level -= word in (")", "]", "}", "rbrace")
-    return len(items)

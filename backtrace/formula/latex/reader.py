@@ -25,6 +25,7 @@ from backtrace.gates import GATES
 from backtrace.language import tell
 
 _DEEPEST = 48
+_POWER_OF_TEN = re.compile(r"[eE][-+\N{MINUS SIGN}]?[0-9]+")
 
 
 class Reader(Functions):
@@ -35,6 +36,9 @@ class Reader(Functions):
         found: list[Token] = []
         at = 0
         while at < len(items):
+            if found and (end := self._end_of_index(found[-1], items, at)):
+                found, at = self._indexed(found, items, at, end, depth)
+                continue
             is_head, before = _is_head(items, at), at
             factor, at = self._factor(items, at, depth)
             if at <= before:
@@ -69,7 +73,8 @@ class Reader(Functions):
         """Whether a bracket that was typed after a name calls it: f(x), softmax(z)."""
         name = found[-1]
         was_typed = self.text[factor[0].start : factor[0].start + 1] in ("(", "\\")
-        return was_typed and name.kind == NAME and name.text not in self.names
+        is_entry = self._index_of(name) in [index for index in self.indices if index]
+        return was_typed and name.kind == NAME and name.text not in self.names and not is_entry
 
     def _factor(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
         item = items[at]
@@ -130,8 +135,23 @@ class Reader(Functions):
             raise self.error(
                 tell("malformed number '{text}'", text=text), (items[at].start, items[end - 1].end)
             )
+        if power := _POWER_OF_TEN.match(self.text, items[end - 1].end):
+            end += power.end() - power.start()
+            text += power[0].replace("\N{MINUS SIGN}", "-")
+        self._refuse_mixed(items, at, end, text)
         token = Token(NUMBER, text, items[at].start, items[end - 1].end)
         return self._scripts([token], items, end, depth)
+
+    def _refuse_mixed(self, items: list[Item], at: int, end: int, whole: str) -> None:
+        r"""2\frac{1}{2}: two and a half, or a product?"""
+        if end >= len(items) or items[end].text not in FRACTIONS or not whole.isdigit():
+            return
+        over, under = ("".join(i.text for i in part.inner) for part in items[end].inner)
+        if over.isdigit() and under.isdigit():
+            what = tell("it is not clear what the fraction is to the number before it")
+            shown = {"whole": whole, "over": over, "under": under}
+            hint = tell("write {whole} + {over}/{under}, or {whole} * {over}/{under}", **shown)
+            raise self.error(what, (items[at].start, items[end].end), hint)
 
     def _letters(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
         """A name: a run of letters that is given a value or is a function, else one letter."""

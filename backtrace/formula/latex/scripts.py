@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 
 from backtrace.errors import FormulaError, Span
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.words import FONTS, GREEK, TRANSPOSED
 from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, Token
+from backtrace.gates.shapes import Shape
+from backtrace.graph import Count
 from backtrace.language import tell
 
 DIGITS = "0123456789"
 
 
 class Scripts(ABC):
-    """`names` are the variables that have a value."""
+    """`names` are the variables that have a value, with their shapes where these are known;
+    `indices` those of the sums that are open, `counts` what a sum's limits are to be."""
 
-    def __init__(self, text: str, names: frozenset[str]) -> None:
+    def __init__(self, text: str, names: Collection[str]) -> None:
         self.text = text
-        self.names = names
+        self.names = frozenset(names)
+        self.shapes: Mapping[str, Shape] = names if isinstance(names, Mapping) else {}
+        self.indices: list[str] = []
+        self.counts: list[Count] = []
+        self._summed: list[Span] = []
 
     @abstractmethod
     def tokens(self, items: list[Item], depth: int) -> list[Token]:
@@ -72,7 +80,7 @@ class Scripts(ABC):
             raise self.error(tell("'^' needs something on its right"), sign)
         above = items[at + 1]
         parts = above.inner if above.kind == "group" else [above]
-        if len(parts) == 1 and parts[0].text in TRANSPOSED and "T" not in self.names:
+        if len(parts) == 1 and _is_transposed(parts[0]) and "T" not in self.names:
             return [*tokens, Token("ᵀ", "ᵀ", sign.start, above.end)], at + 2
         if parts and parts[0].text in ("(", "[") and parts[-1].text in (")", "]"):
             inner = self.text[parts[0].end : parts[-1].start]
@@ -115,6 +123,13 @@ class Scripts(ABC):
             return self._scripts(found, items, at, depth)
         return self._scripts(found, items, at + 1, depth)
 
-    def error(self, what: str, item: Item | Span, hint: str = "") -> FormulaError:
-        span = item if not isinstance(item, Item) else (item.start, item.end)
+    def error(self, what: str, item: Item | Token | Span, hint: str = "") -> FormulaError:
+        span = (item.start, item.end) if isinstance(item, Item | Token) else item
         return FormulaError(what, text=self.text, span=span, hint=hint)
+
+
+def _is_transposed(item: Item) -> bool:
+    r"""T, \top, \mathsf{T}, \mathrm{T}"""
+    while item.kind == "macro" and item.text in FONTS and len(item.inner[-1].inner) == 1:
+        (item,) = item.inner[-1].inner
+    return item.text in TRANSPOSED
