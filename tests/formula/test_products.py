@@ -50,20 +50,16 @@ def from_the_left(names: list[str], signs: list[str]) -> Any:
     return reduce(lambda left, p: product(left, p[0], POINT[p[1]]), pairs, POINT[names[0]])
 
 
-def tighter_first(names: list[str], signs: list[str], tight: tuple[str, ...]) -> Any:
-    """The products with the tight signs before the others."""
+def entries_last(names: list[str], signs: list[str]) -> Any:
+    """With the products by ⊙ after all others."""
     groups: list[tuple[list[str], list[str]]] = [([names[0]], [])]
-    loose = []
     for sign, name in zip(signs, names[1:], strict=True):
-        if sign in tight:
+        if sign == "⊙":
+            groups.append(([name], []))
+        else:
             groups[-1][0].append(name)
             groups[-1][1].append(sign)
-        else:
-            groups.append(([name], []))
-            loose.append(sign)
-    values = [from_the_left(*group) for group in groups]
-    pairs = zip(loose, values[1:], strict=True)
-    return reduce(lambda left, p: product(left, *p), pairs, values[0])
+    return reduce(lambda left, right: left * right, [from_the_left(*g) for g in groups])
 
 
 @given(st.lists(st.sampled_from("uvABcx"), min_size=2, max_size=5), st.data())
@@ -79,12 +75,9 @@ def test_what_is_read_is_read_so_from_either_end(names: list[str], data: Any) ->
     found = value_of(text)
     if found is None:
         return
-    meant = [lambda: from_the_left(names, signs)]
-    if "⊙" in signs:
-        meant += [lambda: tighter_first(names, signs, ("",))]
-    for reading in meant:
+    for reading in (from_the_left, entries_last):
         try:
-            expected = reading()
+            expected = reading(names, signs)
         except ValueError:
             continue
         np.testing.assert_allclose(found, expected, rtol=1e-9, err_msg=text)
