@@ -25,7 +25,7 @@ from backtrace.gates import GATES
 from backtrace.language import tell
 
 _DEEPEST = 48
-_POWER_OF_TEN = re.compile(r"[eE][-+\N{MINUS SIGN}]?[0-9]+")
+_NUMBER = re.compile(r"[0-9.]+(?:[eE][-+−]?[0-9]+)?")
 
 
 class Reader(Functions):
@@ -125,19 +125,19 @@ class Reader(Functions):
         return Token(",", ",", item.start, item.end)
 
     def _number(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
-        end = at
-        while end < len(items) and items[end].kind == "char" and items[end].text in "0123456789.":
-            if end > at and items[end].start != items[end - 1].end:
+        run, last = "", at
+        while last < len(items) and items[last].kind == "char":
+            if last > at and items[last].start != items[last - 1].end:
                 break
-            end += 1
-        text = "".join(item.text for item in items[at:end])
+            run += items[last].text
+            last += 1
+        found = _NUMBER.match(run)
+        assert found is not None
+        text, end = found[0].replace("−", "-"), at + found.end()
         if text.count(".") > 1:
             raise self.error(
                 tell("malformed number '{text}'", text=text), (items[at].start, items[end - 1].end)
             )
-        if power := _POWER_OF_TEN.match(self.text, items[end - 1].end):
-            end += power.end() - power.start()
-            text += power[0].replace("\N{MINUS SIGN}", "-")
         self._refuse_mixed(items, at, end, text)
         token = Token(NUMBER, text, items[at].start, items[end - 1].end)
         return self._scripts([token], items, end, depth)
