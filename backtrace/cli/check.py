@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from backtrace.cli.groups import Destination
 from backtrace.cli.help import Told
-from backtrace.cli.options import look_options, verdict_options
+from backtrace.cli.options import gathered_as, look_options, verdict_options
 from backtrace.cli.output import Look, say
 from backtrace.cli.source import (
     code_at,
@@ -34,6 +34,19 @@ _FORMATS = ("table", "tree", "json", "markdown")
 _OF_CODE = ("table", "tree", "json", "markdown", "html", "github")
 
 
+class Asked(NamedTuple):
+    """What is held against what, and how much is said of it."""
+
+    answers: str | None
+    file: str | None
+    against: str | None
+    of: str | None
+    hint_level: int
+    tol: float | None
+    seed: int
+    suggest_point: bool
+
+
 @click.command(
     "check",
     cls=Told,
@@ -44,62 +57,79 @@ _OF_CODE = ("table", "tree", "json", "markdown", "html", "github")
     epilog=EXAMPLES,
 )
 @click.argument("words", nargs=-1, metavar="FORMULA|FILE.py[:NAME] [NAME=VALUE ...] [ANSWER ...]")
-@click.option(
-    "--answers",
-    metavar="FILE",
-    help=marked("Answers from a .json, .csv or .toml file (- is stdin)."),
-)
-@click.option("--file", metavar="FILE", help=marked("Read the formula from FILE (- is stdin)."))
-@click.option(
-    "--against",
-    metavar="FORMULA",
-    help=marked("Of code: what its forward lines are to compute (or FILE.py:NAME)."),
-)
-@click.option("--of", metavar="NAME", help=marked("The stage that is the result (the last one)."))
-@click.option(
-    "--hint-level",
-    type=click.IntRange(0, 3),
-    default=2,
-    metavar="N",
-    help=marked("0 right or wrong, 1 the place, 2 the mistake (default), 3 the arithmetic."),
-)
-@click.option("--tol", type=float, metavar="E", help=marked("Relative error that passes (1e-4)."))
-@click.option("--seed", type=int, default=0, metavar="N", help=marked("For randn and rand (0)."))
-@click.option(
-    "--suggest-point",
-    is_flag=True,
-    help=marked("Find a point that tells mistakes apart, and stop."),
+@gathered_as(
+    "asked",
+    Asked,
+    click.option(
+        "--answers",
+        metavar="FILE",
+        help=marked("Answers from a .json, .csv or .toml file (- is stdin)."),
+    ),
+    click.option("--file", metavar="FILE", help=marked("Read the formula from FILE (- is stdin).")),
+    click.option(
+        "--against",
+        metavar="FORMULA",
+        help=marked("Of code: what its forward lines are to compute (or FILE.py:NAME)."),
+    ),
+    click.option(
+        "--of", metavar="NAME", help=marked("The stage that is the result (the last one).")
+    ),
+    click.option(
+        "--hint-level",
+        type=click.IntRange(0, 3),
+        default=2,
+        metavar="N",
+        help=marked("0 right or wrong, 1 the place, 2 the mistake (default), 3 the arithmetic."),
+    ),
+    click.option(
+        "--tol", type=float, metavar="E", help=marked("Relative error that passes (1e-4).")
+    ),
+    click.option(
+        "--seed", type=int, default=0, metavar="N", help=marked("For randn and rand (0).")
+    ),
+    click.option(
+        "--suggest-point",
+        is_flag=True,
+        help=marked("Find a point that tells mistakes apart, and stop."),
+    ),
 )
 @verdict_options
 @look_options
-def check(
-    words: tuple[str, ...],
-    answers: str | None,
-    file: str | None,
-    against: str | None,
-    of: str | None,
-    hint_level: int,
-    tol: float | None,
-    seed: int,
-    suggest_point: bool,
+def check(words: tuple[str, ...], asked: Asked, destination: Destination, look: Look) -> int:
+    view = look.view(to_file=destination.output is not None)
+    code = code_at(words[0]) if words and asked.file is None else None
+    if code is not None:
+        text, is_right = _of_code(code, words[1:], asked, destination, view)
+    else:
+        text, is_right = _of_answers(words, asked, destination, view)
+    _put_out(text, destination)
+    return 0 if is_right else 1
+
+
+def _of_code(
+    code: tuple[str, str],
+    words: Sequence[str],
+    asked: Asked,
     destination: Destination,
-    look: Look,
-) -> int:
+    view: View,
+) -> tuple[str, bool]:
+    """What is said of a backward pass, and whether all is right."""
+    format = destination.format if destination.format == "github" else destination.chosen()
+    if asked.answers is not None or asked.suggest_point:
+        raise UsageError(tell("the answers of a file of code are its own lines"))
+    judged = _judged(*code, words, asked)
+    return _text_of_code(judged, format, view, asked.hint_level), judged.ok
+
+
+def _of_answers(
+    words: tuple[str, ...], asked: Asked, destination: Destination, view: View
+) -> tuple[str, bool]:
+    """What is said of answers to a formula, or of a point that tells them apart."""
     from backtrace.formula.parser import parse
     from backtrace.formula.point import read_words
     from backtrace.homework.answers import split_words
 
-    code = code_at(words[0]) if words and file is None else None
-    if code is not None:
-        format = destination.format if destination.format == "github" else destination.chosen()
-        if answers is not None or suggest_point:
-            raise UsageError(tell("the answers of a file of code are its own lines"))
-        judged = _judged(*code, words[1:], of, seed, against)
-        view = look.view(to_file=destination.output is not None)
-        text = _text_of_code(judged, format, view, hint_level)
-        _put_out(text, destination)
-        return 0 if judged.ok else 1
-    if against is not None:
+    if asked.against is not None:
         raise UsageError(
             tell("--against is for files of code"), hint=tell("check net.py --against FORMULA")
         )
@@ -109,33 +139,27 @@ def check(
             tell("check has no format {format}", format=format),
             hint=tell("there are {formats}", formats=", ".join(_FORMATS)),
         )
-    formula, rest = formula_and_values(words, file)
-    if of is not None:
-        formula, rest, _ = result_named(of, formula, rest)
+    formula, rest = formula_and_values(words, asked.file)
+    if asked.of is not None:
+        formula, rest, _ = result_named(asked.of, formula, rest)
     graph = parse(formula, _names(rest))
     values, given_answers = split_words(rest, graph, graph.output_name)
-    given = read_words(values, seed)
-    view = look.view(to_file=destination.output is not None)
-    if suggest_point:
-        text, status = _suggested(formula, given, seed, format), 0
-    else:
-        tolerance = _tolerance(tol)
-        report = _report(formula, given, given_answers, answers, tolerance)
-        text, status = _text(report, format, view, hint_level), 0 if report.ok else 1
-    _put_out(text, destination)
-    return status
+    given = read_words(values, asked.seed)
+    if asked.suggest_point:
+        return _suggested(formula, given, asked.seed, format), True
+    tolerance = _tolerance(asked.tol)
+    report = _report(formula, given, given_answers, asked.answers, tolerance)
+    return _text(report, format, view, asked.hint_level), report.ok
 
 
-def _judged(
-    path: str, name: str, words: Sequence[str], of: str | None, seed: int, against: str | None
-) -> Judged:
+def _judged(path: str, name: str, words: Sequence[str], asked: Asked) -> Judged:
     """The backward pass of a file, held against the trace of its forward lines."""
     from backtrace.cli.code import known_values
     from backtrace.homework.backward import check_code
 
-    known = known_values(words, seed)
-    due = _formula_of(against, known) if against else ""
-    return check_code(read_file(path), path, name, known, of or "", seed, due)
+    known = known_values(words, asked.seed)
+    due = _formula_of(asked.against, known) if asked.against else ""
+    return check_code(read_file(path), path, name, known, asked.of or "", asked.seed, due)
 
 
 def _formula_of(against: str, known: Mapping[str, object]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from backtrace.cli.help import Told
-from backtrace.cli.options import look_options
+from backtrace.cli.options import gathered_as, look_options
 from backtrace.cli.output import Look, complain, note, say
 from backtrace.cli.progress import reading
 from backtrace.cli.source import read_file
@@ -34,6 +34,23 @@ _MOST_JOBS = 256
 _MOST_ERRORS = 5
 
 
+class Asked(NamedTuple):
+    """What is written of the grades, how much it says, and where."""
+
+    format: str | None
+    output: str | None
+    score: bool
+    summary: bool
+    hint_level: int | None
+    feedback: str | None
+    jobs: int
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the summary stands in the place of the rows; the class's page has it in it."""
+        return self.summary and self.format != "html"
+
+
 @click.command(
     "grade",
     cls=Told,
@@ -45,97 +62,103 @@ _MOST_ERRORS = 5
 )
 @click.argument("assignment", metavar="ASSIGNMENT")
 @click.argument("submissions", nargs=-1, metavar="SUBMISSION...")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice([*_FORMATS, *_OF_ONE]),
-    help=marked(
-        "table (default), json, csv, markdown, html (a page for the class); of one submission"
-        " gradescope, or github (annotations and points)."
+@gathered_as(
+    "asked",
+    Asked,
+    click.option(
+        "--format",
+        "format",
+        type=click.Choice([*_FORMATS, *_OF_ONE]),
+        help=marked(
+            "table (default), json, csv, markdown, html (a page for the class); of one submission"
+            " gradescope, or github (annotations and points)."
+        ),
     ),
-)
-@click.option("-o", "--output", metavar="FILE", help=marked("Write there, whole or not at all."))
-@click.option(
-    "--score", is_flag=True, help=marked("Only the points, a number for each submission.")
-)
-@click.option(
-    "--summary", is_flag=True, help=marked("Only which slip was made how often, and where.")
-)
-@click.option(
-    "--hint-level",
-    type=click.IntRange(0, 3),
-    metavar="N",
-    help=marked(
-        "0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's)."
+    click.option(
+        "-o", "--output", metavar="FILE", help=marked("Write there, whole or not at all.")
     ),
-)
-@click.option(
-    "--feedback",
-    metavar="FOLDER",
-    help=marked(
-        "Write a page for each student there, all or none: HTML, or (--format markdown) Markdown."
+    click.option(
+        "--score", is_flag=True, help=marked("Only the points, a number for each submission.")
     ),
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, _MOST_JOBS),
-    default=1,
-    metavar="N",
-    help=marked("Processes (1)."),
+    click.option(
+        "--summary", is_flag=True, help=marked("Only which slip was made how often, and where.")
+    ),
+    click.option(
+        "--hint-level",
+        type=click.IntRange(0, 3),
+        metavar="N",
+        help=marked(
+            "0 right or wrong, 1 the place, 2 the mistake, 3 the arithmetic (the assignment's)."
+        ),
+    ),
+    click.option(
+        "--feedback",
+        metavar="FOLDER",
+        help=marked(
+            "Write a page for each student there, all or none: HTML, or (--format markdown)"
+            " Markdown."
+        ),
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, _MOST_JOBS),
+        default=1,
+        metavar="N",
+        help=marked("Processes (1)."),
+    ),
 )
 @look_options
-def grade(
-    assignment: str,
-    submissions: tuple[str, ...],
-    format: str | None,
-    output: str | None,
-    score: bool,
-    summary: bool,
-    hint_level: int | None,
-    feedback: str | None,
-    jobs: int,
-    look: Look,
-) -> int:
-    from backtrace.homework import gradebook
+def grade(assignment: str, submissions: tuple[str, ...], asked: Asked, look: Look) -> int:
     from backtrace.homework.assignment import read_assignment
-    from backtrace.homework.grading import summary as summed
 
-    format = format or _format_of(output)
+    asked = asked._replace(format=asked.format or _format_of(asked.output))
+    view = look.view(to_file=asked.output is not None)
     try:
         text = read_file(assignment)
         folder = os.path.dirname(assignment)
-        asked = read_assignment(text, folder)
-        seen = _Seen(asked)
-        view = look.view(to_file=output is not None)
-        is_summed = summary and format != "html"  # whose page has the summary in it
-        level = 3 if is_summed else hint_level
-        with (
-            _graded(asked, (text, folder), submissions, level, jobs, format in _OF_ONE) as rows,
-            _pages(asked, _noting(rows, seen), feedback, format, view) as noted,
-        ):
-            if is_summed:
-                pieces = iter([gradebook.summary_text(asked, summed(asked, noted), format, view)])
-            elif score:
-                pieces = (f"{gradebook.score_text(row)}\n" for row in noted)
-            else:
-                pieces = gradebook.WRITERS[format](asked, noted, view)
-            _write(pieces, output)
+        questions = read_assignment(text, folder)
+        seen = _Seen(questions)
+        with _graded(questions, (text, folder), submissions, asked) as rows:
+            _put_out(questions, _noting(rows, seen), asked, view)
     except BacktraceError as error:
-        if format == "gradescope":  # it shows nothing at all without a results.json
+        if asked.format == "gradescope":  # it shows nothing at all without a results.json
             from backtrace.homework.autograders import results
 
-            _write(iter([results(0, [tell("not graded: {what}", what=error.what)], [])]), output)
+            refusal = results(0, [tell("not graded: {what}", what=error.what)], [])
+            _write(iter([refusal]), asked.output)
         raise
+    _tell(seen, look.color)
+    return 3 if seen.errors else 0 if seen.all_full else 1
+
+
+def _put_out(questions: Assignment, rows: Iterator[Row], asked: Asked, view: View) -> None:
+    """The grades, or what is asked for in their place; and the pages of the students."""
+    from backtrace.homework import gradebook
+    from backtrace.homework.grading import summary as summed
+
+    format = asked.format or ""
+    with _pages(questions, rows, asked.feedback, format, view) as noted:
+        if asked.is_summed:
+            text = gradebook.summary_text(questions, summed(questions, noted), format, view)
+            pieces = iter([text])
+        elif asked.score:
+            pieces = (f"{gradebook.score_text(row)}\n" for row in noted)
+        else:
+            pieces = gradebook.WRITERS[format](questions, noted, view)
+        _write(pieces, asked.output)
+
+
+def _tell(seen: _Seen, color: str) -> None:
+    """On standard error: what is to be known of the files, and errors of ours."""
     if seen.by_hand:
         words = tell(
             "{count:,} with points to be given by hand: what is not judged", count=seen.by_hand
         )
         seen.notes[words] = None
     for words in (*seen.notes, *seen.never_met.words()):
-        note(words, look.color)
+        note(words, color)
     for words in seen.errors.values():
-        complain(BacktraceError(tell("not graded: {words}", words=words)), look.color)
-    return 3 if seen.errors else 0 if seen.all_full else 1
+        complain(BacktraceError(tell("not graded: {words}", words=words)), color)
 
 
 class _Seen:
@@ -172,9 +195,7 @@ def _graded(
     assignment: Assignment,
     given: tuple[str, str],
     paths: tuple[str, ...],
-    hint_level: int | None,
-    jobs: int,
-    is_of_one: bool,
+    asked: Asked,
 ) -> Iterator[Iterator[Row]]:
     """The rows, with a progress bar over the bytes of the files; `given` is the assignment's text,
     and its folder."""
@@ -182,13 +203,14 @@ def _graded(
     from backtrace.homework.submissions import paths_of, read_submissions, sources_of
     from backtrace.homework.workers import grade_in_processes
 
-    sources = sources_of(paths, assignment, is_of_one)
+    level = 3 if asked.is_summed else asked.hint_level
+    sources = sources_of(paths, assignment, asked.format in _OF_ONE)
     with reading(paths_of(sources), tell("grading")) as tick:
         submissions = read_submissions(sources, tick, assignment)
-        if jobs == 1:
-            yield grade(assignment, submissions, hint_level)
+        if asked.jobs == 1:
+            yield grade(assignment, submissions, level)
         else:
-            yield grade_in_processes(given[0], submissions, jobs, hint_level, given[1])
+            yield grade_in_processes(given[0], submissions, asked.jobs, level, given[1])
 
 
 @contextlib.contextmanager

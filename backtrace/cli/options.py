@@ -32,7 +32,7 @@ def _formats(_: click.Context, __: click.Parameter, incomplete: str) -> list[str
     return [name for name in formats() if name.startswith(incomplete)]
 
 
-def _gathered(name: str, kind: type, *options: Decorator) -> Decorator:
+def gathered_as(name: str, kind: type, *options: Decorator) -> Decorator:
     """Adds the options to a command, and hands their values on as one `kind` called `name`."""
     fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
 
@@ -60,7 +60,7 @@ fold_option = click.option(
 )
 """How a picture starts."""
 
-look_options = _gathered(
+look_options = gathered_as(
     "look",
     Look,
     click.option(
@@ -93,7 +93,7 @@ look_options = _gathered(
 )
 """--digits, --color, --ascii and --width, handed on as one `look`; and --lang."""
 
-task_options = _gathered(
+task_options = gathered_as(
     "task",
     Task,
     click.option("--file", metavar="FILE", help=marked("Read the formula from FILE (- is stdin).")),
@@ -129,7 +129,7 @@ task_options = _gathered(
 
 def _destination(formats: str) -> Decorator:
     """--format, --json and --output, handed on as one `destination`; `formats` is the help."""
-    return _gathered(
+    return gathered_as(
         "destination",
         Destination,
         click.option("--format", "format", metavar="NAME", help=formats, shell_complete=_formats),
@@ -156,7 +156,7 @@ verdict_options = _destination(
 )
 """Where verdicts on answers go."""
 
-points_options = _gathered(
+points_options = gathered_as(
     "points",
     PointsAsked,
     click.option(
@@ -181,7 +181,7 @@ points_options = _gathered(
 )
 """--points, --jobs and --compiled, handed on as one `points`."""
 
-granularity_options = _gathered(
+granularity_options = gathered_as(
     "granularity",
     GranularityAsked,
     click.option(
@@ -203,7 +203,7 @@ granularity_options = _gathered(
 )
 """--fuse, --expand, --gates and --kink, handed on as one `granularity`."""
 
-beside_options = _gathered(
+beside_options = gathered_as(
     "beside",
     Beside,
     click.option("--symbolic", is_flag=True, help=marked("Add every number as a formula.")),
@@ -238,7 +238,7 @@ beside_options = _gathered(
 """--symbolic, --exact, --precision, --order, --explain, --paths, --forward, --along, --cost,
 --every, --full and --fold, as one `beside`."""
 
-arrays_options = _gathered(
+arrays_options = gathered_as(
     "arrays",
     ArraysAsked,
     click.option(
@@ -261,7 +261,7 @@ arrays_options = _gathered(
 )
 """--seed, --upstream, --jacobian and --arrays, handed on as one `arrays`."""
 
-descent_options = _gathered(
+descent_options = gathered_as(
     "descent",
     DescentAsked,
     click.option("--step", type=float, metavar="SIZE", help=marked("Go a step down the gradient.")),

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from backtrace.cli.groups import Destination, PointsAsked
 from backtrace.cli.output import complain
@@ -15,6 +15,9 @@ from backtrace.errors import BacktraceError, UsageError, by_system
 from backtrace.files import Changed, InputFile, write_pieces
 from backtrace.graph.record import Granularity
 from backtrace.language import tell, tell_many
+
+if TYPE_CHECKING:
+    from backtrace.batch.run import Tally
 
 
 def trace_points(
@@ -44,7 +47,12 @@ def trace_points(
             write_pieces(destination.output, results)
         else:
             _to_stdout(results)
-    tally = run.tally
+    _tell(run.tally, color)
+    return 1 if run.tally.bad or run.tally.not_finite else 0
+
+
+def _tell(tally: Tally, color: str) -> None:
+    """On standard error: rows that cannot be read, and results that are not finite."""
     for line, what in tally.shown:
         complain(
             BacktraceError(tell("line {line:,} of the points: {what}", line=line, what=what)), color
@@ -70,7 +78,6 @@ def trace_points(
             first_not_finite=tally.first_not_finite,
         )
         complain(BacktraceError(what, hint=hint), color)
-    return 1 if tally.bad or tally.not_finite else 0
 
 
 def _format(destination: Destination) -> str:
