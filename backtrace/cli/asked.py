@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backtrace.cli.groups import (
+    USUAL_KINK,
     ArraysAsked,
     Beside,
     DescentAsked,
@@ -68,10 +69,8 @@ class Asked(NamedTuple):
             )
         )
 
-    def request(self, made_of: Granularity) -> Request:
-        """How the formula is to be traced. Raises UsageError."""
-        from backtrace.tracing.request import Request
-
+    def hold_together(self) -> None:
+        """Raises UsageError for an option that is of another, where that is not given."""
         if self.beside.every is not None and not self.beside.cost:
             raise UsageError(tell("--every is of checkpoints"), hint="--cost --every 4")
         if self.points.compiled or self.points.jobs > 1:
@@ -79,12 +78,19 @@ class Asked(NamedTuple):
             raise UsageError(
                 tell("{option} is of many points", option=option), hint="--points points.csv"
             )
+        self.descent.rate()
         if self.beside.order not in (1, 2):
             raise UsageError(tell("--order is 1 or 2, not {order}", order=self.beside.order))
         if self.beside.along and self.beside.order != 2 and self.beside.forward is None:
             raise UsageError(
                 tell("--along is a direction, and nothing is asked along it"), hint=tell(_ALONG)
             )
+
+    def request(self, made_of: Granularity) -> Request:
+        """How the formula is to be traced. Raises UsageError."""
+        from backtrace.tracing.request import Request
+
+        self.hold_together()
         return Request(
             granularity=made_of,
             wrt=self.wrt,
@@ -163,6 +169,7 @@ class Asked(NamedTuple):
             "--along": self.beside.along,
             "--jacobian": self.arrays.jacobian,
             "--cost": self.beside.cost,
+            "--step": self.descent.step is not None,
         }
         asked = (option for option, is_asked in sections.items() if is_asked)
         return next((option for option in asked if option not in apart_from), "")
@@ -170,7 +177,7 @@ class Asked(NamedTuple):
 
 def refuse_for_points(asked: Asked) -> None:
     """Many points have values and gradients, and nothing else."""
-    option = _of_one_point(asked) or asked.section()
+    option = _of_one_point(asked) or asked.section() or _of_one_trace(asked)
     if option:
         raise UsageError(
             tell("{option} is for one point", option=option), hint=tell("trace that row alone")
@@ -183,7 +190,8 @@ def refuse_for_shapes(asked: Asked) -> None:
     changed = granularity.fuse or granularity.expand or granularity.gates
     section = asked.section(apart_from=("--symbolic", "--cost", "--explain", "--paths"))
     option = _of_one_point(asked) or section or tell("--fuse, --expand or --gates") * bool(changed)
-    option = option or "--points" * (asked.points.points is not None)
+    option = option or _of_one_trace(asked) or "--points" * (asked.points.points is not None)
+    option = option or "--kink" * (granularity.kink != USUAL_KINK)
     if option:
         raise UsageError(
             tell("{option} is for values, and here are shapes", option=option), hint="W=randn(3,2)"
@@ -197,20 +205,27 @@ def _of_one_point(asked: Asked) -> str:
         "--blank": asked.task.blank,
         "--open": asked.task.open_page,
         "--upstream": asked.arrays.upstream is not None,
-        "--step": asked.descent.step is not None,
     }
     return next((option for option, is_asked in options.items() if is_asked), "")
 
 
+def _of_one_trace(asked: Asked) -> str:
+    """The first option of how the numbers of one trace are written; "" where none is there."""
+    return "--arrays" if asked.arrays.arrays is not None else "--full" * asked.beside.full
+
+
 def refuse_unseen(format: str, asked: Asked) -> None:
-    """What is asked for must have a place in the format."""
+    """What is asked for must have a place in the format, and beside a comparison."""
     task, beside = asked.task, asked.beside
     if task.blank and (task.compare or beside.explain or beside.paths or beside.forward):
         hint = tell("leave --compare, --explain, --paths, --forward out")
         raise UsageError(tell("a worksheet has blanks only"), hint=hint)
-    option = asked.section()
+    option = asked.section(apart_from=("--cost",) if task.compare else ())
     if not option:
         return
+    if task.compare and format == "table":
+        what = tell("{option} has no place in the table of --compare", option=option)
+        raise UsageError(what, hint=tell("--compare --json has it, of both graphs"))
     from backtrace.render import PLAIN
 
     if format not in PLAIN:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from backtrace.graph.record import Granularity
     from backtrace.render import View
 
+USUAL_KINK = "minimum-norm"
+
 
 def names_in(text: str | None) -> list[str]:
     """x,y as a list."""

@@ -10,6 +10,7 @@ import click
 
 from backtrace.cli import languages
 from backtrace.cli.groups import (
+    USUAL_KINK,
     ArraysAsked,
     Beside,
     DescentAsked,
@@ -21,7 +22,7 @@ from backtrace.cli.groups import (
 from backtrace.cli.output import Look
 from backtrace.language import marked
 
-_CONVENTIONS = ("minimum-norm", "left", "right", "split", "torch", "jax")
+_CONVENTIONS = (USUAL_KINK, "left", "right", "split", "torch", "jax")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -196,7 +197,7 @@ granularity_options = gathered_as(
     click.option(
         "--kink",
         type=click.Choice(_CONVENTIONS),
-        default=_CONVENTIONS[0],
+        default=USUAL_KINK,
         metavar="NAME",
         help=marked("At a kink: minimum-norm (default), left, right, split, torch, jax."),
     ),

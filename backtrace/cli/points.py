@@ -27,6 +27,7 @@ def trace_points(
     destination: Destination,
     wrt: Sequence[str] | None,
     granularity: Granularity,
+    seed: int,
     color: str,
 ) -> int:
     """Streams the results; the exit status. Bad rows are told of at the end, on standard error."""
@@ -35,7 +36,7 @@ def trace_points(
     from backtrace.formula.point import read_words
 
     format = _format(destination)
-    fixed = {name: given.value for name, given in read_words(values).items()}
+    fixed = {name: given.value for name, given in read_words(values, seed).items()}
     made = program(formula, wrt, granularity, fixed, asked.compiled)
     run = Run(made, fixed, format)
     with (

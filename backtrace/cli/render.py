@@ -35,6 +35,7 @@ EXAMPLES = """\b
 @fold_option
 @look_options
 def render(file: str, destination: Destination, fold: str, look: Look) -> int:
+    from backtrace.cli.showing import practised
     from backtrace.render import data
     from backtrace.tracing.trace import Trace
 
@@ -42,6 +43,8 @@ def render(file: str, destination: Destination, fold: str, look: Look) -> int:
     with contextlib.closing(_arrays_beside(file)) as arrays:
         trace = Trace.from_json(read_file(file), arrays)
     view = look.view(to_file=destination.output is not None)._replace(fold=fold)
+    if format == "html":
+        trace = practised(trace)
     destination.write(data(trace, format, view), format)
     return 0 if trace.ok else 1
 

@@ -39,6 +39,21 @@ class Showing(NamedTuple):
     def answered(self, traced: Trace) -> Trace:
         return self.asked.answered(traced, self.tick)
 
+    def view_of(self, traced: Trace) -> View:
+        """The view, with what it is to show of this trace. Raises UsageError."""
+        from backtrace.formula.point import known_variables
+        from backtrace.tracing.questions import needs_point
+
+        beside = self.asked.beside
+        tangents = () if traced.asked.forward else names_in(beside.forward)
+        if beside.paths:
+            needs_point(traced)
+        return self.view._replace(
+            explain=beside.explain,
+            paths=known_variables(traced.graph, names_in(beside.paths)),
+            forward=known_variables(traced.graph, tangents),
+        )
+
 
 def _without_arrays(traced: Trace, view: View, arrays_file: str) -> Shown:
     """The JSON, its large arrays in a file of their own."""
@@ -59,20 +74,10 @@ def as_numbers(
     formula: str, given: Mapping[str, Given], request: Request, showing: Showing
 ) -> Shown:
     from backtrace import render
-    from backtrace.formula.point import known_variables
-    from backtrace.tracing.questions import needs_point
     from backtrace.tracing.tracer import trace_given
 
-    beside = showing.asked.beside
     traced = showing.answered(trace_given(formula, given, request))
-    tangents = () if traced.asked.forward else names_in(beside.forward)
-    if beside.paths:
-        needs_point(traced)
-    view = showing.view._replace(
-        explain=beside.explain,
-        paths=known_variables(traced.graph, names_in(beside.paths)),
-        forward=known_variables(traced.graph, tangents),
-    )
+    view = showing.view_of(traced)
     if showing.arrays_file:
         return _without_arrays(traced, view, showing.arrays_file)
     if showing.format == "html":
@@ -119,5 +124,9 @@ def as_comparison(
     if showing.format == "json":
         from backtrace.render.json import writer
 
-        return Shown(writer()(comparison.as_object(found)) + "\n", found.fused, found.ok)
+        return Shown(
+            writer()(comparison.as_object(found, showing.view_of(found.written))) + "\n",
+            found.fused,
+            found.ok,
+        )
     return Shown(comparison.show(found, showing.view), found.fused, found.ok)

@@ -67,6 +67,7 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
 
         say(resources.files("backtrace.schemas").joinpath("trace-1.json").read_text("utf-8"))
         return 0
+    asked.hold_together()
     source = code_in(words, asked.task.file, asked.task.python)
     made_of = asked.granularity.granularity()
     if source is not None:
@@ -91,7 +92,9 @@ def trace(words: tuple[str, ...], **groups: Any) -> int:
         refuse_for_points(asked)
         color = asked.look.color
         wrt = asked.wrt
-        return trace_points(formula, values, asked.points, asked.destination, wrt, made_of, color)
+        return trace_points(
+            formula, values, asked.points, asked.destination, wrt, made_of, asked.arrays.seed, color
+        )
     return _at_a_point(formula, values, asked, made_of)
 
 

@@ -22,8 +22,8 @@ class LetteredCost(NamedTuple):
     cost: Cost
 
     def shape_of(self, index: int) -> str:
-        assert self.graph.shapes is not None
-        return self.letters.shape(self.graph.shapes[index])
+        shapes = self.graph.shapes  # None where all are numbers
+        return self.letters.shape(() if shapes is None else shapes[index])
 
 
 def cost_in_letters(

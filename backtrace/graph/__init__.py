@@ -221,6 +221,12 @@ class Graph:
                 edges[source].append((index, position))
         return tuple(map(tuple, edges))
 
+    @cached_property
+    def unused(self) -> tuple[int, ...]:
+        """The gates whose value goes nowhere, and which are not the output: `r` in `r = x*y; x`."""
+        gates = (index for index, node in enumerate(self.nodes) if node.gate is not None)
+        return tuple(k for k in gates if not self.consumers[k] and k != self.output)
+
     def evaluate(self, m: Algebra, point: Mapping[str, Value]) -> list[Value]:
         """Every node's value in algebra `m`, with the inputs given by name."""
         values: list[Value] = []

@@ -6,6 +6,8 @@ import keyword
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from backtrace.algebra.code import Code
 from backtrace.algebra.coded import Coded, coded
 from backtrace.algebra.values import shape_of, size_of
@@ -13,12 +15,14 @@ from backtrace.errors import UsageError
 from backtrace.formula.printer import expressions, label
 from backtrace.graph import Constant
 from backtrace.graph.record import Record
+from backtrace.language import tell
 from backtrace.numbers import Blank
 from backtrace.render._windows import WINDOWS
 from backtrace.render._words import line_words
 
 MOST_ENTRIES = 20_000
 _MOST_GATES = 20_000
+_SMALL, _LARGE = 1e-100, 1e100
 _RESERVED = ("np", "torch", "numpy", "math", "number", "close")
 
 HELPERS = {
@@ -112,12 +116,13 @@ class Script:
     def __init__(self, record: Record, prefix: str = "") -> None:
         if not record.has_point:
             name = next(iter(record.graph.inputs), "x")
-            raise UsageError(f"a script needs a point: '{name}' has no value")
+            raise UsageError(tell("a script needs a point: '{name}' has no value", name=name))
         if any(isinstance(n, Blank) for n in (*record.values, *record.upstreams)):
-            hint = "html, svg, wires, markdown, tikz and latex have boxes to fill in"
-            raise UsageError("a script has no blanks", hint=hint)
+            hint = tell("html, svg, wires, markdown, tikz and latex have boxes to fill in")
+            raise UsageError(tell("a script has no blanks"), hint=hint)
         if record.graph.gate_count > _MOST_GATES or sum(map(size_of, record.values)) > 10**6:
-            raise UsageError("a script of this size is no reading", hint="--format jsonl has all")
+            hint = tell("--format jsonl has all")
+            raise UsageError(tell("a script of this size is no reading"), hint=hint)
         self.record = record
         taken = set(_RESERVED) | set(HELPERS)
         self.names = [prefix + self._name(index, taken) for index in range(len(record.graph.nodes))]
@@ -131,6 +136,13 @@ class Script:
             return _free(node.name, taken)
         return _free("f" if index == self.record.graph.output else f"v{index}", taken)
 
+    @property
+    def is_extreme(self) -> bool:
+        """Whether Python's own numbers may raise ZeroDivisionError or OverflowError: some number is
+        not finite, or its square may not be."""
+        numbers = (np.abs(np.asarray(v)) for v in (*self.record.values, *self.record.upstreams))
+        return any(not np.all((n == 0) | ((n > _SMALL) & (n < _LARGE))) for n in numbers)
+
     def comment(self, index: int) -> str:
         """#3 add: x + y"""
         node = self.record.graph.nodes[index]
@@ -143,8 +155,13 @@ class Script:
             if node.is_input:
                 value = self.record.values[index]
                 if size_of(value) > MOST_ENTRIES:
-                    what = f"'{node.name}' has {size_of(value):,} entries, too many for a script"
-                    raise UsageError(what, hint="--arrays npz writes them beside a JSON file")
+                    what = tell(
+                        "'{name}' has {n:,} entries, too many for a script",
+                        name=node.name,
+                        n=size_of(value),
+                    )
+                    hint = tell("--arrays npz writes them beside a JSON file")
+                    raise UsageError(what, hint=hint)
                 yield self.names[index], value
 
     def forward(self, m: Code) -> Iterator[tuple[int, str]]:
@@ -177,6 +194,8 @@ class Script:
             pullback = gate.pullbacks.get(kink, gate.pullback)
             return coded(pullback(m, k, upstream, output, *operands)).text
         local = self._local(index, operand, k, output, operands, m)
+        if gate.blocks and not np.all(np.isfinite(self.record.upstreams[index])):
+            return m.summed_to(m.where(m.equal(local, 0), 0, upstream * local), own).text
         if local.text == "1":
             return m.summed_to(upstream, own).text
         if local.text == "-1":
@@ -190,7 +209,8 @@ class Script:
         node, numbers = self.record.graph.nodes[index], self.record.locals[index][operand]
         gate = node.gate
         assert gate is not None
-        if index in self._kinks and not shape_of(numbers):
+        is_number = not shape_of(numbers)
+        if is_number and (index in self._kinks or (gate.chooses and np.isnan(numbers))):
             return coded(_whole(numbers))
         rule = coded(gate.slope(m, k, output, operands))
         if index in self._kinks and gate.kink is not None:
@@ -221,6 +241,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _whole(value: Any) -> Any:
+    if not np.isfinite(value):
+        return Coded(f"({expected(value)})")
     return int(value) if value == int(value) else float(value)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from backtrace.algebra.values import Value, shape_of
 from backtrace.formula.printer import short_expressions
 from backtrace.graph.record import Edge, Record
+from backtrace.language import SOURCE, speaking
 from backtrace.numbers import Blank
 from backtrace.render._explain import local_formula
 from backtrace.render._latex import escaped, formula, symbol
@@ -29,6 +30,11 @@ _MOST_TERMS = 3  # of a sum, in a line
 
 
 def render(record: Record, view: View) -> str:
+    with speaking(SOURCE):  # what surrounds the formulas is English, and its fonts are Latin
+        return _document(record, view)
+
+
+def _document(record: Record, view: View) -> str:
     chain = _Chain(record, view)
     lines = [
         _HEAD,

@@ -67,6 +67,7 @@ def _nodes(record: Drawing, view: View) -> Iterator[str]:
         yield from (f"    {_node(record, view, m)}" for m in sorted(group.members))
         yield "  end"
     yield '  out[" "]:::out'
+    yield from (f'  out{index}[" "]:::out' for index in record.graph.unused)
 
 
 def _node(record: Drawing, view: View, index: int) -> str:
@@ -92,6 +93,8 @@ def _edges(record: Drawing, view: View) -> Iterator[str]:
     output = record.graph.output
     chip = _chip(record, view, output, record.upstreams[output])
     yield f"  n{output} ---{chip} out"
+    for index in record.graph.unused:
+        yield f"  n{index} ---{_chip(record, view, index, record.upstreams[index])} out{index}"
 
 
 def _chip(record: Drawing, view: View, source: int, carried: Value) -> str:

@@ -35,8 +35,16 @@ def _safe(text: str) -> str:
 
 
 def forward(script: Script, m: Code) -> Iterator[str]:
+    is_extreme = script.is_extreme
+    if is_extreme:
+        yield 'np.seterr(all="ignore")  # floats end here, and NumPy goes on with inf and nan'
     for name, value in script.inputs():
-        yield f"{name} = {literal(value)}"
+        text = literal(value)
+        yield (
+            f"{name} = np.float64({text})"
+            if is_extreme and not shape_of(value)
+            else f"{name} = {text}"
+        )
     yield from ("", "# forward pass")
     lines = [
         (f"{script.names[index]} = {code}", script.comment(index))
@@ -53,6 +61,8 @@ def backward(script: Script, m: Code) -> Iterator[str]:
     begun = {graph.output}
     lines = [(f"{script.gradients[graph.output]} = {literal(seed)}", "")]
     for gate, operand, code in script.backward(m):
+        if gate not in begun:  # what uses it stands behind it: nothing does, and nothing goes back
+            continue
         source = graph.inputs_of[gate][operand]
         name = script.gradients[source]
         is_first = source not in begun
@@ -64,10 +74,15 @@ def backward(script: Script, m: Code) -> Iterator[str]:
             lines.append((f"{name} = {code}", comment))
         else:
             lines.append((f"{name} += {code}", comment))
-    for index in range(len(graph.nodes)):
-        if index not in begun:
-            lines.append((f"{script.gradients[index]} = 0.0 * {script.names[index]}", "not used"))
+    unused = (index for index in range(len(graph.nodes)) if index not in begun)
+    lines += [(_nothing(script, index), "not used") for index in unused]
     yield from aligned(lines)
+
+
+def _nothing(script: Script, index: int) -> str:
+    """No gradient arrives there, whatever the value is: 0 times nan would not be 0."""
+    shape = shape_of(script.record.values[index])
+    return f"{script.gradients[index]} = " + (f"np.zeros({shape})" if shape else "0.0")
 
 
 def _asserts(script: Script) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backtrace.graph.record import Record
+from backtrace.language import SOURCE, speaking
 from backtrace.render._ink import LIGHT
 from backtrace.render._latex import escaped, math_name, math_text
 from backtrace.render._measures import RADIUS
@@ -21,7 +22,8 @@ _PREAMBLE = r"""\documentclass[tikz,border=4pt]{standalone}
 
 
 def render(record: Record, view: View) -> str:
-    drawn = scene(record, view)
+    with speaking(SOURCE):  # its fonts are Latin
+        drawn = scene(record, view)
     lines = [
         _PREAMBLE.rstrip(),
         *(f"\\definecolor{{{name}}}{{HTML}}{{{code}}}" for name, code in _colours().items()),

@@ -67,14 +67,17 @@ def of_numbers(record: Record, view: View) -> Tree:
 
 
 def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], Text]) -> Tree:
-    """The graph from the output down; `line` has the words for a node, the edge it is reached by
-    (None: the output), and whether it is drawn already."""
-    output = record.graph.output
-    first = _with_line(line(output, None, False), record, view, output, 0)
-    root = Tree(first, guide_style="quiet")
-    done = {output}
+    """The graph from the output down, then from what nothing uses; `line` has the words for a node,
+    the edge it is reached by (None: it is where a tree begins), and whether it is drawn already."""
+    ends = (record.graph.output, *record.graph.unused)
+    whole = Tree("", guide_style="quiet", hide_root=True)
+    done = set(ends)
     left_out = 0
-    stack = [(root, edge, 1) for edge in reversed(record.edges_of(output))]
+    stack: list[tuple[Tree, Edge, int]] = []
+    for index in reversed(ends):
+        root = Tree(_with_line(line(index, None, False), record, view, index, 0))
+        whole.children.insert(0, root)
+        stack += [(root, edge, 1) for edge in reversed(record.edges_of(index))]
     while stack:
         parent, edge, depth = stack.pop()
         if len(done) >= _MOST_NODES or depth > _DEEPEST:
@@ -91,8 +94,8 @@ def drawn(record: Record, view: View, line: Callable[[int, Edge | None, bool], T
         words = tell(
             "… {left_out:,} branches not shown: --format jsonl has every gate", left_out=left_out
         )
-        root.add(Text(view.text(words), style="quiet"))
-    return root
+        whole.children[0].add(Text(view.text(words), style="quiet"))
+    return whole
 
 
 def _with_line(text: Text, record: Record, view: View, index: int, depth: int) -> Text:
@@ -137,6 +140,8 @@ class _Drawing:
         if edge is None:
             text.append(tell("   gradient "), style="quiet")
             text.append(view.value(gradient), style="gradient")
+            if index != record.graph.output:
+                text.append(tell("   (not used)"), style="quiet")
         else:
             self.shown += shown_products(edge, view)
             text.append("   ")

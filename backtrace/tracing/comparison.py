@@ -18,6 +18,7 @@ from backtrace.graph.record import Record
 from backtrace.language import tell
 from backtrace.render import View
 from backtrace.render._rules import local_text, rule_of
+from backtrace.render._sections import objects
 from backtrace.render._terminal import heading, paint, plain_table
 from backtrace.render.json import payload
 from backtrace.tracing.request import Request
@@ -69,12 +70,13 @@ def compare(
     return Comparison(written, other, tuple(found))
 
 
-def as_object(comparison: Comparison) -> dict[str, Any]:
-    """The JSON object backtrace.compare/1."""
+def as_object(comparison: Comparison, view: View) -> dict[str, Any]:
+    """The JSON object backtrace.compare/1, with what the view shows of either graph."""
+    written, fused = comparison.written, comparison.fused
     return {
         "schema": "backtrace.compare/1",
-        "written": payload(comparison.written),
-        "fused": payload(comparison.fused),
+        "written": {**payload(written), **objects(written, view)},
+        "fused": {**payload(fused), **objects(fused, view)},
         "survives": [
             {
                 "name": s.name,

@@ -30,7 +30,6 @@ WORDS = ("tell", "tell_many", "marked", "marked_many")
 IN_ENGLISH = {
     "algebra/javascript.py": "an error of ours, that no input leads to",
     "cli/output.py": "a formula's own text, with what is wrong told before it",
-    "render/_script.py": "what a script says is Python",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from typing import Any
@@ -91,6 +92,26 @@ def test_the_scripts_for_numpy_pass() -> None:
             for k, code in enumerate(scripts("python"))
         )
     )
+
+
+LINES = (
+    *("log(x)", "sqrt(x)", "y/x", "x^-1", "y^2", "x^y", "exp(x)", "atan(y)", "relu(x)*y"),
+    *("abs(x)^0.5", "x % y", "sum([x, y])", "max(x, y)", "tanh(x)/y", "hypot(x, y)", "y^3 - x^3"),
+)
+ENDS = (0, 1, -1, 2.5, -0.0, 1e-300, 1e300, 1e-160, 1e160, 800, -800)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_scripts_hold_wherever_floats_end_and_stages_lead(part: int) -> None:
+    """Stages that reach the result and others that do not, at points where nothing is finite."""
+    chance, codes = random.Random(part), []
+    for _ in range(60):
+        stages = [f"s{k} = {line}" for k, line in enumerate(chance.sample(LINES, 4))]
+        last = chance.choice(["s0", "s1*s2", "s3 + x", "y", "2*x"])
+        formula = "; ".join([*stages, f"f = {last}"])
+        point = {"x": chance.choice(ENDS), "y": chance.choice(ENDS)}
+        codes.append(backtrace.trace(formula, point, check=False).show("python"))
+    runs("\n".join(f"exec(compile({code!r}, '{k}', 'exec'), {{}})" for k, code in enumerate(codes)))
 
 
 def test_a_wrong_number_fails() -> None:
