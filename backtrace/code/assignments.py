@@ -212,6 +212,8 @@ class Assignments(Gradients):
                 if not isinstance(owner, Instance | Class):
                     raise CannotRead(tell("'.{attr}' is not set", attr=target.attr), target)
                 value = owner.names[target.attr] = self.named(found, target.attr, scope, node)
+                if isinstance(owner, Instance):
+                    self.note_owner(owner)
                 if isinstance(value, Array):
                     self.log(target.attr, value, node)
             case ast.Subscript():
@@ -231,6 +233,9 @@ class Assignments(Gradients):
         is_count = (name in self.counts and is_whole) or begins or name in self.backward
         is_measured = isinstance(found, Known) and found.measured
         return found if is_count or is_measured else self.array(found, node)
+
+    def note_owner(self, owner: Instance) -> None:
+        """An attribute of an object of the code's own has been set."""
 
     def due(self, name: str, found: Value, node: ast.AST) -> Value:
         """What a gradient is; `...` and None stand for what is still to be written."""

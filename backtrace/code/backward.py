@@ -84,6 +84,7 @@ class _Reader(ReturnedGradients):
             self.block(tree.body, self.module)
             self._log_lists()
             gradients = self._of_bound(self.bound)
+            gradients += self.of_objects(gradients)
             bases = [{*gradient.of} for gradient in gradients]
             self.result = self.likeliest(of, bases) or self._result(str(of), tree)
             self.undetach(self.result)

@@ -16,6 +16,7 @@ from backtrace.code.values import (
     Array,
     Bound,
     CannotRead,
+    Instance,
     Scope,
     Unreadable,
     Value,
@@ -38,6 +39,7 @@ class BoundGradients(LossFinder):
     def __init__(self, given: Mapping[str, object]) -> None:
         super().__init__(given)
         self.lists = GradientLists()
+        self.owners: list[Instance] = []
 
     def prepare(self, tree: ast.Module) -> None:
         super().prepare(tree)
@@ -154,6 +156,33 @@ class BoundGradients(LossFinder):
             found += versions[::-1]
         return tuple(dict.fromkeys(found))
 
+    def note_owner(self, owner: Instance) -> None:
+        if all(owner is not one for one in self.owners):
+            self.owners.append(owner)
+
+    def of_objects(self, known: Sequence[Gradient]) -> list[Gradient]:
+        """What layers of a script keep, net.dW beside net.W: each layer's is a gradient of its
+        own, called after its array where a name is taken."""
+        found: list[Gradient] = []
+        for owner in self.owners:
+            for attribute, value in owner.names.items():
+                bases = [b for b in differentiated(attribute) if b in owner.names]
+                of = owner.names[bases[0]] if bases else None
+                if not isinstance(of, Array) or not of.name or not isinstance(value, Array):
+                    continue
+                lines = [b for b in self.bound if b.array is value]
+                if not lines or value.is_data or not self.is_stage(value.name):
+                    continue
+                taken = {g.name for g in (*known, *found)}
+                name = attribute if attribute not in taken else f"d{self.called(of.name)}"
+                found.append(Gradient(name, (of.name,), tuple(self._lines(lines))))
+        return found
+
+    def gradient_of_key(self, key: str) -> str:
+        """The gradient that an entry of a dictionary is: dW1 of grads["W1"] and of grads["dW1"]."""
+        is_own = key in self.point or key in self.given
+        return key if self._bases(key) and not is_own else f"d{key}"
+
     # what is shown
 
     def after_result(self) -> set[str]:
@@ -162,7 +191,17 @@ class BoundGradients(LossFinder):
         return {one.stage for one in self.bound if self._places.get(one.stage, -1) > last}
 
     def line(self, of: Bound) -> Line:
-        return replace(next(self._lines([of])), stage=self.called(of.stage))
+        """The line of a step; of what a function of the code gave back, the one inside it."""
+        made = self._made_inside(of)
+        return replace(next(self._lines([of])), stage=self.called(of.stage), node=made)
+
+    def _made_inside(self, of: Bound) -> ast.AST:
+        made = self.expression_of(of.stage)
+        own, inner = (getattr(node, "lineno", 0) for node in (of.node, made))
+        end = getattr(of.node, "end_lineno", None) or own
+        is_elsewhere = bool(inner) and not own <= inner <= end
+        is_handed_on = isinstance(of.node, ast.Call | ast.Name) and not (of.adds or of.entry)
+        return made if made is not None and is_elsewhere and is_handed_on else of.node
 
     def _lines(self, found: Sequence[Bound]) -> Iterator[Line]:
         for one in found:

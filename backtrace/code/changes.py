@@ -292,8 +292,13 @@ class Changes(Calls):
         """dW1 for grads['W1'], an entry of a dictionary; "" for what is no gradient's place."""
         if not isinstance(target, ast.Subscript) or base_name(target) not in _GRADIENTS:
             return ""
-        is_named = isinstance(self.value(target.value, scope), Dictionary)
-        return f"d{self.key(target.slice, scope)}" if is_named else ""
+        if not isinstance(self.value(target.value, scope), Dictionary):
+            return ""
+        return self.gradient_of_key(str(self.key(target.slice, scope)))
+
+    def gradient_of_key(self, key: str) -> str:
+        """The gradient that an entry of a dictionary is: dW1 of grads["W1"]."""
+        return f"d{key}"
 
     def due(self, name: str, found: Value, node: ast.AST) -> Value:
         raise NotImplementedError

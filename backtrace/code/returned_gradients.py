@@ -61,7 +61,9 @@ class ReturnedGradients(BoundGradients):
         names = returned_names(function)
         for place, item in enumerate(items[1:], 1):
             if isinstance(item, Dictionary):
-                pairs = [(self._of_key(str(key)), value) for key, value in item.items.items()]
+                pairs = [
+                    (self.gradient_of_key(str(key)), value) for key, value in item.items.items()
+                ]
             else:
                 pairs = [(names[place] if place < len(names) else "", item)]
             for given_name, value in pairs:
@@ -72,11 +74,6 @@ class ReturnedGradients(BoundGradients):
                     gradient = self._final(given_name, inner, value, self.bound, function)
                     found[given_name] = replace(gradient, of=of)
         return list(found.values())
-
-    def _of_key(self, key: str) -> str:
-        """The gradient that an entry of a dictionary is: dW1 of grads["W1"] and of grads["dW1"]."""
-        is_own = key in self.point or key in self.given
-        return key if self._bases(key) and not is_own else f"d{key}"
 
     def _loss_inside(self) -> Array | None:
         """The loss of a method that gives back gradients alone: what is called so, else the last

@@ -253,7 +253,10 @@ class Statements(Assignments):
             return
         if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
             found = self.value(node.func.value, scope)
-            if self.output is None and isinstance(found, Array | Instance):
+            if isinstance(found, Instance) and _is_layer(found.of, node):
+                if self.keeps_gradients:  # worked out by hand, in lines of the code's own
+                    self.value(node, scope)
+            elif self.output is None and isinstance(found, Array | Instance):
                 self.output = found
             return
         name = ast.unparse(node.func)
@@ -433,6 +436,12 @@ def _is_bookkeeping(node: ast.stmt) -> bool:
         case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
             return True
     return isinstance(node, ast.Pass)
+
+
+def _is_layer(of: Class, node: ast.Call) -> bool:
+    """Whether x.backward(...) goes through a layer of the code's own, and not from a result."""
+    has_own = isinstance(of.find("backward"), Function)
+    return has_own and bool(node.args or of.find("forward") or of.find("__call__"))
 
 
 def _is_update(node: ast.AST) -> bool:

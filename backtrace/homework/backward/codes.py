@@ -47,6 +47,7 @@ CODES: dict[str, Code] = {
     "no-local": Code("a local gradient is forgotten", 2),
     "label-kept": Code("the 1 is not taken off at the label", 1.25),
     "softmax-diagonal": Code("the diagonal of softmax's Jacobian alone", 2),
+    "other-derivative": Code("the derivative of another activation", 2),
     "sign": Code("a sign is turned", 1),
     "inverted": Code("* where / is due, or / for *", 1.25),
     "factor-two": Code("a factor of 2 is lost or too many", 1.5),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import collections
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from backtrace.homework.backward.codes import CODES
 from backtrace.homework.backward.edit import Around, Edit, Found, Makes
@@ -25,11 +25,13 @@ from backtrace.homework.backward.nodes import changed
 from backtrace.homework.backward.reduction_edits import of_reductions
 from backtrace.homework.backward.trees import (
     expression,
+    renamed,
     replaced,
 )
 from backtrace.language import tell
 
 _MOST = 1500  # edits of one line
+_TWO = 0.1  # how much less likely than one name is two
 _VERSION = re.compile(r"_v\d+$")
 _ROUND = re.compile(r"(_v\d+|_m?\d+)+$")
 
@@ -151,6 +153,19 @@ def _of_names(tree: ast.expr, around: Around) -> Makes:
             code, says, more = _renamed(node.id, other, around, is_mask)
             more += 0.5 * (around.adds and node.id == around.before)  # += writes it by itself
             yield Found(code, says, replaced(tree, place, ast.Name(other)), place, more, other)
+    yield from _throughout(tree, around, names)
+
+
+def _throughout(tree: ast.expr, around: Around, others: Collection[str]) -> Makes:
+    """One name for another wherever it stands in the line: z*(1 - z) for s*(1 - s)."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    counts = collections.Counter(node.id for node in nodes)
+    for place, own in enumerate(name for name, count in counts.items() if count > 1):
+        for other in others if own in around.values else ():
+            if other == own or other not in around.values:
+                continue
+            code, says, more = _renamed(own, other, around, False)
+            yield Found(code, says, renamed(tree, own, other), place, more + _TWO, other)
 
 
 def _renamed(own: str, other: str, around: Around, is_mask: bool) -> tuple[str, str, float]:

@@ -205,9 +205,36 @@ def of_lost(tree: ast.expr, around: Around) -> Makes:
             continue
         factor = float(np.sum(around.missing * value) / np.sum(value * value))
         if factor and np.allclose(factor * value, around.missing, rtol=1e-6, atol=1e-9):
-            term = times(ast.Constant(round(factor, 9)), ast.Name(name))
-            says = tell("lacks a term: + {round:g}*{name}", round=round(factor, 9), name=name)
-            made = ast.BinOp(tree, ast.Add(), term)
             is_fork = name in around.gradients
             code = "fork-lost" if is_fork else "lost-term"
-            yield Found(code, says, made, 0, 1.5 * is_fork, name)
+            for term in _multiples(factor, name, around):
+                says = tell("lacks a term: + {term}", term=ast.unparse(term))
+                yield Found(code, says, ast.BinOp(tree, ast.Add(), term), 0, 1.5 * is_fork, name)
+
+
+def _multiples(factor: float, name: str, around: Around) -> Iterator[ast.expr]:
+    """A multiple of an array, by a number alone, by a number of the code (2*lam*W), and by that
+    over a count."""
+    array = ast.Name(name)
+    yield times(ast.Constant(round(factor, 9)), array)
+    for scale in _numbers(around):
+        number = around.values[scale]
+        counts: list[tuple[float, ast.expr]] = [(n, ast.Constant(n)) for n in (1, *around.lengths)]
+        counts += [(around.values[n], ast.Name(n)) for n in _numbers(around) if n != scale]
+        for count, below in counts:
+            ratio = round(factor * count / number, 9)
+            if ratio and ratio * 2 == int(ratio * 2):
+                whole = times(ast.Name(scale), array)
+                whole = whole if ratio == 1 else times(ast.Constant(_whole(ratio)), whole)
+                yield whole if count == 1 else ast.BinOp(whole, ast.Div(), below)
+
+
+def _numbers(around: Around) -> list[str]:
+    """The numbers of the code that are no arrays, and not 0: lam, m."""
+    known = [(name, around.values.get(name)) for name in around.forward]
+    return [n for n, value in known if isinstance(value, int | float) and value]
+
+
+def _whole(ratio: float) -> float:
+    """2 for 2.0."""
+    return int(ratio) if ratio == int(ratio) else ratio

@@ -137,7 +137,7 @@ class Court:
 
     def judged(self) -> Judged:
         with quiet():  # numbers near the largest there is overflow, and are wrong
-            found = self._all_verdicts()
+            found = self._of_one_line(self._all_verdicts())
             verdicts = [self._excused(verdict, found) for verdict in found]
         if any(v.verdict == FOLLOWS for v in verdicts) and not _faults(verdicts)[0]:
             verdicts = list(map(_of_lost_axis, verdicts))
@@ -159,6 +159,22 @@ class Court:
                 other = Replays(self.code, self.graphs, self.figures, plain, late)
                 return self._mended(self._fewer(found, other, False))
         return self._mended(found)
+
+    def _of_one_line(self, found: list[LineVerdict]) -> list[LineVerdict]:
+        """Of gradients that a single slip makes wrong, in a line that all are made of and that is
+        no gradient's by its name: the first is told there, the others follow."""
+        wrong = [v for v in found if v.verdict in (WRONG, IN_GENERAL)]
+        if len({v.row for v in wrong}) < 2:
+            return found
+        searches = [Search(self.replays, v.gradient, self.replays.of(v.gradient)) for v in wrong]
+        while len(searches) > 1:
+            first, *others = searches
+            fault, healed = first.fault_with(others)
+            told = [first.gradient, *(search.gradient for search in healed)]
+            if healed:
+                found = [_told_once(v, told, fault) for v in found]
+            searches = [search for search in others if search not in healed]
+        return found
 
     def _mended(self, found: list[LineVerdict]) -> list[LineVerdict]:
         """Of several faults, those that stay where the first ones are put right; of one that
@@ -318,6 +334,18 @@ class Court:
             if gradient.name == name and of and gradient.error is None:
                 return all(self.replays.follows(gradient, of, f) for f in self.figures)
         return False
+
+
+def _told_once(verdict: LineVerdict, told: Sequence[Gradient], fault: Fault) -> LineVerdict:
+    """The verdict where one line is at fault for several gradients: the first of them has it."""
+    line, fits = fault
+    if verdict.gradient not in told:
+        return verdict
+    if verdict.gradient is told[0]:
+        told_there = replace(verdict, line=line or verdict.line, fits=fits)
+        is_same = verdict.fits and told_there.row == verdict.row  # it is told already, as likely
+        return verdict if is_same else told_there
+    return replace(verdict, verdict=FOLLOWS, line=verdict.gradient.lines[-1], fits=(), note="")
 
 
 def of_shapes(given: Any, exact: Any, name: str, of: str) -> str:

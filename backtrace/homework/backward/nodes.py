@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from backtrace.homework.backward.trees import MODULES, call, product, times, turned
+from backtrace.homework.backward.slopes import of_diagonal, of_sigmoid, of_tanh
+from backtrace.homework.backward.trees import MODULES, call, called, product, times, turned
 from backtrace.language import marked, tell
 
 Made = Iterator[ast.expr]
@@ -23,6 +26,11 @@ class Change(NamedTuple):
 
 def _quotient(a: ast.expr, b: ast.expr) -> Made:
     yield ast.BinOp(a, ast.Div(), b)
+
+
+def _quotients(a: ast.expr, b: ast.expr) -> Made:
+    yield ast.BinOp(a, ast.Div(), b)
+    yield ast.BinOp(b, ast.Div(), a)
 
 
 def _products(a: ast.expr, b: ast.expr) -> Made:
@@ -77,12 +85,24 @@ _CHANGES = (
     Change(
         ast.Mult, "entry-product", marked("multiplies entry by entry where @ is due"), _products
     ),
-    Change(ast.Mult, "inverted", marked("multiplies where dividing is due"), _quotient),
+    Change(ast.Mult, "inverted", marked("multiplies where dividing is due"), _quotients),
     Change(
         ast.Mult,
         "softmax-diagonal",
         marked("takes the diagonal of softmax's Jacobian alone"),
         _softmax,
+    ),
+    Change(
+        ast.Mult,
+        "softmax-diagonal",
+        marked("takes the diagonal of softmax's Jacobian alone"),
+        of_diagonal,
+    ),
+    Change(
+        ast.Mult,
+        "other-derivative",
+        marked("has sigmoid's derivative where tanh's is due"),
+        of_tanh,
     ),
     Change(
         ast.Div,
@@ -121,6 +141,9 @@ def changed(node: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
                 if isinstance(op, row.operation):
                     yield from ((row.code, tell(row.says), made) for made in row.meant(left, right))
             yield from _powers(node)
+            if (slope := of_sigmoid(node)) is not None:
+                says = tell("has tanh's derivative where sigmoid's is due")
+                yield "other-derivative", says, slope
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             yield "sign", tell("has a minus too many"), inner
         case ast.Compare():
@@ -170,6 +193,14 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
     match node:
         case ast.Call(func=ast.Attribute(value=inner, attr="t"), args=[]):
             yield "transposed", tell("has a .t() too many"), inner
+        case ast.Call(args=[a, b]) if called(node) == "outer":
+            says = tell("has its factors in the wrong order")
+            yield "factors-swapped", says, ast.Call(node.func, [b, a], node.keywords)
+        case ast.Call(args=[ast.Constant(value=str() as letters), *_]) if called(node) == "einsum":
+            for other in _turned_letters(letters):
+                says = tell("has the letters {own} where {other} is due", own=letters, other=other)
+                made = ast.Call(node.func, [ast.Constant(other), *node.args[1:]], node.keywords)
+                yield "transposed", says, made
         case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
             says = tell("has its mask the wrong way round")
             yield "wrong-mask", says, call("where", condition, b, a)
@@ -186,3 +217,14 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
             if isinstance(new, ast.BinOp) and isinstance(new.op, ast.Add):
                 says = tell("adds to entries with += where = is due")
                 yield "added-twice", says, call("put", whole, new.right, ast.Constant(at))
+
+
+def _turned_letters(letters: str) -> Iterator[str]:
+    """An einsum's letters, with two of one operand, or of the result, in the other order."""
+    parts = re.split(r"(,|->)", letters.replace(" ", ""))
+    for place, part in enumerate(parts):
+        for i, j in itertools.combinations(range(len(part)), 2):
+            if part.isalpha():
+                turned_part = [*part]
+                turned_part[i], turned_part[j] = part[j], part[i]
+                yield "".join([*parts[:place], *turned_part, *parts[place + 1 :]])

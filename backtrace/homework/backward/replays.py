@@ -103,15 +103,27 @@ class Replays:
     def _find_late(self) -> None:
         """The steps between that carry a constant factor, as 1/N comes later, which some input's
         gradient that is made of them shows, being right."""
-        for final, of in self.finals.items():
-            if not of or of in self.inputs or final in self.late:
+        for final, of in sorted(self.finals.items(), key=lambda pair: self.order.get(pair[0], 0)):
+            if not of or final in self.late or (of in self.inputs and final not in self._of_steps):
                 continue
             factor = self.factor(final, of)
             sources = {self.late.get(name, 1.0) for name in self.leading_to(final)} - {1.0}
-            if factor is None and len(sources) == 1:
+            if of in self.inputs:
+                self.late |= {final: factor} if factor in sources else {}
+            elif factor is None and len(sources) == 1:
                 self.late[final] = sources.pop()  # it is wrong by itself, of what is late
             elif factor is not None and factor != 1.0 and (sources or self._comes_right(final)):
                 self.late[final] = factor
+
+    @cached_property
+    def _of_steps(self) -> set[str]:
+        """The last stages of names that were those of steps between in earlier rounds: dA of a
+        loop over layers, in the end that of X."""
+        return {
+            gradient.final
+            for gradient in self.code.gradients
+            if len(gradient.lines) > 1 and not {*gradient.of} <= {*self.inputs}
+        }
 
     def factor(self, final: str, name: str) -> float | None:
         """By how much the code's own numbers are more than is right, if that is one factor."""

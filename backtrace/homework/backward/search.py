@@ -43,7 +43,13 @@ class Trial(NamedTuple):
 class Search:
     """Looks for the slip in the lines of one gradient."""
 
-    def __init__(self, replays: Replays, gradient: Gradient, of: str, rewritten: Rewritten) -> None:
+    def __init__(
+        self,
+        replays: Replays,
+        gradient: Gradient,
+        of: str,
+        rewritten: Rewritten = lambda *_: None,
+    ) -> None:
         self.rewritten = rewritten
         self.replays = replays
         self.gradient = gradient
@@ -65,6 +71,26 @@ class Search:
             if found:
                 return self._told_at(found[0]), _told(found)
         return self._first_misshapen(), ()
+
+    def fault_with(self, others: Sequence[Search]) -> tuple[Fault, list[Search]]:
+        """The line that makes this gradient right and the most of others too, of the lines that
+        they are made of together; and which those are, none where there is no such line."""
+        made_of = {name for other in others for name in other.own}
+        shared = [name for name in self.own if name in made_of]
+        best: list[Trial] = []
+        healed: list[Search] = []
+        for far in (False, True):
+            for trial in sorted(self._trials(far, shared), key=lambda t: (t.edit.cost, t.turn)):
+                is_as_likely = best and trial.edit.cost <= best[0].edit.cost + _AS_LIKELY
+                if len(healed) == len(others) and not is_as_likely:
+                    break
+                if self._heals(trial):
+                    also = [other for other in others if other._heals(trial)]
+                    if len(also) > len(healed):
+                        best, healed = [trial], also
+                    elif also and is_as_likely and len(also) == len(healed):
+                        best.append(trial)
+        return ((self._told_at(best[0]), _told(best)) if best else (None, ())), healed
 
     def _told_at(self, best: Trial) -> Line | None:
         """The line of an edit; of an array that another line has changed in place, that line,
@@ -97,9 +123,12 @@ class Search:
                 found.append(trial)
         return found
 
-    def _trials(self, far: bool) -> Iterator[Trial]:
+    def _trials(self, far: bool, only: Sequence[str] | None = None) -> Iterator[Trial]:
         """Of lines before its own that lead to what is right, far fetched ones only."""
         for turn, stages in enumerate(reversed(self._lines())):
+            is_apart = only is not None and not {*only}.issuperset(stages)
+            if is_apart or (only is not None and self.replays.innocent.intersection(stages)):
+                continue
             if self._behind.issuperset(stages):
                 continue
             is_last = self.gradient.final in stages
@@ -110,10 +139,10 @@ class Search:
                 yield Trial(edit, place, instead)
 
     def _hands_on(self, stage: str) -> bool:
-        """Whether its line only takes apart what others made: dx, dw = backward(...)."""
+        """Whether its line only takes apart, or renames, what others made: dx, dw = backward(...),
+        grads["dW1"] = dw."""
         line = self.replays.line(self.gradient, stage)
-        name = line.node if line is not None else None
-        return isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+        return line is not None and isinstance(line.node, ast.Name)
 
     @cached_property
     def _behind(self) -> set[str]:
@@ -152,7 +181,10 @@ class Search:
 
     def _node(self, stage: str) -> object:
         line = self.replays.line(self.gradient, stage)
-        return id(line.node) if line is not None else stage
+        if line is None:
+            return stage
+        places = ("lineno", "col_offset", "end_lineno", "end_col_offset")
+        return tuple(getattr(line.node, place, id(line.node)) for place in places)
 
     def _edits_of(
         self, stages: Sequence[str], far: bool

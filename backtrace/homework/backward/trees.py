@@ -68,6 +68,15 @@ def replaced(tree: ast.expr, place: int, new: ast.expr) -> ast.expr:
     return found
 
 
+def renamed(tree: ast.expr, name: str, other: str) -> ast.expr:
+    """The tree with one name for another, wherever it stands; a copy."""
+    made: ast.expr = copy.deepcopy(tree)
+    for node in ast.walk(made):
+        if isinstance(node, ast.Name) and node.id == name:
+            node.id = other
+    return made
+
+
 def product(left: ast.expr, right: ast.expr) -> ast.expr:
     return ast.BinOp(left, ast.MatMult(), right)
 
