@@ -683,7 +683,6 @@ def test_what_is_no_gate_is_written_as_what_it_is(name: str) -> None:
         ("x.trunc()", {"x": 1.5}, "sign(x)*floor(abs(x))"),
         ("np.average(x)", {"x": [1, 2]}, "mean(x)"),
         ("torch.dist(x, y)", {"x": [1, 2], "y": [3, 5]}, "norm(x - y)"),
-        (r"\log \det A", {"A": [[2, 1], [1, 3]]}, "det(A)"),
         (r"\lfloor x \rfloor", {"x": 1.5}, "floor(x)"),
         (r"2\sec x", {"x": 1}, "1/cos(x)"),
     ],

@@ -129,6 +129,8 @@ REFUSED = [
     (r"2\frac{1}{2}", "what the fraction is"),
     (r"x + 3\tfrac12", "what the fraction is"),
     (r"x[0] \cdot c", "a number has no entries"),
+    (r"\log |x|^2", "what 'log' takes"),
+    (r"\log |x| c", "what 'log' takes"),
 ]
 
 
@@ -146,6 +148,13 @@ SAME = [
     (r"\log_{10}(x)", "log10(x)"),
     ("log_2(x)", "log2(x)"),
     (r"A v \odot u", "(A@v)*u"),
+    (r"\log \det A", "log(det(A))"),
+    (r"\operatorname{tr}(A)", "trace(A)"),
+    (r"\log \|u\|", "log(norm(u))"),
+    (r"\log \left|x - 5\right|", "log(abs(x - 5))"),
+    (r"x^2 \|u\|^2 \|v\|", "(x^2)*norm(u)^2*norm(v)"),
+    (r"\left|\left|x\right|\right| \left|c\right|", "abs(abs(x))*abs(c)"),
+    (r"|x|^2|c|^2 \cdot 1", "abs(x)^2*abs(c)^2"),
     (r"u \odot (A v)", "u*(A@v)"),
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from backtrace.errors import Span
 from backtrace.formula.latex.items import Item
-from backtrace.formula.latex.sums import Sums
+from backtrace.formula.latex.sums import Sums, bar, side
 from backtrace.formula.latex.words import GREEK, SPACES
 from backtrace.formula.token import NAME, NUMBER, SIDE, Token
 from backtrace.language import tell
@@ -59,6 +59,8 @@ class Functions(Sums):
             "lbrace",
         ):
             return self._call(function, power, items, at, depth)
+        if bar(items, at):
+            return self._of_bars(function, power, items, at, depth)
         argument, after = self._factor(items, at, depth)
         end = argument and after < len(items) and self._end_of_index(argument[-1], items, after)
         if end:
@@ -101,6 +103,30 @@ class Functions(Sums):
         call = [function, opened, *inner, closed]
         return ([*call, *power], end + 1) if power else self._scripts(call, items, end + 1, depth)
 
+    def _of_bars(
+        self, function: Token, power: list[Token], items: list[Item], at: int, depth: int
+    ) -> tuple[list[Token], int]:
+        r"""\log |x|, \log \lVert x \rVert_2."""
+        sign, close, level = bar(items, at), at, 0
+        while close < len(items):
+            if bar(items, close) == sign:
+                is_closing = side(items, close) == "right" or (not side(items, close) and level > 0)
+                level += -1 if is_closing else 1
+            if level == 0:
+                break
+            close += 1
+        if level:
+            raise self.error(tell("'{kind}' is never closed", kind=sign), items[at])
+        inner = self.tokens(items[at + 1 : close], depth + 1)
+        closed, after = self._bar(items, close, sign, depth)
+        self._refuse_more(function, items, at, after, close)
+        opened = Token(sign, sign, items[at].start, items[at].end)
+        brackets = (
+            Token("(", "(", opened.start, opened.start),
+            Token(")", ")", *[closed[-1].end] * 2),
+        )
+        return [function, brackets[0], opened, *inner, *closed, brackets[1], *power], after
+
     def _end_of_index(self, before: Token, items: list[Item], at: int) -> int:
         """Where an index ends that begins right behind what it is of, x[0], C[i]; else 0. Of a
         number, and where nothing is known to be an array, x[y + 1] is a product."""
@@ -116,7 +142,7 @@ class Functions(Sums):
                 break
             end += 1
         inside = "".join(i.text if i.kind == "char" else "\\" for i in items[at + 1 : end])
-        is_index = re.fullmatch(r"[-\d:,.]+|None", inside) is not None
+        is_index = re.fullmatch(r"(?:[-\d:,.]|None)+", inside) is not None
         is_array = before.kind == NAME and bool(self.shapes.get(before.text))
         touches = item.start == before.end or (is_index and "," not in inside)
         return end if level == 0 and touches and (is_index or is_array) else 0
@@ -128,27 +154,35 @@ class Functions(Sums):
         inner = [t for t in self.tokens(items[at + 1 : end], depth + 1) if t.kind != SIDE]
         return self._scripts([*found, opened, *inner, closed], items, end + 1, depth)
 
-    def _refuse_more(self, function: Token, items: list[Item], at: int, after: int) -> None:
-        r"""\sin 2x, \log x^2: how far does it reach?"""
-        takes = self.text[items[at].start : items[after - 1].end]
-        has_power = any(i.kind == "char" and i.text == "^" for i in items[at:after])
-        has_power &= items[at].text != "sum"  # which says itself how far it goes
+    def _refuse_more(
+        self, function: Token, items: list[Item], at: int, after: int, scripts: int = -1
+    ) -> None:
+        r"""\sin 2x, \log x^2: how far does it reach? Its own scripts begin at `scripts`."""
+        start = items[at - (items[at - 1].text == "left")].start
+        takes = self.text[start : items[after - 1].end]
+        signs = (k for k in range(max(at, scripts), after) if items[k].text == "^")
+        raised = (
+            None if items[at].text == "sum" else next(signs, None)
+        )  # which says how far it goes
         following = items[after] if after < len(items) else None
         goes_on = following is not None and (
             following.kind in ("group", "matrix")
             or (following.kind == "char" and (following.text.isalnum() or following.text in "(["))
             or (following.kind == "macro" and following.text in {*GREEK, "frac", "sqrt"})
+            or (scripts >= 0 and bar(items, after) != "" and side(items, after) != "right")
         )
-        if has_power or goes_on:
+        if raised is not None or goes_on:
             more = self.text[items[after].start : items[after].end] if after < len(items) else ""
-            name, (base, _, power) = function.text, takes.partition("^")
+            name = function.text
             hint = tell(
                 "write {name}({takes}{more}), or ({name}({takes}))",
                 name=name,
                 takes=takes,
                 more=more,
             )
-            if has_power:
+            if raised is not None:
+                base = self.text[start : items[raised].start]
+                power = self.text[items[raised].end : items[after - 1].end]
                 hint = tell(
                     "write {name}({takes}), or ({name}({base}))^{power}",
                     name=name,

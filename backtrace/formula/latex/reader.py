@@ -19,6 +19,7 @@ from backtrace.formula.latex.words import (
     SIGNS,
     SPACES,
     TRANSPOSED,
+    WORDS,
 )
 from backtrace.formula.token import BREAK, NAME, NUMBER, SIDE, SUBSCRIPT, Token
 from backtrace.gates import GATES
@@ -49,7 +50,32 @@ class Reader(Functions):
                     place = factor[0].start
                     found.append(Token(SIDE, "", place, place))
             found += factor
-        return self._grouped(found)
+        return self._multiplied(self._grouped(found))
+
+    def _multiplied(self, tokens: list[Token]) -> list[Token]:
+        r"""With the sign of a product before bars that open: a^2 |b|, x_i \left|y_i\right|. Where
+        |a|b|c| has two readings, it stays as it is."""
+        found: list[Token] = []
+        opened: list[str] = []
+        is_complete, bars = False, 0
+        for token in tokens:
+            if token.kind in ("|", "‖"):
+                before = self.text[max(0, token.start - 5) : token.start]
+                is_left = before == "\\left" or self.text[token.start : token.end].startswith("\\l")
+                closes = is_complete and not is_left and opened[-1:] == [token.kind]
+                is_clear = is_left or bars == 0 or (bool(found) and found[-1].kind != NAME)
+                if is_complete and not closes and is_clear:
+                    found.append(Token(SIDE, "", token.start, token.start))
+                opened.pop() if closes else opened.append(token.kind)
+                is_complete, bars = closes, bars + 1
+            else:
+                if token.kind in ("(", "["):
+                    opened.append(token.kind)
+                elif token.kind in (")", "]") and opened:
+                    opened.pop()
+                is_complete = _ends(token)
+            found.append(token)
+        return found
 
     def _grouped(self, tokens: list[Token]) -> list[Token]:
         """[x + y] z: square brackets around one thing group it; an array has commas."""
@@ -102,7 +128,7 @@ class Reader(Functions):
         if item.text == "&":
             return [], at + 1
         if item.text == ",":
-            return [self._comma(items, at)], at + 1
+            return [self._comma(items, at, depth)], at + 1
         if item.text in "+-*/=<>|;:@":
             kind = BREAK if item.text == ";" else item.text
             if item.text == "|":
@@ -115,25 +141,26 @@ class Reader(Functions):
             return self._scripts(closed, items, at + 1, depth)
         raise self.error(tell("'{text}' is not read in LaTeX", text=item.text), item)
 
-    def _comma(self, items: list[Item], at: int) -> Token:
+    def _comma(self, items: list[Item], at: int, depth: int) -> Token:
         """Between statements, `q = x + y, f = qz`, a comma ends the one."""
         item = items[at]
         opened = sum((i.text in "([{") - (i.text in ")]}") for i in items[:at] if i.kind == "char")
         rest = "".join(i.text for i in items[at + 1 : at + 8] if i.kind == "char")
-        if opened == 0 and re.match(r"[^\W\d][\w]*(\([\w,]*\))?=", rest):
+        if opened == depth == 0 and re.match(r"[^\W\d][\w]*(\([\w,]*\))?=", rest):
             return Token(BREAK, ";", item.start, item.end)
         return Token(",", ",", item.start, item.end)
 
     def _number(self, items: list[Item], at: int, depth: int) -> tuple[list[Token], int]:
-        run, last = "", at
-        while last < len(items) and items[last].kind == "char":
-            if last > at and items[last].start != items[last - 1].end:
+        start, end = items[at].start, at + 1
+        typed = _NUMBER.match(self.text, start)
+        assert typed is not None
+        while end < len(items) and items[end].kind == "char" and items[end].end <= typed.end():
+            if items[end].start != items[end - 1].end:
                 break
-            run += items[last].text
-            last += 1
-        found = _NUMBER.match(run)
+            end += 1
+        found = _NUMBER.match(self.text, start, items[end - 1].end)  # \frac1e5 ends before the e
         assert found is not None
-        text, end = found[0].replace("−", "-"), at + found.end()
+        text, end = found[0].replace("−", "-"), at + len(found[0])
         if text.count(".") > 1:
             raise self.error(
                 tell("malformed number '{text}'", text=text), (items[at].start, items[end - 1].end)
@@ -161,7 +188,9 @@ class Reader(Functions):
                 break
             end += 1
         run = "".join(item.text for item in items[at:end])
-        is_whole = run in self.names or (run in GATES and not GATES[run].operator and len(run) > 1)
+        is_keyword = depth > 0 and end < len(items) and items[end].text == "="
+        is_gate = run in GATES and not GATES[run].operator and len(run) > 1
+        is_whole = is_keyword or is_gate or run in self.names or run == "None"
         stop = end if is_whole else at + 1
         name = run if is_whole else items[at].text
         if name in GATES and name not in self.names and len(name) > 1:
@@ -234,8 +263,9 @@ class Reader(Functions):
                 item,
                 tell("words are names: \\mathrm{softmax}"),
             )
-        if word.lower() in GATES and word not in self.names and len(word) > 1:
-            token = Token(NAME, word.lower(), *span)
+        gate = WORDS.get(word, word.lower())
+        if gate in GATES and word not in self.names and len(word) > 1:
+            token = Token(NAME, gate, *span)
             return self._applied(token, items, at + 1, depth)
         return self._named(word, span, items, at + 1, depth)
 

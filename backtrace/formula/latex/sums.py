@@ -16,7 +16,7 @@ from backtrace.errors import FormulaError, Span
 from backtrace.formula.bars import paired
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.scripts import Scripts
-from backtrace.formula.latex.words import GREEK
+from backtrace.formula.latex.words import BARS, GREEK
 from backtrace.formula.token import END, NAME, NUMBER, SIDE, SUBSCRIPT, Token
 from backtrace.gates import GATES
 from backtrace.gates.shapes import Shape
@@ -25,7 +25,6 @@ from backtrace.language import tell
 
 _TO_NUMBERS = ("sum", "mean", "prod", "var", "std", "norm", "norm2", "trace", "det", "logdet")
 _BY_ENTRIES = (SIDE, "·", "×")
-_BARS = ("|", "lvert", "rvert", "vert", "lVert", "rVert", "Vert", "\\|")
 
 
 class _Bounds(NamedTuple):
@@ -46,10 +45,11 @@ class Sums(Scripts):
         if end == at:
             raise self.error(tell("the sum has nothing after it"), sign)
         self.indices.append(bounds.letter)
+        before = len(self._summed)
         inner = self.tokens(items[at:end], depth + 1)
         self.indices.pop()
         inner = paired([*inner, Token(END, "", items[end - 1].end, items[end - 1].end)])[:-1]
-        body = self._body(inner, bounds)
+        body = self._body(inner, bounds, self._summed[before:])
         self._summed.append((sign.start, items[end - 1].end))
         opened = Token("(", "(", items[at].start, items[at].start)
         closed = Token(")", ")", items[end - 1].end, items[end - 1].end)
@@ -88,9 +88,9 @@ class Sums(Scripts):
         hint = tell("a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])")
         return self.error(tell("these limits of the sum are not read"), item, hint)
 
-    def _body(self, inner: list[Token], bounds: _Bounds) -> list[Token]:
-        """What is summed, with names for entries, and products entry by entry."""
-        own = [not self._is_summed(token) for token in inner]
+    def _body(self, inner: list[Token], bounds: _Bounds, sums: Sequence[Span]) -> list[Token]:
+        """What is summed, with names for entries and products entry by entry; `sums` are in it."""
+        own = [not any(s <= t.start and t.end <= e for s, e in sums) for t in inner]
         letter = bounds.letter
         entries = [o and self._is_entry(t, letter) for t, o in zip(inner, own, strict=True)]
         self._refuse_other_indices(inner, letter, own)
@@ -120,10 +120,6 @@ class Sums(Scripts):
             Token("*", "*", t.start, t.end) if is_alone and t.kind in _BY_ENTRIES else t
             for t, is_alone in zip(found, alone, strict=True)
         ]
-
-    def _is_summed(self, token: Token) -> bool:
-        """Whether it stands in a sum inside this one."""
-        return any(start <= token.start and token.end <= end for start, end in self._summed)
 
     def _is_entry(self, token: Token, index: str) -> bool:
         return bool(index) and self._index_of(token) == index
@@ -262,19 +258,20 @@ def _span(tokens: Sequence[Token]) -> Span:
 
 
 def end_of_term(items: list[Item], at: int) -> int:
-    """Where the term that begins here ends: at a sum's sign, a comma, a closing bracket."""
+    """Where the term that begins here ends: at a sum's sign, a comma, a closing bracket or bar."""
     opened: list[str] = []
+    is_inside = sum(bar(items, place) != "" for place in range(at)) % 2 == 1
     for place in range(at, len(items)):
         item = items[place]
         word = item.text if item.kind in ("char", "macro") else ""
-        if word in _BARS or (item.kind == "macro" and word == "|"):
-            bar = "‖" if word in ("lVert", "rVert", "Vert") or item.kind == "macro" else "|"
-            if opened[-1:] == [bar] and word not in ("lVert", "lvert"):
+        if sign := bar(items, place):
+            which = side(items, place)
+            if which != "left" and opened[-1:] == [sign]:
                 opened.pop()
-            elif word in ("rVert", "rvert"):
-                return place
+            elif which == "right" or (not which and is_inside and not opened and place > at):
+                return place - (items[place - 1].text == "right")
             else:
-                opened.append(bar)
+                opened.append(sign)
             continue
         if not opened and place > at and word in ("+", "-", ",", ";", "=", "\\", "&"):
             return place
@@ -285,3 +282,18 @@ def end_of_term(items: list[Item], at: int) -> int:
         elif word in ("(", "[", "{", "lbrace", "langle", "lbrack"):
             opened.append(word)
     return len(items)
+
+
+def bar(items: list[Item], at: int) -> str:
+    """| or ‖, where one of them stands."""
+    item = items[at]
+    if item.kind == "char":
+        return "|" if item.text == "|" else ""
+    return BARS.get(item.text, "") if item.kind == "macro" else ""
+
+
+def side(items: list[Item], at: int) -> str:
+    """left or right, where it is written which bar it is."""
+    before = items[at - 1].text if at else ""
+    own = {"l": "left", "r": "right"}.get(items[at].text[:1], "")
+    return before if before in ("left", "right") else own

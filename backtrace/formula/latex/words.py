@@ -34,7 +34,10 @@ FUNCTIONS = {
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "atan",
+    "det": "det",
 }
+WORDS = {"tr": "trace", "Tr": "trace", "sgn": "sign"}
+"""Functions that are written in upright letters, \\operatorname{tr}, and have another name here."""
 SIGNS = {
     "cdot": "·",
     "times": "×",
@@ -67,7 +70,6 @@ INSTEAD = {
     "lim": marked("there are no limits: give the point as a value"),
     "infty": marked("there is no infinity: leave it out"),
     "prod": marked("write prod(x)"),
-    "det": marked("write det(A)"),
     "otimes": marked("write outer(x, y) or kron(x, y)"),
     "lfloor": marked("write floor(x)"),
     "lceil": marked("write ceil(x)"),
