@@ -122,11 +122,10 @@ def as_comparison(
         raise UsageError(what, hint=tell("--compare --json, or neither"))
     found = comparison.compare(formula, given, request, showing.answered)
     if showing.format == "json":
+        from backtrace.render._ascii import in_json
         from backtrace.render.json import writer
 
-        return Shown(
-            writer()(comparison.as_object(found, showing.view_of(found.written))) + "\n",
-            found.fused,
-            found.ok,
-        )
+        view = showing.view_of(found.written)
+        text = writer()(comparison.as_object(found, view)) + "\n"
+        return Shown(in_json(text) if view.ascii else text, found.fused, found.ok)
     return Shown(comparison.show(found, showing.view), found.fused, found.ok)

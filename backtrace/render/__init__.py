@@ -2,7 +2,8 @@
 
 A module here whose name has no underscore before it is a format: it has `render(record, view)`
 that returns text (bytes, with `IS_BINARY`), `SUFFIX` (".json") and a docstring whose first line
-says what it shows. Help, completion, `-o out.json` and the tests find it by listing the folder.
+says what it shows; `IN_ASCII` where its characters can be written in 7 bits. Help, completion,
+`-o out.json` and the tests find it by listing the folder.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ def draw(record: Record, format: str, view: View) -> str:
             tell("{format} is no text", format=format),
             hint=tell("-o picture{suffix}", suffix=_module(format).SUFFIX),
         )
-    text: str = _module(format).render(record, view)
+    module = _module(format)
+    text: str = module.render(record, view)
+    if view.ascii and hasattr(module, "IN_ASCII"):
+        text = module.IN_ASCII(text)
     return text if text.endswith("\n") else text + "\n"
 
 
@@ -47,7 +51,7 @@ def data(record: Record, format: str, view: View) -> bytes:
     module = _module(format)
     if not is_text(format):
         found: bytes = module.render(record, view)
-    elif hasattr(module, "encoded"):
+    elif hasattr(module, "encoded") and not view.ascii:
         found = module.encoded(record, view)
     else:
         found = draw(record, format, view).encode("utf-8")

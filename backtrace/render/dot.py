@@ -7,6 +7,7 @@ from html import escape
 
 from backtrace.formula.printer import label
 from backtrace.graph.record import Record
+from backtrace.render._ascii import in_markup
 from backtrace.render._at_first import drawing
 from backtrace.render._folding import Drawing
 from backtrace.render._ink import LIGHT
@@ -25,6 +26,7 @@ from backtrace.render._words import (
 )
 
 SUFFIX = ".dot"
+IN_ASCII = in_markup
 
 _FONT = "DejaVu Sans"
 _MOST_IN_A_RANK = 10

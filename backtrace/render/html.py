@@ -11,6 +11,7 @@ from backtrace.formula.printer import expressions
 from backtrace.graph.record import Record
 from backtrace.language import SOURCE, current, marked, tell
 from backtrace.numbers import Formula, json_text
+from backtrace.render._ascii import in_json, in_markup
 from backtrace.render._bound import bound
 from backtrace.render._drawings import drawings
 from backtrace.render._live import fields, live_data, practice, what_if
@@ -22,6 +23,7 @@ from backtrace.render._view import View
 from backtrace.render._words import title_of
 
 SUFFIX = ".html"
+IN_ASCII = in_markup
 
 _MOST_NAMED = 60
 _KEYS = marked(
@@ -45,6 +47,8 @@ def render(record: Record, view: View) -> str:
     if current() != SOURCE:
         data["sentences"] = _sentences()
     kept = json_text(data).replace("<", "\\u003c")
+    if view.ascii:
+        kept = in_json(kept)  # no entity is read in a script
     graph = tell("the graph")
     body = [
         f"<h1>{escape(title)}</h1>",
@@ -61,7 +65,8 @@ def render(record: Record, view: View) -> str:
         *findings(record, view),
         f'<script type="application/json" id="data">{kept}</script>' * has_steps,
     ]
-    return document(title, body, "".join(_scripts(written)) if has_steps else "")
+    script = "".join(_scripts(written)) if has_steps else ""
+    return document(title, body, in_json(script) if view.ascii else script)
 
 
 def _program(record: Record) -> tuple[str, str]:

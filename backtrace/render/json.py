@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from backtrace.graph.record import Record
+from backtrace.render._ascii import in_json
 from backtrace.render._json_lines import Line, edge_lines, node_lines
 from backtrace.render._json_objects import head, payload, tail
 from backtrace.render._json_text import Store, piece_writer, writer
@@ -16,6 +17,7 @@ from backtrace.render._view import View
 __all__ = ["SUFFIX", "encoded", "payload", "render", "with_store", "writer"]
 
 SUFFIX = ".json"
+IN_ASCII = in_json
 
 
 def render(record: Record, view: View) -> str:
@@ -42,7 +44,8 @@ def with_store(record: Record, view: View, name: str) -> tuple[str, dict[str, An
         **objects(record, view),
         "arrays_sha256": lambda: digest(store.arrays),  # by then all of them are known
     }
-    return "".join(_lines(record, more, store)), store.arrays
+    text = "".join(_lines(record, more, store))
+    return in_json(text) if view.ascii else text, store.arrays
 
 
 def _lines(record: Record, more: Mapping[str, Any], store: Store | None = None) -> Iterator[str]:

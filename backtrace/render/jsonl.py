@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from backtrace.graph.record import Record
+from backtrace.render._ascii import in_json
 from backtrace.render._json_objects import edge_objects, head, node_objects, tail
 from backtrace.render._json_text import object_writer, writer
 from backtrace.render._sections import objects
 from backtrace.render._view import View
 
 SUFFIX = ".jsonl"
+IN_ASCII = in_json
 
 
 def render(record: Record, view: View) -> str:

@@ -52,6 +52,8 @@ def render(trace: Record, view: View) -> str:
     groups = record.open_groups
     look = f"fill:none,stroke:{LIGHT.frame},stroke-dasharray:6 4,color:{LIGHT.frame}"
     lines += [f"  style g{k} {look}" for k in range(len(groups))]
+    if view.ascii:  # Mermaid in its strict mode loses escapes by number
+        lines = [view.formula(line) for line in lines]
     return "\n".join(lines) + "\n"
 
 

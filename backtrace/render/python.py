@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from backtrace.algebra.code import Code
 from backtrace.algebra.values import shape_of
 from backtrace.graph.record import Record
+from backtrace.render._ascii import in_code
 from backtrace.render._script import HELPERS, Script, aligned, expected, literal
 from backtrace.render._view import View
 
 SUFFIX = ".py"
+IN_ASCII = in_code
 
 
 def render(record: Record, view: View) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from backtrace.graph.record import Record
 from backtrace.language import tell
+from backtrace.render._ascii import in_markup
 from backtrace.render._boxes import Box
 from backtrace.render._ink import DARK, FONT, LIGHT, NAME_FONT, Ink
 from backtrace.render._measures import (
@@ -35,6 +36,7 @@ from backtrace.render._view import View
 from backtrace.render._words import subscript
 
 SUFFIX = ".svg"
+IN_ASCII = in_markup
 
 _MARGIN = 24.0
 _LONGEST_DESCRIPTION = 40  # nodes

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from backtrace.algebra.code import Code, TorchCode
 from backtrace.algebra.coded import Coded, Shape
 from backtrace.graph.record import Record
+from backtrace.render._ascii import in_code
 from backtrace.render._script import Script, aligned, literal
 from backtrace.render._view import View
 from backtrace.render.python import backward, forward, head
 
 SUFFIX = ".torch"
+IN_ASCII = in_code
 
 _HELPERS = {
     "number": """def number(value):

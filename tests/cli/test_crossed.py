@@ -14,6 +14,7 @@ import pytest
 import backtrace
 from backtrace.render import View, draw, formats, is_text
 from tests.conftest import Command
+from tests.render.test_pictures import well_formed
 
 NUMBERS = ("q = x + y; f = q*z/(1 + exp(-x))", "x=-2", "y=5", "z=-4")
 MODES = {
@@ -109,6 +110,34 @@ def test_stages_that_lead_nowhere_are_in_every_view(seed: int) -> None:
     for format in formats():
         if is_text(format) and format not in ("json", "jsonl", "python", "torch"):
             assert due <= read_out(draw(trace, format, view)), (format, formula)
+
+
+KINDS = {
+    "numbers": ("x*y - x^2", {"x": -2, "y": 3}),
+    "a kink": ("max(x, y)*relu(z)", {"x": 2, "y": 2, "z": 0}),
+    "arrays": ("sum(relu(W@x))", {"W": [[1, -2], [3, 4]], "x": [0.5, -1]}),
+    "not finite": ("log(x)*y", {"x": -1, "y": 2}),
+    "Greek": ("θ₁*α + β²", {"θ₁": 2, "α": -3, "β": 1}),
+    "wide": ("가중치*입력 + 편향", {"가중치": 2, "입력": -3, "편향": 1}),
+    "no point": ("x² − y÷2", {}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("format", [name for name in formats() if is_text(name)])
+def test_ascii_is_ascii(format: str, kind: str) -> None:
+    formula, point = KINDS[kind]
+    if format in ("python", "torch") and (not point or kind in ("Greek", "wide")):
+        return  # names in code stay as they are, and a script needs a point
+    trace = backtrace.trace(formula, point, check=False)
+    shown, plain = draw(trace, format, View()), draw(trace, format, View(ascii=True))
+    assert plain.isascii()
+    if format == "json":
+        assert json.loads(plain) == json.loads(shown)
+    if format == "jsonl":
+        assert [*map(json.loads, plain.splitlines())] == [*map(json.loads, shown.splitlines())]
+    if format in ("svg", "html"):
+        well_formed(format, plain)
 
 
 @pytest.mark.parametrize(
