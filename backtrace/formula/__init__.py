@@ -31,6 +31,10 @@ def read(text: str, shapes: Mapping[str, Shape], definitions: str = "") -> Graph
     is_known = graph.inputs.keys() <= shapes.keys()
     if is_known and not is_of_numbers(graph, shapes):
         graph = with_shapes(graph, shapes)
+    if is_known and graph.summed:
+        from backtrace.formula.latex.sums import refuse_stages
+
+        refuse_stages(graph)
     return _told(graph) if graph.read_as else graph
 
 

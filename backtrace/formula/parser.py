@@ -21,7 +21,7 @@ from backtrace.formula.library_words import has_calls
 from backtrace.formula.token import BREAK, END, NAME, Token
 from backtrace.formula.tokens import tokenize
 from backtrace.gates import GATES, Gate
-from backtrace.graph import Count, Graph
+from backtrace.graph import Graph
 from backtrace.language import tell
 
 
@@ -75,11 +75,8 @@ class _Statements:
         self.text = text
         names = frozenset(given)
         is_latex = latex.is_latex(text)
-        self.counts: tuple[Count, ...] = ()
-        if is_latex:
-            self.tokens, self.counts = latex.tokens_of(text, given)
-        else:
-            self.tokens = tokenize(text)
+        self.sums = latex.tokens_of(text, given) if is_latex else None
+        self.tokens = self.sums.tokens if self.sums else tokenize(text)
         self.builder = Builder(text)
         self.builder.is_respelled = is_latex
         self.readings: tuple[str, ...] = ()
@@ -123,8 +120,10 @@ class _Statements:
             hint = tell('try backtrace "(x+y)*z" x=-2 y=5 z=-4')
             raise self.reader.error(tell("the formula is empty"), (0, 0), hint)
         graph = self.builder.finish(result, tuple(self.own.values()))
-        if self.readings or self.counts:
-            graph = replace(graph, readings=self.readings, counts=self.counts)
+        if self.readings:
+            graph = replace(graph, readings=self.readings)
+        if self.sums and (self.sums.counts or self.sums.summed):
+            graph = replace(graph, counts=self.sums.counts, summed=self.sums.summed)
         return graph
 
     def definitions(self) -> dict[str, Gate]:

@@ -125,6 +125,14 @@ class Count(NamedTuple):
     span: Span
 
 
+class Summed(NamedTuple):
+    """A stage that stands in a sum over an index, as one that has so many axes."""
+
+    name: str
+    axes: tuple[int, ...]
+    span: Span
+
+
 @dataclass(frozen=True)
 class Graph:
     """The nodes of a formula, and which of them is its output (the last, unless an earlier stage
@@ -137,7 +145,7 @@ class Graph:
     `signs` are the gates that were written with a sign whose meaning the shapes decide, by their
     place: (the gate it is of numbers, the sign); `readings` say how such were read. `read_as` is
     the formula in our own grammar, where the text was written in another. `counts` are what the
-    limits of its sums say of variables.
+    limits of its sums say of variables, `summed` the stages that stand in them.
     """
 
     nodes: tuple[Node, ...]
@@ -149,6 +157,7 @@ class Graph:
     read_as: str = field(default="", compare=False)
     shapes: tuple[Shape, ...] | None = field(default=None, compare=False)
     counts: tuple[Count, ...] = field(default=(), compare=False)
+    summed: tuple[Summed, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         for index, node in enumerate(self.nodes):

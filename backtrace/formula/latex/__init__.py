@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
 from backtrace.errors import FormulaError
 from backtrace.formula.bars import paired
 from backtrace.formula.token import END, Token
-from backtrace.graph import Count
+from backtrace.graph import Count, Summed
 from backtrace.language import tell
 
 _GROUP = re.compile(r"[_^]\s*\{")
@@ -27,9 +28,17 @@ def is_latex(text: str) -> bool:
     return "\\" in text or "$" in text or is_grouped
 
 
-def tokens_of(text: str, names: Collection[str]) -> tuple[list[Token], tuple[Count, ...]]:
-    """The formula's tokens, and how many entries its sums' limits say that there are. `names` are
-    the variables that have a value, with their shapes where these are known.
+class Tokens(NamedTuple):
+    """A formula's tokens, how many entries its sums' limits say that there are, and which stages
+    stand in sums."""
+
+    tokens: list[Token]
+    counts: tuple[Count, ...]
+    summed: tuple[Summed, ...]
+
+
+def tokens_of(text: str, names: Collection[str]) -> Tokens:
+    """`names` are the variables that have a value, with their shapes where these are known.
 
     Raises FormulaError.
     """
@@ -51,4 +60,5 @@ def tokens_of(text: str, names: Collection[str]) -> tuple[list[Token], tuple[Cou
         raise FormulaError(tell("groups are nested too deep"), text=text, span=(0, 1)) from None
     reader = Reader(text, names)
     found = reader.tokens(list(items_of(text, nodes)), 0)
-    return paired([*found, Token(END, "", len(text), len(text))]), tuple(reader.counts)
+    tokens = paired([*found, Token(END, "", len(text), len(text))])
+    return Tokens(tokens, tuple(reader.counts), tuple(reader.stages))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from backtrace.errors import Span
 from backtrace.formula.latex.items import Item
-from backtrace.formula.latex.sums import Sums, bar, side
+from backtrace.formula.latex.reach import bar, side
+from backtrace.formula.latex.sums import Sums
 from backtrace.formula.latex.words import GREEK, SPACES
 from backtrace.formula.token import NAME, NUMBER, SIDE, Token
 from backtrace.language import tell

@@ -11,7 +11,7 @@ from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.words import FONTS, GREEK, TRANSPOSED
 from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, Token
 from backtrace.gates.shapes import Shape
-from backtrace.graph import Count
+from backtrace.graph import Count, Summed
 from backtrace.language import tell
 
 DIGITS = "0123456789"
@@ -19,7 +19,8 @@ DIGITS = "0123456789"
 
 class Scripts(ABC):
     """`names` are the variables that have a value, with their shapes where these are known;
-    `indices` those of the sums that are open, `counts` what a sum's limits are to be."""
+    `indices` those of the sums that are open, `counts` what a sum's limits are to be,
+    `stages` what stands in sums and has no known shape yet."""
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         self.text = text
@@ -27,6 +28,7 @@ class Scripts(ABC):
         self.shapes: Mapping[str, Shape] = names if isinstance(names, Mapping) else {}
         self.indices: list[str] = []
         self.counts: list[Count] = []
+        self.stages: list[Summed] = []
         self._summed: list[Span] = []
 
     @abstractmethod

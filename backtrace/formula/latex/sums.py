@@ -9,21 +9,21 @@ and is refused with how it is written as arrays.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from backtrace.errors import FormulaError, Span
 from backtrace.formula.bars import paired
 from backtrace.formula.latex.items import Item
+from backtrace.formula.latex.reach import end_of_term, ends, is_one_entry, span_of, to_numbers
 from backtrace.formula.latex.scripts import Scripts
-from backtrace.formula.latex.words import BARS, GREEK
-from backtrace.formula.token import END, NAME, NUMBER, SIDE, SUBSCRIPT, Token
+from backtrace.formula.latex.words import GREEK
+from backtrace.formula.token import END, NAME, SIDE, Token
 from backtrace.gates import GATES
 from backtrace.gates.shapes import Shape
-from backtrace.graph import Count
+from backtrace.graph import Count, Graph, Summed
 from backtrace.language import tell
 
-_TO_NUMBERS = ("sum", "mean", "prod", "var", "std", "norm", "norm2", "trace", "det", "logdet")
 _BY_ENTRIES = (SIDE, "·", "×")
 
 
@@ -99,7 +99,7 @@ class Sums(Scripts):
             for token, is_entry in zip(inner, entries, strict=True)
         ]
         whole = [False] * len(inner)  # what stands in a norm, where signs are those of arrays
-        for first, after in _to_numbers(found):
+        for first, after in to_numbers(found):
             whole[first:after] = [True] * (after - first)
             if any(entries[first:after]):
                 place = (inner[first].start, inner[after - 1].end)
@@ -109,6 +109,7 @@ class Sums(Scripts):
         if any(entries):
             self._refuse_rows(inner, found, entries)
             self._refuse_wholes(found, entries, alone)
+            self._keep_stages(found, entries, alone)
             lengths = [self._shape(t)[:1] for t, e in zip(found, entries, strict=True) if e]
             self._count(bounds, next(filter(None, lengths), ()))
         else:
@@ -116,6 +117,7 @@ class Sums(Scripts):
             self._refuse_idle(inner, bounds, shapes)
             if any(len(shape) > 1 for shape in shapes):
                 return found  # products are those of matrices
+            self._keep_stages(found, entries, alone, (0, 1))
         return [
             Token("*", "*", t.start, t.end) if is_alone and t.kind in _BY_ENTRIES else t
             for t, is_alone in zip(found, alone, strict=True)
@@ -157,14 +159,7 @@ class Sums(Scripts):
             lengths.add(shape)
             if len(shape) == 1 and len(lengths) == 1:
                 continue
-            what = tell("the entries of these arrays are not numbered alike")
-            hint = tell("a sum goes along vectors of one length: sum(x*y)")
-            if len(shape) > 1:
-                what = tell("{x}_i of a matrix is a row", x=token.text)
-                hint = tell("write it as arrays: w^T x_i of every row is X@w")
-            elif not shape:
-                what = tell("'{x}' is a number, and has no entries", x=token.text)
-                hint = tell("write it without the index")
+            what, hint = _of_entries(token.text, shape)
             raise self.error(what, typed, hint)
 
     def _refuse_wholes(self, found: list[Token], entries: list[bool], alone: list[bool]) -> None:
@@ -172,16 +167,29 @@ class Sums(Scripts):
         for at, token in enumerate(found):
             if not alone[at] or entries[at]:
                 continue
-            is_indexed = at + 1 < len(found) and found[at + 1].kind == "["
-            is_array = bool(self._shape(token)) and not is_indexed
-            is_array |= token.kind == "[" and not (at and _ends(found[at - 1]))
+            shape = self._shape(token)
+            is_array = bool(shape) and not (len(shape) == 1 and is_one_entry(found, at + 1))
+            is_array |= token.kind == "[" and not (at and ends(found[at - 1]))
             if is_array:
-                what = tell("a whole array stands among entries")
-                text = self.text[token.start : token.end]
-                hint = tell(
-                    "write its entry, {text}_i, or all of it as arrays: sum(x*y)", text=text
-                )
+                what, hint = _of_whole(self.text[token.start : token.end])
                 raise self.error(what, token, hint)
+
+    def _keep_stages(
+        self,
+        found: list[Token],
+        entries: list[bool],
+        alone: list[bool],
+        axes: tuple[int, ...] = (0,),
+    ) -> None:
+        """What is named in the formula itself: how many axes it may have, once they are known."""
+        for at, (token, is_entry) in enumerate(zip(found, entries, strict=True)):
+            is_known = token.text in self.shapes or token.text in GATES
+            if token.kind != NAME or is_known or not (alone[at] or is_entry):
+                continue
+            if not is_entry and is_one_entry(found, at + 1):
+                continue
+            span = (token.start, token.end)
+            self.stages.append(Summed(token.text, (1,) if is_entry else axes, span))
 
     def _refuse_idle(
         self, inner: list[Token], bounds: _Bounds, shapes: list[tuple[int, ...]]
@@ -193,7 +201,7 @@ class Sums(Scripts):
         has_limits = bool(bounds.first or bounds.last)
         if not has_arrays and is_known and (self.shapes or not names):
             hint = tell("write how often it is added: n*x")
-            raise self.error(tell("nothing in this sum has entries"), _span(inner), hint)
+            raise self.error(tell("nothing in this sum has entries"), span_of(inner), hint)
         if has_limits and bounds.last.isdigit():
             raise self._limits(bounds.item)
 
@@ -214,86 +222,31 @@ class Sums(Scripts):
         return tuple(self.shapes.get(token.text, ())) if token.kind == NAME else ()
 
 
-def _to_numbers(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """The places, first and behind the last, of what makes one number of arrays: ‖x‖, mean(x)."""
-    opened: list[tuple[int, str, bool]] = []
-    due = True
-    for at, token in enumerate(tokens):
-        before = tokens[at - 1] if at else None
-        closes = token.kind in (")", "]")
-        if token.kind == "‖":
-            closes = not due and bool(opened) and opened[-1][1] == "‖"
-        due = not (closes or (token.kind != "‖" and _ends(token)))
-        if closes and opened:
-            first, _, is_number = opened.pop()
-            if is_number:
-                yield first, at + 1
-        elif token.kind in ("(", "[", "‖"):
-            name = before.text if before is not None and before.kind == NAME else ""
-            is_call = token.kind == "(" and name in GATES
-            is_alone = is_call and bool(GATES[name].reduction) and _is_one(tokens, at)
-            is_number = token.kind == "‖" or (is_call and name in _TO_NUMBERS) or is_alone
-            opened.append((at - is_call, token.kind, is_number))
-
-
-def _is_one(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the call whose bracket opens here has one argument."""
-    level = 0
-    for token in tokens[at:]:
-        level += token.kind in ("(", "[")
-        level -= token.kind in (")", "]")
-        if level == 0:
-            return True
-        if level == 1 and token.kind == ",":
-            return False
-    return True
-
-
-def _ends(token: Token) -> bool:
-    return token.kind in (NUMBER, NAME, ")", "]", "ᵀ", "‖", "|", SUBSCRIPT)
-
-
-def _span(tokens: Sequence[Token]) -> Span:
-    return (min(t.start for t in tokens), max(t.end for t in tokens))
-
-
-def end_of_term(items: list[Item], at: int) -> int:
-    """Where the term that begins here ends: at a sum's sign, a comma, a closing bracket or bar."""
-    opened: list[str] = []
-    is_inside = sum(bar(items, place) != "" for place in range(at)) % 2 == 1
-    for place in range(at, len(items)):
-        item = items[place]
-        word = item.text if item.kind in ("char", "macro") else ""
-        if sign := bar(items, place):
-            which = side(items, place)
-            if which != "left" and opened[-1:] == [sign]:
-                opened.pop()
-            elif which == "right" or (not which and is_inside and not opened and place > at):
-                return place - (items[place - 1].text == "right")
-            else:
-                opened.append(sign)
+def refuse_stages(graph: Graph) -> None:
+    """Stages in a sum that are not what they stand for there, entries or numbers. Raises
+    FormulaError."""
+    for name, axes, span in graph.summed:
+        place = graph.stages.get(name)
+        if place is None:
             continue
-        if not opened and place > at and word in ("+", "-", ",", ";", "=", "\\", "&"):
-            return place
-        if word in (")", "]", "}", "rbrace", "rangle", "rbrack"):
-            if not opened:
-                return place
-            opened.pop()
-        elif word in ("(", "[", "{", "lbrace", "langle", "lbrack"):
-            opened.append(word)
-    return len(items)
+        shape = graph.shapes[place] if graph.shapes else ()
+        if len(shape) not in axes:
+            what, hint = _of_entries(name, shape) if axes == (1,) else _of_whole(name)
+            raise FormulaError(what, text=graph.text, span=span, hint=hint)
 
 
-def bar(items: list[Item], at: int) -> str:
-    """| or ‖, where one of them stands."""
-    item = items[at]
-    if item.kind == "char":
-        return "|" if item.text == "|" else ""
-    return BARS.get(item.text, "") if item.kind == "macro" else ""
+def _of_entries(x: str, shape: Shape) -> tuple[str, str]:
+    """Why x_i cannot be an entry in a sum."""
+    if len(shape) > 1:
+        hint = tell("write it as arrays: w^T x_i of every row is X@w")
+        return tell("{x}_i of a matrix is a row", x=x), hint
+    if not shape:
+        what = tell("'{x}' is a number, and has no entries", x=x)
+        return what, tell("write it without the index")
+    hint = tell("a sum goes along vectors of one length: sum(x*y)")
+    return tell("the entries of these arrays are not numbered alike"), hint
 
 
-def side(items: list[Item], at: int) -> str:
-    """left or right, where it is written which bar it is."""
-    before = items[at - 1].text if at else ""
-    own = {"l": "left", "r": "right"}.get(items[at].text[:1], "")
-    return before if before in ("left", "right") else own
+def _of_whole(text: str) -> tuple[str, str]:
+    hint = tell("write its entry, {text}_i, or all of it as arrays: sum(x*y)", text=text)
+    return tell("a whole array stands among entries"), hint
