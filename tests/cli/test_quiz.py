@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import select
 import shlex
 import subprocess
 import sys
+import termios
 import time
 from typing import NamedTuple
 
@@ -307,7 +309,11 @@ def test_an_interrupt_while_a_pipe_is_read() -> None:
     assert process.stdin is not None
     process.stdin.write(b"3\n")
     process.stdin.flush()
-    time.sleep(6)
+    unread, ends = bytearray(b"1234"), time.monotonic() + 60
+    while any(unread) and time.monotonic() < ends:
+        time.sleep(0.05)
+        fcntl.ioctl(process.stdin, termios.FIONREAD, unread)
+    time.sleep(1)  # it is read, and judged at once
     process.send_signal(2)
     out, _ = process.communicate(timeout=60)
     record = json.loads(out)
