@@ -138,9 +138,10 @@ READ = [
     (r"\sum_i p_i \sum_j q_j", "sum(p*sum(q))"),
     (r"\sum_i X w", "sum(X@w)"),
     (r"-\sum_i p_i \log_2 p_i", "-sum(p*log2(p))"),
+    (r"\sum_i \sum_j p_i q_j", 'einsum("i,j->", p, q)'),
+    (r"\sum_i p_i \, q_i \; b", "sum(p*q*b)"),
 ]
 REFUSED = [
-    (r"\sum_i \sum_j p_i q_j", "several indices"),
     (r"\sum_i (q_i - w^T X_i)^2", "is a row"),
     (r"\sum_i X_i", "is a row"),
     (r"\sum_i p_i w", "a whole array"),

@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 
 from backtrace.errors import Span
+from backtrace.formula.latex.double_sums import DoubleSums
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.reach import bar, side
-from backtrace.formula.latex.sums import Sums
 from backtrace.formula.latex.words import GREEK, SPACES
 from backtrace.formula.token import NAME, NUMBER, SIDE, Token
 from backtrace.language import tell
 
 
-class Functions(Sums):
+class Functions(DoubleSums):
     def _root(self, item: Item, depth: int) -> list[Token]:
         *degree, under = item.inner
         body = self._bracketed(under, depth)

@@ -11,6 +11,7 @@ from backtrace.formula.token import NAME, NUMBER, SUBSCRIPT, Token
 from backtrace.gates import GATES
 
 _TO_NUMBERS = ("sum", "mean", "prod", "var", "std", "norm", "norm2", "trace", "det", "logdet")
+_AFTER_A_TERM = ("+", "-", ",", ";", "=", "\\", "&")
 
 
 def is_one_entry(tokens: Sequence[Token], at: int) -> bool:
@@ -78,7 +79,8 @@ def end_of_term(items: list[Item], at: int) -> int:
             else:
                 opened.append(sign)
             continue
-        if not opened and place > at and word in ("+", "-", ",", ";", "=", "\\", "&"):
+        is_space = item.kind == "macro" and word in (",", ";")  # \, and \;
+        if not opened and place > at and word in _AFTER_A_TERM and not is_space:
             return place
         if word in (")", "]", "}", "rbrace", "rangle", "rbrack"):
             if not opened:

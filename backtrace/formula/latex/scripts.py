@@ -66,6 +66,8 @@ class Scripts(ABC):
         for part in parts:
             if part.kind == "macro" and part.text in FONTS:
                 text = "".join(i.text for i in part.inner[-1].inner)
+        if "," in text and {*text.replace(",", "")} <= {*self.indices}:
+            text = text.replace(",", "")  # W_{k,l} of a sum over k and l
         if not re.fullmatch(r"\w+", text):
             hint = tell("a subscript is part of a name: x_1, W_{hh}; an entry of an array is x[0]")
             raise self.error(tell("this subscript is not read"), item, hint)

@@ -24,10 +24,11 @@ from backtrace.gates.shapes import Shape
 from backtrace.graph import Count, Graph, Summed
 from backtrace.language import tell
 
-_BY_ENTRIES = (SIDE, "·", "×")
+PRODUCTS = (SIDE, "·", "×", "*")
+"""Signs of products, which are those of numbers among entries."""
 
 
-class _Bounds(NamedTuple):
+class Bounds(NamedTuple):
     """The letter, where it begins ("" where that is not said), and up to which it goes."""
 
     letter: str
@@ -41,6 +42,8 @@ class Sums(Scripts):
         r"""\sum_i a_i b_i: the sum over the entries; inside, products are entry by entry."""
         sign = items[at]
         bounds, at = self._bounds(items, at)
+        if len(bounds.letter) > 1:
+            raise self._limits(bounds.item)
         end = end_of_term(items, at)
         if end == at:
             raise self.error(tell("the sum has nothing after it"), sign)
@@ -49,16 +52,16 @@ class Sums(Scripts):
         inner = self.tokens(items[at:end], depth + 1)
         self.indices.pop()
         inner = paired([*inner, Token(END, "", items[end - 1].end, items[end - 1].end)])[:-1]
-        body = self._body(inner, bounds, self._summed[before:])
+        body = self._body(inner, [bounds], self._summed[before:])
         self._summed.append((sign.start, items[end - 1].end))
         opened = Token("(", "(", items[at].start, items[at].start)
         closed = Token(")", ")", items[end - 1].end, items[end - 1].end)
         return [Token(NAME, "sum", sign.start, sign.end), opened, *body, closed], end
 
-    def _bounds(self, items: list[Item], at: int) -> tuple[_Bounds, int]:
+    def _bounds(self, items: list[Item], at: int) -> tuple[Bounds, int]:
         r"""What stands below and above: i, i=1, n; \limits is passed over."""
         sign = items[at]
-        found = _Bounds("", "", "", sign)
+        found = Bounds("", "", "", sign)
         at += 1
         while at + 1 < len(items) and items[at].text in ("limits", "nolimits", "_", "^"):
             if items[at].kind == "macro":
@@ -69,9 +72,10 @@ class Sums(Scripts):
             text = "".join(
                 GREEK.get(i.text, i.text) if i.kind == "macro" else i.text for i in parts
             )
-            below = re.fullmatch(r"([^\W\d])(?:=([01]))?", text)
+            below = re.fullmatch(r"([^\W\d])(?:=([01]))?|([^\W\d](?:,?[^\W\d])+)", text)
             if items[at].text == "_" and below:
-                found = found._replace(letter=below[1], first=below[2] or "", item=bound)
+                letters = below[1] or below[3].replace(",", "")
+                found = found._replace(letter=letters, first=below[2] or "", item=bound)
             elif items[at].text == "^" and re.fullmatch(r"\d{1,9}|[^\W\d]\w*(-1)?", text):
                 found = found._replace(last=text, item=bound)
             else:
@@ -88,12 +92,15 @@ class Sums(Scripts):
         hint = tell("a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])")
         return self.error(tell("these limits of the sum are not read"), item, hint)
 
-    def _body(self, inner: list[Token], bounds: _Bounds, sums: Sequence[Span]) -> list[Token]:
-        """What is summed, with names for entries and products entry by entry; `sums` are in it."""
-        own = [not any(s <= t.start and t.end <= e for s, e in sums) for t in inner]
-        letter = bounds.letter
-        entries = [o and self._is_entry(t, letter) for t, o in zip(inner, own, strict=True)]
-        self._refuse_other_indices(inner, letter, own)
+    def _body(
+        self, inner: list[Token], bounds: Sequence[Bounds], sums: Sequence[Span]
+    ) -> list[Token]:
+        """What is summed, with names for entries and products entry by entry; `sums` are in it. All
+        entries have all indices, in this order."""
+        own = self._own(inner, sums)
+        index = "".join(found.letter for found in bounds)
+        entries = [o and self._is_entry(t, index) for t, o in zip(inner, own, strict=True)]
+        self._refuse_other_indices(inner, index, own)
         found = [
             self._whole(token) if is_entry else token
             for token, is_entry in zip(inner, entries, strict=True)
@@ -107,21 +114,27 @@ class Sums(Scripts):
                 raise self.error(tell("this takes arrays, and an entry is a number"), place, hint)
         alone = [o and not w for o, w in zip(own, whole, strict=True)]
         if any(entries):
-            self._refuse_rows(inner, found, entries)
+            self._refuse_rows(inner, found, entries, len(bounds))
             self._refuse_wholes(found, entries, alone)
-            self._keep_stages(found, entries, alone)
-            lengths = [self._shape(t)[:1] for t, e in zip(found, entries, strict=True) if e]
-            self._count(bounds, next(filter(None, lengths), ()))
+            self._keep_stages(found, entries, alone, (len(bounds),))
+            lengths = [self._shape(t) for t, e in zip(found, entries, strict=True) if e]
+            shape = next(filter(None, lengths), ())
+            for axis, of_one in enumerate(bounds):
+                self._count(of_one, shape[axis : axis + 1])
         else:
             shapes = [self._shape(t) for t, a in zip(found, alone, strict=True) if a]
-            self._refuse_idle(inner, bounds, shapes)
+            self._refuse_idle(inner, bounds[0], shapes)
             if any(len(shape) > 1 for shape in shapes):
                 return found  # products are those of matrices
-            self._keep_stages(found, entries, alone, (0, 1))
+            self._keep_stages(found, entries, alone, (), (0, 1))
         return [
-            Token("*", "*", t.start, t.end) if is_alone and t.kind in _BY_ENTRIES else t
+            Token("*", "*", t.start, t.end) if is_alone and t.kind in PRODUCTS else t
             for t, is_alone in zip(found, alone, strict=True)
         ]
+
+    def _own(self, inner: list[Token], sums: Sequence[Span]) -> list[bool]:
+        """Which tokens stand in this sum, and in none inside it."""
+        return [not any(s <= t.start and t.end <= e for s, e in sums) for t in inner]
 
     def _is_entry(self, token: Token, index: str) -> bool:
         return bool(index) and self._index_of(token) == index
@@ -137,7 +150,7 @@ class Sums(Scripts):
 
     def _refuse_other_indices(self, inner: list[Token], index: str, own: list[bool]) -> None:
         for token, is_own in zip(inner, own, strict=True):
-            if is_own and index and token.kind == NAME and token.text == index:
+            if is_own and index and token.kind == NAME and token.text in [*index]:
                 hint = tell("give the numbers as an array: sum(k*x) with k=[1,2,3]")
                 raise self.error(tell("an index is no number here"), token, hint)
             found = self._index_of(token)
@@ -149,7 +162,9 @@ class Sums(Scripts):
                 hint = tell("a sum of products is one of sums: write sum(x)*sum(y)")
             raise self.error(tell("entries of several indices are not read"), token, hint)
 
-    def _refuse_rows(self, inner: list[Token], found: list[Token], entries: list[bool]) -> None:
+    def _refuse_rows(
+        self, inner: list[Token], found: list[Token], entries: list[bool], axes: int
+    ) -> None:
         """Entries that are rows of a matrix, or not as many as others."""
         lengths = set()
         for typed, token, is_entry in zip(inner, found, entries, strict=True):
@@ -157,9 +172,9 @@ class Sums(Scripts):
                 continue
             shape = self._shape(token)
             lengths.add(shape)
-            if len(shape) == 1 and len(lengths) == 1:
+            if len(shape) == axes and len(lengths) == 1:
                 continue
-            what, hint = _of_entries(token.text, shape)
+            what, hint = of_entries(token.text, shape, axes)
             raise self.error(what, typed, hint)
 
     def _refuse_wholes(self, found: list[Token], entries: list[bool], alone: list[bool]) -> None:
@@ -179,7 +194,8 @@ class Sums(Scripts):
         found: list[Token],
         entries: list[bool],
         alone: list[bool],
-        axes: tuple[int, ...] = (0,),
+        of_entries: tuple[int, ...],
+        of_others: tuple[int, ...] = (0,),
     ) -> None:
         """What is named in the formula itself: how many axes it may have, once they are known."""
         for at, (token, is_entry) in enumerate(zip(found, entries, strict=True)):
@@ -189,10 +205,10 @@ class Sums(Scripts):
             if not is_entry and is_one_entry(found, at + 1):
                 continue
             span = (token.start, token.end)
-            self.stages.append(Summed(token.text, (1,) if is_entry else axes, span))
+            self.stages.append(Summed(token.text, of_entries if is_entry else of_others, span))
 
     def _refuse_idle(
-        self, inner: list[Token], bounds: _Bounds, shapes: list[tuple[int, ...]]
+        self, inner: list[Token], bounds: Bounds, shapes: list[tuple[int, ...]]
     ) -> None:
         """A sum in which nothing has entries: of the same number again and again."""
         names = [t for t in inner if t.kind == NAME and t.text not in GATES]
@@ -205,7 +221,7 @@ class Sums(Scripts):
         if has_limits and bounds.last.isdigit():
             raise self._limits(bounds.item)
 
-    def _count(self, bounds: _Bounds, length: Shape) -> None:
+    def _count(self, bounds: Bounds, length: Shape) -> None:
         """The limits held against how many entries there are, or kept until values are known."""
         if not bounds.last:
             return
@@ -231,13 +247,19 @@ def refuse_stages(graph: Graph) -> None:
             continue
         shape = graph.shapes[place] if graph.shapes else ()
         if len(shape) not in axes:
-            what, hint = _of_entries(name, shape) if axes == (1,) else _of_whole(name)
+            is_entry = axes not in ((0,), (0, 1))
+            what, hint = of_entries(name, shape, axes[0]) if is_entry else _of_whole(name)
             raise FormulaError(what, text=graph.text, span=span, hint=hint)
 
 
-def _of_entries(x: str, shape: Shape) -> tuple[str, str]:
-    """Why x_i cannot be an entry in a sum."""
-    if len(shape) > 1:
+def of_entries(x: str, shape: Shape, count: int) -> tuple[str, str]:
+    """Why x_i, or x_ij, cannot be an entry in a sum."""
+    if len(shape) != count > 1:
+        what = tell(
+            "'{x}' has {axes} axes, and here {count} indices", x=x, axes=len(shape), count=count
+        )
+        return what, tell("write it as arrays: sum(W*x), W@x")
+    if len(shape) > 1 == count:
         hint = tell("write it as arrays: w^T x_i of every row is X@w")
         return tell("{x}_i of a matrix is a row", x=x), hint
     if not shape:
