@@ -88,14 +88,18 @@ def _places(head: str, names: Sequence[str]) -> list[int]:
                 what = tell(
                     "the points have {count} columns '{name}'", count=found.count(name), name=name
                 )
+            shown = (
+                c if len(c) <= _LONGEST_SHOWN else f"{c[:_LONGEST_SHOWN]}…" for c in found[:20]
+            )
             hint = tell(
                 "the first line names {names}",
-                names=", ".join(filter(None, found[:20])) or tell("nothing"),
+                names=", ".join(filter(None, shown)) or tell("nothing"),
             )
             raise UsageError(what, hint=hint)
     return [found.index(name) for name in names]
 
 
+_LONGEST_SHOWN = 64  # characters of a column's name
 _Chunk = tuple[int, bytes]
 """The number of the first line, and whole lines."""
 

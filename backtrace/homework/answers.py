@@ -136,7 +136,7 @@ def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
     import csv
     import io
 
-    for line, row in enumerate(csv.reader(io.StringIO(text)), 1):
+    for line, row in enumerate(_read(path, csv.reader(io.StringIO(text))), 1):
         if not row or (line == 1 and [cell.strip() for cell in row] == ["name", "answer"]):
             continue
         if len(row) != 2:
@@ -144,6 +144,18 @@ def _csv_rows(path: str, text: str) -> Iterator[tuple[str, str]]:
                 tell("'{path}', line {line}: a name and an answer are due", path=path, line=line)
             )
         yield row[0].strip(), row[1].strip()
+
+
+def _read(path: str, rows: Any) -> Iterator[list[str]]:
+    """The rows of a CSV. Raises UsageError."""
+    import csv
+
+    try:
+        yield from rows
+    except csv.Error as error:
+        line = rows.line_num
+        what = tell("'{path}', line {line}: no CSV: {error}", path=path, line=line, error=error)
+        raise UsageError(what) from None
 
 
 def as_text(value: Any) -> str | None:

@@ -144,8 +144,11 @@ def _rows(source: Iterator[Line], waiting: deque[Line], parting: str, width: int
         if cells is None and is_open:
             cells = _continued(line, source, waiting, parting, width)
         if cells is None:
-            rough = next(csv.reader([line.text], delimiter=parting, quoting=csv.QUOTE_NONE), [])
-            yield _Row(line.number, rough, tell("no line of CSV: a quote that does not end"))
+            rough = line.text.split(parting)
+            is_quoted = '"' in line.text
+            unended = tell("no line of CSV: a quote that does not end")
+            told = unended if is_quoted else tell("no line of CSV: a cell is too long")
+            yield _Row(line.number, rough, told)
         elif any(cell.strip() for cell in cells):
             yield _Row(line.number, cells)
 
