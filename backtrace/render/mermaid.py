@@ -76,16 +76,26 @@ def _node(record: Drawing, view: View, index: int) -> str:
     node = record.graph.nodes[index]
     if node.gate is None:
         base, below = subscript(view.text(wire_name(record, index)))
-        return f'n{index}["{_safe(base)}{below.translate(_SUBSCRIPTS)}"]:::in'
+        name = f"{_safe(base)}{below.translate(_SUBSCRIPTS)}"
+        return f'n{index}["{name}{_sum(record, view, index)}"]:::in'
     if index in record.folded:
         box = record.folded[index]
         gates = box_label(record, box, index)
         words = f"<span style='color:{LIGHT.quiet};font-size:11px'>{gates}</span>"
+        words += _sum(record, view, index)
         return f'n{index}["{_safe(view.text(box.name))}<br/>{words}"]:::box'
     text = _safe(view.text(symbol(label(node))))
     if line := line_label(record, index):
         text += f"<br/><span style='color:{LIGHT.quiet};font-size:11px'>{line}</span>"
-    return f'n{index}(("{text}"))'
+    return f'n{index}(("{text}{_sum(record, view, index)}"))'
+
+
+def _sum(record: Drawing, view: View, index: int) -> str:
+    """What comes back to a fork in all: its wires carry the terms."""
+    if not record.has_point or len(record.graph.consumers[index]) < 2:
+        return ""
+    total = _safe(gradient_words(record.upstreams[index], view))
+    return f"<br/><span style='color:{LIGHT.gradient};font-size:11px'>{total}</span>"
 
 
 def _edges(record: Drawing, view: View) -> Iterator[str]:

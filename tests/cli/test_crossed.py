@@ -101,12 +101,13 @@ def read_out(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_stages_that_lead_nowhere_are_in_every_view(seed: int) -> None:
+def test_every_value_and_gradient_is_in_every_view(seed: int) -> None:
     chance = random.Random(seed)
     formula = with_loose_ends(chance)
     trace = backtrace.trace(formula, {"x": 1.3, "y": -0.7}, check=False)
     view = View(width=400, fold="none", digits=5)
     due = {view.number(trace.values[index]) for index, _, _ in trace.graph.gates()}
+    due |= {view.number(gradient) for gradient in trace.upstreams}  # at forks their sum
     for format in formats():
         if is_text(format) and format not in ("json", "jsonl", "python", "torch"):
             assert due <= read_out(draw(trace, format, view)), (format, formula)
