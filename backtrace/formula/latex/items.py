@@ -86,12 +86,11 @@ def _environment(text: str, node: Any, start: int, end: int) -> Iterator[Item]:
     name = node.environmentname
     if name in LINES:
         yield from (i for i in items_of(text, node.nodelist) if i.text != "&")
-    elif name in MATRICES:
+    elif name in (*MATRICES, "cases", "dcases"):
         nodes = list(items_of(text, node.nodelist))
         yield Item("matrix", name, start, end, _cells(nodes))
     else:
-        hint = tell("a choice is written where(x > 0, a, b)") if name == "cases" else ""
-        hint = hint or tell("there are bmatrix, pmatrix and align")
+        hint = tell("there are bmatrix, pmatrix, cases and align")
         what = tell("the environment '{name}' is not read", name=name)
         raise FormulaError(what, text=text, span=(start, end), hint=hint)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from backtrace.errors import near_misses
+from backtrace.formula.latex.cases import Cases
 from backtrace.formula.latex.functions import Functions
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.scripts import DIGITS
@@ -29,7 +30,7 @@ _DEEPEST = 48
 _NUMBER = re.compile(r"[0-9.]+(?:[eE][-+−]?[0-9]+)?")
 
 
-class Reader(Functions):
+class Reader(Functions, Cases):
     def tokens(self, items: list[Item], depth: int) -> list[Token]:
         """Tokens of a list of items, with a sign between factors that stand side by side."""
         if depth > _DEEPEST:
@@ -109,6 +110,8 @@ class Reader(Functions):
         if item.kind == "group":
             inner = self._bracketed(item, depth)
             return self._scripts(inner, items, at + 1, depth)
+        if item.text in ("cases", "dcases") and item.kind == "matrix":
+            return self._scripts(self._cases(item, depth), items, at + 1, depth)
         if item.kind == "matrix":
             return self._scripts(self._matrix(item, depth), items, at + 1, depth)
         return self._of_macro(items, at, depth)

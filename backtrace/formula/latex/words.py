@@ -77,6 +77,6 @@ INSTEAD = {
     "csc": marked("write 1/sin(x)"),
     "cot": marked("write 1/tan(x)"),
     "pm": marked("write one of the two signs"),
-    "begin": marked("there are bmatrix, pmatrix and align"),
+    "begin": marked("there are bmatrix, pmatrix, cases and align"),
 }
 FRACTIONS = ("frac", "dfrac", "tfrac", "cfrac")
