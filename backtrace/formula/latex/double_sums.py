@@ -29,6 +29,8 @@ class DoubleSums(Sums):
             found, after = self._bounds(items, after)
             bounds += [found._replace(letter=letter) for letter in found.letter] or [found]
         letters = "".join(found.letter for found in bounds)
+        for found in bounds:
+            self._refuse_moving(found, letters)
         if len(bounds) == 1 or len(letters) < len(bounds) or len(set(letters)) < len(letters):
             return super()._sum(items, at, depth)
         end = end_of_term(items, after)

@@ -9,7 +9,7 @@ and is refused with how it is written as arrays.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from backtrace.errors import FormulaError, Span
@@ -70,7 +70,7 @@ class Sums(Scripts):
             bound = items[at + 1]
             parts = bound.inner if bound.kind == "group" else [bound]
             text = "".join(
-                GREEK.get(i.text, i.text) if i.kind == "macro" else i.text for i in parts
+                GREEK.get(i.text, f"\\{i.text}") if i.kind == "macro" else i.text for i in parts
             )
             below = re.fullmatch(r"([^\W\d])(?:=([01]))?|([^\W\d](?:,?[^\W\d])+)", text)
             if items[at].text == "_" and below:
@@ -86,7 +86,14 @@ class Sums(Scripts):
             raise self.error(what, items[at])
         if found.last.endswith("-1") and found.first != "0":
             raise self._limits(found.item)
+        self._refuse_moving(found, {*self.indices, *found.letter})
         return found, at
+
+    def _refuse_moving(self, bounds: Bounds, letters: Collection[str]) -> None:
+        r"""\sum_{j=1}^{i}: an upper limit that is the index of another sum."""
+        last = bounds.last.removesuffix("-1")
+        if last and last in letters:
+            raise self._limits(bounds.item)
 
     def _limits(self, item: Item) -> FormulaError:
         hint = tell("a sum is over all entries: \\sum_i x_i; else write sum(x[1:3])")
