@@ -95,7 +95,7 @@ class BoundGradients(LossFinder):
         found = []
         for gradient in sorted(gradients, key=lambda g: g.row):
             if gradient.final and (gradient.final in seen or self._is_anothers(gradient)):
-                last = gradient.lines[-1]
+                last = next(one for one in gradient.lines if one.stage == gradient.final)
                 same = Array(ast.UnaryOp(ast.UAdd(), ast.Name(gradient.final)))
                 stage = self.add_stage(same, gradient.name, last.node).id
                 line = Line(stage, last.node)

@@ -230,7 +230,9 @@ class Expressions(Operators):
         if not isinstance(test, Array) or not is_open:
             return self.value(node.body if self.truth(node.test, scope) else node.orelse, scope)
         parts = [self.array(self.value(p, scope), p) for p in (node.body, node.orelse)]
-        if any(part.kind == "list" or self.shape(part, node) for part in parts):
+        shapes = [self.shape(part, node) for part in parts]
+        fits = shapes[0] == shapes[1] or (hasattr(node, "fills") and () in shapes)
+        if any(part.kind == "list" for part in parts) or not fits:
             raise CannotRead(tell("the condition is not known"), node.test, tell(_CHOICE))
         made = ast.Call(ast.Name("where"), [test.node, *self.nodes(parts)], [])
         return self.made_of(made, [test, *parts], node)

@@ -112,6 +112,8 @@ def is_scaled(stage: str, of: str, made_of: Callable[[str], ast.expr | None]) ->
                 waiting.append(left)
             case ast.UnaryOp(operand=operand):
                 waiting.append(operand)
+            case ast.Call(func=ast.Name(id="where"), args=[_, left, right]):  # of an if
+                waiting += [left, right]
     return False
 
 

@@ -10,7 +10,7 @@ import ast
 import contextlib
 from collections.abc import Sequence
 
-from backtrace.code.assignments import Assignments
+from backtrace.code.branches import Branches
 from backtrace.code.calls import Returned
 from backtrace.code.effects import changed_names, parts, stored_names
 from backtrace.code.imports import bound_names
@@ -48,7 +48,7 @@ class Continue(Exception):
     """A round of a loop ends here."""
 
 
-class Statements(Assignments):
+class Statements(Branches):
     """Walks statements; loops over what is known are unrolled."""
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
@@ -97,7 +97,7 @@ class Statements(Assignments):
             case ast.For() | ast.While():
                 self._loop(node, scope)
             case ast.If():
-                self.block(node.body if self.truth(node.test, scope) else node.orelse, scope)
+                self.branch(node, scope)
             case ast.With():
                 self._with(node, scope)
             case ast.Try():

@@ -231,7 +231,7 @@ REFUSED = [  # code, the place that is told, words
     ("x = np.array([2.0])\nx.sort()\ny = x*2", "2:1", "changes a value"),
     ("x = np.array([2.0])\nnp.exp(x, out=x)\ny = x*2", "2:1", "changes a value"),
     ("x = np.array([2.5])\ny = x.astype(int)*x", "2:5", "cut off"),
-    ("x = 2.0\nif x > 1:\n    x = 3.0\ny = x*x", "2:4", "the condition is not known"),
+    ("x = 2.0\nif x > 1:\n    del x\ny = x*x", "2:4", "the condition is not known"),
     (
         "def f(a):\n    if a > 0:\n        return a\n    return 2*a\nx = 1.0\ny = f(x)",
         "2:8",

@@ -300,6 +300,7 @@ def test_a_loss_that_cannot_be_read_in_a_function_is_told_at_the_line_that_canno
         if margin > 0:
             loss += margin
             dW += X[i]
+            continue
     return loss, dW
 """
     given: dict[str, object] = {"W": "randn(2)", "X": "randn(3,2)", "y": "randn(3)"}

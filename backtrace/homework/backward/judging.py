@@ -282,7 +282,8 @@ class Court:
             other = self._healed([gradient.name], reshaped(self.tree, row))
             faulty, fits = other or (faulty, fits)
         verdict = IN_GENERAL if right[0] else WRONG
-        return LineVerdict(gradient, shown, verdict, faulty or line, fits, given, exact, note)
+        told = faulty or replays.line(gradient, final) or line
+        return LineVerdict(gradient, shown, verdict, told, fits, given, exact, note)
 
     def _note(self, gradient: Gradient, of: str, given: Any, exact: Any) -> str:
         if given is not None:
