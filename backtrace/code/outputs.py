@@ -90,6 +90,8 @@ def returned_names(function: Function, inside: bool = False) -> list[str]:
         parts = parts[0].elts if isinstance(parts[0], ast.Tuple | ast.List) else []
     found = []
     for part in parts:
+        if isinstance(part, ast.Attribute) and part.attr in ("T", "mT"):
+            part = part.value  # dx.T is called dx
         if isinstance(part, ast.Name):
             found.append(part.id)
         else:

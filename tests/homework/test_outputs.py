@@ -114,3 +114,18 @@ def test_a_lost_upstream_is_told() -> None:
     judged = check_code(CELL.replace("dnext_c + ", ""), "cell.py", "cell", SMALL)
     assert {v.gradient.name for v in judged.verdicts if v.verdict == "wrong"} == {"dx", "dc"}
     assert "gradients of next_h and next_c, line 5" in report.remarks(judged, 2)
+
+
+@pytest.mark.parametrize("turned", ["dx.T", "dx.mT"])
+@pytest.mark.parametrize(("there", "is_right"), [("dout.T", True), ("2 * dout.T", False)])
+def test_what_is_given_back_turned_is_called_as_it_is(
+    turned: str, there: str, is_right: bool
+) -> None:
+    text = (
+        "def add_forward(x, b):\n    return x + b, None\n\n"
+        f"def add_backward(dout, cache):\n    dx = {there}\n    db = dout.sum(axis=0)\n"
+        f"    return {turned}, db\n"
+    )
+    judged = check_code(text, "add.py", "add", {"x": "randn(4,3)", "b": "randn(3)"})
+    assert [v.gradient.name for v in judged.verdicts] in (["dx", "db"], ["db", "dx"])
+    assert judged.ok == is_right
