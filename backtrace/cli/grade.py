@@ -112,6 +112,10 @@ def grade(assignment: str, submissions: tuple[str, ...], asked: Asked, look: Loo
     from backtrace.homework.assignment import read_assignment
 
     asked = asked._replace(format=asked.format or _format_of(asked.output))
+    if asked.format in _OF_ONE and (asked.summary or asked.score):
+        option = "--summary" if asked.summary else "--score"
+        what = tell("{option} has no place in {format}", option=option, format=asked.format)
+        raise UsageError(what, hint=tell("--format table, json or csv"))
     view = look.view(to_file=asked.output is not None)
     try:
         text = read_file(assignment)

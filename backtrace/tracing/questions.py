@@ -277,6 +277,9 @@ def _is_along(trace: Trace) -> bool:
 
 def _numbers_only(trace: Trace, what: str) -> None:
     """Raises UsageError for what is made of numbers, one by one."""
+    if not trace.has_point and trace.graph.shapes is None and _is_along(trace):
+        what = tell("formulas without a point begin with 1, and --upstream is a number")
+        raise UsageError(what, hint=tell("give every input a value"))
     if _is_along(trace):
         words = tell(
             "{what} is for formulas of numbers, and here are arrays (or an upstream)", what=what

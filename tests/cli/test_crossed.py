@@ -148,3 +148,29 @@ def test_ascii_is_ascii(format: str, kind: str) -> None:
 def test_words_in_latex_are_english(formula: str, format: str, backtrace_command: Command) -> None:
     words = (formula, "W=[[1,2],[3,-4]]", "x=[1,2]", "--no-check", "--format", format)
     assert backtrace_command(*words, "--lang", "ko").out == backtrace_command(*words).out
+
+
+@pytest.mark.parametrize("wrt", ["x", "y", "z", "x,z"])
+def test_scripts_end_in_the_gradients_that_are_asked_for(
+    wrt: str, backtrace_command: Command
+) -> None:
+    code = backtrace_command(*NUMBERS, "--wrt", wrt, "--no-check", "--format", "python").out
+    asserted = re.findall(r"^assert np\.allclose\(d(\w+),", code, re.MULTILINE)
+    assert sorted(asserted) == wrt.split(",")
+
+
+def test_an_upstream_without_a_point_is_refused_by_its_name(backtrace_command: Command) -> None:
+    ended = backtrace_command("x*y", "--upstream", "3")
+    assert ended.status == 2
+    assert "--upstream" in ended.err
+    assert "--symbolic" not in ended.err
+
+
+@pytest.mark.parametrize("format", ["gradescope", "github"])
+@pytest.mark.parametrize("option", ["--summary", "--score"])
+def test_what_autograders_read_is_one_whole(
+    format: str, option: str, backtrace_command: Command
+) -> None:
+    ended = backtrace_command("grade", "a.toml", "a.json", "--format", format, option)
+    assert (ended.status, ended.out) == (2, "")
+    assert f"{option} has no place in {format}" in ended.err
