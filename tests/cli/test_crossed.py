@@ -174,3 +174,15 @@ def test_what_autograders_read_is_one_whole(
     ended = backtrace_command("grade", "a.toml", "a.json", "--format", format, option)
     assert (ended.status, ended.out) == (2, "")
     assert f"{option} has no place in {format}" in ended.err
+
+
+@pytest.mark.parametrize("format", ["latex", "tikz"])
+@pytest.mark.parametrize(
+    "sign", ["θ₁*x", "x²", "x⁴", "√x", "x·y", "x≤y", "x≥y", "x≠y", "x×y", "x÷y"]
+)
+def test_signs_in_latex_are_signs(sign: str, format: str) -> None:
+    formula = f"where({sign}, x, y)" if sign[1] in "≤≥≠" else f"({sign})*y"
+    text = draw(backtrace.trace(formula, check=False), format, View())
+    assert text.isascii()
+    words = "subscript|superscript|middle|square root|than|equal|sign"
+    assert not re.search(words, text)
