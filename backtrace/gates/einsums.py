@@ -21,6 +21,8 @@ _HINT = marked(
     'einsum("ij,jk->ik", A, B): letters for every axis of every array, then those that are left'
 )
 
+_MOST_ARRAYS = 24  # the order of the products is looked for, in the cube of their number
+
 
 def _letters(subscripts: str, count: int) -> tuple[list[str], str]:
     """The letters of each operand, and of the output: without an arrow those that stand once, in
@@ -83,6 +85,11 @@ def _lengths(terms: list[str], shapes: tuple[Shape, ...]) -> dict[str, int]:
 
 def _shape(*operands: Any) -> Shape:
     *shapes, subscripts = operands
+    if len(shapes) > _MOST_ARRAYS:
+        raise ShapeError(
+            tell("einsum of more than {most} arrays", most=_MOST_ARRAYS),
+            tell("in parts: einsum of what einsum gives"),
+        )
     terms, output = _letters(subscripts, len(shapes))
     lengths = _lengths(terms, tuple(shapes))
     if len(output) > MOST_AXES:

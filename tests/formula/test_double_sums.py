@@ -122,6 +122,7 @@ def test_it_is_the_sum_that_is_written(written: Written) -> None:
         (r"\frac{1}{2}\sum_{i,j} (Y_{ij} - T_{ij})^2", "1/2*sum((Y - T)^2)"),
         (r"\sum_i \sum_j u_i W_{ij} v_j", 'einsum("i,ij,j->", u, W, v)'),
         (r"\sum_{ij} W_{ij} V_{ji}", 'einsum("ij,ji->", W, V)'),
+        (r"\sum_i \sum_j u_i v_j u_i", 'einsum("i,j->", u*u, v)'),
         (r"\sum_i \sum_j 2 u_i^2 v_j", 'einsum("i,j->", u^2, v)*2'),
         (r"\sum_{i}\sum_{j} \theta_{ij} v_j", 'einsum("ij,j->", θ, v)'),
     ],

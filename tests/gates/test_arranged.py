@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtrace
+from backtrace.errors import FormulaError
 from backtrace.gates import FAMILIES
 from tests.gates.drawn import arranged, of_matrices, of_networks
 from tests.gates.step import Step
@@ -112,3 +113,9 @@ def test_every_such_gate_is_drawn() -> None:
     families = ("arrangement", "lookups", "einsums", "entries", "orders", "matrices", "constants")
     families += ("losses", "normalizations", "norms", "windows", "attention")
     assert {gate.name for family in families for gate in FAMILIES[family]} <= drawn
+
+
+def test_einsum_of_too_many_arrays_is_refused_at_once() -> None:
+    """The order of its products is looked for in the cube of their number."""
+    with pytest.raises(FormulaError, match="more than 24 arrays"):
+        backtrace.trace(f'einsum("{"i," * 2999}i->", {"x, " * 2999}x)', {"x": [1.0, 2.0]})

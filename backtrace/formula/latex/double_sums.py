@@ -69,41 +69,46 @@ class DoubleSums(Sums):
     def _einsum(
         self, inner: list[Token], indices: Sequence[str], bounds: list[Bounds]
     ) -> list[Token]:
-        """A product of entries that have different indices, and of numbers."""
-        operands: list[list[Token]] = []
-        scalars: list[list[Token]] = []
-        words: list[str] = []
+        """A product of entries that have different indices, and of numbers; those with the same
+        ones are multiplied first."""
+        factors: dict[str, list[Token]] = {}
         at = 0
         while at < len(inner):
             token, index = inner[at], indices[at]
-            is_number = token.kind == NUMBER or (token.kind == NAME and token.text not in GATES)
-            if not is_number or (self._shape(token) and not index):
-                raise self._not_a_product(token)
-            if not index and self._index_of(token) in self.indices:
-                raise self._not_a_product(token)
             power = _power_at(inner, at + 1)
-            factor = [self._whole(token) if index else token, *map(_by_entries, power)]
+            factor = [self._operand(token, index, bounds), *map(_by_entries, power)]
+            times = [Token("*", "*", token.start, token.start)] if index in factors else []
+            factors.setdefault(index, []).extend([*times, *factor])
             at += 1 + len(power)
-            (operands if index else scalars).append(factor)
-            words += [index] * bool(index)
-            if not index and token.kind == NAME and token.text not in self.shapes:
-                self.stages.append(Summed(token.text, (0,), (token.start, token.end)))
-            if index:
-                self._refuse_shape(token, factor[0], index)
-                for letter, length in zip(index, self._shape(factor[0]), strict=False):
-                    self._count(next(b for b in bounds if b.letter == letter), (length,))
             if at < len(inner) and inner[at].kind not in PRODUCTS:
                 raise self._not_a_product(inner[at])
             at += 1
         start, end = inner[0].start, inner[-1].end
+        numbers = factors.pop("", [])
         found = [Token(NAME, "einsum", start, end), Token("(", "(", start, start)]
-        found.append(Token(TEXT, f"{','.join(words)}->", start, end))
-        for operand in operands:
+        found.append(Token(TEXT, f"{','.join(factors)}->", start, end))
+        for operand in factors.values():
             found += [Token(",", ",", operand[0].start, operand[0].start), *operand]
         found.append(Token(")", ")", end, end))
-        for scalar in scalars:
-            found += [Token("*", "*", scalar[0].start, scalar[0].start), *scalar]
+        if numbers:
+            found += [Token("*", "*", numbers[0].start, numbers[0].start), *numbers]
         return [Token("(", "(", start, start), *found, Token(")", ")", end, end)]
+
+    def _operand(self, token: Token, index: str, bounds: list[Bounds]) -> Token:
+        """An array, of whose entries one is meant, or a number. Raises FormulaError."""
+        is_operand = token.kind == NUMBER or (token.kind == NAME and token.text not in GATES)
+        is_free = not index and self._index_of(token) in self.indices
+        if not is_operand or is_free or (self._shape(token) and not index):
+            raise self._not_a_product(token)
+        if not index:
+            if token.kind == NAME and token.text not in self.shapes:
+                self.stages.append(Summed(token.text, (0,), (token.start, token.end)))
+            return token
+        array = self._whole(token)
+        self._refuse_shape(token, array, index)
+        for letter, length in zip(index, self._shape(array), strict=False):
+            self._count(next(b for b in bounds if b.letter == letter), (length,))
+        return array
 
     def _refuse_shape(self, typed: Token, array: Token, index: str) -> None:
         shape = self._shape(array)
