@@ -305,8 +305,7 @@ class Assignments(Gradients):
             return
         if isinstance(target, ast.Subscript) and self._of_mask(target, node, scope):
             return
-        loaded = ast.copy_location(_loaded(target), target)
-        old = self.value(loaded, scope)
+        old = self.value(ast.copy_location(loaded(target), target), scope)
         added = self.value(node.value, scope)
         if isinstance(old, Several) and isinstance(node.op, ast.Add) and not old.is_tuple:
             old.items += self.items(added, node)
@@ -369,7 +368,7 @@ def _is_numeric(value: Value) -> bool:
     return isinstance(value, Known) and type(value.value) in (int, float)
 
 
-def _loaded(target: ast.expr) -> ast.expr:
+def loaded(target: ast.expr) -> ast.expr:
     """What is assigned to, as it is read: a name, x[0], self.W."""
     match target:
         case ast.Name():

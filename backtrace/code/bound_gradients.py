@@ -34,6 +34,7 @@ class BoundGradients(LossFinder):
     of_class = ""
     outputs: tuple[str, ...] = ()
     left_at: Mapping[str, int] = {}  # where names were given what cannot be read
+    left_after: Mapping[str, tuple[Bound | None, CannotRead]] = {}  # behind which line, and why
     changed: frozenset[str] = frozenset()
 
     def __init__(self, given: Mapping[str, object]) -> None:
@@ -87,6 +88,9 @@ class BoundGradients(LossFinder):
         super()._leave_out(node, error, scope)
         names = [*stored_names(node), *changed_names(node, scope.find)]
         self.left_at = {**self.left_at, **dict.fromkeys(names, node.lineno)}
+        for name in names:
+            last = next((one for one in reversed(self.bound) if one.name == name), None)
+            self.left_after = {**self.left_after, name: (last, error)}
 
     def each_its_own(self, gradients: list[Gradient]) -> list[Gradient]:
         """db = ds, dh = G are lines of their own: no two gradients have one stage, and none has
@@ -126,7 +130,7 @@ class BoundGradients(LossFinder):
         for name, lines in held.items():
             of = self._bases(name)
             if of:
-                error = lines[-1].array.error
+                error = lines[-1].array.error or self._left_behind(lines[-1])
                 stands = self.left_at.get(name, 0) if error else 0
                 told = () if error else tuple(self._lines(lines))
                 found.append(Gradient(name, of, told, error, stands))
@@ -142,6 +146,11 @@ class BoundGradients(LossFinder):
                 found.append(Gradient(name, of, (), to_do))
         order = {stage: place for place, (stage, _, _) in enumerate(self.stages)}
         return sorted(found, key=lambda g: order.get(g.final, len(order)))
+
+    def _left_behind(self, last: Bound) -> CannotRead | None:
+        """Why a later line that gives the name what it holds cannot be read, if there is one."""
+        before, error = self.left_after.get(last.name, (None, None))
+        return error if before is last else None
 
     def _bases(self, name: str) -> tuple[str, ...]:
         """The forward stages and inputs that a gradient's name speaks of, the last one first."""

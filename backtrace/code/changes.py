@@ -394,6 +394,7 @@ class Changes(Calls):
             return None
         if not self._is_every_row(self.value(rows, scope), of, rows):
             return None
+        whole_numbers = self.is_whole(value)
         shape = () if value.kind == "number" else self.shape(value, node)
         if shape and shape != self.shape(of, node)[:-1]:
             raise CannotRead(tell("one number for each row is due"), node, "x[0, 1] = v")
@@ -406,9 +407,10 @@ class Changes(Calls):
         hot = ast.Compare(
             ast.Call(ast.Name("one_hot"), [places, count], []), [ast.Gt()], [ast.Constant(0.5)]
         )
-        return self.made_of(
-            ast.Call(ast.Name("where"), [hot, number, whole], []), [value, of], node
-        )
+        made = ast.Call(ast.Name("where"), [hot, number, whole], [])
+        found = self.made_of(made, [value, of], node)
+        found.is_whole = whole_numbers
+        return found
 
     def mask(self, index: ast.expr, scope: Scope) -> Array | None:
         if isinstance(index, ast.Slice | ast.Tuple | ast.Constant):

@@ -205,7 +205,10 @@ class Expressions(Operators):
 
     def truth(self, node: ast.expr, scope: Scope) -> bool:
         """Whether a condition holds. Raises CannotRead where that depends on inputs."""
-        value = self.value(node, scope)
+        return self.truth_of(self.value(node, scope), node)
+
+    def truth_of(self, value: Value, node: ast.expr) -> bool:
+        """The same of a value that is known already."""
         match value:
             case Known():
                 return bool(value.value)

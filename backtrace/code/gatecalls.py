@@ -47,6 +47,9 @@ class GateCall:
         return [self.of, *self.placed] if self.of is not None else self.placed
 
 
+_KEEP_WHOLE = {"sum", "prod", "max", "min", "maximum", "minimum", "abs", "reshape"}
+
+
 class GateCalls(Indexing):
     """Writes a call into the formula."""
 
@@ -92,6 +95,7 @@ class GateCalls(Indexing):
         shown = arrays[0] if arrays and call.name in VIEWS else None
         result = self.made_of(called, arrays, call.node, part_of=shown)
         result.library = call.library
+        result.is_whole = call.name in _KEEP_WHOLE and all(map(self.is_whole, arrays))
         if call.library == "torch":
             result.kind = ""
         if is_paired:

@@ -212,14 +212,20 @@ class Indexing(Expressions):
         made: ast.expr = ast.Call(ast.Name("pick"), nodes, [])
         return Array(located(made, node), library=of.library)
 
+    def _written_out(self, rows: Array) -> ast.expr | None:
+        """The list that an array is, which the code itself gives it."""
+        if rows.is_data:
+            return rows.node
+        return None if rows.name in self.given else self.data_of(rows.name)
+
     def _is_every_row(self, rows: Value, of: Array, node: ast.AST) -> bool:
-        """Whether they are all the rows, in order: range(n), np.arange(n)."""
+        """Whether they are all the rows, in order: range(n), np.arange(n), rows = np.arange(n)."""
         if isinstance(rows, Known) and isinstance(rows.value, range):
             counted: list[object] = list(rows.value)
         elif isinstance(rows, Several) and all(isinstance(r, Known) for r in rows.items):
             counted = [r.value for r in rows.items if isinstance(r, Known)]
-        elif isinstance(rows, Array) and rows.is_data and isinstance(rows.node, ast.List):
-            counted = [getattr(item, "value", None) for item in rows.node.elts]
+        elif isinstance(rows, Array) and isinstance(data := self._written_out(rows), ast.List):
+            counted = [getattr(item, "value", None) for item in data.elts]
         else:
             return False
         shape = self.shape(of, node)

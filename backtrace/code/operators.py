@@ -68,9 +68,12 @@ class Operators(Operands):
         self.refuse_list(array, node)
         if array.is_mask and isinstance(node.op, ast.USub):
             raise CannotRead(tell("'-' is not read of yes and no"), node, "~(x > 0)")
+        whole = self.is_whole(array)
         array = as_number(array)
         sign = located(ast.UnaryOp(node.op, array.node), node)
-        return self.made_of(sign, [array], node)
+        found = self.made_of(sign, [array], node)
+        found.is_whole = whole
+        return found
 
     def _binary(self, node: ast.BinOp, scope: Scope) -> Value:
         """Down the left side in a loop: sums are long."""

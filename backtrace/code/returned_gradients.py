@@ -69,6 +69,8 @@ class ReturnedGradients(BoundGradients):
             for given_name, value in pairs:
                 value = self.of_list(value)
                 of = self._bases(given_name)
+                if isinstance(value, Unreadable):  # an earlier line is not what is given back
+                    found.pop(given_name, None)
                 if of and given_name not in found and isinstance(value, Array | Unreadable):
                     inner = Array(ast.Name(of[0]))
                     gradient = self._final(given_name, inner, value, self.bound, function)

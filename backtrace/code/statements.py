@@ -10,7 +10,7 @@ import ast
 import contextlib
 from collections.abc import Sequence
 
-from backtrace.code.branches import Branches
+from backtrace.code.branches import Branches, continued_as_branch
 from backtrace.code.calls import Returned
 from backtrace.code.effects import changed_names, parts, stored_names
 from backtrace.code.imports import bound_names
@@ -369,8 +369,9 @@ class Statements(Branches):
         if isinstance(node, ast.For):
             assert item is not None
             self.unpack(node.target, item, scope)
+        body = node.body if self.training else continued_as_branch(node.body)
         with contextlib.suppress(Continue):
-            self.block(node.body, scope)
+            self.block(body, scope)
 
     def _note_once(self) -> None:
         said = tell("a loop that trains, or has no end, is read once")

@@ -241,7 +241,7 @@ REFUSED = [  # code, the place that is told, words
     ("x = np.array([1.0, 2.0])\ny = x[x > 1]", "2:7", "how many entries a mask takes"),
     ("x = np.array([1.0, 2.0])\ny = np.argmax(x)", "2:5", "'argmax' is not read"),
     ("x = np.array([1.0])\nx.resize_(2)\ny = x.sum()", "2:1", "'resize_' changes a value"),
-    ("x = 2.0\nif x > 1:\n    y = x", "2:4", "the condition is not known"),
+    ("x = 2.0\nif x > 1:\n    y = x\nz = x*y", "2:1", "'y' has a value in one branch only"),
     ("y = open('f').read()", "1:5", "'open' is not read"),
     ("y = x + 1", "1:5", "'x' has no value"),
     ("def f(a):\n    return f(a)\ny = f(2.0)", "2:12", "nested more than"),

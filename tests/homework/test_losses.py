@@ -297,14 +297,14 @@ def test_a_loss_that_cannot_be_read_in_a_function_is_told_at_the_line_that_canno
     dW = 0 * W
     for i in range(3):
         margin = X[i] @ W - y[i]
-        if margin > 0:
+        while margin > 0:
             loss += margin
             dW += X[i]
             continue
     return loss, dW
 """
     given: dict[str, object] = {"W": "randn(2)", "X": "randn(3,2)", "y": "randn(3)"}
-    with pytest.raises(BacktraceError, match=r"net\.py:6:12: the condition is not known"):
+    with pytest.raises(BacktraceError, match=r"net\.py:6:15: the condition is not known"):
         check_code(text, "net.py", "svm", given)
 
 
