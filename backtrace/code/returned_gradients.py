@@ -20,6 +20,7 @@ from backtrace.code.values import (
     CannotRead,
     Dictionary,
     Function,
+    Instance,
     Known,
     Several,
     Unreadable,
@@ -29,6 +30,7 @@ from backtrace.code.words import differentiated
 from backtrace.language import tell
 
 UPSTREAM = "dout"
+_LOSSES = ("loss", "cost", "compute_loss", "compute_cost", "calc_loss", "loss_function")
 
 
 class ReturnedGradients(BoundGradients):
@@ -42,10 +44,11 @@ class ReturnedGradients(BoundGradients):
         values = [*self._parameters(function, owner).values()]
         if owner is not None:
             values, function = values[1:], bound(function, owner)
+        beside = self._loss_beside(function, owner, values) if owner is not None else None
         returned = self.inlined(function, values, {}, function.node)
         self._log_lists()
         items = returned.items if isinstance(returned, Several) else [returned]
-        if isinstance(items[0], Dictionary) and (loss := self._loss_inside()) is not None:
+        if isinstance(items[0], Dictionary) and (loss := beside or self._loss_inside()) is not None:
             items = [loss, *items]
         if isinstance(items[0], Unreadable):
             raise items[0].error
@@ -76,6 +79,30 @@ class ReturnedGradients(BoundGradients):
                     gradient = self._final(given_name, inner, value, self.bound, function)
                     found[given_name] = replace(gradient, of=of)
         return list(found.values())
+
+    def _loss_beside(
+        self, function: Function, owner: Instance, values: Sequence[Value]
+    ) -> Value | None:
+        """The loss that another method of the class works out from the same arguments, which this
+        one gives back gradients of: net.loss(x, t) beside net.gradient(x, t)."""
+        inside = [*ast.walk(function.node)]
+        called = {part.attr for part in inside if isinstance(part, ast.Attribute)}
+        stored = {p.id for p in inside if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+        loss = next((m for n in _LOSSES if isinstance(m := owner.of.find(n), Function)), None)
+        if loss is None or loss.node is function.node or called.intersection(_LOSSES):
+            return None
+        if any(map(is_called_loss, stored)):
+            return None
+        given = dict(zip([a.arg for a in function.node.args.args][1:], values, strict=False))
+        needed = [a.arg for a in loss.node.args.args][1:]
+        if not given.keys() >= {*needed[: len(needed) - len(loss.defaults)]}:
+            return None
+        named = {name: given[name] for name in needed if name in given}
+        returned = self.inlined(bound(loss, owner), [], named, loss.node)
+        found = returned.items[0] if isinstance(returned, Several) else returned
+        if isinstance(found, Array) and not self.is_stage(found.name):
+            found.node = self.add_stage(found, "loss", last_return(loss))
+        return found
 
     def _loss_inside(self) -> Array | None:
         """The loss of a method that gives back gradients alone: what is called so, else the last

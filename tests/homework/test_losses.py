@@ -334,3 +334,45 @@ for epoch in range(200):
     assert check_code(text, "net.py").ok
     slip = check_code(text.replace("2 * X.T", "X.T"), "net.py")
     assert [(v.gradient.name, v.row, v.verdict) for v in slip.verdicts] == [("dw", 8, "wrong")]
+
+
+BESIDE = """import numpy as np
+class Net:
+    def __init__(self, n, m):
+        self.p = {{"W": np.random.randn(n, m), "b": np.zeros(m)}}
+
+    def guess(self, x):
+        return np.tanh(x @ self.p["W"] + self.p["b"])
+
+    def {name}(self, x, t{more}):
+        {loss}
+
+    def gradient(self, x, t):
+        grads = {{}}
+        h = np.tanh(x @ self.p["W"] + self.p["b"])
+        da = {da} * (1 - h**2)
+        grads["W"] = x.T @ da
+        grads["b"] = da.sum(axis=0)
+        return grads
+"""
+
+
+@pytest.mark.parametrize("name", ["loss", "cost", "compute_loss"])
+@pytest.mark.parametrize("more", ["", ", scale=2"])
+@pytest.mark.parametrize(
+    ("loss", "da", "ok"),
+    [
+        ("return 0.5 * np.sum((self.guess(x) - t)**2)", "(h - t)", True),
+        ("e = self.guess(x) - t\n        return np.mean(e * e)", "2 * (h - t) / t.size", True),
+        ("return 0.5 * np.sum((self.guess(x) - t)**2)", "(t - h)", False),
+        ("return np.sum((self.guess(x) - t)**2)", "(h - t)", False),
+    ],
+)
+def test_gradients_are_those_of_the_loss_that_another_method_gives(
+    name: str, more: str, loss: str, da: str, ok: bool
+) -> None:
+    text = BESIDE.format(name=name, more=more, loss=loss, da=da)
+    given: dict[str, object] = {"n": "3", "m": "2", "x": "randn(4,3)", "t": "randn(4,2)"}
+    judged = check_code(text, "net.py", "Net", given)
+    assert judged.ok == ok, verdicts(judged)
+    assert {"dW", "db"} <= {v.gradient.name for v in judged.verdicts}
