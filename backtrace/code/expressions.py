@@ -234,7 +234,7 @@ class Expressions(Operators):
             return self.value(node.body if self.truth(node.test, scope) else node.orelse, scope)
         parts = [self.array(self.value(p, scope), p) for p in (node.body, node.orelse)]
         shapes = [self.shape(part, node) for part in parts]
-        fits = shapes[0] == shapes[1] or (hasattr(node, "fills") and () in shapes)
+        fits = shapes[0] == shapes[1]
         if any(part.kind == "list" for part in parts) or not fits:
             raise CannotRead(tell("the condition is not known"), node.test, tell(_CHOICE))
         made = ast.Call(ast.Name("where"), [test.node, *self.nodes(parts)], [])
