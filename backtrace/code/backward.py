@@ -14,7 +14,7 @@ from backtrace.code.calls import bound
 from backtrace.code.gradient_lists import line_of_attribute
 from backtrace.code.losses import Candidate
 from backtrace.code.program import Source, parsed
-from backtrace.code.returned_gradients import ReturnedGradients
+from backtrace.code.returned_gradients import ReturnedGradients, as_given
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -138,6 +138,7 @@ class _Reader(ReturnedGradients):
         dout = self._seeded([*given_back], forward.node, is_last)
         before = len(self.bound)
         needs = len(backward.node.args.args) - 1 - len(backward.defaults)
+        parameters, kept = as_given(parameters), as_given(kept)
         result = self.inlined(bound(backward, owner), [dout] * (needs > 0), {}, backward.node)
         for name, value in owner.names.items():
             if isinstance(value, Several) and any(b in kept for b in differentiated(name)):

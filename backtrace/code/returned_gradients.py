@@ -4,6 +4,7 @@ NAME_forward and NAME_backward."""
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +32,11 @@ from backtrace.language import tell
 
 UPSTREAM = "dout"
 _LOSSES = ("loss", "cost", "compute_loss", "compute_cost", "calc_loss", "loss_function")
+
+
+def as_given(parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """The inputs as they are now, of which backward may change some in place."""
+    return {n: copy.copy(v) if isinstance(v, Array) else v for n, v in parameters.items()}
 
 
 class ReturnedGradients(BoundGradients):
@@ -131,6 +137,7 @@ class ReturnedGradients(BoundGradients):
         ups, rest = self._given_to(backward, outputs, items, last_return(forward))
         given = self._arguments_of(backward, ups, rest, parameters)
         before = len(self.bound)
+        parameters = as_given(parameters)
         result = self.inlined(backward, given, {}, backward.node)
         self._log_lists()
         return self._of_returned(result, backward, parameters, self.bound[before:])

@@ -376,3 +376,21 @@ def test_gradients_are_those_of_the_loss_that_another_method_gives(
     judged = check_code(text, "net.py", "Net", given)
     assert judged.ok == ok, verdicts(judged)
     assert {"dW", "db"} <= {v.gradient.name for v in judged.verdicts}
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [("self.x", "ok"), ("-self.x", "wrong")])
+def test_an_input_that_backward_changes_in_place_is_the_input(kept: str, verdict: str) -> None:
+    text = f"""import numpy as np
+class Rectifier:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(0, x)
+
+    def backward(self, up):
+        d = {kept}
+        d[d <= 0] = 0
+        d[d > 0] = 1
+        return d * up
+"""
+    judged = check_code(text, "net.py", "Rectifier", {"x": "randn(3,4)"})
+    assert verdicts(judged) == [("dx", verdict)]
