@@ -130,7 +130,7 @@ class _Reader(ReturnedGradients):
         if isinstance(start, Function):
             values = [*self._parameters(start, owner).values()][1:]
             self.inlined(bound(start, owner), values, {}, start.node)
-        kept = {n: v for n, v in owner.names.items() if isinstance(v, Array)}
+        kept: Mapping[str, Value] = {n: v for n, v in owner.names.items() if isinstance(v, Array)}
         parameters = dict([*self._parameters(forward, owner).items()][1:])
         returned = self.inlined(bound(forward, owner), [*parameters.values()], {}, forward.node)
         is_last = bool(backward.defaults) or len(backward.node.args.args) == 1
