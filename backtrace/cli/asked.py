@@ -73,7 +73,8 @@ class Asked(NamedTuple):
         """Raises UsageError for an option that is of another, where that is not given."""
         if self.beside.every is not None and not self.beside.cost:
             raise UsageError(tell("--every is of checkpoints"), hint="--cost --every 4")
-        if self.points.compiled or self.points.jobs > 1:
+        is_of_points = self.points.compiled or self.points.jobs > 1
+        if is_of_points and self.points.points is None:
             option = "--compiled" if self.points.compiled else "--jobs"
             raise UsageError(
                 tell("{option} is of many points", option=option), hint="--points points.csv"
