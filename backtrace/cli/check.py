@@ -154,12 +154,14 @@ def _of_answers(
 
 def _judged(path: str, name: str, words: Sequence[str], asked: Asked) -> Judged:
     """The backward pass of a file, held against the trace of its forward lines."""
-    from backtrace.cli.code import known_values
+    from backtrace.cli.code import known_values, refuse_unknown
     from backtrace.homework.backward import check_code
 
     known = known_values(words, asked.seed)
     due = _formula_of(asked.against, known) if asked.against else ""
-    return check_code(read_file(path), path, name, known, asked.of or "", asked.seed, due)
+    text = read_file(path)
+    refuse_unknown(known, text)
+    return check_code(text, path, name, known, asked.of or "", asked.seed, due)
 
 
 def _formula_of(against: str, known: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from backtrace.code.calls import bound
 from backtrace.code.gradient_lists import line_of_attribute
 from backtrace.code.losses import Candidate
 from backtrace.code.program import Source, parsed
-from backtrace.code.returned_gradients import ReturnedGradients, as_given
+from backtrace.code.returned_gradients import ReturnedGradients, as_given, pair_of
 from backtrace.code.values import (
     Array,
     CannotRead,
@@ -96,9 +96,11 @@ class _Reader(ReturnedGradients):
             if method and not (found.find("forward") and found.find("backward")):
                 return self._of_loss(f"{name}.{method}", tree)
             return self._of_class(found, tree)
-        base = name.removesuffix("_backward").removesuffix("_forward")
-        if {f"{base}_backward", f"{base}_forward"} & self.module.names.keys():
-            return self._of_pair(base, tree)
+        pair = pair_of(name)
+        is_called_so = name in pair and not name.endswith(("_backward", "_forward"))
+        there = self.module.names.keys() & pair
+        if len(there) == 2 or (there and not is_called_so):
+            return self._of_pair(pair, tree)
         return self._of_loss(name, tree)
 
     def _prepare(self, tree: ast.Module) -> None:
@@ -112,8 +114,7 @@ class _Reader(ReturnedGradients):
 
     def _beside_and(self, tree: ast.Module, name: str) -> Value:
         first = name.partition(".")[0]
-        base = first.removesuffix("_backward").removesuffix("_forward")
-        found = self.module.names.get(first) or self.module.names.get(f"{base}_forward")
+        found = self.module.names.get(first) or self.module.names.get(pair_of(first)[0])
         if not isinstance(found, Class | Function):
             raise CannotRead(tell("there is no '{name}' here", name=name), tree, self._all())
         return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backtrace.code.gatecalls import GateCalls
-from backtrace.code.values import CannotRead, Dictionary, Known, Scope, Several, Value
+from backtrace.code.values import Array, CannotRead, Dictionary, Known, Scope, Several, Value
 from backtrace.language import tell
 
 
@@ -81,3 +81,17 @@ class Containers(GateCalls):
                 of.items |= named
                 return Known(None)
         raise CannotRead(tell("'.{name}()' of a dictionary is not read", name=name), node)
+
+    def _got(self, parameter: Array, placed: Sequence[Value], node: ast.Call) -> Value:
+        """p.get("eps", 1e-5) of a parameter that has no value: what is given as eps, else that."""
+        key = self._hashable(placed[0], node) if placed else None
+        if not isinstance(key, str):
+            raise CannotRead(tell("'.{name}()' of a dictionary is not read", name="get"), node)
+        held = self.dictionaries.setdefault(parameter.name, Dictionary()).items
+        if key not in held:
+            other = placed[1] if len(placed) > 1 else Known(None)
+            held[key] = self.opened(key) if key in self.given else other
+        return held[key]
+
+    def opened(self, name: str) -> Value:
+        raise NotImplementedError

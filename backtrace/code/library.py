@@ -255,6 +255,8 @@ class Library(Containers):
             return Known(known.of_text(of.value, name, self.plain(placed, node), node))
         array = self.array(of, node)
         placed, named = self.arguments(node, scope)
+        if name == "get" and self.is_open(array.name):
+            return self._got(array, placed, node)
         if name in ("size", "dim", "numel", "nelement", "ndimension"):
             shape = self.shape(array, node)
             if name == "size" and placed and isinstance(placed[0], Known):

@@ -39,6 +39,14 @@ def as_given(parameters: Mapping[str, Value]) -> dict[str, Value]:
     return {n: copy.copy(v) if isinstance(v, Array) else v for n, v in parameters.items()}
 
 
+def pair_of(name: str) -> tuple[str, str]:
+    """What the functions of a pair are called, by the name of one of them, or of both: relu_forward
+    and relu_backward of relu, forward_pass and backward_pass."""
+    if "backward" in name or "forward" in name:
+        return name.replace("backward", "forward"), name.replace("forward", "backward")
+    return f"{name}_forward", f"{name}_backward"
+
+
 class ReturnedGradients(BoundGradients):
     """Walks a function, or a pair of them, whose arguments are inputs."""
 
@@ -121,15 +129,15 @@ class ReturnedGradients(BoundGradients):
 
     # pairs of functions
 
-    def _of_pair(self, base: str, tree: ast.Module) -> list[Gradient]:
-        forward = self.module.names.get(f"{base}_forward", self.module.names.get(base))
-        backward = self.module.names.get(f"{base}_backward")
+    def _of_pair(self, pair: tuple[str, str], tree: ast.Module) -> list[Gradient]:
+        base = pair[0].removesuffix("_forward")
+        forward = self.module.names.get(pair[0], self.module.names.get(base))
+        backward = self.module.names.get(pair[1])
         if not isinstance(forward, Function) or not isinstance(backward, Function):
-            raise CannotRead(
-                tell("there is no {base}_backward beside {base}_forward", base=base),
-                tree,
-                self._all(),
+            what = tell(
+                "there is no {backward} beside {forward}", backward=pair[1], forward=pair[0]
             )
+            raise CannotRead(what, tree, self._all())
         parameters = self._parameters(forward, None)
         returned = self.inlined(forward, list(parameters.values()), {}, forward.node)
         items: list[Value] = returned.items if isinstance(returned, Several) else [returned]

@@ -240,7 +240,8 @@ def own_point(of: BackwardPass, given: Mapping[str, Any], seed: int) -> dict[str
     """The code's own values, and those that are given."""
     written = {name: text for name, text in of.point.items() if name not in given}
     values = {name: value.value for name, value in read_mapping(written, seed).items()}
-    return {**values, **{n: v for n, v in given.items() if n not in of.settled}}
+    numbers = {n: v for n, v in given.items() if not isinstance(v, str)}
+    return {**values, **{n: v for n, v in numbers.items() if n not in of.settled}}
 
 
 def other_points(
