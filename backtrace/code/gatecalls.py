@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backtrace.code.indexing import Indexing
+from backtrace.code.labels import classes_of
 from backtrace.code.operands import as_number
 from backtrace.code.trees import located
 from backtrace.code.values import Array, CannotRead, Known, Several, Unreadable, Value
@@ -292,6 +293,7 @@ _SPECIAL: dict[str, Callable[[GateCalls, GateCall], Value | None]] = {
     "transpose": _turned,
     "swapaxes": _turned,
     "permute": _turned,
+    "argmax": classes_of,
 }
 
 

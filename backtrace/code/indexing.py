@@ -168,11 +168,11 @@ class Indexing(Expressions):
         node = named or node
         if not isinstance(node, ast.Subscript):
             return None
-        held = self._data_in(node)
+        held = self.data_in(node)
         is_number = isinstance(held, int | float) and not isinstance(held, bool)
         return int(held) if is_number and float(held).is_integer() else None
 
-    def _data_in(self, node: ast.expr) -> Any:
+    def data_in(self, node: ast.expr) -> Any:
         """What stands in data at an index of whole numbers; None where that is not known."""
         if isinstance(node, ast.Name):
             self.entries_read.add(node.id)
@@ -180,17 +180,17 @@ class Indexing(Expressions):
                 self.looked_into.add(node.id)
                 return self.given[node.id]
             made = self.data_of(node.id)
-            return self._data_in(made) if made is not None else None
+            return self.data_in(made) if made is not None else None
         if isinstance(node, ast.List):
-            return [self._data_in(item) for item in node.elts]
+            return [self.data_in(item) for item in node.elts]
         if isinstance(node, ast.Constant):
             return node.value
         if not isinstance(node, ast.Subscript):
             return None
-        held = self._data_in(node.value)
+        held = self.data_in(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         for part in parts:
-            place = self._data_in(part)
+            place = self.data_in(part)
             if held is None or type(place) is not int or not hasattr(held, "__getitem__"):
                 return None
             if not -len(held) <= place < len(held):
