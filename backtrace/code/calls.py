@@ -30,6 +30,7 @@ from backtrace.code.values import (
 from backtrace.language import tell, tell_many
 
 _DEEPEST = 40
+_MOST_INPUTS = 64  # of a torch.autograd.Function
 
 
 class Returned(Exception):
@@ -55,6 +56,8 @@ class Calls(BuiltinCalls):
     def _of_layers(self, of: Value, name: str, node: ast.Call, scope: Scope) -> Value | None:
         """net.parameters(), net.eval(), net.to(device): what every layer of PyTorch's has; None for
         the methods of the code's own."""
+        if name == "apply" and isinstance(of, Class) and of.find(name) is None:
+            return self._of_function(of, node, scope)
         is_own = isinstance(of, Instance) and of.of.find(name) is not None
         if not isinstance(of, Instance | Module) or is_own:
             return None
@@ -65,9 +68,22 @@ class Calls(BuiltinCalls):
             if len(placed) >= 2 and isinstance(placed[0], Known):
                 of.names[str(placed[0].value)] = placed[1]
                 return Known(None)
+        if name in ("save_for_backward", "mark_non_differentiable") and isinstance(of, Instance):
+            placed, _ = self.arguments(node, scope)
+            if name == "save_for_backward":
+                of.names["saved_tensors"] = Several(placed, is_tuple=True)
+            return Known(None)
         if name == "parameters":
             return Several(weights_of(of, node))
         return Known(None) if name == "zero_grad" else None
+
+    def _of_function(self, of: Class, node: ast.Call, scope: Scope) -> Value | None:
+        """Square.apply(x) of a torch.autograd.Function: its forward, with a context of its own."""
+        forward = of.find("forward")
+        if not isinstance(forward, Function) or "staticmethod" not in _decorators(forward):
+            return None
+        placed, named = self.arguments(node, scope)
+        return self.inlined(forward, [Instance(of), *placed], named, node)
 
     def _function_named(self, node: ast.expr, scope: Scope) -> Value:
         try:
@@ -291,6 +307,8 @@ class Calls(BuiltinCalls):
             return of.names[name]
         kind = of.of if isinstance(of, Instance) else of
         found = kind.find(name)
+        if found is None and name == "needs_input_grad":  # of a context: all are asked for
+            return Several([Known(True)] * _MOST_INPUTS, is_tuple=True)
         if found is None:
             raise CannotRead(
                 tell("there is no '{name}' in {kind_name}", name=name, kind_name=kind.name), node

@@ -223,6 +223,16 @@ def _squeezed(machine: GateCalls, call: GateCall) -> Value | None:
     return machine.made_of(made, [of], call.node, of.is_mask, part_of=of)
 
 
+def _expanded(machine: GateCalls, call: GateCall) -> Value | None:
+    """b.expand_as(x): repeated to the shape of x."""
+    if call.of is None or call.named or len(call.placed) != 1:
+        return None
+    of, like = call.of, machine.array(call.placed[0], call.node)
+    own, other = machine.nodes([of, like])
+    made = ast.BinOp(own, ast.Add(), ast.Call(ast.Name("zeros_like"), [other], []))
+    return machine.made_of(made, [of, like], call.node)
+
+
 def _turned(machine: GateCalls, call: GateCall) -> Value:
     """transpose, swapaxes, permute: NumPy's transpose takes all axes, PyTorch's swaps two."""
     array = machine.array(call.all_placed[0], call.node)
@@ -290,6 +300,7 @@ _SPECIAL: dict[str, Callable[[GateCalls, GateCall], Value | None]] = {
     "dot": _multiplied,
     "masked_fill": _masked,
     "squeeze": _squeezed,
+    "expand_as": _expanded,
     "transpose": _turned,
     "swapaxes": _turned,
     "permute": _turned,
