@@ -61,6 +61,8 @@ class Assignments(Gradients):
             return
         if self.is_of_gradients(target, scope) or self.is_made_of_gradients(target, value, scope):
             return
+        if isinstance(target, ast.Subscript) and self.set_where(target, value, scope):
+            return
         self.begins = isinstance(target, ast.Attribute) and target.attr == "data"
         try:
             found = self.value(value, scope)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from backtrace.code.calls import Calls
+from backtrace.code.masked import of_whole_arrays
 from backtrace.code.operands import as_number, is_made
 from backtrace.code.rows import Rows
 from backtrace.code.values import (
@@ -287,6 +288,25 @@ class Changes(Calls):
         new = self.put(array, target.slice, self.array(found, node), scope, node)
         self.change(array, new, base_name(target), scope, node)
         self.log(base_name(target), array, node, entry=True, instead=self.instead)
+
+    def set_where(self, target: ast.Subscript, value: ast.expr, scope: Scope) -> bool:
+        """z[mask] = np.exp(x[mask]), which is where(mask, exp(x), z); False for anything else."""
+        whole = of_whole_arrays(target, value)
+        mask = self.mask(target.slice, scope) if whole is not None else None
+        if whole is None or mask is None:
+            return False
+        of = self.array(self.value(target.value, scope), value)
+        made = self.array(self.value(whole.value, scope), value)
+        shapes = {self.shape(array, value) for array in (as_number(mask), of, made)}
+        numbers = (self.array(self.value(ast.Name(n), scope), value) for n in whole.alone)
+        if len(shapes) > 1 or any(self.shape(number, value) for number in numbers):
+            return False
+        nodes = self.nodes([mask, made, of])
+        call = ast.Call(ast.Name("where"), nodes, [])
+        new = self.made_of(call, [mask, made, of], value)
+        self.change(of, new, base_name(target), scope, value)
+        self.log(base_name(target), of, value, entry=True)
+        return True
 
     def gradient_in(self, target: ast.expr, scope: Scope) -> str:
         """dW1 for grads['W1'], an entry of a dictionary; "" for what is no gradient's place."""
