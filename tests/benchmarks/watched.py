@@ -24,7 +24,7 @@ PHASES = {
     },
     "backtrace.tracing.tracer": {
         "graph_of": "reading",
-        "cross_check": "the check: slopes and verdicts",
+        "_checked": "the check: slopes and verdicts",
         "trace_given": "faults, notes, the record",
     },
     "backtrace.tracing.passes": {"run": "both passes"},
