@@ -98,16 +98,16 @@ class Program:
     def _run_all(self, given: list[Any], results: list[Any], count: int, jobs: int) -> None:
         begun = time.perf_counter()
         first = BLOCK if jobs > 1 and count > BLOCK else count
-        self._run(given, results, range(0, first, BLOCK), first)
+        self._run(given, results, BLOCK, first, range(0, first, BLOCK))
         left = (time.perf_counter() - begun) * (count - first) / max(1, first)
         if left <= _WORTH_THREADS:
-            self._run(given, results, range(first, count, BLOCK), count)
+            self._run(given, results, BLOCK, count, range(first, count, BLOCK))
             return
         turns = -(-(count - first) // (_SHARED * jobs))  # of each thread, all about as long
-        blocks = range(first, count, -(-(count - first) // (turns * jobs)))
-        starts = iter(blocks)  # each thread takes the next: none waits for another's share
+        size = -(-(count - first) // (turns * jobs))
+        starts = iter(range(first, count, size))  # each thread takes the next: none waits
         with ThreadPoolExecutor(jobs) as pool:
-            work = functools.partial(self._run, given, results, blocks, count, starts)
+            work = functools.partial(self._run, given, results, size, count, starts)
             others = [pool.submit(work) for _ in range(jobs - 1)]
             work()
             for part in others:
@@ -134,16 +134,16 @@ class Program:
         self,
         given: list[Any],
         results: list[Any],
-        blocks: range,
+        size: int,
         end: int,
-        starts: Iterable[int] | None = None,
+        starts: Iterable[int],
     ) -> None:
-        """The blocks that begin at `starts`, which are all of them where nobody else takes some."""
-        size = max(1, min(blocks.step, end - blocks.start))
+        """The blocks of so many rows that begin at `starts`, as far as there are rows."""
+        size = max(1, min(size, end))
         outer = [*given, *results]
         work = self.plan.on(outer, size)
         with quiet():
-            for first in blocks if starts is None else starts:
+            for first in starts:
                 last = min(end, first + size)
                 try:
                     work(first, last)

@@ -260,7 +260,7 @@ class Statements(Branches):
                 self.output = found
             return
         name = ast.unparse(node.func)
-        if self._is_of_own_object(node, scope) or name.endswith(".save_for_backward"):
+        if self._is_of_own_object(node, scope):
             self.value(node, scope)
             return
         if name in ("np.add.at", "numpy.add.at") and len(node.args) == 3:

@@ -80,7 +80,9 @@ VIEWS = frozenset(
 )
 """What may show the same numbers in another shape: a change of one is a change of the other."""
 
-PURE = re.compile(r"(print|plt|plot|show|draw|display|log|check|assert|save|time|sys|os|warn|tqdm)")
+PURE = re.compile(
+    r"(print|plt|plot|show|draw|display|log|check|assert|save(?!_for_backward)|time|sys|os|warn|tqdm)"
+)
 """Calls that look at arrays and leave them alone, whatever module they are of."""
 
 CONSTANTS = {

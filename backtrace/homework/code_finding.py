@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from backtrace.code.program import parsed
+from backtrace.code.returned_gradients import pair_of
 from backtrace.code.words import differentiated
 from backtrace.errors import BacktraceError, visible
 from backtrace.homework.backward.judging import UNREAD
@@ -107,8 +108,7 @@ def _read(file: CodeFile, is_only: bool) -> Found | None:
 
 def _defines(tree: ast.Module, name: str) -> bool:
     """Whether a file has a function or a class of this name, or of the pair that is called so."""
-    base = name.removesuffix("_backward").removesuffix("_forward")
-    wanted = {name.partition(".")[0], f"{base}_forward", f"{base}_backward"}
+    wanted = {name.partition(".")[0], *pair_of(name)}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             if node.name in wanted:
@@ -127,14 +127,10 @@ def is_undone(tree: ast.Module, name: str) -> bool:
     if not name:
         return any(map(_raises_undone, tree.body))
     first, _, method = name.partition(".")
-    base = name.removesuffix("_backward").removesuffix("_forward")
+    functions = {name, *pair_of(name)}
     bodies = []
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in {
-            name,
-            f"{base}_forward",
-            f"{base}_backward",
-        }:
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
             bodies.append(node.body)
         elif isinstance(node, ast.ClassDef) and node.name == first:
             inner = [one for one in node.body if isinstance(one, ast.FunctionDef)]
@@ -184,9 +180,8 @@ def unknown_in_place(tree: ast.Module, code: str, asked: Sequence[str]) -> str:
 def _given_back(tree: ast.Module, code: str) -> Iterator[list[ast.expr]]:
     """What each `return` of the function lists behind its loss, or the backward of a pair or a
     class."""
-    base = code.removesuffix("_backward").removesuffix("_forward")
-    method = base.partition(".")[2]
-    names = {code, f"{base}_backward", method or "backward"} if code else set()
+    method = code.partition(".")[2]
+    names = {code, pair_of(code)[1], method or "backward"} if code else set()
     wanted = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in names]
     for function in wanted:
         for node in ast.walk(function):

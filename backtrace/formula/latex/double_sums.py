@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backtrace.errors import FormulaError, Span
-from backtrace.formula.bars import paired
 from backtrace.formula.latex.items import Item
 from backtrace.formula.latex.reach import end_of_term
 from backtrace.formula.latex.sums import PRODUCTS, Bounds, Sums, of_entries
-from backtrace.formula.token import END, NAME, NUMBER, TEXT, Token
+from backtrace.formula.token import NAME, NUMBER, TEXT, Token
 from backtrace.gates import GATES
 from backtrace.graph import Summed
 from backtrace.language import tell
@@ -36,12 +35,8 @@ class DoubleSums(Sums):
         end = end_of_term(items, after)
         if end == after:
             raise self.error(tell("the sum has nothing after it"), first)
-        self.indices += letters
-        before = len(self._summed)
-        inner = self.tokens(items[after:end], depth + 1)
-        del self.indices[-len(letters) :]
-        inner = paired([*inner, Token(END, "", items[end - 1].end, items[end - 1].end)])[:-1]
-        summed = self._over_several(inner, bounds, self._summed[before:])
+        inner, sums = self._term(items[after:end], letters, depth)
+        summed = self._over_several(inner, bounds, sums)
         self._summed.append((first.start, items[end - 1].end))
         return summed, end
 

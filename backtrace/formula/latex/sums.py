@@ -47,16 +47,23 @@ class Sums(Scripts):
         end = end_of_term(items, at)
         if end == at:
             raise self.error(tell("the sum has nothing after it"), sign)
-        self.indices.append(bounds.letter)
-        before = len(self._summed)
-        inner = self.tokens(items[at:end], depth + 1)
-        self.indices.pop()
-        inner = paired([*inner, Token(END, "", items[end - 1].end, items[end - 1].end)])[:-1]
-        body = self._body(inner, [bounds], self._summed[before:])
+        inner, sums = self._term(items[at:end], [bounds.letter], depth)
+        body = self._body(inner, [bounds], sums)
         self._summed.append((sign.start, items[end - 1].end))
         opened = Token("(", "(", items[at].start, items[at].start)
         closed = Token(")", ")", items[end - 1].end, items[end - 1].end)
         return [Token(NAME, "sum", sign.start, sign.end), opened, *body, closed], end
+
+    def _term(
+        self, items: list[Item], letters: Sequence[str], depth: int
+    ) -> tuple[list[Token], list[Span]]:
+        """What a sum over these letters is of, and the sums in it."""
+        self.indices += letters
+        before = len(self._summed)
+        inner = self.tokens(items, depth + 1)
+        del self.indices[len(self.indices) - len(letters) :]
+        end = items[-1].end
+        return paired([*inner, Token(END, "", end, end)])[:-1], self._summed[before:]
 
     def _bounds(self, items: list[Item], at: int) -> tuple[Bounds, int]:
         r"""What stands below and above: i, i=1, n; \limits is passed over."""
